@@ -1,0 +1,3 @@
+export * from './object.ts';
+export * from './json.ts';
+export * from './error.ts';

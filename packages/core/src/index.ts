@@ -1,0 +1,1 @@
+export * from './health.ts'; export * from './observed.ts'; export * from './plan.ts';

@@ -1,0 +1,21 @@
+import type { Health } from './health.ts';
+import type { UnitRef } from '@plumb/api';
+
+/** All that is kept of a live object (design.md, section 5): no body. */
+export interface Observed {
+  uid: string;
+  resourceVersion: string;
+  /** Hash over the paths and values our field manager owns; '' when it owns none. */
+  ownedHash: string;
+  health: Health;
+  /** The unit its owner labels name; null without them. */
+  owner: UnitRef | null;
+}
+
+/** What the agent knows of its own last apply to an object. Lost on restart; then the live object is compared instead. */
+export interface Applied {
+  /** Desired.digest of what was sent. */
+  desiredDigest: string;
+  /** Observed.ownedHash of the API server's answer. Another value seen later is drift. */
+  ownedHash: string;
+}

@@ -1,0 +1,103 @@
+import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
+
+/** What discovery says about one kind. `resource` is the plural name in URLs. */
+export interface ResourceInfo extends KindRef {
+  readonly resource: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+}
+
+export interface ListOptions {
+  /** One namespace; all of them when left out. */
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  /** '0' reads from the API server's watch cache; left out, the read is consistent (quorum). */
+  resourceVersion?: string;
+  /** Page size. The list is read page by page and handed on as it comes. Default 500. */
+  limit?: number;
+  signal?: AbortSignal;
+}
+
+export interface ListResult {
+  resourceVersion: string;
+  items: KubeObject[];
+}
+
+/** An event of a watch. `bookmark` carries a resourceVersion only. `expired` is 410 Gone in either of its forms: list again. */
+export type WatchEvent =
+  | { type: 'added' | 'modified' | 'deleted'; object: KubeObject }
+  | { type: 'bookmark'; resourceVersion: string }
+  | { type: 'expired' };
+
+export interface WatchOptions {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  resourceVersion: string;
+  signal: AbortSignal;
+}
+
+export interface ApplyOptions {
+  fieldManager: string;
+  force?: boolean;
+  dryRun?: boolean;
+  signal?: AbortSignal;
+}
+
+/** The patch formats the API server takes; server-side apply has its own call. */
+export type PatchType = 'merge' | 'json' | 'strategic';
+
+export interface PatchOptions {
+  type: PatchType;
+  fieldManager?: string;
+  subresource?: 'status' | 'scale';
+  dryRun?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface DeleteOptions {
+  preconditions?: { uid?: string; resourceVersion?: string };
+  propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  gracePeriodSeconds?: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * The port to one Kubernetes API server as one identity. The real one speaks HTTP/2; testkit's in-memory one passes the same
+ * contract suite. Objects pass through as they came: no field dropped, no number rounded.
+ *
+ * Every failure is a PlumbError: `api-not-found` (404), `api-conflict` (409), `api-invalid` (400, 422), `api-forbidden` (401, 403),
+ * `api-unavailable` (429, 5xx, network; `retryAfter` set where the server named a time), `timeout`, `cancelled`.
+ * Its message is the API server's own message.
+ */
+export interface Cluster {
+  /** @returns null when the object does not exist. */
+  get(key: ObjectKey, options?: { signal?: AbortSignal }): Promise<KubeObject | null>;
+  list(kind: KindRef, options?: ListOptions): Promise<ListResult>;
+  /** Ends without error when the server closes the stream; throws when it is cut. The reflector resumes either. */
+  watch(kind: KindRef, options: WatchOptions): AsyncIterable<WatchEvent>;
+  /** Server-side apply (KEP-555). The answer is the live object, managedFields included. */
+  apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>;
+  create(object: KubeObject, options?: { fieldManager?: string; dryRun?: boolean; signal?: AbortSignal }): Promise<KubeObject>;
+  update(object: KubeObject, options?: { fieldManager?: string; subresource?: 'status'; signal?: AbortSignal }): Promise<KubeObject>;
+  patch(key: ObjectKey, patch: Json, options: PatchOptions): Promise<KubeObject>;
+  /** @returns false when the object was not there (any more). */
+  delete(key: ObjectKey, options?: DeleteOptions): Promise<boolean>;
+  /** The kinds served, cached; `refresh` asks again (after a CRD was applied, or a kind was not found). */
+  discover(options?: { refresh?: boolean; signal?: AbortSignal }): Promise<readonly ResourceInfo[]>;
+  /** What discovery knows of one kind; asks again once if it does not know it. @returns null for a kind that is not served. */
+  resource(kind: KindRef): Promise<ResourceInfo | null>;
+  /** The server's version as it prints it: `v1.37.2`. */
+  version(): Promise<string>;
+  /** The same connection acting as another user (impersonation). An empty user is refused with `access-denied` (I9). */
+  as(user: string): Cluster;
+  /** A raw GET below the API root (`/readyz`, `/openapi/v3`). */
+  raw(path: string): Promise<JsonObject | string>;
+  close(): Promise<void>;
+}
+
+/** Counts what was sent; one entry per verb, resource and outcome class. The metrics endpoint and the bench read it. */
+export interface RequestCounter {
+  count(verb: string, resource: string, status: number, seconds: number): void;
+}

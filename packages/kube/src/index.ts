@@ -1,0 +1,1 @@
+export * from './cluster.ts'; export * from './reflector.ts';

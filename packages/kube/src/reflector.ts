@@ -1,0 +1,28 @@
+import type { KindRef, KubeObject } from '@plumb/api';
+
+/** Where a reflector delivers. Calls come in order and never overlap; they must not throw. */
+export interface Sink {
+  /** An object was added or changed. During a (re)list every listed object is upserted. */
+  upsert(object: KubeObject): void;
+  /** An object left the selection: deleted, or its labels no longer match. `last` is the state the server last sent. */
+  remove(last: KubeObject): void;
+  /** A full list is in. After a relist, what the reflector knew before and did not see again has been removed already. */
+  synced(resourceVersion: string): void;
+}
+
+export interface ReflectorOptions {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  signal: AbortSignal;
+  /** Told of every interruption, for logs and metrics. */
+  onInterruption?: (error: unknown, retryInMs: number) => void;
+}
+
+export interface Reflector {
+  readonly kind: KindRef;
+  /** Resolves after the first full list; rejects only when the signal aborts first. */
+  ready(): Promise<void>;
+  /** Resolves when the reflector has stopped. */
+  done(): Promise<void>;
+}

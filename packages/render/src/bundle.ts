@@ -1,0 +1,32 @@
+import type { KubeObject, ObjectKey } from '@plumb/api';
+
+/** Where a desired object was declared: the file, and which document of it (from 0); -1 where the build does not say. */
+export interface Origin {
+  path: string;
+  document: number;
+}
+
+/** One desired object. `digest` is over its canonical JSON: equal digests, equal objects. */
+export interface Desired {
+  key: ObjectKey;
+  body: KubeObject;
+  digest: string;
+  origin: Origin;
+}
+
+/**
+ * What a build read: object ids of trees and blobs by path. A new revision in which every recorded path still has the id it had
+ * gives the same bundle, so it need not be built (design.md, section 5). A null id records that nothing was there.
+ */
+export interface ReadSet {
+  rules: string;
+  ids: ReadonlyMap<string, string | null>;
+}
+
+/** A unit's desired objects, in the order they were declared. Same inputs, same digest (I14). */
+export interface Bundle {
+  digest: string;
+  objects: readonly Desired[];
+  reads: ReadSet;
+  warnings: readonly string[];
+}

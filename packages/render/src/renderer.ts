@@ -1,0 +1,44 @@
+import type { Artifact } from '@plumb/sources';
+import type { Bundle, ReadSet } from './bundle.ts';
+
+/** kustomize's selector; group, version, kind, name and namespace are anchored regular expressions. */
+export interface PatchTarget {
+  group?: string;
+  version?: string;
+  kind?: string;
+  name?: string;
+  namespace?: string;
+  labelSelector?: string;
+  annotationSelector?: string;
+}
+
+/** The part of a Kustomization's spec that shapes its objects. */
+export interface BuildSpec {
+  /** Folder inside the artifact; './' and '' are its root. */
+  path: string;
+  components: readonly string[];
+  targetNamespace?: string;
+  namePrefix?: string;
+  nameSuffix?: string;
+  patches: readonly { patch: string; target?: PatchTarget }[];
+  images: readonly { name: string; newName?: string; newTag?: string; digest?: string }[];
+  commonMetadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+  /** Set on every object last: the unit's owner labels. */
+  ownerLabels: Record<string, string>;
+}
+
+export interface BuildOptions {
+  /** Milliseconds. */
+  deadline: number;
+  signal?: AbortSignal;
+}
+
+export interface Renderer {
+  /**
+   * @throws PlumbError `invalid-path` (no such folder, or it leaves the root), `build-failed` (bad YAML, a bad kustomization, a duplicate
+   * object: the message names file and document or line), `timeout`, `engine-failed`.
+   */
+  build(artifact: Artifact, spec: BuildSpec, options: BuildOptions): Promise<Bundle>;
+  /** Whether every recorded read still has the object id it had: the bundle would be the same. Reads directory ids only. */
+  unchanged(reads: ReadSet, artifact: Artifact): Promise<boolean>;
+}

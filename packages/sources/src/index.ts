@@ -1,0 +1,1 @@
+export * from './artifact.ts'; export * from './git-sources.ts';

@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config';
+
+/** `unit` needs nothing but Node and git; `cluster` shares one real control plane, started once for the whole run. */
+const config = defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts'],
+          exclude: ['**/*.cluster.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: ['packages/*/src/**/*.cluster.test.ts', 'test/**/*.test.ts'],
+          globalSetup: ['packages/testkit/src/control-plane.setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
+// oxlint-disable-next-line import/no-default-export -- vitest reads the default export.
+export default config;
