@@ -5,8 +5,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
@@ -17,7 +20,10 @@ import (
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 )
 
-const usage = `usage: cluster <part> [flags]
+const usage = `usage: cluster [--lifeline] <part> [flags]
+
+  --lifeline           stop when standard input is closed: whoever holds its other end can die of anything and leaves
+                       nothing behind
 
 parts:
   etcd                 the key-value store
@@ -26,9 +32,16 @@ parts:
   kubectl              the command line client (also when started under the name "kubectl")
 `
 
+// How long a part may take to stop after the lifeline went before it is ended at once.
+const lifelineGrace = 3 * time.Second
+
 func main() {
 	if filepath.Base(os.Args[0]) == "kubectl" {
 		os.Exit(runKubectl())
+	}
+	if len(os.Args) > 1 && os.Args[1] == "--lifeline" {
+		os.Args = append(os.Args[:1], os.Args[2:]...)
+		go followLifeline()
 	}
 	if len(os.Args) < 2 {
 		fmt.Fprint(os.Stderr, usage)
@@ -59,4 +72,13 @@ func runKubectl() int {
 		return 1
 	}
 	return 0
+}
+
+// followLifeline reads standard input to its end, then stops this process the way a SIGTERM would.
+func followLifeline() {
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	fmt.Fprintln(os.Stderr, "cluster: the parent is gone, stopping")
+	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	time.Sleep(lifelineGrace)
+	os.Exit(1)
 }

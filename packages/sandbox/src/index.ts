@@ -1,1 +1,2 @@
 export * from './types.ts';
+export { startControlPlane } from './control-plane/control-plane.ts';
