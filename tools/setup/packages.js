@@ -1,0 +1,59 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { run } from './children.js';
+import { SetupError } from './errors.js';
+
+/**
+ * True when node_modules holds exactly what the lockfile names. npm leaves its own record there at the end of an
+ * install, so that an install that was broken off does not count.
+ * @param {string} root
+ */
+export function packagesMatch(root) {
+  const record = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return false;
+  const wanted = readPackages(join(root, 'package-lock.json'));
+  const present = readPackages(record);
+  for (const [path, entry] of Object.entries(wanted)) {
+    if (!path.startsWith('node_modules/')) continue;
+    const found = present[path];
+    if (!found ? entry.optional !== true : identity(found) !== identity(entry)) return false;
+  }
+  return Object.keys(present).every((path) => !path.startsWith('node_modules/') || path in wanted);
+}
+
+/** @typedef {{ version?: string, integrity?: string, resolved?: string, link?: boolean, optional?: boolean }} LockedPackage */
+
+/** @param {string} path @returns {Record<string, LockedPackage>} */
+function readPackages(path) {
+  return JSON.parse(readFileSync(path, 'utf8')).packages;
+}
+
+/** @param {LockedPackage} entry */
+function identity(entry) {
+  return entry.link ? `link ${entry.resolved}` : `${entry.version} ${entry.integrity}`;
+}
+
+/**
+ * Brings the npm packages of the lockfile.
+ * @param {string} root
+ * @param {ReturnType<typeof import('./progress.js').createProgress>} progress
+ */
+export async function installPackages(root, progress) {
+  const all = Object.keys(readPackages(join(root, 'package-lock.json'))).filter((path) =>
+    path.startsWith('node_modules/'),
+  );
+  const step = progress.step('installing npm packages');
+  let fetched = 0;
+  const onLine = (/** @type {string} */ line) => {
+    if (/^npm http (fetch|cache)/.test(line))
+      step.update(`${Math.min(++fetched, all.length)} of ${all.length} fetched`);
+  };
+  const result = await run('npm', ['ci', '--loglevel=http', '--no-audit', '--no-fund'], { cwd: root, onLine });
+  if (result.code !== 0) {
+    step.stop();
+    const text = result.stderr.split('\n').filter((line) => !line.startsWith('npm http'));
+    throw new SetupError(`npm ci failed (exit code ${result.code}):\n${result.stdout}${text.join('\n')}`);
+  }
+  step.done(`${all.length} packages`);
+}

@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import { cpus } from 'node:os';
+
+import { buildBinaries } from './go-build.js';
+import { cacheDirectory, describeBinaries, linkBinary } from './go-binaries.js';
+import { withLock } from './lock.js';
+import { findNode } from './node.js';
+import { installPackages, packagesMatch } from './packages.js';
+import { checkPrerequisites } from './prerequisites.js';
+import { createProgress } from './progress.js';
+
+/** CPU minutes of compiling upstream Kubernetes, and the part no second core can help with (linking, downloads). */
+const COMPILE_CPU_MINUTES = 11;
+const SERIAL_MINUTES = 1.5;
+
+/**
+ * Makes the clone ready. Costs some milliseconds when it is.
+ * @param {string} root
+ * @param {{ binaries: boolean }} needs whether the job needs the Go commands
+ * @returns {Promise<string>} the Node to run TypeScript with
+ */
+export async function setUp(root, needs) {
+  const { goVersion } = checkPrerequisites();
+  const binaries = needs.binaries ? describeBinaries(root, goVersion) : [];
+  if (packagesMatch(root) && binaries.every((binary) => existsSync(binary.cached))) {
+    binaries.forEach(linkBinary);
+    return findNode(root);
+  }
+  const progress = createProgress();
+  announce(binaries, progress);
+  const onWait = () => progress.say('another set-up is running; waiting for it to end ...');
+  await withLock(cacheDirectory(), onWait, async () => {
+    if (!packagesMatch(root)) await installPackages(root, progress);
+    await buildBinaries(root, binaries, progress);
+  });
+  return findNode(root);
+}
+
+/**
+ * @param {readonly import('./go-binaries.js').Binary[]} binaries
+ * @param {ReturnType<typeof createProgress>} progress
+ */
+function announce(binaries, progress) {
+  const coldCluster = binaries.some((binary) => binary.name === 'cluster' && !existsSync(binary.cached));
+  if (!coldCluster) return;
+  const cores = cpus().length;
+  const minutes = Math.round(SERIAL_MINUTES + COMPILE_CPU_MINUTES / cores);
+  progress.say(
+    `first set-up: about ${minutes} minutes on ${cores === 1 ? 'one core' : `${cores} cores`}, ` +
+      'because upstream Kubernetes is compiled from source, once; it is cached for every later start and clone',
+  );
+}
