@@ -1,5 +1,3 @@
-import type { KubeObject } from '@plumb/api';
-
 /** The verdicts of kstatus (cli-utils pkg/kstatus/status), in its own words. */
 export type HealthStatus = 'Current' | 'InProgress' | 'Failed' | 'Terminating' | 'NotFound' | 'Unknown';
 
@@ -8,5 +6,3 @@ export interface Health {
   /** What is awaited or what went wrong, as kstatus words it; empty for a plain Current. */
   message: string;
 }
-
-export declare function healthOf(object: KubeObject): Health;

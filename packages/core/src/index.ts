@@ -1,1 +1,12 @@
-export * from './health.ts'; export * from './observed.ts'; export * from './plan.ts';
+export * from './health.ts';
+export * from './health/health-of.ts';
+export * from './hash.ts';
+export * from './inventory.ts';
+export * from './make-plan.ts';
+export * from './observe.ts';
+export * from './observed.ts';
+export * from './order.ts';
+export * from './owned/owned-hash.ts';
+export * from './owner.ts';
+export * from './plan.ts';
+export * from './rules.ts';

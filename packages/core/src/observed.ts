@@ -1,5 +1,6 @@
-import type { Health } from './health.ts';
 import type { UnitRef } from '@plumb/api';
+import type { Health } from './health.ts';
+import type { ObjectRules } from './plan.ts';
 
 /** All that is kept of a live object (design.md, section 5): no body. */
 export interface Observed {
@@ -10,6 +11,8 @@ export interface Observed {
   health: Health;
   /** The unit its owner labels name; null without them. */
   owner: UnitRef | null;
+  /** The rules the live object itself carries; they hold beside the declared ones. Left out: the defaults. */
+  rules?: ObjectRules;
 }
 
 /** What the agent knows of its own last apply to an object. Lost on restart; then the live object is compared instead. */

@@ -1,0 +1,108 @@
+import { keyId } from '@plumb/api';
+import type { ObjectKey, UnitRef } from '@plumb/api';
+import { diffInventory, unionOfKeys } from './inventory.ts';
+import type { Applied, Observed } from './observed.ts';
+import { compareForApply, compareForPrune, stagesOf } from './order.ts';
+import type { GroupKind } from './order.ts';
+import { isSameUnit } from './owner.ts';
+import type { Action, ActionKind, Cause, ObjectRules, Plan } from './plan.ts';
+import { DEFAULT_RULES } from './rules.ts';
+
+/** What a plan needs to know of one desired object. */
+export interface DesiredEntry {
+  readonly key: ObjectKey;
+  readonly digest: string;
+  readonly rules: ObjectRules;
+}
+
+export interface PlanInput {
+  cause: Cause;
+  /** The bundle's objects; actions name them by index. */
+  desired: readonly DesiredEntry[];
+  observed: (key: ObjectKey) => Observed | undefined;
+  applied: (key: ObjectKey) => Applied | undefined;
+  inventory: readonly ObjectKey[];
+  unit: UnitRef;
+  /** spec.prune, or that the unit is being deleted. */
+  prune: boolean;
+  /** A bundle without objects may prune everything: the unit is being deleted, or somebody said so. */
+  allowEmpty?: boolean;
+  customStageKinds?: readonly GroupKind[];
+  /** keyIds a drift plan may touch; everything else is `unchanged`. */
+  only?: ReadonlySet<string>;
+  /** The rules a live object carries, where known better than by `observed`. */
+  liveRules?: (key: ObjectKey) => ObjectRules | undefined;
+}
+
+/** What applying a bundle would do now, from what is declared, what is seen and what was sent before. Pure. */
+export function makePlan(input: PlanInput): Plan {
+  const { cause, desired, inventory } = input;
+  if (cause !== 'drift' && input.prune && desired.length === 0 && inventory.length > 0 && input.allowEmpty !== true) {
+    const reason = `the build has no objects, which would delete all ${inventory.length} of the inventory; nothing is deleted`;
+    const refused = unionOfKeys(inventory).map((key) => ({ key, reason }));
+    return { cause, stages: [], prune: [], refused };
+  }
+  const actions: Action[] = desired.map((entry, index) => ({ kind: actionFor(input, entry), key: entry.key, index }));
+  const stages = stagesOf(actions, input.customStageKinds).map(({ name, items }) => ({ name, actions: items }));
+  return { cause, stages, prune: toPrune(input), refused: [] };
+}
+
+function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
+  const { key, rules } = entry;
+  if (input.only?.has(keyId(key)) === false) return 'unchanged';
+  const live = input.observed(key);
+  const liveRules = live === undefined ? DEFAULT_RULES : rulesSeen(input, key, live);
+  if ([rules, liveRules].some((rule) => !rule.reconcile || rule.ssa === 'Ignore')) return 'skip';
+  if (live === undefined) return 'create';
+  if (rules.ssa === 'IfNotPresent') return 'skip';
+  const applied = input.applied(key);
+  if (applied === undefined) return 'compare';
+  if (applied.desiredDigest !== entry.digest) return 'change';
+  return applied.ownedHash === live.ownedHash ? 'unchanged' : 'correct';
+}
+
+function rulesSeen(input: PlanInput, key: ObjectKey, live: Observed): ObjectRules {
+  return input.liveRules?.(key) ?? live.rules ?? DEFAULT_RULES;
+}
+
+/** What left the bundle, is still there, carries this unit's labels (I1) and does not ask to stay. */
+function toPrune(input: PlanInput): ObjectKey[] {
+  if (!input.prune || input.cause === 'drift') return [];
+  const declared = input.desired.map((entry) => entry.key);
+  return diffInventory(input.inventory, declared).filter((key) => mayPrune(input, key)).sort(compareForPrune);
+}
+
+function mayPrune(input: PlanInput, key: ObjectKey): boolean {
+  const live = input.observed(key);
+  if (live === undefined || !isSameUnit(live.owner, input.unit)) return false;
+  const rules = rulesSeen(input, key, live);
+  return rules.prune && rules.reconcile && rules.ssa !== 'Ignore';
+}
+
+/** How carrying out a plan ended, as far as the inventory goes. */
+export interface PlanResults {
+  /** Every stage was applied. */
+  applied: boolean;
+  /** keyIds of pruned objects that are known to be gone. */
+  gone: ReadonlySet<string>;
+}
+
+/** The inventory to write before applying: what it lists, and what the plan may bring into being (I4). */
+export function inventoryBefore(before: readonly ObjectKey[], plan: Plan): ObjectKey[] {
+  return unionOfKeys(before, actionKeys(plan));
+}
+
+/**
+ * The inventory after a plan was carried out: what is declared, and what was to be pruned and is not known to be gone.
+ * When apply did not get through, nothing leaves. A plan that refused, or one for drift, lets nothing go either.
+ */
+export function nextInventory(before: readonly ObjectKey[], plan: Plan, results: PlanResults): ObjectKey[] {
+  const stays = !results.applied || plan.refused.length > 0 || plan.cause === 'drift';
+  if (stays) return inventoryBefore(before, plan).filter((key) => !results.gone.has(keyId(key)));
+  const failures = plan.prune.filter((key) => !results.gone.has(keyId(key)));
+  return unionOfKeys(failures, actionKeys(plan));
+}
+
+function actionKeys(plan: Plan): ObjectKey[] {
+  return plan.stages.flatMap((stage) => stage.actions.map((action) => action.key)).sort(compareForApply);
+}

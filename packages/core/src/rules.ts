@@ -1,0 +1,29 @@
+import type { KubeObject } from '@plumb/api';
+import type { ObjectRules } from './plan.ts';
+
+const PREFIX = 'kustomize.toolkit.fluxcd.io/';
+
+/** What holds for an object that says nothing. Shared, so that keeping it per object costs no memory. */
+export const DEFAULT_RULES: ObjectRules = Object.freeze({ ssa: 'Override', force: false, prune: true, reconcile: true });
+
+/** From the most careful on: where a label and an annotation disagree, the careful one holds. */
+const SSA_BY_CARE = ['Ignore', 'IfNotPresent', 'Merge'] as const;
+
+/**
+ * Per-object rules of Flux's `kustomize.toolkit.fluxcd.io/{ssa,force,prune,reconcile}`, from labels or annotations, values
+ * in any case. Values Flux does not know leave the default.
+ */
+export function rulesOf(body: Pick<KubeObject, 'metadata'>): ObjectRules {
+  const { labels, annotations } = body.metadata;
+  const says = (rule: string, value: string): boolean =>
+    [labels, annotations].some((map) => {
+      const given = map?.[PREFIX + rule];
+      return typeof given === 'string' && given.toLowerCase() === value.toLowerCase();
+    });
+  const ssa = SSA_BY_CARE.find((value) => says('ssa', value)) ?? DEFAULT_RULES.ssa;
+  const force = says('force', 'Enabled');
+  const prune = !says('prune', 'Disabled');
+  const reconcile = !says('reconcile', 'Disabled');
+  const isDefault = ssa === DEFAULT_RULES.ssa && !force && prune && reconcile;
+  return isDefault ? DEFAULT_RULES : { ssa, force, prune, reconcile };
+}
