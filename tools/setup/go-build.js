@@ -30,6 +30,7 @@ async function build(module, missing, progress) {
   const step = progress.step(`building ${names}`);
   try {
     let done = 0;
+    step.update(`0 of ${total} packages compiled`);
     const onLine = () => step.update(`${Math.min(++done, total)} of ${total} packages compiled`);
     // With more than one package `-o` must be a folder; with one as well, for the same result.
     const args = ['build', '-v', ...BUILD_FLAGS, '-o', `${temporary}/`, ...targets];

@@ -46,7 +46,7 @@ function announce(binaries, progress) {
   const cores = cpus().length;
   const minutes = Math.round(SERIAL_MINUTES + COMPILE_CPU_MINUTES / cores);
   progress.say(
-    `first set-up: about ${minutes} minutes on ${cores === 1 ? 'one core' : `${cores} cores`}, ` +
-      'because upstream Kubernetes is compiled from source, once; it is cached for every later start and clone',
+    `set-up takes up to ${minutes} minutes on ${cores === 1 ? 'one core' : `${cores} cores`}: ` +
+      'upstream Kubernetes is compiled from source, once, and kept for every later start and clone',
   );
 }
