@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// softMemory makes the collector work harder, hardMemory ends the process before it harms its neighbours.
+	softMemory = 192 << 20
+	hardMemory = 768 << 20
+	// maxWarnings bounds what one request may print.
+	maxWarnings = 16 << 10
+)
+
+// usage is what this process has cost so far.
+type usage struct {
+	CPUSeconds   float64 `json:"cpuSeconds"`
+	PeakRSSBytes int64   `json:"peakRssBytes"`
+}
+
+func init() { debug.SetMemoryLimit(softMemory) }
+
+func readUsage() usage {
+	var r syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) != nil {
+		return usage{}
+	}
+	peak := int64(r.Maxrss)
+	if runtime.GOOS != "darwin" {
+		peak *= 1024 // kibibytes everywhere but there
+	}
+	cpu := time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	return usage{CPUSeconds: cpu.Seconds(), PeakRSSBytes: peak}
+}
+
+// guardMemory ends the process when a request takes more than hardMemory. Close the channel when the request is done.
+func guardMemory() chan struct{} {
+	done := make(chan struct{})
+	report := os.Stderr
+	go func() {
+		sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			metrics.Read(sample)
+			if used := sample[0].Value.Uint64() - sample[1].Value.Uint64(); used > hardMemory {
+				fmt.Fprintf(report, "engine: out of memory: %d MiB used, %d MiB allowed\n", used>>20, hardMemory>>20)
+				os.Exit(3)
+			}
+		}
+	}()
+	return done
+}
+
+// captureStderr collects the lines that libraries print as warnings until the returned function is called.
+func captureStderr() func() []string {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return func() []string { return nil }
+	}
+	real := os.Stderr
+	os.Stderr = w
+	text := make(chan string, 1)
+	go func() {
+		var kept bytes.Buffer
+		_, _ = io.Copy(&kept, io.LimitReader(r, maxWarnings))
+		_, _ = io.Copy(io.Discard, r)
+		text <- kept.String()
+	}()
+	return func() []string {
+		os.Stderr = real
+		w.Close()
+		lines := strings.FieldsFunc(<-text, func(c rune) bool { return c == '\n' })
+		r.Close()
+		return lines
+	}
+}
+
+// moduleVersions names the libraries whose behaviour shows in results.
+func moduleVersions() map[string]string {
+	versions := map[string]string{"go": runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return versions
+	}
+	for _, module := range info.Deps {
+		if module.Path == "sigs.k8s.io/kustomize/api" {
+			versions["kustomize"] = module.Version
+		}
+	}
+	return versions
+}
