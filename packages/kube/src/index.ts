@@ -1,1 +1,4 @@
-export * from './cluster.ts'; export * from './reflector.ts';
+export * from './cluster.ts';
+export * from './reflector.ts';
+export { connect, type ConnectOptions } from './connect.ts';
+export type { InClusterOptions } from './access/in-cluster-access.ts';

@@ -1,0 +1,171 @@
+import { displayKey, keyOf, PlumbError, userError } from '@plumb/api';
+import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
+import type {
+  ApplyOptions,
+  Cluster,
+  DeleteOptions,
+  ListOptions,
+  ListResult,
+  PatchOptions,
+  PatchType,
+  ResourceInfo,
+  WatchEvent,
+  WatchOptions,
+} from '../cluster.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { Headers } from '../transport/wire.ts';
+import { Caller, parseObject, type ApiCall } from './caller.ts';
+import type { Discovery } from './discovery.ts';
+import type { Subject } from './failure.ts';
+import { listAll } from './list.ts';
+import { collectionPath, objectPath, requireNamespace, withQuery } from './paths.ts';
+import { watchOnce } from './watch.ts';
+
+const PATCH_TYPES: Record<PatchType, string> = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+};
+
+type Target = Pick<ApiCall, 'verb' | 'resource' | 'subject'> & { info: ResourceInfo };
+
+/** The real API server behind the Cluster port. */
+export class ApiCluster implements Cluster {
+  readonly #transport: Transport;
+  readonly #discovery: Discovery;
+  readonly #caller: Caller;
+  readonly #agent: Headers;
+
+  /** @param agent headers that stay whoever the caller acts as. */
+  constructor(transport: Transport, discovery: Discovery, caller: Caller, agent: Headers) {
+    this.#transport = transport;
+    this.#discovery = discovery;
+    this.#caller = caller;
+    this.#agent = agent;
+  }
+
+  async get(key: ObjectKey, options: { signal?: AbortSignal } = {}): Promise<KubeObject | null> {
+    const target = await this.#target('get', key);
+    const path = objectPath(target.info, key);
+    return orNull(this.#caller.object({ ...target, method: 'GET', path, signal: options.signal }));
+  }
+
+  async list(kind: KindRef, options: ListOptions = {}): Promise<ListResult> {
+    return listAll(this.#caller, await this.#served(kind), options);
+  }
+
+  async *watch(kind: KindRef, options: WatchOptions): AsyncGenerator<WatchEvent> {
+    yield* watchOnce(this.#caller, await this.#served(kind), options);
+  }
+
+  async apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
+    const key = keyOf(object);
+    const target = await this.#target('apply', key);
+    const { fieldManager, force, dryRun, signal } = options;
+    const path = withQuery(objectPath(target.info, key), { fieldManager, force, dryRun: dryRunOf(dryRun) });
+    const contentType = 'application/apply-patch+yaml';
+    return this.#caller.object({ ...target, method: 'PATCH', path, body: object, contentType, repeatable: true, signal });
+  }
+
+  async create(
+    object: KubeObject,
+    options: { fieldManager?: string; dryRun?: boolean; signal?: AbortSignal } = {},
+  ): Promise<KubeObject> {
+    const key = keyOf(object);
+    const target = await this.#target('create', key);
+    requireNamespace(target.info, key);
+    const { fieldManager, dryRun, signal } = options;
+    const path = withQuery(collectionPath(target.info, key.namespace), { fieldManager, dryRun: dryRunOf(dryRun) });
+    return this.#caller.object({ ...target, method: 'POST', path, body: object, signal });
+  }
+
+  async update(
+    object: KubeObject,
+    options: { fieldManager?: string; subresource?: 'status'; signal?: AbortSignal } = {},
+  ): Promise<KubeObject> {
+    const key = keyOf(object);
+    const target = await this.#target('update', key);
+    const { fieldManager, subresource, signal } = options;
+    const path = withQuery(objectPath(target.info, key, subresource), { fieldManager });
+    return this.#caller.object({ ...target, method: 'PUT', path, body: object, signal });
+  }
+
+  async patch(key: ObjectKey, patch: Json, options: PatchOptions): Promise<KubeObject> {
+    const target = await this.#target('patch', key);
+    const { type, fieldManager, subresource, dryRun, signal } = options;
+    const path = withQuery(objectPath(target.info, key, subresource), { fieldManager, dryRun: dryRunOf(dryRun) });
+    return this.#caller.object({ ...target, method: 'PATCH', path, body: patch, contentType: PATCH_TYPES[type], signal });
+  }
+
+  async delete(key: ObjectKey, options: DeleteOptions = {}): Promise<boolean> {
+    const target = await this.#target('delete', key);
+    const { signal, ...body } = options;
+    const path = objectPath(target.info, key);
+    const gone = await orNull(this.#caller.text({ ...target, method: 'DELETE', path, body, signal }));
+    return gone !== null;
+  }
+
+  async discover(options: { refresh?: boolean; signal?: AbortSignal } = {}): Promise<readonly ResourceInfo[]> {
+    return this.#discovery.all(options.refresh ?? false);
+  }
+
+  async resource(kind: KindRef): Promise<ResourceInfo | null> {
+    return this.#discovery.find(kind);
+  }
+
+  async version(): Promise<string> {
+    const info = await this.#caller.json(rawCall('/version'));
+    return typeof info['gitVersion'] === 'string' ? info['gitVersion'] : '';
+  }
+
+  as(user: string): Cluster {
+    if (user === '') throw userError('access-denied', 'an empty user name cannot be impersonated: name a service account');
+    const caller = new Caller(this.#transport, { ...this.#agent, 'impersonate-user': user });
+    return new ApiCluster(this.#transport, this.#discovery, caller, this.#agent);
+  }
+
+  async raw(path: string): Promise<JsonObject | string> {
+    const call = rawCall(path);
+    const text = await this.#caller.text({ ...call, accept: 'application/json, */*' });
+    return text.startsWith('{') ? parseObject(text, call.subject) : text;
+  }
+
+  async close(): Promise<void> {
+    this.#transport.close();
+  }
+
+  async #target(verb: string, key: ObjectKey): Promise<Target> {
+    const info = await this.#served(key);
+    return { verb, resource: info.resource, subject: subjectOf(verb, key), info };
+  }
+
+  async #served(kind: KindRef): Promise<ResourceInfo> {
+    const info = await this.#discovery.find(kind);
+    if (info !== null) return info;
+    const group = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
+    const message = `no matches for kind "${kind.kind}" in version "${group}": the API server does not serve it; is its CRD installed?`;
+    throw new PlumbError('api-not-found', message, { fault: 'user', policy: 'retry', status: 404 });
+  }
+}
+
+function subjectOf(verb: string, key: ObjectKey): Subject {
+  const secret = key.group === '' && key.kind === 'Secret';
+  return { what: `${verb} ${displayKey(key)}`, secret, names: [key.name, key.namespace] };
+}
+
+function rawCall(path: string): ApiCall {
+  return { verb: 'get', resource: 'raw', method: 'GET', path, subject: { what: `get ${path}`, secret: false, names: [] } };
+}
+
+function dryRunOf(dryRun: boolean | undefined): string | undefined {
+  return dryRun === true ? 'All' : undefined;
+}
+
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof PlumbError && error.code === 'api-not-found') return null;
+    throw error;
+  }
+}

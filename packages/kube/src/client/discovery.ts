@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject, KindRef } from '@plumb/api';
+import type { ResourceInfo } from '../cluster.ts';
+import { aggregatedResources, classicGroupVersions, classicResources, DISCOVERY_ACCEPT } from './discovery-answer.ts';
+
+/** Unknown kinds may ask the server again this often at once, then once per pause. */
+const BURST = 4;
+const PAUSE_MS = 2_000;
+
+export type GetJson = (path: string, accept: string) => Promise<JsonObject>;
+
+/** What the server serves, asked once and kept; asked again for a kind that is not in it. Shared by all identities of a connection. */
+export class Discovery {
+  readonly #getJson: GetJson;
+  readonly #now: () => number;
+  #resources: readonly ResourceInfo[] | undefined;
+  #byKind = new Map<string, ResourceInfo>();
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #paced: Promise<void> | undefined;
+  #tokens = BURST;
+  #refilledAt: number;
+
+  constructor(getJson: GetJson, now: () => number = () => performance.now()) {
+    this.#getJson = getJson;
+    this.#now = now;
+    this.#refilledAt = now();
+  }
+
+  async all(refresh: boolean): Promise<readonly ResourceInfo[]> {
+    if (refresh || this.#resources === undefined) await this.#refresh();
+    return this.#resources ?? [];
+  }
+
+  /** @returns null when the server does not serve the kind, by an answer asked for after this call. */
+  async find(kind: KindRef): Promise<ResourceInfo | null> {
+    const known = this.#byKind.get(idOf(kind));
+    if (known !== undefined) return known;
+    if (this.#resources === undefined) await this.#refresh();
+    else await this.#pacedRefresh();
+    return this.#byKind.get(idOf(kind)) ?? null;
+  }
+
+  /** Waiting callers share one refresh, which starts after they came. */
+  #pacedRefresh(): Promise<void> {
+    this.#paced ??= this.#takeToken().then(() => {
+      this.#paced = undefined;
+      return this.#refresh();
+    });
+    return this.#paced;
+  }
+
+  async #takeToken(): Promise<void> {
+    const now = this.#now();
+    const refilled = Math.floor((now - this.#refilledAt) / PAUSE_MS);
+    if (refilled > 0) {
+      this.#tokens = Math.min(BURST, this.#tokens + refilled);
+      this.#refilledAt += refilled * PAUSE_MS;
+    }
+    if (this.#tokens > 0) {
+      this.#tokens -= 1;
+      return;
+    }
+    await sleep(this.#refilledAt + PAUSE_MS - now);
+    this.#refilledAt += PAUSE_MS;
+  }
+
+  /** An answer that is under way may be older than what the caller has just created, so it is followed by one more. */
+  #refresh(): Promise<void> {
+    if (this.#running === undefined) {
+      this.#running = this.#load().finally(() => {
+        this.#running = undefined;
+      });
+      return this.#running;
+    }
+    this.#next ??= this.#running
+      .catch(() => {})
+      .then(() => {
+        this.#next = undefined;
+        return this.#refresh();
+      });
+    return this.#next;
+  }
+
+  async #load(): Promise<void> {
+    const [core, groups] = await Promise.all([this.#section('/api'), this.#section('/apis')]);
+    const resources = [...core, ...groups];
+    const byKind = new Map<string, ResourceInfo>();
+    for (const info of resources) {
+      if (!byKind.has(idOf(info))) byKind.set(idOf(info), info);
+    }
+    this.#resources = resources;
+    this.#byKind = byKind;
+  }
+
+  async #section(root: '/api' | '/apis'): Promise<ResourceInfo[]> {
+    const answer = await this.#getJson(root, DISCOVERY_ACCEPT);
+    const aggregated = aggregatedResources(answer);
+    if (aggregated !== null) return aggregated;
+    const lists = await Promise.all(classicGroupVersions(answer).map((version) => this.#classic(`${root}/${version}`)));
+    return lists.flat();
+  }
+
+  /** One aggregated API that is down must not hide all others. */
+  async #classic(path: string): Promise<ResourceInfo[]> {
+    try {
+      return classicResources(await this.#getJson(path, 'application/json'));
+    } catch {
+      return [];
+    }
+  }
+}
+
+function idOf(kind: KindRef): string {
+  return `${kind.group}/${kind.version}/${kind.kind}`;
+}

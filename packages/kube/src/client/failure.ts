@@ -1,0 +1,69 @@
+import { parseJson, PlumbError, type ErrorCode, type Fault, type JsonObject } from '@plumb/api';
+import type { Answer } from '../transport/transport.ts';
+import { maskSecretText } from './mask.ts';
+
+/** What a call was about; Secrets have their values masked in the message. */
+export interface Subject {
+  readonly what: string;
+  readonly secret: boolean;
+  /** Words that may stay readable in a masked message: names. */
+  readonly names: readonly string[];
+}
+
+const TEXT_LIMIT = 200;
+
+/** Turns an answer that is not a success into the error the Cluster port promises. */
+export function failureOf(answer: Pick<Answer, 'status' | 'headers' | 'text'>, subject: Subject): PlumbError {
+  const said = statusMessage(answer.text) ?? `${subject.what}: HTTP ${answer.status}${shortText(answer.text)}`;
+  const message = subject.secret ? maskSecretText(said, subject.names) : said;
+  const { code, fault } = kindOf(answer.status);
+  const retryAfter = retryAfterOf(answer.headers['retry-after']);
+  return new PlumbError(code, message, {
+    fault,
+    policy: 'retry',
+    status: answer.status,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  });
+}
+
+/** An answer of 200 that does not hold what it should. */
+export function malformed(subject: Subject, why: string, cause?: unknown): PlumbError {
+  return new PlumbError('api-unavailable', `${subject.what}: the API server's answer ${why}`, { fault: 'system', policy: 'retry', cause });
+}
+
+function kindOf(status: number): { code: ErrorCode; fault: Fault } {
+  if (status === 404) return { code: 'api-not-found', fault: 'user' };
+  if (status === 409) return { code: 'api-conflict', fault: 'system' };
+  if (status === 401 || status === 403) return { code: 'api-forbidden', fault: 'user' };
+  if (status === 408 || status === 410 || status === 429 || status >= 500) return { code: 'api-unavailable', fault: 'system' };
+  return status >= 400 ? { code: 'api-invalid', fault: 'user' } : { code: 'api-unavailable', fault: 'system' };
+}
+
+/** Milliseconds of a Retry-After header: seconds or an HTTP date (RFC 9110 §10.2.3). */
+export function retryAfterOf(value: string | undefined, now: number = Date.now()): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d+$/.test(value.trim())) return Number(value) * 1_000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** The message of a `Status` object. */
+export function statusMessage(text: string): string | undefined {
+  const status = parseStatus(text);
+  return typeof status?.['message'] === 'string' && status['message'] !== '' ? status['message'] : undefined;
+}
+
+export function parseStatus(text: string): JsonObject | undefined {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    const parsed = parseJson(text) as JsonObject;
+    return parsed['kind'] === 'Status' ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function shortText(text: string): string {
+  const line = text.trim().split('\n', 1)[0] ?? '';
+  return line === '' ? '' : `: ${line.slice(0, TEXT_LIMIT)}`;
+}

@@ -1,0 +1,67 @@
+import { Agent as HttpAgent, request as requestHttp, type ClientRequest } from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { isIP } from 'node:net';
+import type { TlsMaterial } from '../access/access.ts';
+import { hostOf, portOf } from './dial.ts';
+import { WireError, type Channel, type Exchange, type Head, type Wire, type WireRequest } from './wire.ts';
+
+const TCP_KEEP_ALIVE_MS = 30_000;
+
+/** HTTP/1.1 over a pool of kept connections: for proxies that speak nothing newer, and for plain `http://` servers. */
+export class Http1Wire implements Wire, Channel {
+  readonly #server: URL;
+  readonly #material: () => Promise<TlsMaterial>;
+  #agent: HttpAgent | HttpsAgent | undefined;
+
+  constructor(server: URL, material: () => Promise<TlsMaterial>) {
+    this.#server = server;
+    this.#material = material;
+  }
+
+  async channel(): Promise<Channel> {
+    this.#agent ??= await this.#newAgent();
+    return this;
+  }
+
+  retire(): void {
+    this.#agent = undefined;
+  }
+
+  close(): void {
+    this.#agent?.destroy();
+  }
+
+  start(request: WireRequest): Exchange {
+    const head = Promise.withResolvers<Head>();
+    head.promise.catch(() => {});
+    const sent = this.#request(request);
+    sent.once('response', (response) => {
+      response.on('error', () => {});
+      head.resolve({ status: response.statusCode ?? 0, headers: response.headers, stream: response });
+    });
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      const unprocessed = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND';
+      head.reject(new WireError(`connection to ${this.#server.host} failed: ${error.message}`, unprocessed, error));
+    });
+    sent.end(request.body);
+    const cancel = (reason: Error): void => {
+      head.reject(reason);
+      sent.destroy(reason);
+    };
+    return { head: head.promise, cancel };
+  }
+
+  #request(request: WireRequest): ClientRequest {
+    const { method, path, headers } = request;
+    const options = { host: hostOf(this.#server), port: portOf(this.#server), method, path, headers, agent: this.#agent };
+    return this.#server.protocol === 'http:' ? requestHttp(options) : requestHttps(options);
+  }
+
+  async #newAgent(): Promise<HttpAgent | HttpsAgent> {
+    const keep = { keepAlive: true, keepAliveMsecs: TCP_KEEP_ALIVE_MS };
+    if (this.#server.protocol === 'http:') return new HttpAgent(keep);
+    const material = await this.#material();
+    const host = hostOf(this.#server);
+    return new HttpsAgent({ ...keep, ...material, servername: material.servername ?? (isIP(host) === 0 ? host : '') });
+  }
+}

@@ -1,0 +1,73 @@
+import type { TLSSocket } from 'node:tls';
+import type { Access } from '../access/access.ts';
+import { dial } from './dial.ts';
+import { Http1Wire } from './http1-wire.ts';
+import { Http2Wire, type KeepAlive } from './http2-wire.ts';
+import { WireError, type Channel, type Wire } from './wire.ts';
+
+/** HTTP/2 where the server takes it (ALPN), HTTP/1.1 where it does not, and for plain `http://`. */
+export class NegotiatedWire implements Wire {
+  readonly #access: Access;
+  readonly #keepAlive: KeepAlive;
+  #chosen: Wire | undefined;
+  #choosing: Promise<Wire> | undefined;
+  #closed = false;
+
+  constructor(access: Access, keepAlive: KeepAlive) {
+    this.#access = access;
+    this.#keepAlive = keepAlive;
+  }
+
+  channel(): Channel | Promise<Channel> {
+    if (this.#closed) return Promise.reject(new WireError('the connection was closed', true));
+    return this.#chosen === undefined ? this.#negotiate() : this.#chosen.channel();
+  }
+
+  retire(): void {
+    this.#chosen?.retire();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#chosen?.close();
+  }
+
+  async #negotiate(): Promise<Channel> {
+    this.#choosing ??= this.#choose().finally(() => {
+      this.#choosing = undefined;
+    });
+    const wire = await this.#choosing;
+    if (this.#closed) {
+      wire.close();
+      throw new WireError('the connection was closed', true);
+    }
+    this.#chosen = wire;
+    return wire.channel();
+  }
+
+  async #choose(): Promise<Wire> {
+    const { server } = this.#access;
+    if (server.protocol === 'http:') return this.#http1();
+    const socket = await dial(server, await this.#access.tls());
+    if (socket.alpnProtocol !== 'h2') {
+      socket.destroy();
+      return this.#http1();
+    }
+    const wire = new Http2Wire(server, () => this.#dialHttp2(), this.#keepAlive);
+    wire.adopt(socket);
+    return wire;
+  }
+
+  #http1(): Wire {
+    return new Http1Wire(this.#access.server, () => this.#access.tls());
+  }
+
+  /** A server that no longer speaks HTTP/2 (a proxy came between) is negotiated with anew. */
+  async #dialHttp2(): Promise<TLSSocket> {
+    const socket = await dial(this.#access.server, await this.#access.tls());
+    if (socket.alpnProtocol === 'h2') return socket;
+    socket.destroy();
+    this.#chosen = undefined;
+    throw new WireError(`${this.#access.server.host} no longer speaks HTTP/2`, true);
+  }
+}
