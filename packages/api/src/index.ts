@@ -6,3 +6,8 @@ export type * from './schema/git-repository.ts';
 export type * from './schema/kustomization.ts';
 export type * from './schema/kube-config.ts';
 export * from './names.ts';
+export * from './conditions.ts';
+export * from './duration.ts';
+export type * from './reasons.ts';
+export * from './time.ts';
+export * from './messages.ts';

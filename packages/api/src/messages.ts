@@ -1,0 +1,5 @@
+export * from './messages/message.ts';
+export * from './messages/git-repository.ts';
+export * from './messages/kustomization.ts';
+export * from './messages/own.ts';
+export * from './messages/page.ts';

@@ -1,0 +1,162 @@
+import { message } from './message.ts';
+
+const REVISION = 'main@sha1:5c1dbd1c6a6c4a2a5ba0a4f2e5d1d6f5b6c7d8e9';
+
+/** What is said about a GitRepository. Texts of Flux: source-controller, internal/controller/gitrepository_controller.go. */
+export const gitRepositoryMessages = {
+  reconciling: message({
+    id: 'git-reconciling',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: () => 'reconciliation in progress',
+    example: {},
+  }),
+  newGeneration: message({
+    id: 'git-new-generation',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: (p: { observed: number; current: number }) =>
+      `processing object: new generation ${p.observed} -> ${p.current}`,
+    example: { observed: 1, current: 2 },
+  }),
+  building: message({
+    id: 'git-building',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: () => 'building artifact',
+    example: {},
+  }),
+  artifactLost: message({
+    id: 'git-artifact-lost',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: () => 'building artifact: disappeared from storage',
+    example: {},
+  }),
+  buildingRevision: message({
+    id: 'git-building-revision',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: (p: { revision: string }) => `building artifact: new upstream revision '${p.revision}'`,
+    example: { revision: REVISION },
+  }),
+  outdated: message({
+    id: 'git-outdated',
+    level: 'info',
+    reason: 'NewRevision',
+    channels: ['condition'],
+    text: (p: { revision: string }) => `new upstream revision '${p.revision}'`,
+    example: { revision: REVISION },
+  }),
+  stored: message({
+    id: 'git-stored',
+    level: 'info',
+    reason: 'Succeeded',
+    channels: ['condition'],
+    text: (p: { revision: string }) => `stored artifact for revision '${p.revision}'`,
+    example: { revision: REVISION },
+  }),
+  newArtifact: message({
+    id: 'git-new-artifact',
+    level: 'info',
+    reason: 'NewArtifact',
+    channels: ['event', 'log'],
+    text: (p: { subject: string }) => `stored artifact for commit '${shortSubject(p.subject)}'`,
+    example: { subject: 'Raise the cart to three replicas' },
+  }),
+  recovered: message({
+    id: 'git-recovered',
+    level: 'info',
+    reason: 'Succeeded',
+    channels: ['event', 'log'],
+    text: (p: { subject: string }) => `stored artifact for commit '${shortSubject(p.subject)}'`,
+    example: { subject: 'Raise the cart to three replicas' },
+  }),
+  upToDate: message({
+    id: 'git-up-to-date',
+    level: 'trace',
+    reason: 'ArtifactUpToDate',
+    channels: ['event', 'log'],
+    text: (p: { revision: string }) => `artifact up-to-date with remote revision: '${p.revision}'`,
+    example: { revision: REVISION },
+  }),
+  collected: message({
+    id: 'git-collected',
+    level: 'trace',
+    reason: 'GarbageCollectionSucceeded',
+    channels: ['event', 'log'],
+    text: (p: { count: number }) => `garbage collected ${p.count} artifacts`,
+    example: { count: 1 },
+  }),
+  artifactDamaged: message({
+    id: 'git-artifact-damaged',
+    level: 'error',
+    reason: 'ArtifactVerificationFailed',
+    channels: ['event', 'log'],
+    text: (p: { error: string }) => `failed to verify integrity of artifact: ${p.error}`,
+    example: { error: 'digest is sha256:1f3a, not sha256:9b2c' },
+  }),
+  fetchFailed: message({
+    id: 'git-fetch-failed',
+    level: 'error',
+    reason: 'GitOperationFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => `failed to checkout and determine revision: ${p.error}`,
+    example: { error: "unable to clone 'https://git.example/shop': authentication required" },
+  }),
+  secretFailed: message({
+    id: 'git-secret-failed',
+    level: 'error',
+    reason: 'AuthenticationFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { namespace: string; name: string; error: string }) =>
+      `failed to get secret '${p.namespace}/${p.name}': ${p.error}`,
+    example: { namespace: 'flux-system', name: 'shop', error: 'secrets "shop" not found' },
+  }),
+  credentialsInvalid: message({
+    id: 'git-credentials-invalid',
+    level: 'error',
+    reason: 'AuthenticationFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => `failed to configure authentication options: ${p.error}`,
+    example: { error: "secret 'flux-system/shop' has a password but no username" },
+  }),
+  urlInvalid: message({
+    id: 'git-url-invalid',
+    level: 'error',
+    reason: 'URLInvalid',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { url: string; error: string }) => `failed to parse url '${p.url}': ${p.error}`,
+    example: { url: 'https://', error: 'no host' },
+  }),
+  empty: message({
+    id: 'git-empty',
+    level: 'error',
+    reason: 'EmptyGitRepository',
+    channels: ['condition', 'event', 'log'],
+    text: () => 'git repository is empty',
+    example: {},
+  }),
+  storageFailed: message({
+    id: 'git-storage-failed',
+    level: 'error',
+    reason: 'ArchiveOperationFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => `unable to archive artifact to storage: ${p.error}`,
+    example: { error: 'no space left on device' },
+  }),
+} as const;
+
+const SUBJECT_LENGTH = 50;
+
+/** Flux shows the first line of a commit message, cut after 50 characters. */
+function shortSubject(subject: string): string {
+  const line = (subject.split('\n', 1)[0] ?? '').trim();
+  const points = [...line];
+  return points.length <= SUBJECT_LENGTH ? line : `${points.slice(0, SUBJECT_LENGTH).join('')}...`;
+}

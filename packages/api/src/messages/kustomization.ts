@@ -1,0 +1,296 @@
+import { displayKey, type ObjectKey } from '../object.ts';
+import { formatDuration } from '../duration.ts';
+import { message } from './message.ts';
+
+const REVISION = 'main@sha1:5c1dbd1c6a6c4a2a5ba0a4f2e5d1d6f5b6c7d8e9';
+const CART = { kind: 'Deployment', namespace: 'shop', name: 'cart' };
+
+type Named = Pick<ObjectKey, 'kind' | 'namespace' | 'name'>;
+
+/** What happened to an object, in Flux's words. */
+export type ChangeAction = 'created' | 'configured' | 'unchanged' | 'deleted' | 'skipped';
+
+interface Progress {
+  revision: string;
+  /** Milliseconds. */
+  timeout: number;
+}
+
+interface Reference {
+  kind: string;
+  namespace?: string | undefined;
+  name: string;
+}
+
+const PROGRESS: Progress = { revision: REVISION, timeout: 90_000 };
+
+function during(step: string): (p: Progress) => string {
+  return (p) => `${step} for revision ${p.revision} with a timeout of ${formatDuration(p.timeout)}`;
+}
+
+/** As spec.sourceRef has it: the namespace only where it is given. */
+function reference(ref: Reference): string {
+  return displayKey({ kind: ref.kind, namespace: ref.namespace ?? '', name: ref.name });
+}
+
+/** What is said about a Kustomization. Texts of Flux: kustomize-controller, internal/controller/kustomization_controller.go. */
+export const kustomizationMessages = {
+  reconciling: message({
+    id: 'kustomization-reconciling',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: () => 'Reconciliation in progress',
+    example: {},
+  }),
+  fetching: message({
+    id: 'kustomization-fetching',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: during('Fetching manifests'),
+    example: PROGRESS,
+  }),
+  building: message({
+    id: 'kustomization-building',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: during('Building manifests'),
+    example: PROGRESS,
+  }),
+  detecting: message({
+    id: 'kustomization-detecting-drift',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: during('Detecting drift'),
+    example: PROGRESS,
+  }),
+  checkingHealth: message({
+    id: 'kustomization-checking-health',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: during('Running health checks'),
+    example: PROGRESS,
+  }),
+  changed: message({
+    id: 'kustomization-changed',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['event', 'log'],
+    text: (p: { changes: readonly { object: Named; action: ChangeAction }[] }) =>
+      p.changes.map(({ object, action }) => `${displayKey(object)} ${action}`).join('\n'),
+    example: {
+      changes: [
+        { object: { kind: 'Namespace', namespace: '', name: 'shop' }, action: 'created' },
+        { object: CART, action: 'configured' },
+      ],
+    },
+  }),
+  healthPassed: message({
+    id: 'kustomization-health-passed',
+    level: 'info',
+    reason: 'Succeeded',
+    channels: ['condition', 'event'],
+    text: (p: { took: number }) => `Health check passed in ${formatDuration(p.took)}`,
+    example: { took: 5_012 },
+  }),
+  applied: message({
+    id: 'kustomization-applied',
+    level: 'info',
+    reason: 'ReconciliationSucceeded',
+    channels: ['condition'],
+    text: (p: { revision: string }) => `Applied revision: ${p.revision}`,
+    example: { revision: REVISION },
+  }),
+  finished: message({
+    id: 'kustomization-finished',
+    level: 'info',
+    reason: 'ReconciliationSucceeded',
+    channels: ['event', 'log'],
+    text: (p: { took: number; next: number }) =>
+      `Reconciliation finished in ${formatDuration(p.took)}, next run in ${formatDuration(p.next)}`,
+    example: { took: 312, next: 600_000 },
+  }),
+  failed: message({
+    id: 'kustomization-failed',
+    level: 'error',
+    reason: 'ReconciliationFailed',
+    channels: ['log'],
+    text: (p: { took: number; next: number; error: string }) =>
+      `Reconciliation failed after ${formatDuration(p.took)}, next try in ${formatDuration(p.next)}: ${p.error}`,
+    example: { took: 312, next: 60_000, error: 'Deployment/shop/cart dry-run failed: admission webhook denied it' },
+  }),
+  sourceNotFound: message({
+    id: 'kustomization-source-not-found',
+    level: 'error',
+    reason: 'ArtifactFailed',
+    channels: ['condition', 'log'],
+    text: (p: { source: Reference }) => `Source '${reference(p.source)}' not found`,
+    example: { source: { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' } },
+  }),
+  artifactMissing: message({
+    id: 'kustomization-artifact-missing',
+    level: 'info',
+    reason: 'ArtifactFailed',
+    channels: ['condition', 'log'],
+    text: (p: { retry: number }) => `Source artifact not found, retrying in ${formatDuration(p.retry)}`,
+    example: { retry: 30_000 },
+  }),
+  artifactGone: message({
+    id: 'kustomization-artifact-gone',
+    level: 'info',
+    reason: 'ArtifactFailed',
+    channels: ['condition', 'log'],
+    text: (p: { retry: number }) => `Source is not ready, artifact not found, retrying in ${formatDuration(p.retry)}`,
+    example: { retry: 30_000 },
+  }),
+  artifactFailed: message({
+    id: 'kustomization-artifact-failed',
+    level: 'error',
+    reason: 'ArtifactFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: { error: 'artifact has digest sha256:1f3a, not sha256:9b2c' },
+  }),
+  accessDenied: message({
+    id: 'kustomization-access-denied',
+    level: 'error',
+    reason: 'AccessDenied',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { source: Named }) =>
+      `can't access '${displayKey(p.source)}', cross-namespace references have been blocked`,
+    example: { source: { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' } },
+  }),
+  dependencyNotFound: message({
+    id: 'kustomization-dependency-not-found',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['condition'],
+    text: (p: { namespace: string; name: string; error: string }) =>
+      `dependency '${p.namespace}/${p.name}' not found: ${p.error}`,
+    example: {
+      namespace: 'shop',
+      name: 'infrastructure',
+      error: 'kustomizations.kustomize.toolkit.fluxcd.io "infrastructure" not found',
+    },
+  }),
+  dependencyNotReady: message({
+    id: 'kustomization-dependency-not-ready',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['condition'],
+    text: (p: { namespace: string; name: string }) => `dependency '${p.namespace}/${p.name}' is not ready`,
+    example: { namespace: 'shop', name: 'infrastructure' },
+  }),
+  dependencyOutdated: message({
+    id: 'kustomization-dependency-outdated',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['condition'],
+    text: (p: { namespace: string; name: string }) =>
+      `dependency '${p.namespace}/${p.name}' revision is not up to date`,
+    example: { namespace: 'shop', name: 'infrastructure' },
+  }),
+  waitingForDependencies: message({
+    id: 'kustomization-waiting-for-dependencies',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['event', 'log'],
+    text: (p: { retry: number }) =>
+      `Dependencies do not meet ready condition, retrying in ${formatDuration(p.retry)}`,
+    example: { retry: 30_000 },
+  }),
+  pathNotFound: message({
+    id: 'kustomization-path-not-found',
+    level: 'error',
+    reason: 'ArtifactFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { path: string }) => `kustomization path not found: ${p.path}: no such directory in the artifact`,
+    example: { path: 'apps/production' },
+  }),
+  buildFailed: message({
+    id: 'kustomization-build-failed',
+    level: 'error',
+    reason: 'BuildFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: { error: 'apps/cart.yaml: line 7: mapping key "name" already defined' },
+  }),
+  applyFailed: message({
+    id: 'kustomization-apply-failed',
+    level: 'error',
+    reason: 'ReconciliationFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: { error: 'Deployment/shop/cart dry-run failed (Invalid): spec.replicas: must be at least 0' },
+  }),
+  pruneFailed: message({
+    id: 'kustomization-prune-failed',
+    level: 'error',
+    reason: 'PruneFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: { error: 'Deployment/shop/cart delete failed: forbidden' },
+  }),
+  unhealthy: message({
+    id: 'kustomization-unhealthy',
+    level: 'error',
+    reason: 'HealthCheckFailed',
+    channels: ['condition'],
+    text: (p: { error: string }) => p.error,
+    example: { error: "failed early due to stalled resources: [Deployment/shop/cart status: 'Failed']" },
+  }),
+  healthFailed: message({
+    id: 'kustomization-health-failed',
+    level: 'error',
+    reason: 'HealthCheckFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { took: number; error: string }) => `health check failed after ${formatDuration(p.took)}: ${p.error}`,
+    example: { took: 60_000, error: "timeout waiting for: [Deployment/shop/cart status: 'InProgress']" },
+  }),
+  healthCanceled: message({
+    id: 'kustomization-health-canceled',
+    level: 'info',
+    reason: 'HealthCheckCanceled',
+    channels: ['condition'],
+    text: (p: { trigger: Named }) => `New reconciliation triggered by ${displayKey(p.trigger)}`,
+    example: { trigger: { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' } },
+  }),
+  healthCanceledEvent: message({
+    id: 'kustomization-health-canceled-event',
+    level: 'info',
+    reason: 'HealthCheckCanceled',
+    channels: ['event', 'log'],
+    text: (p: { trigger: Named }) =>
+      `Health checks canceled due to new reconciliation triggered by ${displayKey(p.trigger)}`,
+    example: { trigger: { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' } },
+  }),
+  deletionPruneFailed: message({
+    id: 'kustomization-deletion-prune-failed',
+    level: 'error',
+    reason: 'PruneFailed',
+    channels: ['event', 'log'],
+    text: () => 'pruning for deleted resource failed',
+    example: {},
+  }),
+  terminationTimeout: message({
+    id: 'kustomization-termination-timeout',
+    level: 'error',
+    reason: 'PruneFailed',
+    channels: ['event', 'log'],
+    text: () => 'failed to wait for resources termination',
+    example: {},
+  }),
+  accountGone: message({
+    id: 'kustomization-account-gone',
+    level: 'error',
+    reason: 'PruneFailed',
+    channels: ['event', 'log'],
+    text: (p: { objects: readonly Named[] }) =>
+      `unable to prune objects: \n${p.objects.map((object) => displayKey(object)).join('\n')}`,
+    example: { objects: [CART] },
+  }),
+} as const;

@@ -1,0 +1,41 @@
+import type { Reason } from '../reasons.ts';
+
+/** Flux's severities. A trace event is recorded in the cluster, but never sent to notification receivers. */
+export type Level = 'trace' | 'info' | 'error';
+
+/** Where a message is given. */
+export type Channel = 'condition' | 'event' | 'log';
+
+/** One thing the agent says. The text is a pure function of the payload; durations in payloads are milliseconds. */
+export interface Message<Payload> {
+  /** Stable name for machines, such as `kustomization-applied`. */
+  readonly id: string;
+  readonly level: Level;
+  readonly reason: Reason;
+  readonly channels: readonly Channel[];
+  readonly text: (payload: Payload) => string;
+  /** A payload for the reference page. */
+  readonly example: Payload;
+}
+
+/** A message with its payload filled in. */
+export interface Said {
+  readonly id: string;
+  readonly level: Level;
+  readonly reason: Reason;
+  readonly text: string;
+}
+
+/** Only there to infer the payload's type from the entry. */
+export function message<Payload>(entry: Message<Payload>): Message<Payload> {
+  return entry;
+}
+
+export function say<Payload>(entry: Message<Payload>, payload: NoInfer<Payload>): Said {
+  return { id: entry.id, level: entry.level, reason: entry.reason, text: entry.text(payload) };
+}
+
+/** The type of a core/v1 Event of this level. */
+export function eventType(level: Level): 'Normal' | 'Warning' {
+  return level === 'error' ? 'Warning' : 'Normal';
+}

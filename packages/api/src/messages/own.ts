@@ -1,0 +1,77 @@
+import { formatDuration } from '../duration.ts';
+import { displayKey, type ObjectKey } from '../object.ts';
+import { message } from './message.ts';
+
+type Named = Pick<ObjectKey, 'kind' | 'namespace' | 'name'>;
+
+const CART = { kind: 'Deployment', namespace: 'shop', name: 'cart' };
+const MAX_PATHS = 10;
+
+/** `a, b and 3 more`: an event must stay readable however much was changed. */
+function some(items: readonly string[]): string {
+  if (items.length <= MAX_PATHS) return items.join(', ');
+  return `${items.slice(0, MAX_PATHS).join(', ')} and ${items.length - MAX_PATHS} more`;
+}
+
+function who(managers: readonly string[]): string {
+  return managers.length === 0 ? 'somebody' : some(managers);
+}
+
+/** What Flux has no words for. Fields are named by path; a value is never shown, it may be a secret. */
+export const ownMessages = {
+  notImplemented: message({
+    id: 'not-implemented',
+    level: 'error',
+    reason: 'NotImplemented',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { fields: readonly string[] }) =>
+      `not implemented: ${p.fields.join(', ')}; remove ${p.fields.length === 1 ? 'it' : 'them'} to go on`,
+    example: { fields: ['spec.decryption', 'spec.postBuild'] },
+  }),
+  invalidSpec: message({
+    id: 'invalid-spec',
+    level: 'error',
+    reason: 'InvalidSpec',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { problems: readonly { path: string; message: string }[] }) =>
+      some(p.problems.map((problem) => `${problem.path} ${problem.message}`)),
+    example: { problems: [{ path: 'spec.interval', message: 'must be a duration such as 1m30s' }] },
+  }),
+  emptyResult: message({
+    id: 'empty-result',
+    level: 'error',
+    reason: 'EmptyResult',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { path: string; objects: number }) =>
+      `refused: the build of '${p.path}' gave no object and would delete all ${p.objects} that were applied; ` +
+      'to delete them, delete this Kustomization',
+    example: { path: './apps/staging', objects: 12 },
+  }),
+  driftCorrected: message({
+    id: 'drift-corrected',
+    level: 'info',
+    reason: 'DriftCorrected',
+    channels: ['event', 'log'],
+    text: (p: { object: Named; managers: readonly string[]; paths: readonly string[] }) =>
+      `drift corrected: ${displayKey(p.object)}: ${who(p.managers)} changed ${some(p.paths)}`,
+    example: { object: CART, managers: ['kubectl-edit'], paths: ['.spec.replicas'] },
+  }),
+  deletionCorrected: message({
+    id: 'deletion-corrected',
+    level: 'info',
+    reason: 'DriftCorrected',
+    channels: ['event', 'log'],
+    text: (p: { object: Named }) => `drift corrected: ${displayKey(p.object)} was deleted and is created again`,
+    example: { object: CART },
+  }),
+  driftLoop: message({
+    id: 'drift-loop',
+    level: 'error',
+    reason: 'DriftLoop',
+    channels: ['event', 'log'],
+    text: (p: { object: Named; managers: readonly string[]; corrections: number; within: number; next: number }) =>
+      `${displayKey(p.object)} was put right ${p.corrections} times within ${formatDuration(p.within)} and ` +
+      `${who(p.managers)} changed it again; next correction in ${formatDuration(p.next)}`,
+    example: { object: CART, managers: ['other-controller'], corrections: 5, within: 60_000, next: 30_000 },
+  }),
+} as const;

@@ -1,0 +1,49 @@
+/** Reasons any kind may give (fluxcd/pkg apis/meta/conditions.go, apis/acl). */
+export type SharedReason =
+  | 'Succeeded'
+  | 'Failed'
+  | 'Progressing'
+  | 'ProgressingWithRetry'
+  | 'Suspended'
+  | 'DependencyNotReady'
+  | 'InvalidPath'
+  | 'InvalidURL'
+  | 'InsecureConnectionsDisallowed'
+  | 'UnsupportedConnectionType'
+  | 'PruneFailed'
+  | 'ArtifactFailed'
+  | 'BuildFailed'
+  | 'HealthCheckFailed'
+  | 'HealthCheckCanceled'
+  | 'ReconciliationSucceeded'
+  | 'ReconciliationFailed'
+  | 'InvalidCELExpression'
+  | 'FeatureGateDisabled'
+  | 'AccessDenied';
+
+/** Reasons of sources (source-controller api/v1/condition_types.go and its events). */
+export type SourceReason =
+  | 'URLInvalid'
+  | 'AuthenticationFailed'
+  | 'VerificationError'
+  | 'GitOperationSucceeded'
+  | 'GitOperationFailed'
+  | 'EmptyGitRepository'
+  | 'NewRevision'
+  | 'NewArtifact'
+  | 'ArtifactUpToDate'
+  | 'ArtifactVerificationFailed'
+  | 'GarbageCollectionSucceeded'
+  | 'DirectoryCreationFailed'
+  | 'StatOperationFailed'
+  | 'ReadOperationFailed'
+  | 'ArchiveOperationFailed'
+  | 'SymlinkUpdateFailed'
+  | 'InvalidProviderConfiguration'
+  | 'NotFound'
+  | 'NoArtifact';
+
+/** Reasons Flux does not have. */
+export type OwnReason = 'NotImplemented' | 'InvalidSpec' | 'EmptyResult' | 'DriftCorrected' | 'DriftLoop';
+
+export type Reason = SharedReason | SourceReason | OwnReason;
