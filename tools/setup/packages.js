@@ -19,7 +19,7 @@ export function packagesMatch(root) {
     const found = present[path];
     if (!found ? entry.optional !== true : identity(found) !== identity(entry)) return false;
   }
-  return Object.keys(present).every((path) => !path.startsWith('node_modules/') || path in wanted);
+  return Object.entries(present).every(([path, entry]) => path in wanted || entry.optional === true);
 }
 
 /** @typedef {{ version?: string, integrity?: string, resolved?: string, link?: boolean, optional?: boolean }} LockedPackage */
@@ -53,7 +53,7 @@ export async function installPackages(root, progress) {
   if (result.code !== 0) {
     step.stop();
     const text = result.stderr.split('\n').filter((line) => !line.startsWith('npm http'));
-    throw new SetupError(`npm ci failed (exit code ${result.code}):\n${result.stdout}${text.join('\n')}`);
+    throw new SetupError(`npm install failed (exit code ${result.code}):\n${result.stdout}${text.join('\n')}`);
   }
-  step.done(`${all.length} packages`);
+  step.done('');
 }
