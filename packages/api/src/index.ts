@@ -11,3 +11,6 @@ export * from './duration.ts';
 export type * from './reasons.ts';
 export * from './time.ts';
 export * from './messages.ts';
+export * from './check.ts';
+export * from './crd.ts';
+export * from './not-implemented.ts';

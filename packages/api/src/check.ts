@@ -1,0 +1,67 @@
+import { Compile, type Validator } from 'typebox/compile';
+import type { Static, TSchema } from 'typebox';
+import { gitRepository, type GitRepository } from './schema/git-repository.ts';
+import { kustomization, type Kustomization } from './schema/kustomization.ts';
+import { withDefaults } from './defaults.ts';
+
+/** What is wrong with one field: `spec.sourceRef.kind`, `is required`. */
+export interface Problem {
+  path: string;
+  message: string;
+}
+
+export type Checked<Kind> = { ok: true; value: Kind } | { ok: false; problems: Problem[] };
+
+type Fault = ReturnType<Validator['Errors']>[number];
+
+/** `/spec/dependsOn/0/name` as people write it: `spec.dependsOn[0].name`. */
+function fieldPath(pointer: string): string {
+  const steps = pointer.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return steps.reduce((path, step) => {
+    if (/^\d+$/.test(step)) return `${path}[${step}]`;
+    return path === '' ? step : `${path}.${step}`;
+  }, '');
+}
+
+function problemsOf(fault: Fault): Problem[] {
+  const path = fieldPath(fault.instancePath);
+  switch (fault.keyword) {
+    case 'required':
+      return fault.params.requiredProperties.map((name) => ({
+        path: path === '' ? name : `${path}.${name}`,
+        message: 'is required',
+      }));
+    case 'enum':
+      return [{ path, message: `must be one of ${fault.params.allowedValues.join(', ')}` }];
+    case 'const':
+      return [{ path, message: `must be ${String(fault.params.allowedValue)}` }];
+    case 'pattern':
+      return [{ path, message: patternMessage(String(fault.params.pattern)) }];
+    default:
+      return [{ path, message: fault.message }];
+  }
+}
+
+function patternMessage(pattern: string): string {
+  if (pattern.endsWith('(ms|s|m|h))+$')) return 'must be a duration such as 1m30s';
+  if (pattern.endsWith('(ms|s|m))+$')) return 'must be a duration such as 1m30s, in minutes at most';
+  return `must match ${pattern}`;
+}
+
+function checker<const Schema extends TSchema>(schema: Schema): (value: unknown) => Checked<Static<Schema>> {
+  const validator = Compile(schema);
+  return (value) => {
+    const filled = withDefaults(schema, value);
+    if (validator.Check(filled)) return { ok: true, value: filled as Static<Schema> };
+    return { ok: false, problems: validator.Errors(filled).flatMap(problemsOf) };
+  };
+}
+
+/**
+ * Checks what came from the API server (or a file) and fills the defaults it would fill. Unknown fields pass: a newer Flux may
+ * have set them. The given value is left as it is.
+ */
+export const checkGitRepository: (value: unknown) => Checked<GitRepository> = checker(gitRepository);
+
+/** As checkGitRepository. */
+export const checkKustomization: (value: unknown) => Checked<Kustomization> = checker(kustomization);
