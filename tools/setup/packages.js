@@ -40,20 +40,19 @@ function identity(entry) {
  * @param {ReturnType<typeof import('./progress.js').createProgress>} progress
  */
 export async function installPackages(root, progress) {
-  const all = Object.keys(readPackages(join(root, 'package-lock.json'))).filter((path) =>
-    path.startsWith('node_modules/'),
-  );
+  const all = Object.keys(readPackages(join(root, 'package-lock.json'))).length;
   const step = progress.step('installing npm packages');
   let fetched = 0;
   const onLine = (/** @type {string} */ line) => {
-    if (/^npm http (fetch|cache)/.test(line))
-      step.update(`${Math.min(++fetched, all.length)} of ${all.length} fetched`);
+    if (/^npm http .*\.tgz/.test(line)) step.update(`${++fetched} of about ${all} fetched`);
   };
-  const result = await run('npm', ['ci', '--loglevel=http', '--no-audit', '--no-fund'], { cwd: root, onLine });
+  // Not `npm ci`: it refuses a lockfile without the native packages of platforms that its maker's registry did not serve.
+  const args = ['install', '--no-save', '--loglevel=http', '--no-audit', '--no-fund'];
+  const result = await run('npm', args, { cwd: root, onLine });
+  step.stop();
   if (result.code !== 0) {
-    step.stop();
-    const text = result.stderr.split('\n').filter((line) => !line.startsWith('npm http'));
+    const text = result.stderr.split('\n').filter((line) => !/^npm (http|warn)/.test(line));
     throw new SetupError(`npm install failed (exit code ${result.code}):\n${result.stdout}${text.join('\n')}`);
   }
-  step.done('');
+  step.done(`${fetched} fetched`);
 }
