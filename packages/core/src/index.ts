@@ -1,6 +1,9 @@
-export * from './health.ts';
-export * from './health/health-of.ts';
+export * from './backoff.ts';
+export * from './dependencies.ts';
 export * from './hash.ts';
+export * from './health.ts';
+export * from './health/aggregate.ts';
+export * from './health/health-of.ts';
 export * from './inventory.ts';
 export * from './make-plan.ts';
 export * from './observe.ts';
@@ -10,3 +13,4 @@ export * from './owned/owned-hash.ts';
 export * from './owner.ts';
 export * from './plan.ts';
 export * from './rules.ts';
+export * from './schedule.ts';
