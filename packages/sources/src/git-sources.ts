@@ -65,6 +65,10 @@ export interface GitSources {
 export interface GitSourcesOptions {
   /** Folder for mirrors and tarballs; made when missing. */
   dir: string;
+  /** Variables for git beside those set here: PATH, proxies. Names that begin with GIT_ are left out. Default: a plain PATH. */
+  env?: Readonly<Record<string, string>>;
+  /** Milliseconds without a read after which a mirror's reading process is stopped. Default 30,000. */
+  idleTimeout?: number;
 }
 
 /** Serves the published tarballs over HTTP at `/<Published.path>`, and nothing else below `dir`. */

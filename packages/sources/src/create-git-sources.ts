@@ -1,0 +1,54 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { systemError, type UnitRef } from '@plumb/api';
+import { GitSource } from './git-source.ts';
+import type { GitSources, GitSourcesOptions } from './git-sources.ts';
+import { Layout } from './layout.ts';
+import { Verifier } from './store/records.ts';
+
+const IDLE_TIMEOUT = 30_000;
+
+/** Git sources below one folder. Only one process may use the folder at a time. `close` ends every git process. */
+export function createGitSources(options: GitSourcesOptions): GitSources {
+  const layout = new Layout(resolve(options.dir));
+  const context = {
+    layout,
+    inherited: options.env ?? {},
+    idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
+    verifier: new Verifier(),
+  };
+  const sources = new Map<string, GitSource>();
+  let ready: Promise<void> | undefined;
+  let closed = false;
+
+  const sourceOf = async (source: UnitRef): Promise<GitSource> => {
+    if (closed) throw systemError('cancelled', 'the sources are closed');
+    await (ready ??= prepare(layout));
+    const place = layout.place(source);
+    let known = sources.get(place);
+    if (known === undefined) sources.set(place, (known = new GitSource(source, context)));
+    return known;
+  };
+
+  return {
+    resolve: async (source, request) => (await sourceOf(source)).resolve(request),
+    publish: async (source, resolved, ignore) => (await sourceOf(source)).publish(resolved, ignore),
+    open: async (source, revision, digest) => (await sourceOf(source)).open(revision, digest),
+    remove: async (source) => {
+      await (await sourceOf(source)).remove();
+      sources.delete(layout.place(source));
+    },
+    close: async () => {
+      closed = true;
+      await Promise.all(Array.from(sources.values(), (source) => source.close()));
+      sources.clear();
+    },
+  };
+}
+
+/** Whatever a killed process left in the scratch folder, certificates among it, goes first. */
+async function prepare(layout: Layout): Promise<void> {
+  await rm(layout.scratch, { recursive: true, force: true });
+  await mkdir(layout.scratch, { recursive: true, mode: 0o700 });
+  await mkdir(layout.artifacts, { recursive: true, mode: 0o700 });
+}

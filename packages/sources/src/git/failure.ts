@@ -1,0 +1,75 @@
+import { PlumbError, systemError } from '@plumb/api';
+import { correctable, scrub } from './address.ts';
+
+export interface FailureContext {
+  /** As in spec.url. */
+  url: string;
+  secrets: readonly string[];
+  /** Whether credentials were sent. */
+  authenticated: boolean;
+  /** What was asked for: `couldn't find remote ref "<ref>"` names it. */
+  ref: string;
+}
+
+/** The words before each failure; Flux users know them. */
+const PREFIX = 'failed to checkout and determine revision: unable to clone';
+
+/** `failed to checkout and determine revision: unable to clone '<url>': <what>` */
+export function cloneMessage(context: Pick<FailureContext, 'url'>, what: string): string {
+  return `${PREFIX} '${context.url}': ${what}`;
+}
+
+export function refNotFound(context: FailureContext): PlumbError {
+  return correctable('source-failed', cloneMessage(context, `couldn't find remote ref "${context.ref}"`));
+}
+
+/** Turns what git said into one short line without secrets. The end of the line is git's own, so that a search engine finds it. */
+export function gitFailure(stderr: string, context: FailureContext): PlumbError {
+  const text = scrub(stderr, context.secrets);
+  const status = Number(/The requested URL returned error: (\d{3})/.exec(text)?.[1] ?? 0);
+  if (/could not read (Username|Password)|Authentication failed|HTTP Basic: Access denied/i.test(text) || status === 401) {
+    return refused(context, 'authentication required', 401);
+  }
+  if (status === 403) return refused(context, 'authorization failed', 403);
+  if (status === 404 || /repository '.*' not found/i.test(text)) {
+    return correctable('source-failed', cloneMessage(context, 'repository not found'), 404);
+  }
+  if (/couldn't find remote ref|remote ref .* not found/i.test(text)) return refNotFound(context);
+  if (status >= 300) return httpFailure(context, status);
+  const unreachable = /unable to access '[^']*': (.+)/.exec(text)?.[1];
+  if (unreachable !== undefined) return systemError('source-failed', cloneMessage(context, connectionWords(unreachable)));
+  return systemError('source-failed', cloneMessage(context, lastLine(text)));
+}
+
+function refused(context: FailureContext, words: string, status: number): PlumbError {
+  const next = context.authenticated ? 'the credentials were not accepted' : 'no credentials were given, set spec.secretRef';
+  return correctable('authentication-failed', cloneMessage(context, `${words}: ${next}`), status);
+}
+
+function httpFailure(context: FailureContext, status: number): PlumbError {
+  const message = cloneMessage(context, `the server answered with HTTP status ${status}`);
+  return new PlumbError('source-failed', message, { fault: 'system', policy: 'retry', status });
+}
+
+/** curl's words, told apart by what to do next. */
+function connectionWords(words: string): string {
+  const said = words.trim();
+  if (/could not resolve/i.test(said)) return `host not found: ${said}`;
+  if (/certificate|SSL|TLS/i.test(said)) return `TLS failed: ${said}`;
+  if (/too slow|timed out/i.test(said)) return `the server is too slow: ${said}`;
+  return `host unreachable: ${said}`;
+}
+
+function lastLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  const told = lines.findLast((line) => /^(fatal|error|remote):/.test(line)) ?? lines.findLast((line) => line !== '') ?? '';
+  const line = told.replace(/^(fatal|error): /, '');
+  return line === '' ? 'git failed without a message' : line.slice(0, 500);
+}
+
+/** True when the mirror, not the remote, is what is wrong. */
+export function saysDamaged(stderr: string): boolean {
+  return /object file .* is empty|is corrupt|bad object|missing (blob|tree|commit)|unable to read (tree|sha1)|not a git repository|did not send all necessary objects|inflate: |invalid index-pack|bad pack|shallow file has changed|packfile .* (cannot be|not) /i.test(
+    stderr,
+  );
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { systemError } from '@plumb/api';
+import { IgnoreFiles } from '../tree/ignore-files.ts';
+import { CatFile } from './cat-file.ts';
+import { gitEnvironment } from './environment.ts';
+import { ObjectStore } from './object-store.ts';
+import { runGit } from './run.ts';
+
+/** Where a fetch puts what it got. Readers go by commit id, so this ref may move at any time. */
+export const INCOMING = 'refs/plumb/incoming';
+
+const LOCAL_TIMEOUT = 300_000;
+/** Packs after which they are made one. */
+const MAX_PACKS = 50;
+
+export interface MirrorOptions {
+  path: string;
+  inherited: Readonly<Record<string, string>>;
+  idleTimeout: number;
+}
+
+/** One bare repository on disk: the objects of one remote. */
+export class Mirror {
+  readonly path: string;
+  readonly objects: ObjectStore;
+  readonly ignoreFiles: IgnoreFiles;
+  /** Set when a read failed: the next fetch builds the mirror anew. */
+  damaged = false;
+  readonly #env: Record<string, string>;
+  readonly #cat: CatFile;
+
+  private constructor(options: MirrorOptions) {
+    this.path = options.path;
+    this.#env = gitEnvironment(options.path, options.inherited);
+    this.#cat = new CatFile({ env: this.#env, cwd: options.path, idleTimeout: options.idleTimeout });
+    this.objects = new ObjectStore(this.#cat, () => (this.damaged = true));
+    this.ignoreFiles = new IgnoreFiles(this.objects);
+  }
+
+  /** Opens a mirror, or makes an empty one. Leftovers of a killed git are cleared away. */
+  static async open(options: MirrorOptions): Promise<Mirror> {
+    if (existsSync(join(options.path, 'HEAD'))) await clearLeftovers(options.path);
+    else await create(options);
+    return new Mirror(options);
+  }
+
+  get shallow(): boolean {
+    return existsSync(join(this.path, 'shallow'));
+  }
+
+  /** Whether `commit` is `tip` or one of its ancestors. Both must be here with their history. */
+  async isAncestor(commit: string, tip: string): Promise<boolean> {
+    const { code, stderr } = await this.#git(['merge-base', '--is-ancestor', commit, tip]);
+    if (code > 1) throw systemError('storage-failed', `comparing commits failed: ${stderr.trim().slice(0, 200)}`);
+    return code === 0;
+  }
+
+  /** Packs what is needed of `keep` into one file when there are many; the rest goes once it is an hour old. */
+  async tidy(keep: readonly string[]): Promise<void> {
+    const packs = (await readdir(join(this.path, 'objects', 'pack')).catch(() => [])).filter((name) => name.endsWith('.pack'));
+    if (packs.length <= MAX_PACKS) return;
+    for (const commit of keep) await this.#git(['update-ref', `refs/plumb/keep/${commit}`, commit]);
+    await this.#git(['gc', '--quiet', '--prune=1.hour.ago']);
+  }
+
+  async close(): Promise<void> {
+    await this.#cat.close();
+  }
+
+  #git(args: readonly string[]): ReturnType<typeof runGit> {
+    return runGit(args, { env: this.#env, cwd: this.path, timeout: LOCAL_TIMEOUT });
+  }
+}
+
+/** Made beside its place and renamed, so that a half-made mirror is never taken for one. */
+async function create(options: MirrorOptions): Promise<void> {
+  const parent = dirname(options.path);
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  await rm(options.path, { recursive: true, force: true });
+  const temporary = join(parent, `new-${randomBytes(6).toString('hex')}`);
+  await mkdir(temporary, { mode: 0o700 });
+  const env = gitEnvironment(temporary, options.inherited);
+  const { code, stderr } = await runGit(['init', '--bare', '--quiet', '--template='], { env, cwd: temporary, timeout: LOCAL_TIMEOUT });
+  if (code !== 0) throw systemError('storage-failed', `making a mirror failed: ${stderr.trim().slice(0, 200)}`);
+  await rename(temporary, options.path);
+}
+
+async function clearLeftovers(path: string): Promise<void> {
+  for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
+    const stale = /\.lock$|^tmp_|^\.tmp-|^incoming-|^tmp_objdir-/.test(entry.name);
+    if (stale) await rm(join(entry.parentPath, entry.name), { recursive: true, force: true });
+  }
+}

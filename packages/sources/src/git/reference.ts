@@ -1,0 +1,50 @@
+import { userError } from '@plumb/api';
+import type { GitRef } from '../git-sources.ts';
+
+/** What spec.ref asks for. `ref` is the full name of what must be on the remote; '' is any. */
+export type Wanted =
+  | { kind: 'commit'; commit: string; ref: string }
+  | { kind: 'name' | 'tag' | 'branch'; ref: string }
+  | { kind: 'semver'; range: string };
+
+const MAX_LENGTH = 1024;
+
+/** Precedence as in Flux: commit, name, semver, tag, branch; nothing at all is branch master. @throws PlumbError `invalid-spec` */
+export function wantedOf(ref: GitRef): Wanted {
+  if (ref.commit) {
+    if (!/^[0-9a-f]{40}$/.test(ref.commit)) {
+      throw userError('invalid-spec', `spec.ref.commit '${ref.commit.slice(0, 80)}' is not a full commit id of 40 lower-case hex digits`);
+    }
+    return { kind: 'commit', commit: ref.commit, ref: ref.branch ? branchRef(ref.branch) : '' };
+  }
+  if (ref.name) return { kind: 'name', ref: checkedRef('name', ref.name) };
+  if (ref.semver) return { kind: 'semver', range: ref.semver };
+  if (ref.tag) return { kind: 'tag', ref: tagRef(ref.tag) };
+  return { kind: 'branch', ref: branchRef(ref.branch ? ref.branch : 'master') };
+}
+
+export function tagRef(tag: string): string {
+  return checkedRef('tag', `refs/tags/${tag}`);
+}
+
+function branchRef(branch: string): string {
+  return checkedRef('branch', `refs/heads/${branch}`);
+}
+
+/** Git's own rules for names (git-check-ref-format), so that no value can be an option, a pattern or a refspec. */
+function checkedRef(field: string, ref: string): string {
+  const bad =
+    ref.length > MAX_LENGTH ||
+    !ref.startsWith('refs/') ||
+    /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\/$|\.$|^\/|\/\./.test(ref) ||
+    ref.split('/').some((part) => part.endsWith('.lock'));
+  if (bad) throw userError('invalid-spec', `spec.ref.${field} '${ref.slice(0, 100)}' is not a valid Git reference`);
+  return ref;
+}
+
+/** `main@sha1:<id>`, `refs/pull/1/head@sha1:<id>` for spec.ref.name, `sha1:<id>` for a commit alone (Flux RFC-0005). */
+export function revisionOf(kind: Wanted['kind'], ref: string, commit: string): string {
+  if (ref === '') return `sha1:${commit}`;
+  const name = kind === 'name' ? ref : ref.replace(/^refs\/(heads|tags)\//, '');
+  return `${name}@sha1:${commit}`;
+}

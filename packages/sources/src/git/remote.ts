@@ -1,0 +1,120 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PlumbError, systemError, userError } from '@plumb/api';
+import type { GitAuth } from '../git-sources.ts';
+import { parseAddress, scrubUserInfo } from './address.ts';
+import { authorization, gitEnvironment, remoteSettings, secretsOf } from './environment.ts';
+import { gitFailure, saysDamaged, type FailureContext } from './failure.ts';
+import { runGit, type RunResult } from './run.ts';
+
+/** The name of a remote's ref, and the commit it leads to (an annotated tag is peeled). */
+export interface RemoteRef {
+  ref: string;
+  commit: string;
+}
+
+export interface RemoteOptions {
+  url: string;
+  auth: GitAuth;
+  gitDir: string;
+  /** A folder of ours for files that live as long as one exchange. */
+  scratch: string;
+  inherited: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970 at which all must be done. */
+  deadline: number;
+  timeout: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** The mirror is broken: the caller throws it away and starts again. */
+export class DamagedMirror extends Error {}
+
+/** One exchange after another with one remote, under one deadline. */
+export class Remote implements AsyncDisposable {
+  readonly address: string;
+  readonly #options: RemoteOptions;
+  readonly #env: Record<string, string>;
+  readonly #folder: string;
+
+  private constructor(address: string, options: RemoteOptions, env: Record<string, string>, folder: string) {
+    this.address = address;
+    this.#options = options;
+    this.#env = env;
+    this.#folder = folder;
+  }
+
+  /** @throws PlumbError `invalid-url`, `not-implemented` */
+  static async open(options: RemoteOptions): Promise<Remote> {
+    const address = parseAddress(options.url);
+    const folder = await mkdtemp(join(options.scratch, 'exchange-'));
+    let caFile: string | undefined;
+    if (options.auth.ca !== undefined && options.auth.ca !== '') {
+      caFile = join(folder, 'ca.crt');
+      await writeFile(caFile, options.auth.ca, { mode: 0o600 });
+      await mkdir(join(folder, 'empty'), { mode: 0o700 });
+    }
+    const settings = remoteSettings(options.auth, caFile, join(folder, 'empty'));
+    return new Remote(address, options, gitEnvironment(options.gitDir, options.inherited, settings), folder);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return rm(this.#folder, { recursive: true, force: true });
+  }
+
+  failureContext(ref: string): FailureContext {
+    const { auth, url } = this.#options;
+    return { url: scrubUserInfo(url), secrets: secretsOf(auth), authenticated: authorization(auth) !== undefined, ref };
+  }
+
+  /** Asks for refs; nothing is transferred but their names. `scope` lets the server leave out the rest. */
+  async list(scope: 'heads' | 'tags' | 'all', wanted: string): Promise<RemoteRef[]> {
+    const flags = scope === 'all' ? [] : [`--${scope}`];
+    const { code, stdout, stderr } = await this.#run(['ls-remote', '--quiet', ...flags, '--end-of-options', this.address]);
+    if (code !== 0) throw gitFailure(stderr, this.failureContext(wanted));
+    return parseRefs(stdout.toString('utf8'));
+  }
+
+  /** Fetches refspecs into the mirror. Depth 1 unless `whole`. Resolves to false when the remote does not give out an unadvertised commit. */
+  async fetch(refspecs: readonly string[], depth: 'shallow' | 'whole' | 'unshallow', wanted: string): Promise<boolean> {
+    const flags = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--quiet', '--force'];
+    if (depth === 'shallow') flags.push('--depth=1');
+    if (depth === 'unshallow') flags.push('--unshallow');
+    const { code, stderr } = await this.#run(['fetch', ...flags, '--end-of-options', this.address, ...refspecs]);
+    if (code === 0) return true;
+    if (/unadvertised object|not our ref/.test(stderr)) return false;
+    if (saysDamaged(stderr)) throw new DamagedMirror(stderr);
+    throw gitFailure(stderr, this.failureContext(wanted));
+  }
+
+  async #run(args: readonly string[]): Promise<RunResult> {
+    const { deadline, timeout, signal, gitDir } = this.#options;
+    const left = deadline - Date.now();
+    if (left <= 0) throw this.#late(timeout);
+    try {
+      return await runGit(args, { env: this.#env, cwd: gitDir, timeout: left, signal });
+    } catch (error) {
+      if (error instanceof PlumbError && error.code === 'timeout') throw this.#late(timeout);
+      throw error;
+    }
+  }
+
+  #late(timeout: number): PlumbError {
+    const { url } = this.failureContext('');
+    return systemError('timeout', `failed to checkout and determine revision: unable to clone '${url}': context deadline exceeded after ${timeout / 1000}s`);
+  }
+}
+
+function parseRefs(text: string): RemoteRef[] {
+  const refs = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [id, name] = line.split('\t');
+    if (id === undefined || name === undefined) continue;
+    if (id.length === 64) {
+      throw userError('not-implemented', 'the repository uses SHA-256 object ids, which are not supported yet: use a SHA-1 repository');
+    }
+    if (!/^[0-9a-f]{40}$/.test(id)) continue;
+    // A peeled line follows that of its tag and takes its place.
+    refs.set(name.endsWith('^{}') ? name.slice(0, -3) : name, id);
+  }
+  return Array.from(refs, ([ref, commit]) => ({ ref, commit }));
+}

@@ -1,0 +1,109 @@
+import { systemError } from '@plumb/api';
+import type { Resolved } from './git-sources.ts';
+import { correctable } from './git/address.ts';
+import { cloneMessage, refNotFound } from './git/failure.ts';
+import { INCOMING, type Mirror } from './git/mirror.ts';
+import { revisionOf, tagRef, type Wanted } from './git/reference.ts';
+import type { Remote, RemoteRef } from './git/remote.ts';
+import { selectVersions } from './semver/range.ts';
+
+/** Asks the remote what a ref is now, and fetches its commit when the mirror has it not. */
+export async function resolveRef(remote: Remote, mirror: Mirror, wanted: Wanted): Promise<Resolved> {
+  if (wanted.kind === 'commit') return resolveCommit(remote, mirror, wanted);
+  if (wanted.kind === 'semver') return resolveRange(remote, mirror, wanted.range);
+  const scope = scopeOf(wanted.ref);
+  const found = find(remote, await remote.list(scope, wanted.ref), wanted.ref);
+  return fetchRef(remote, mirror, { kind: wanted.kind, ...found });
+}
+
+function scopeOf(ref: string): 'heads' | 'tags' | 'all' {
+  if (ref.startsWith('refs/heads/')) return 'heads';
+  return ref.startsWith('refs/tags/') ? 'tags' : 'all';
+}
+
+function find(remote: Remote, refs: readonly RemoteRef[], ref: string): RemoteRef {
+  const found = refs.find((candidate) => candidate.ref === ref);
+  if (found !== undefined) return found;
+  const context = remote.failureContext(ref);
+  throw refs.length === 0 && ref.startsWith('refs/heads/') ? emptyRemote(context.url) : refNotFound(context);
+}
+
+function emptyRemote(url: string): Error {
+  return correctable('source-failed', cloneMessage({ url }, 'git repository is empty: it has no branches'));
+}
+
+interface Target extends RemoteRef {
+  kind: Wanted['kind'];
+}
+
+async function fetchRef(remote: Remote, mirror: Mirror, target: Target): Promise<Resolved> {
+  const known = await mirror.objects.commit(target.commit);
+  if (known !== null) return resolved(target, known);
+  await remote.fetch([`+${target.ref}:${INCOMING}`], 'shallow', target.ref);
+  // The ref may have moved since it was listed: what arrived counts.
+  const arrived = await mirror.objects.commit(`${INCOMING}^{commit}`);
+  if (arrived === null) throw systemError('source-failed', `${target.ref} does not lead to a commit`);
+  return resolved(target, arrived);
+}
+
+async function resolveRange(remote: Remote, mirror: Mirror, range: string): Promise<Resolved> {
+  const refs = await remote.list('tags', range);
+  const tags = new Map(refs.map((ref) => [ref.ref.slice('refs/tags/'.length), ref]));
+  const chosen = selectVersions(range, [...tags.keys()]);
+  if (chosen.length === 0) {
+    const { url } = remote.failureContext(range);
+    throw correctable('source-failed', cloneMessage({ url }, `no match found for semver: ${range}`));
+  }
+  // Versions that differ only in their build part have no order: the youngest commit wins, as in Flux.
+  let best: (Resolved & { committed: number }) | undefined;
+  for (const tag of chosen) {
+    const target: Target = { kind: 'semver', ref: tagRef(tag), commit: tags.get(tag)?.commit ?? '' };
+    const candidate = await fetchRef(remote, mirror, target);
+    const committed = (await mirror.objects.commit(candidate.commit))?.committed ?? 0;
+    if (best === undefined || committed > best.committed) best = { ...candidate, committed };
+  }
+  if (best === undefined) throw systemError('internal', 'no version was chosen');
+  const { revision, commit, subject } = best;
+  return { revision, commit, subject };
+}
+
+async function resolveCommit(remote: Remote, mirror: Mirror, wanted: Extract<Wanted, { kind: 'commit' }>): Promise<Resolved> {
+  const refs = await remote.list('heads', wanted.ref === '' ? 'HEAD' : wanted.ref);
+  const target: Target = { kind: 'commit', ref: wanted.ref, commit: wanted.commit };
+  if (wanted.ref !== '') return resolveOnBranch(remote, mirror, target, find(remote, refs, wanted.ref));
+  let known = await mirror.objects.commit(wanted.commit);
+  if (known === null && (await remote.fetch([`+${wanted.commit}:${INCOMING}`], 'shallow', wanted.commit))) {
+    known = await mirror.objects.commit(wanted.commit);
+  }
+  if (known === null) {
+    // A server that gives out no commit by its id alone: take all branches and tags.
+    await remote.fetch(['+refs/heads/*:refs/plumb/heads/*', '+refs/tags/*:refs/plumb/tags/*'], depthOf(mirror), wanted.commit);
+    known = await mirror.objects.commit(wanted.commit);
+  }
+  if (known === null) throw commitNotFound(remote, target);
+  return resolved(target, known);
+}
+
+/** A commit pinned on a branch must be in that branch's history, so the history is needed. */
+async function resolveOnBranch(remote: Remote, mirror: Mirror, target: Target, tip: RemoteRef): Promise<Resolved> {
+  if (mirror.shallow || (await mirror.objects.commit(tip.commit)) === null) {
+    await remote.fetch([`+${target.ref}:${INCOMING}`], depthOf(mirror), target.ref);
+  }
+  const known = await mirror.objects.commit(target.commit);
+  if (known === null || !(await mirror.isAncestor(target.commit, tip.commit))) throw commitNotFound(remote, target);
+  return resolved(target, known);
+}
+
+function depthOf(mirror: Mirror): 'whole' | 'unshallow' {
+  return mirror.shallow ? 'unshallow' : 'whole';
+}
+
+function commitNotFound(remote: Remote, { ref, commit }: Target): Error {
+  const { url } = remote.failureContext(ref);
+  const where = ref === '' ? '' : ` on branch '${ref.slice('refs/heads/'.length)}'`;
+  return correctable('source-failed', cloneMessage({ url }, `unable to resolve commit object for '${commit}': object not found${where}`));
+}
+
+function resolved(target: Target, { id, subject }: { id: string; subject: string }): Resolved {
+  return { revision: revisionOf(target.kind, target.ref, id), commit: id, subject };
+}

@@ -1,0 +1,135 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { pack, type Pack } from 'tar-stream';
+import { systemError, userError } from '@plumb/api';
+import type { Tree } from '../artifact.ts';
+import type { ObjectStore } from '../git/object-store.ts';
+
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+const MAX_TOTAL_BYTES = 4 * 1024 * 1024 * 1024;
+const MAX_ENTRIES = 1_000_000;
+const MAX_DEPTH = 256;
+/** Bytes of file contents held at once. */
+const WINDOW = 8 * 1024 * 1024;
+const EPOCH = new Date(0);
+
+interface Item {
+  path: string;
+  mode: number;
+  /** Object id of a file; null for a folder. */
+  blob: string | null;
+  size: number;
+}
+
+export interface Tarball {
+  /** `sha256:<64 hex>` */
+  digest: string;
+  size: number;
+}
+
+/**
+ * Writes a tree as a gzip tarball the way Flux lays it out: owner 0, no times, folders 0750, files 0600, executables 0700, no
+ * symlinks. Same tree and rules, same bytes. The file appears whole or not at all.
+ */
+export async function writeTarball(tree: Tree, store: ObjectStore, file: string): Promise<Tarball> {
+  const items = await measure(await list(tree), store);
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const temporary = `${file}.tmp-${randomBytes(6).toString('hex')}`;
+  const archive = pack();
+  const hash = createHash('sha256');
+  let size = 0;
+  const meter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      size += chunk.length;
+      done(null, chunk);
+    },
+  });
+  try {
+    const written = pipeline(archive, createGzip({ level: 6 }), meter, createWriteStream(temporary, { mode: 0o600 }));
+    const filled = fill(archive, items, store).catch((error: unknown) => {
+      archive.destroy(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    });
+    // The filler's error is the cause; the pipeline then only says that it was cut short.
+    const [fillResult, writeResult] = await Promise.allSettled([filled, written]);
+    if (fillResult.status === 'rejected') throw fillResult.reason;
+    if (writeResult.status === 'rejected') throw writeResult.reason;
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  return { digest: `sha256:${hash.digest('hex')}`, size };
+}
+
+async function list(tree: Tree): Promise<Item[]> {
+  const items: Item[] = [];
+  const visit = async (dir: string, depth: number): Promise<void> => {
+    if (depth > MAX_DEPTH) throw userError('invalid-path', `folder '${dir.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
+    for (const entry of (await tree.entries(dir)) ?? []) {
+      const path = dir === '' ? entry.name : `${dir}/${entry.name}`;
+      if (items.length >= MAX_ENTRIES) throw userError('source-failed', `more than ${MAX_ENTRIES} files: exclude some with .sourceignore`);
+      if (entry.type === 'directory') {
+        items.push({ path, mode: 0o750, blob: null, size: 0 });
+        await visit(path, depth + 1);
+      } else if (entry.type === 'file' || entry.type === 'executable') {
+        items.push({ path, mode: entry.type === 'file' ? 0o600 : 0o700, blob: entry.id, size: 0 });
+      }
+    }
+  };
+  await visit('', 0);
+  return items;
+}
+
+async function measure(items: Item[], store: ObjectStore): Promise<Item[]> {
+  const sizes = await Promise.all(items.map(({ blob }) => (blob === null ? 0 : store.size(blob))));
+  let total = 0;
+  for (const [index, item] of items.entries()) {
+    item.size = sizes[index] ?? 0;
+    total += item.size;
+    if (item.size > MAX_FILE_BYTES) {
+      throw userError('source-failed', `file '${item.path}' has ${item.size} bytes, more than ${MAX_FILE_BYTES}: exclude it with .sourceignore`);
+    }
+  }
+  if (total > MAX_TOTAL_BYTES) throw userError('source-failed', `the files have ${total} bytes, more than ${MAX_TOTAL_BYTES}: exclude some with .sourceignore`);
+  return items;
+}
+
+async function fill(archive: Pack, items: readonly Item[], store: ObjectStore): Promise<void> {
+  for (const window of windows(items)) {
+    const bodies = await Promise.all(window.map((item) => (item.blob === null ? null : store.blob(item.blob, item.size, item.path))));
+    for (const [index, item] of window.entries()) await add(archive, item, bodies[index] ?? null);
+  }
+  archive.finalize();
+}
+
+function* windows(items: readonly Item[]): Generator<Item[]> {
+  let window: Item[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    if (window.length > 0 && bytes + item.size > WINDOW) {
+      yield window;
+      window = [];
+      bytes = 0;
+    }
+    window.push(item);
+    bytes += item.size;
+  }
+  if (window.length > 0) yield window;
+}
+
+function add(archive: Pack, item: Item, body: Buffer | null): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const header = { name: item.path, mode: item.mode, mtime: EPOCH, uid: 0, gid: 0, uname: '', gname: '' };
+  const done = (error?: Error | null): void => (error ? reject(systemError('storage-failed', `writing '${item.path}' failed: ${error.message}`, error)) : resolve());
+  if (item.blob === null) archive.entry({ ...header, type: 'directory' }, done);
+  // The stream form: unlike the buffer form it waits for the reader.
+  else archive.entry({ ...header, type: 'file', size: item.size }, done).end(body ?? Buffer.alloc(0));
+  return promise;
+}

@@ -1,0 +1,89 @@
+import { systemError, userError } from '@plumb/api';
+import type { Entry, Tree } from '../artifact.ts';
+import type { ObjectStore } from '../git/object-store.ts';
+import type { IgnoreRules } from './ignore-rules.ts';
+
+/** Default most bytes of one file read into memory. */
+const DEFAULT_LIMIT = 32 * 1024 * 1024;
+const MAX_DEPTH = 256;
+
+/** A commit's tree behind the Tree interface: read from the mirror on demand, ignore rules applied. */
+export class GitTree implements Tree {
+  readonly #store: ObjectStore;
+  readonly #root: string;
+  readonly #rules: IgnoreRules;
+
+  constructor(store: ObjectStore, root: string, rules: IgnoreRules) {
+    this.#store = store;
+    this.#root = root;
+    this.#rules = rules;
+  }
+
+  async id(dir: string): Promise<string | null> {
+    return this.#directory(dir);
+  }
+
+  /** @throws PlumbError `invalid-path` when a name in it is not UTF-8, `storage-failed` when the mirror is damaged. */
+  async entries(dir: string): Promise<Entry[] | null> {
+    const id = await this.#directory(dir);
+    if (id === null) return null;
+    const { entries, unreadable } = await this.#store.tree(id);
+    if (unreadable > 0) {
+      throw userError('invalid-path', `${unreadable} name(s) in folder '${dir === '' ? '.' : dir}' are not UTF-8: rename them`);
+    }
+    const visible = await Promise.all(entries.map((entry) => this.#visible(join(dir, entry.name), entry)));
+    return entries.filter((_, index) => visible[index] === true);
+  }
+
+  async read(path: string, limit: number = DEFAULT_LIMIT): Promise<Uint8Array | null> {
+    const id = await this.#file(path);
+    return id === null ? null : this.#store.blob(id, limit, path);
+  }
+
+  readAll(paths: readonly string[], limit: number = DEFAULT_LIMIT): Promise<(Uint8Array | null)[]> {
+    return Promise.all(paths.map((path) => this.read(path, limit)));
+  }
+
+  async #file(path: string): Promise<string | null> {
+    const slash = path.lastIndexOf('/');
+    const parent = await this.#walk(slash < 0 ? '' : path.slice(0, slash));
+    if (parent === null) return null;
+    const entry = (await this.#store.tree(parent)).byName.get(path.slice(slash + 1));
+    if (entry === undefined || entry.type === 'directory' || entry.type === 'commit') return null;
+    return this.#rules.excludes(path, false) ? null : entry.id;
+  }
+
+  async #directory(dir: string): Promise<string | null> {
+    const id = await this.#walk(dir);
+    if (id === null || dir === '') return id;
+    return (await this.#visible(dir, { type: 'directory', id })) ? id : null;
+  }
+
+  /** The tree id at a path, whatever the ignore rules say of it. */
+  async #walk(dir: string): Promise<string | null> {
+    let id = this.#root;
+    if (dir === '') return id;
+    for (const name of dir.split('/')) {
+      const entry = (await this.#store.tree(id)).byName.get(name);
+      if (entry?.type !== 'directory') return null;
+      id = entry.id;
+    }
+    return id;
+  }
+
+  /** An excluded folder still shows when a later pattern takes something below it back. */
+  async #visible(path: string, entry: Pick<Entry, 'type' | 'id'>, depth = 0): Promise<boolean> {
+    const directory = entry.type === 'directory';
+    if (!this.#rules.excludes(path, directory)) return true;
+    if (!directory || !this.#rules.takesBack) return false;
+    if (depth > MAX_DEPTH) throw systemError('storage-failed', `folder '${path.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
+    for (const child of (await this.#store.tree(entry.id)).entries) {
+      if (await this.#visible(join(path, child.name), child, depth + 1)) return true;
+    }
+    return false;
+  }
+}
+
+function join(dir: string, name: string): string {
+  return dir === '' ? name : `${dir}/${name}`;
+}
