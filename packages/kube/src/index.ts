@@ -2,3 +2,5 @@ export * from './cluster.ts';
 export * from './reflector.ts';
 export { connect, type ConnectOptions } from './connect.ts';
 export type { InClusterOptions } from './access/in-cluster-access.ts';
+export { reflect } from './reflect.ts';
+export { holdLease, type LeaseOptions } from './lease.ts';

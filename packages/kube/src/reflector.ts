@@ -4,7 +4,10 @@ import type { KindRef, KubeObject } from '@plumb/api';
 export interface Sink {
   /** An object was added or changed. During a (re)list every listed object is upserted. */
   upsert(object: KubeObject): void;
-  /** An object left the selection: deleted, or its labels no longer match. `last` is the state the server last sent. */
+  /**
+   * An object left the selection: deleted, or its labels no longer match. `last` is the state the server
+   * last sent; where only a relist told that it is gone, it holds no more than identity, version, labels and owners.
+   */
   remove(last: KubeObject): void;
   /** A full list is in. After a relist, what the reflector knew before and did not see again has been removed already. */
   synced(resourceVersion: string): void;

@@ -16,7 +16,7 @@ const TEXT_LIMIT = 200;
 export function failureOf(answer: Pick<Answer, 'status' | 'headers' | 'text'>, subject: Subject): PlumbError {
   const said = statusMessage(answer.text) ?? `${subject.what}: HTTP ${answer.status}${shortText(answer.text)}`;
   const message = subject.secret ? maskSecretText(said, subject.names) : said;
-  const { code, fault } = kindOf(answer.status);
+  const { code, fault } = kindOf(isSchemaMistake(answer.status, said) ? 422 : answer.status);
   const retryAfter = retryAfterOf(answer.headers['retry-after']);
   return new PlumbError(code, message, {
     fault,
@@ -37,6 +37,14 @@ function kindOf(status: number): { code: ErrorCode; fault: Fault } {
   if (status === 401 || status === 403) return { code: 'api-forbidden', fault: 'user' };
   if (status === 408 || status === 410 || status === 429 || status >= 500) return { code: 'api-unavailable', fault: 'system' };
   return status >= 400 ? { code: 'api-invalid', fault: 'user' } : { code: 'api-unavailable', fault: 'system' };
+}
+
+/**
+ * Server-side apply answers 500 when the object does not fit its schema (an unknown field, a wrong type): the API server wraps the
+ * converter's error without a status. It is the object's fault all the same, and repeating cannot help.
+ */
+function isSchemaMistake(status: number, message: string): boolean {
+  return status === 500 && /^failed to (create typed patch object|convert new object) /.test(message);
 }
 
 /** Milliseconds of a Retry-After header: seconds or an HTTP date (RFC 9110 §10.2.3). */
