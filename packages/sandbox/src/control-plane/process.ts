@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A process told apart from a later one that got the same id. */
@@ -12,7 +12,7 @@ export function markOf(pid: number): ProcessMark {
   return { pid, started: startTime(pid) };
 }
 
-/** Whether that very process still runs; a zombie does not. */
+/** Whether that very process still runs; one that only waits to be reaped does not. */
 export function isAlive(mark: ProcessMark): boolean {
   try {
     process.kill(mark.pid, 0);
@@ -39,8 +39,13 @@ function startTime(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? null);
+    return fields[0] === 'Z' && threads(pid) < 2 ? 'ended' : (fields[19] ?? null);
   } catch {
     return null;
   }
+}
+
+/** The first thread of a process turns zombie while others still hold its ports and files. */
+function threads(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).length;
 }
