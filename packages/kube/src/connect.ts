@@ -25,7 +25,7 @@ export interface ConnectOptions {
 
 const MAX_IN_FLIGHT = 64;
 const KEEP_ALIVE = { interval: 15_000, deadline: 10_000 };
-const LIMITS = { timeout: 60_000, body: 128 * 1024 * 1024 };
+const LIMITS = { timeout: 60_000, body: 64 * 1024 * 1024 };
 
 /**
  * Connects to an API server. The connection itself is opened by the first request, and again whenever it is lost.
@@ -44,7 +44,7 @@ export async function connect(options: ConnectOptions): Promise<Cluster> {
   const discovery = new Discovery((path, accept) =>
     caller.json({ verb: 'discover', resource: 'discovery', method: 'GET', path, accept, subject: { what: `get ${path}`, secret: false, names: [] } }),
   );
-  return new ApiCluster(transport, discovery, caller, agent);
+  return new ApiCluster({ transport, discovery, agent, owner: true }, caller);
 }
 
 async function accessOf(options: ConnectOptions): Promise<Access> {

@@ -17,7 +17,7 @@ export interface Access {
   /** Asked for every new connection, so that rotated files are picked up. */
   tls(): Promise<TlsMaterial>;
   /** Asked for every request: the authorization. */
-  headers(): Promise<Headers>;
+  headers(): Headers | Promise<Headers>;
   /** The server answered 401: forget cached credentials. @returns whether asking again can give others. */
   renew(): boolean;
 }

@@ -38,8 +38,8 @@ export class InClusterAccess implements Access {
     }
   }
 
-  async headers(): Promise<Headers> {
-    return { authorization: `Bearer ${await this.#token.read()}` };
+  headers(): Headers | Promise<Headers> {
+    return this.#token.header();
   }
 
   renew(): boolean {

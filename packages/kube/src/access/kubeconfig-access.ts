@@ -46,9 +46,8 @@ export class KubeconfigAccess implements Access {
     };
   }
 
-  async headers(): Promise<Headers> {
-    if (this.#tokenFile === undefined) return this.#headers;
-    return { authorization: `Bearer ${await this.#tokenFile.read()}` };
+  headers(): Headers | Promise<Headers> {
+    return this.#tokenFile === undefined ? this.#headers : this.#tokenFile.header();
   }
 
   renew(): boolean {

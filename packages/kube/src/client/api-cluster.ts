@@ -29,19 +29,29 @@ const PATCH_TYPES: Record<PatchType, string> = {
 
 type Target = Pick<ApiCall, 'verb' | 'resource' | 'subject'> & { info: ResourceInfo };
 
+/** What all identities of one connection share. */
+export interface SharedConnection {
+  readonly transport: Transport;
+  readonly discovery: Discovery;
+  /** Headers that stay whoever the caller acts as. */
+  readonly agent: Headers;
+  /** Only the cluster that `connect` gave ends the connection. */
+  readonly owner: boolean;
+}
+
+/** What a header can carry. A name of blanks alone would arrive empty, which is no impersonation at all. */
+const PRINTABLE = /^[\x20-\x7e]*$/;
+
 /** The real API server behind the Cluster port. */
 export class ApiCluster implements Cluster {
-  readonly #transport: Transport;
+  readonly #shared: SharedConnection;
   readonly #discovery: Discovery;
   readonly #caller: Caller;
-  readonly #agent: Headers;
 
-  /** @param agent headers that stay whoever the caller acts as. */
-  constructor(transport: Transport, discovery: Discovery, caller: Caller, agent: Headers) {
-    this.#transport = transport;
-    this.#discovery = discovery;
+  constructor(shared: SharedConnection, caller: Caller) {
+    this.#shared = shared;
+    this.#discovery = shared.discovery;
     this.#caller = caller;
-    this.#agent = agent;
   }
 
   async get(key: ObjectKey, options: { signal?: AbortSignal } = {}): Promise<KubeObject | null> {
@@ -119,9 +129,11 @@ export class ApiCluster implements Cluster {
   }
 
   as(user: string): Cluster {
-    if (user === '') throw userError('access-denied', 'an empty user name cannot be impersonated: name a service account');
-    const caller = new Caller(this.#transport, { ...this.#agent, 'impersonate-user': user });
-    return new ApiCluster(this.#transport, this.#discovery, caller, this.#agent);
+    if (!PRINTABLE.test(user) || user.trim() === '') {
+      throw userError('access-denied', `the user name "${user}" cannot be impersonated: name a service account`);
+    }
+    const caller = new Caller(this.#shared.transport, { ...this.#shared.agent, 'impersonate-user': user });
+    return new ApiCluster({ ...this.#shared, owner: false }, caller);
   }
 
   async raw(path: string): Promise<JsonObject | string> {
@@ -131,7 +143,7 @@ export class ApiCluster implements Cluster {
   }
 
   async close(): Promise<void> {
-    this.#transport.close();
+    if (this.#shared.owner) this.#shared.transport.close();
   }
 
   async #target(verb: string, key: ObjectKey): Promise<Target> {

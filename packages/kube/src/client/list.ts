@@ -1,5 +1,6 @@
-import { apiVersionOf, type Json, type JsonObject, type KubeObject } from '@plumb/api';
+import { apiVersionOf, PlumbError, type Json, type JsonObject, type KubeObject } from '@plumb/api';
 import type { ListOptions, ListResult, ResourceInfo } from '../cluster.ts';
+import { TooLargeError } from '../transport/body.ts';
 import { isGone, type Caller } from './caller.ts';
 import { malformed, type Subject } from './failure.ts';
 import { collectionPath, withQuery } from './paths.ts';
@@ -27,12 +28,14 @@ class Pages {
   readonly #info: ResourceInfo;
   readonly #options: ListOptions;
   readonly #subject: Subject;
+  #limit: number;
 
   constructor(caller: Caller, info: ResourceInfo, options: ListOptions, subject: Subject) {
     this.#caller = caller;
     this.#info = info;
     this.#options = options;
     this.#subject = subject;
+    this.#limit = options.limit ?? PAGE_SIZE;
   }
 
   async read(): Promise<ListResult> {
@@ -50,8 +53,21 @@ class Pages {
     }
   }
 
-  #page(next: string | undefined): Promise<JsonObject> {
-    const { namespace, labelSelector, fieldSelector, resourceVersion, limit = PAGE_SIZE, signal } = this.#options;
+  /** A page of very large objects is asked for again in smaller ones. */
+  async #page(next: string | undefined): Promise<JsonObject> {
+    for (;;) {
+      try {
+        return await this.#pageOf(this.#limit, next);
+      } catch (error) {
+        const tooLarge = error instanceof PlumbError && error.cause instanceof TooLargeError;
+        if (!tooLarge || this.#limit <= 1) throw error;
+        this.#limit = Math.ceil(this.#limit / 4);
+      }
+    }
+  }
+
+  #pageOf(limit: number, next: string | undefined): Promise<JsonObject> {
+    const { namespace, labelSelector, fieldSelector, resourceVersion, signal } = this.#options;
     const path = withQuery(collectionPath(this.#info, namespace), {
       labelSelector,
       fieldSelector,

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { PlumbError } from '@plumb/api';
 import { WireError } from './wire.ts';
 
 /** The server sent more than the caller is ready to hold. */
@@ -9,7 +10,10 @@ export class TooLargeError extends Error {
   }
 }
 
-/** Reads a whole body as UTF-8. @throws TooLargeError past `limit` bytes, WireError when it is cut short. */
+/**
+ * Reads a whole body as UTF-8.
+ * @throws TooLargeError past `limit` bytes, WireError when it is cut short, and what the exchange was cancelled with.
+ */
 export function readText(stream: Readable, limit: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const chunks: Buffer[] = [];
@@ -24,8 +28,18 @@ export function readText(stream: Readable, limit: number): Promise<string> {
     reject(error);
     stream.destroy(error);
   });
-  stream.once('end', () => resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks, size).toString()));
-  stream.on('error', (error) => reject(new WireError(`response cut short: ${error.message}`, false, error)));
-  stream.once('close', () => reject(new WireError('response cut short: the connection was closed', false)));
+  let ended = false;
+  stream.once('end', () => {
+    ended = true;
+    resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks, size).toString());
+  });
+  stream.on('error', (error) => reject(cutShort(error)));
+  stream.once('close', () => {
+    if (!ended) reject(cutShort(new Error('the connection was closed')));
+  });
   return promise;
+}
+
+function cutShort(error: Error): Error {
+  return error instanceof PlumbError ? error : new WireError(`response cut short: ${error.message}`, 'unknown', error);
 }

@@ -24,7 +24,7 @@ export function dial(server: URL, material: TlsMaterial): Promise<TLSSocket> {
   const fail = (error: Error): void => {
     clearTimeout(timer);
     socket.destroy();
-    reject(new WireError(`cannot connect to ${server.host}: ${error.message}`, true, error));
+    reject(new WireError(`cannot connect to ${server.host}: ${error.message}`, 'unreachable', error));
   };
   socket.once('error', fail);
   socket.once('close', () => fail(new Error('connection closed during the handshake')));

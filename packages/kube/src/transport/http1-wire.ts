@@ -40,8 +40,8 @@ export class Http1Wire implements Wire, Channel {
       head.resolve({ status: response.statusCode ?? 0, headers: response.headers, stream: response });
     });
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      const unprocessed = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND';
-      head.reject(new WireError(`connection to ${this.#server.host} failed: ${error.message}`, unprocessed, error));
+      const loss = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND' ? 'unreachable' : 'unknown';
+      head.reject(new WireError(`connection to ${this.#server.host} failed: ${error.message}`, loss, error));
     });
     sent.end(request.body);
     const cancel = (reason: Error): void => {

@@ -68,7 +68,7 @@ export class Http2Wire implements Wire {
     const connection = await this.#opening;
     if (this.#closed) {
       connection.destroy();
-      throw new WireError('the connection was closed', true);
+      throw new WireError('the connection was closed', 'unreachable');
     }
     return connection.hasRoom() ? connection : this.channel();
   }
@@ -129,13 +129,15 @@ class Connection implements Channel {
     try {
       stream = this.#session.request(headers, { endStream: request.body === undefined });
     } catch (error) {
-      head.reject(new WireError(`connection lost: ${messageOf(error)}`, true, error));
+      head.reject(new WireError(`connection lost: ${messageOf(error)}`, 'unprocessed', error));
       return { head: head.promise, cancel: () => {} };
     }
     const opened = stream;
     let failure: Error | undefined;
+    let answered = false;
     this.#streams += 1;
     opened.once('response', (fields) => {
+      answered = true;
       head.resolve({ status: fields[':status'] ?? 0, headers: fields, stream: opened });
     });
     opened.on('error', (error: Error) => {
@@ -143,7 +145,7 @@ class Connection implements Channel {
     });
     opened.once('close', () => {
       this.#streams -= 1;
-      head.reject(this.#lost(failure, opened.id, opened.rstCode));
+      if (!answered) head.reject(this.#lost(failure, opened.id, opened.rstCode));
     });
     if (request.body !== undefined) opened.end(request.body);
     const cancel = (reason: Error): void => {
@@ -158,7 +160,7 @@ class Connection implements Channel {
   #lost(failure: Error | undefined, id: number | undefined, rstCode: number | undefined): WireError {
     const unprocessed = id === undefined || id > this.#lastStream || rstCode === constants.NGHTTP2_REFUSED_STREAM;
     const cause = this.#failure ?? failure;
-    return new WireError(`connection lost: ${cause === undefined ? 'closed by the server' : messageOf(cause)}`, unprocessed, cause);
+    return new WireError(`connection lost: ${cause === undefined ? 'closed by the server' : messageOf(cause)}`, unprocessed ? 'unprocessed' : 'unknown', cause);
   }
 
   #ping(deadline: number): void {

@@ -19,7 +19,7 @@ export class NegotiatedWire implements Wire {
   }
 
   channel(): Channel | Promise<Channel> {
-    if (this.#closed) return Promise.reject(new WireError('the connection was closed', true));
+    if (this.#closed) return Promise.reject(new WireError('the connection was closed', 'unreachable'));
     return this.#chosen === undefined ? this.#negotiate() : this.#chosen.channel();
   }
 
@@ -39,7 +39,7 @@ export class NegotiatedWire implements Wire {
     const wire = await this.#choosing;
     if (this.#closed) {
       wire.close();
-      throw new WireError('the connection was closed', true);
+      throw new WireError('the connection was closed', 'unreachable');
     }
     this.#chosen = wire;
     return wire.channel();
@@ -68,6 +68,6 @@ export class NegotiatedWire implements Wire {
     if (socket.alpnProtocol === 'h2') return socket;
     socket.destroy();
     this.#chosen = undefined;
-    throw new WireError(`${this.#access.server.host} no longer speaks HTTP/2`, true);
+    throw new WireError(`${this.#access.server.host} no longer speaks HTTP/2`, 'unprocessed');
   }
 }

@@ -2,7 +2,7 @@ import { PlumbError } from '@plumb/api';
 import type { Readable } from 'node:stream';
 import type { Access } from '../access/access.ts';
 import type { RequestCounter } from '../cluster.ts';
-import { readText } from './body.ts';
+import { readText, TooLargeError } from './body.ts';
 import type { RequestWindow } from './window.ts';
 import { WireError, type Exchange, type Head, type Headers, type Wire } from './wire.ts';
 
@@ -42,6 +42,7 @@ export interface TransportLimits {
 }
 
 const ATTEMPTS = 3;
+const RENEWAL_PAUSE_MS = 5_000;
 
 /** Sends calls over a wire: credentials, the bound on requests in flight, deadlines, safe repetition, counting. */
 export class Transport {
@@ -50,6 +51,7 @@ export class Transport {
   readonly #window: RequestWindow;
   readonly #limits: TransportLimits;
   readonly #counter: RequestCounter | undefined;
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(access: Access, parts: { wire: Wire; window: RequestWindow; limits: TransportLimits; counter: RequestCounter | undefined }) {
     this.#access = access;
@@ -87,9 +89,18 @@ export class Transport {
   /** A 401 can mean that a token was rotated: credentials are read again, once. */
   async #withRenewal<A extends { status: number }>(call: Call, attempt: () => Promise<A>): Promise<A> {
     const first = await this.#repeat(call, attempt);
-    if (first.status !== 401 || !this.#access.renew()) return first;
-    this.#wire.retire();
+    if (first.status !== 401 || !this.#renew()) return first;
     return this.#repeat(call, attempt);
+  }
+
+  /** Not again at once: where credentials stay wrong, every request would cost a new connection. */
+  #renew(): boolean {
+    const now = performance.now();
+    if (now - this.#renewedAt < RENEWAL_PAUSE_MS) return false;
+    if (!this.#access.renew()) return false;
+    this.#renewedAt = now;
+    this.#wire.retire();
+    return true;
   }
 
   async #repeat<A>(call: Call, attempt: () => Promise<A>): Promise<A> {
@@ -97,9 +108,10 @@ export class Transport {
       try {
         return await attempt();
       } catch (error) {
+        if (error instanceof TooLargeError) throw unavailable(call, error);
         if (!(error instanceof WireError)) throw error;
-        const again = left > 0 && (error.unprocessed || call.repeatable) && call.signal?.aborted !== true;
-        if (!again) throw unavailable(call, error);
+        const harmless = error.loss === 'unprocessed' || (error.loss === 'unknown' && call.repeatable);
+        if (left === 0 || !harmless || call.signal?.aborted === true) throw unavailable(call, error);
       }
     }
   }
@@ -110,7 +122,7 @@ export class Transport {
     const limiter = new Limiter(call, this.#limits.timeout);
     try {
       const head = await this.#start(call, limiter);
-      const text = await limiter.race(readText(head.stream, this.#limits.body));
+      const text = await readText(head.stream, this.#limits.body);
       status = head.status;
       return { status, headers: head.headers, text };
     } finally {
@@ -137,8 +149,10 @@ export class Transport {
   }
 
   async #start(call: Call, limiter: Limiter): Promise<Head> {
-    const credentials = await limiter.race(this.#access.headers());
-    const channel = await limiter.race(this.#wire.channel());
+    let credentials = this.#access.headers();
+    if (credentials instanceof Promise) credentials = await limiter.race(credentials);
+    let channel = this.#wire.channel();
+    if (channel instanceof Promise) channel = await limiter.race(channel);
     const headers = { ...credentials, ...call.headers };
     const exchange = channel.start({ method: call.method, path: call.path, headers, body: call.body });
     limiter.watch(exchange);
@@ -151,27 +165,33 @@ class Limiter {
   readonly #call: Call;
   readonly #timer: NodeJS.Timeout;
   readonly #abort: () => void;
-  readonly #ended = Promise.withResolvers<never>();
+  #ended: PromiseWithResolvers<never> | undefined;
+  #reason: Error | undefined;
   #exchange: Exchange | undefined;
 
   constructor(call: Call, timeout: number) {
     this.#call = call;
-    this.#ended.promise.catch(() => {});
     this.#timer = setTimeout(() => this.cancel(timedOut(call, timeout)), timeout);
     this.#abort = () => this.cancel(cancelled(call));
     call.signal?.addEventListener('abort', this.#abort, { once: true });
+    if (call.signal?.aborted === true) this.cancel(cancelled(call));
   }
 
-  race<T>(step: T | Promise<T>): Promise<T> | T {
-    return step instanceof Promise ? Promise.race([step, this.#ended.promise]) : step;
+  /** For what comes before the request is sent; after that, cancelling the exchange ends it. */
+  race<T>(step: Promise<T>): Promise<T> {
+    this.#ended ??= Promise.withResolvers<never>();
+    if (this.#reason !== undefined) this.#ended.reject(this.#reason);
+    return Promise.race([step, this.#ended.promise]);
   }
 
   watch(exchange: Exchange): void {
     this.#exchange = exchange;
+    if (this.#reason !== undefined) exchange.cancel(this.#reason);
   }
 
   cancel(reason: Error): void {
-    this.#ended.reject(reason);
+    this.#reason ??= reason;
+    this.#ended?.reject(reason);
     this.#exchange?.cancel(reason);
   }
 

@@ -36,13 +36,19 @@ export interface Wire {
   close(): void;
 }
 
-/** The connection failed. `unprocessed` says the server surely did nothing, so that any request may be sent again. */
-export class WireError extends Error {
-  readonly unprocessed: boolean;
+/**
+ * What a failed connection means for its request.
+ * `unreachable`: there is no server to send it to. `unprocessed`: the server surely did nothing, so any request may be sent again.
+ * `unknown`: it may have been carried out.
+ */
+export type Loss = 'unreachable' | 'unprocessed' | 'unknown';
 
-  constructor(message: string, unprocessed: boolean, cause?: unknown) {
+export class WireError extends Error {
+  readonly loss: Loss;
+
+  constructor(message: string, loss: Loss, cause?: unknown) {
     super(message, { cause });
     this.name = 'WireError';
-    this.unprocessed = unprocessed;
+    this.loss = loss;
   }
 }
