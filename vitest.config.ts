@@ -24,5 +24,4 @@ const config = defineConfig({
     ],
   },
 });
-// oxlint-disable-next-line import/no-default-export -- vitest reads the default export.
 export default config;

@@ -6,7 +6,7 @@ import { SetupError } from './errors.js';
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
 /** @param {NodeJS.Signals} signal @returns {number} the exit code a shell reports for it */
-export function signalExitCode(signal) {
+function signalExitCode(signal) {
   return 128 + constants.signals[signal];
 }
 

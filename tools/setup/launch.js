@@ -5,7 +5,7 @@ import { handOver } from './children.js';
 import { SetupError } from './errors.js';
 import { setUp } from './setup.js';
 
-export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /**
  * Makes the clone ready, then runs one of its TypeScript programs in the caller's folder and ends as it ends.

@@ -22,7 +22,7 @@ export function packagesMatch(root) {
   return Object.entries(present).every(([path, entry]) => path in wanted || entry.optional === true);
 }
 
-/** @typedef {{ version?: string, integrity?: string, resolved?: string, link?: boolean, optional?: boolean }} LockedPackage */
+/** @typedef {{ version?: string, integrity?: string, resolved?: string, link?: boolean, optional?: boolean, os?: string[], cpu?: string[] }} LockedPackage */
 
 /** @param {string} path @returns {Record<string, LockedPackage>} */
 function readPackages(path) {
@@ -34,13 +34,19 @@ function identity(entry) {
   return entry.link ? `link ${entry.resolved}` : `${entry.version} ${entry.integrity}`;
 }
 
+/** @param {LockedPackage} entry */
+function fitsHere(entry) {
+  const { os = [process.platform], cpu = [process.arch] } = entry;
+  return entry.integrity !== undefined && os.includes(process.platform) && cpu.includes(process.arch);
+}
+
 /**
  * Brings the npm packages of the lockfile.
  * @param {string} root
  * @param {ReturnType<typeof import('./progress.js').createProgress>} progress
  */
 export async function installPackages(root, progress) {
-  const all = Object.keys(readPackages(join(root, 'package-lock.json'))).length;
+  const all = Object.values(readPackages(join(root, 'package-lock.json'))).filter(fitsHere).length;
   const step = progress.step('installing npm packages');
   let fetched = 0;
   const onLine = (/** @type {string} */ line) => {

@@ -34,7 +34,7 @@ function probe(command, args, wanted, env = process.env) {
   if (result.status !== 0 || !found) {
     return { text, problems: [`${command} does not answer with its version: ${wanted.hint}`] };
   }
-  const [major = 0, minor = 0] = [Number(found[1]), Number(found[2])];
+  const [major, minor] = [Number(found[1]), Number(found[2])];
   const [leastMajor = 0, leastMinor = 0] = wanted.least;
   const enough = major > leastMajor || (major === leastMajor && minor >= leastMinor);
   return { text, problems: enough ? [] : [`${command} ${major}.${minor} is too old: ${wanted.hint}`] };

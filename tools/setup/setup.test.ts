@@ -1,0 +1,199 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { describeBinaries } from './go-binaries.js';
+import { withLock } from './lock.js';
+import { packagesMatch } from './packages.js';
+import { createProgress, duration } from './progress.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'plumb-setup-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('packages match the lockfile', () => {
+  const locked = {
+    'node_modules/a': { version: '1.0.0', integrity: 'sha512-a' },
+    'node_modules/win': { version: '1.0.0', integrity: 'sha512-w', optional: true },
+  };
+  const { 'node_modules/a': a } = locked;
+  test.each([
+    { state: 'what is locked', present: { 'node_modules/a': a }, match: true },
+    { state: 'another version', present: { 'node_modules/a': { ...a, version: '1.0.1' } }, match: false },
+    { state: 'other content', present: { 'node_modules/a': { ...a, integrity: 'sha512-b' } }, match: false },
+    { state: 'something more', present: { 'node_modules/a': a, 'node_modules/b': a }, match: false },
+    { state: 'less', present: {}, match: false },
+    { state: 'an install that was broken off', present: null, match: false },
+  ])('with $state: $match', ({ present, match }) => {
+    writeFileSync(join(folder, 'package-lock.json'), JSON.stringify({ packages: { '': {}, ...locked } }));
+    mkdirSync(join(folder, 'node_modules'));
+    const record = join(folder, 'node_modules', '.package-lock.json');
+    if (present) writeFileSync(record, JSON.stringify({ packages: present }));
+    expect(packagesMatch(folder)).toBe(match);
+  });
+});
+
+describe('where a Go command is kept depends on', () => {
+  const names = (goVersion = 'go1.26.0'): string[] =>
+    describeBinaries(folder, goVersion).map((binary) => binary.cached);
+
+  beforeEach(() => {
+    for (const path of ['go.mod', 'engine/main.go', 'cluster/main.go', 'internal/frame/frame.go']) {
+      mkdirSync(join(folder, 'go', path, '..'), { recursive: true });
+      writeFileSync(join(folder, 'go', path), path);
+    }
+  });
+
+  test.each([
+    { what: 'its own sources', path: 'engine/main.go', changed: [true, false] },
+    { what: 'what it embeds', path: 'engine/data.json', changed: [true, false] },
+    { what: 'shared packages', path: 'internal/frame/frame.go', changed: [true, true] },
+    { what: 'the module file', path: 'go.mod', changed: [true, true] },
+    { what: 'not its tests', path: 'engine/main_test.go', changed: [false, false] },
+  ])('$what', ({ path, changed }) => {
+    const before = names();
+    writeFileSync(join(folder, 'go', path), 'changed');
+    expect(names().map((name, index) => name !== before[index])).toEqual(changed);
+  });
+
+  test("Go's version", () => {
+    expect(names('go1.26.1')).not.toEqual(names());
+  });
+});
+
+test('two set-ups take turns, and the second says that it waits', async () => {
+  const order: string[] = [];
+  const release = Promise.withResolvers<void>();
+  const first = withLock(
+    folder,
+    () => order.push('first waits'),
+    async () => {
+      order.push('first works');
+      await release.promise;
+      order.push('first ends');
+    },
+  );
+  const waits = Promise.withResolvers<void>();
+  const second = withLock(
+    folder,
+    () => {
+      order.push('second waits');
+      waits.resolve();
+    },
+    async () => {
+      order.push('second works');
+    },
+  );
+  await waits.promise;
+  release.resolve();
+  await Promise.all([first, second]);
+  expect(order).toEqual(['first works', 'second waits', 'first ends', 'second works']);
+});
+
+test('the lock of a process that was killed is free', async () => {
+  const script = `import { withLock } from ${JSON.stringify(join(ROOT, 'tools/setup/lock.js'))};
+    setInterval(() => {}, 1000);
+    await withLock(${JSON.stringify(folder)}, () => {}, () => new Promise(() => console.log('held')));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  const waits = Promise.withResolvers<void>();
+  const taken = withLock(folder, waits.resolve, async () => 'mine');
+  await waits.promise;
+  child.kill('SIGKILL');
+  expect(await taken).toBe('mine');
+});
+
+describe('prerequisites', () => {
+  const run = (bin: string): Promise<string> => {
+    const script = `import { checkPrerequisites } from ${JSON.stringify(join(ROOT, 'tools/setup/prerequisites.js'))};
+      try { checkPrerequisites(); console.log('fine'); } catch (error) { console.log(error.message); }`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      env: { PATH: bin },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    return once(child, 'close').then(() => text);
+  };
+  const program = (name: string, says: string): void => {
+    writeFileSync(join(folder, name), `#!/bin/sh\necho "${says}"\n`, { mode: 0o755 });
+  };
+
+  test.each([
+    { case: 'all is there', git: 'git version 2.36.0', go: 'go version go1.26.8 linux/amd64', lines: ['fine'] },
+    {
+      case: 'git is too old',
+      git: 'git version 2.30.2',
+      go: 'go version go1.26.8 linux/amd64',
+      lines: ['git 2.30 is too old: install git 2.36 or newer (https://git-scm.com/downloads)'],
+    },
+    {
+      case: 'Go is too old',
+      git: 'git version 3.0.1',
+      go: 'go version go1.25.1 linux/amd64',
+      lines: ['go 1.25 is too old: install Go 1.26 or newer (https://go.dev/dl/)'],
+    },
+    {
+      case: 'both are missing',
+      git: null,
+      go: null,
+      lines: [
+        'git was not found: install git 2.36 or newer (https://git-scm.com/downloads)',
+        'go was not found: install Go 1.26 or newer (https://go.dev/dl/)',
+      ],
+    },
+  ])('$case', async ({ git, go, lines }) => {
+    if (git) program('git', git);
+    if (go) program('go', go);
+    expect((await run(folder)).trim().split('\n')).toEqual(lines);
+  });
+});
+
+test('a job ends when its launcher is killed without a word', async () => {
+  cpSync(join(ROOT, 'tools/setup'), join(folder, 'setup'), { recursive: true });
+  writeFileSync(join(folder, 'job.mjs'), 'console.log(process.pid); setInterval(() => {}, 1000);');
+  writeFileSync(
+    join(folder, 'launcher.mjs'),
+    `import { handOver } from './setup/children.js';
+     const preload = new URL('./setup/die-with-parent.js', import.meta.url).href;
+     await handOver(process.execPath, ['--import', preload, new URL('./job.mjs', import.meta.url).pathname],
+       { cwd: '.', env: { ...process.env, PLUMB_LAUNCHER: String(process.pid) } });`,
+  );
+  const launcher = spawn(process.execPath, [join(folder, 'launcher.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [pid] = (await once(launcher.stdout, 'data')) as [Buffer];
+  const ended = once(launcher.stdout, 'end');
+  launcher.kill('SIGKILL');
+  launcher.stdout.resume();
+  await ended;
+  expect(() => process.kill(Number(pid.toString()), 0)).toThrow('ESRCH');
+});
+
+test('a pipe gets a line at the start and at the end of a step', () => {
+  let text = '';
+  const step = createProgress({ write: (chunk: string) => (text += chunk) } as unknown as NodeJS.WritableStream).step(
+    'building',
+  );
+  step.update('1 of 2');
+  step.done('2 of 2');
+  expect(text).toBe('building ...\nbuilding: 2 of 2 (0 s)\n');
+});
+
+test.each([
+  [400, '0 s'],
+  [59_400, '59 s'],
+  [62_000, '1 min 02 s'],
+  [540_000, '9 min 00 s'],
+])('%i ms is said as %s', (ms, text) => {
+  expect(duration(ms)).toBe(text);
+});
