@@ -1,1 +1,3 @@
-export * from './bundle.ts'; export * from './renderer.ts';
+export * from './bundle.ts';
+export * from './renderer.ts';
+export { createRenderer } from './create-renderer.ts';

@@ -1,0 +1,56 @@
+import { displayKey, keyId, keyOf } from '@plumb/api';
+import type { KubeObject, ObjectKey } from '@plumb/api';
+import type { Bundle, Desired, ReadSet } from './bundle.ts';
+import { canonicalJson, sha256 } from './canonical.ts';
+import type { Declared } from './declared.ts';
+import { buildError } from './errors.ts';
+import { limits } from './limits.ts';
+import type { BuildSpec } from './renderer.ts';
+
+/**
+ * Declared objects become a bundle: identities checked, common metadata and then the owner's labels set on each.
+ * @throws PlumbError `build-failed` when two objects share an identity.
+ */
+export function assemble(declared: readonly Declared[], spec: BuildSpec, reads: ReadSet, warnings: readonly string[]): Bundle {
+  checkIdentities(declared);
+  const objects = declared.map(({ body, origin }): Desired => {
+    const marked = withMetadata(body, spec);
+    return { key: keyOf(marked), body: marked, digest: sha256(canonicalJson(marked)), origin };
+  });
+  return { digest: bundleDigest(objects), objects, reads, warnings };
+}
+
+/** The order of objects does not count. */
+function bundleDigest(objects: readonly Desired[]): string {
+  const lines = objects.map(({ key, digest }) => `${keyId(key)} ${digest}`).sort();
+  return sha256(lines.join('\n'));
+}
+
+/** Refuses two objects of one group, kind, namespace and name; no namespace counts as `default`, as in kustomize. */
+export function checkIdentities(declared: readonly Declared[]): void {
+  if (declared.length > limits.objects) {
+    throw buildError(declared.at(-1)?.place ?? '.', `the build has ${declared.length} objects, at most ${limits.objects} are allowed`);
+  }
+  const seen = new Map<string, Declared>();
+  for (const item of declared) {
+    const key = keyOf(item.body);
+    const id = keyId(withNamespace(key));
+    const first = seen.get(id);
+    if (first !== undefined) throw buildError(item.place, `${displayKey(key)} is declared twice, first at ${first.place}: remove one`);
+    seen.set(id, item);
+  }
+}
+
+function withNamespace(key: ObjectKey): ObjectKey {
+  return key.namespace === '' ? { ...key, namespace: 'default' } : key;
+}
+
+/** Sets labels and annotations on the object alone, never on templates inside it. Values parsed from YAML may be shared: copy. */
+function withMetadata(body: KubeObject, spec: BuildSpec): KubeObject {
+  const labels = { ...body.metadata.labels, ...spec.commonMetadata?.labels, ...spec.ownerLabels };
+  const annotations = { ...body.metadata.annotations, ...spec.commonMetadata?.annotations };
+  const metadata = { ...body.metadata };
+  if (Object.keys(labels).length > 0) metadata.labels = labels;
+  if (Object.keys(annotations).length > 0) metadata.annotations = annotations;
+  return { ...body, metadata };
+}

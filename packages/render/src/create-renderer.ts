@@ -1,0 +1,79 @@
+import { systemError, userError } from '@plumb/api';
+import type { Engine } from '@plumb/engine';
+import { assemble } from './assemble.ts';
+import { declaredIn } from './declared.ts';
+import type { Declared } from './declared.ts';
+import { parseKustomization } from './kustomization.ts';
+import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
+import type { KustomizeRoot } from './kustomize.ts';
+import { displayPath, relative } from './paths.ts';
+import { readKustomization } from './reach.ts';
+import { ReadLog, unchanged } from './reads.ts';
+import type { BuildOptions, BuildSpec, Renderer } from './renderer.ts';
+import { hasKustomization, scan } from './scan.ts';
+import type { Scanned } from './scan.ts';
+import { hasTransforms, withTransforms } from './transforms.ts';
+import { TreeView } from './tree-view.ts';
+import type { Found } from './tree-view.ts';
+import { parseDocuments } from './yaml/documents.ts';
+
+/** Builds bundles: plain folders by itself, everything else through the engine's kustomize. */
+export function createRenderer({ engine }: { engine: Engine }): Renderer {
+  return {
+    unchanged,
+    async build(artifact, spec, options) {
+      const log = new ReadLog();
+      const view = new TreeView(artifact.tree, log);
+      const { declared, warnings } = await declare(engine, view, spec, options);
+      checkCancelled(options);
+      return assemble(declared, spec, log.set(artifact.rules), warnings);
+    },
+  };
+}
+
+type Declaration = Promise<{ declared: Declared[]; warnings: string[] }>;
+
+async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options: BuildOptions): Declaration {
+  const dir = await resolveFolder(view, spec.path);
+  if (await hasKustomization(view, dir.path)) {
+    const file = await readKustomization(view, dir, displayPath(dir.path));
+    const kustomization = parseKustomization(file.path, file.content);
+    const root: KustomizeRoot = hasTransforms(spec)
+      ? { dir, path: file.path, kustomization: withTransforms(kustomization, spec, file.path), content: null }
+      : { dir, path: file.path, kustomization, content: file.content };
+    return await kustomizeBuild(engine, view, root, options);
+  }
+  view.recordFolder(dir);
+  const scanned = await scan(view, dir);
+  const files = scanned.filter(({ found }) => found.type === 'file');
+  checkCancelled(options);
+  const declared = await declarePlain(view, files);
+  if (files.length === scanned.length && !hasTransforms(spec)) return { declared, warnings: [] };
+  const root = generatedKustomization(dir, scanned.map(({ shown }) => relative(dir.path, shown)));
+  root.kustomization = withTransforms(root.kustomization, spec, root.path);
+  return await kustomizeBuild(engine, view, root, options);
+}
+
+async function declarePlain(view: TreeView, files: readonly Scanned[]): Promise<Declared[]> {
+  const contents = await view.readAll(files.map(({ found }) => found));
+  return files.flatMap(({ shown }, index) => {
+    const content = contents[index];
+    return content === undefined ? [] : declaredIn(shown, parseDocuments(shown, content));
+  });
+}
+
+/** The folder of spec.path; a leading slash means the root, as Flux takes it. */
+async function resolveFolder(view: TreeView, path: string): Promise<Found> {
+  const found = await view.resolve('', path, 'spec.path').catch((error: unknown) => {
+    throw userError('invalid-path', error instanceof Error ? error.message : String(error), error);
+  });
+  const shown = displayPath(path);
+  if (found === null) throw userError('invalid-path', `kustomization path not found: stat ${shown}: no such file or directory`);
+  if (found.type === 'file') throw userError('invalid-path', `kustomization path not found: ${shown} is a file, not a folder`);
+  return found;
+}
+
+function checkCancelled({ signal }: BuildOptions): void {
+  if (signal?.aborted === true) throw systemError('cancelled', 'the build was cancelled', signal.reason);
+}
+

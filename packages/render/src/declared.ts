@@ -1,0 +1,113 @@
+import type { Json, JsonObject, KubeObject } from '@plumb/api';
+import type { Origin } from './bundle.ts';
+import { buildError, shown } from './errors.ts';
+import { limits } from './limits.ts';
+import { isObject } from './yaml/documents.ts';
+import type { YamlDocument } from './yaml/documents.ts';
+
+/** An object as it was declared, checked to have an identity. */
+export interface Declared {
+  body: KubeObject;
+  origin: Origin;
+  /** For messages: `apps/web.yaml:12` or `apps/web.yaml`. */
+  place: string;
+}
+
+const localConfig = 'config.kubernetes.io/local-config';
+/** Notes that file tools leave behind; kustomize takes them out on reading. */
+const fileNotes = [
+  'config.kubernetes.io/index',
+  'config.kubernetes.io/path',
+  'internal.config.kubernetes.io/index',
+  'internal.config.kubernetes.io/path',
+  'internal.config.kubernetes.io/seqindent',
+];
+
+/**
+ * The objects of one file's documents: empty documents skipped, lists (`kind: List`, `ConfigMapList`) taken apart, objects marked
+ * as local configuration left out, as kustomize does.
+ * @throws PlumbError `build-failed` for what is no Kubernetes object.
+ */
+export function declaredIn(path: string, documents: readonly YamlDocument[]): Declared[] {
+  const found: Declared[] = [];
+  for (const { value, index, line } of documents) {
+    const place = `${path}:${line}`;
+    const queue: Json[] = [value];
+    for (let at = 0; at < queue.length; at += 1) {
+      const item = queue[at] ?? null;
+      if (item === null || (isObject(item) && Object.keys(item).length === 0)) continue;
+      const items = listItems(item, place);
+      if (items !== null) queue.push(...items);
+      else collect(found, toObject(item, place), { origin: { path, document: index }, place });
+      if (queue.length > limits.objects) throw buildError(place, `a list of more than ${limits.objects} objects`);
+    }
+  }
+  return found;
+}
+
+function collect(found: Declared[], body: KubeObject, from: Omit<Declared, 'body'>): void {
+  const local = body.metadata.annotations?.[localConfig];
+  if (local === undefined || local === 'false') found.push({ body, ...from });
+}
+
+/** The items of a list, or null for a single object. */
+function listItems(value: Json, place: string): Json[] | null {
+  if (!isObject(value) || typeof value['kind'] !== 'string' || !value['kind'].endsWith('List')) return null;
+  if (!Object.hasOwn(value, 'items')) return null;
+  const items = value['items'] ?? [];
+  if (!Array.isArray(items)) throw buildError(place, `items of a ${value['kind']} must be a list`);
+  return items;
+}
+
+/**
+ * Checks what every object needs: apiVersion, kind, metadata.name, and labels that are strings.
+ * @throws PlumbError `build-failed` that names the place and, where there is one, the object.
+ */
+export function toObject(value: Json, place: string): KubeObject {
+  if (!isObject(value)) throw buildError(place, `the document is ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}, not a Kubernetes object`);
+  for (const field of ['apiVersion', 'kind'] as const) {
+    const text = value[field];
+    if (typeof text !== 'string' || text === '') throw buildError(place, `${nameForPeople(value)} has no ${field}`);
+  }
+  const metadata = value['metadata'];
+  if (!isObject(metadata)) throw buildError(place, `${nameForPeople(value)} has no metadata.name`);
+  const name = metadata['name'] ?? '';
+  if (name === '') throw buildError(place, `${nameForPeople(value)} has no metadata.name`);
+  if (typeof name !== 'string') throw buildError(place, `metadata.name ${shown(String(name))} of a ${String(value['kind'])} must be a string: quote it`);
+  const namespace = metadata['namespace'] ?? '';
+  if (typeof namespace !== 'string') throw buildError(place, `metadata.namespace ${shown(String(namespace))} of ${nameForPeople(value)} must be a string: quote it`);
+  checkLabels(metadata['labels'], nameForPeople(value), place);
+  return { ...value, metadata: { ...withAnnotations(metadata, place), name } } as KubeObject;
+}
+
+function nameForPeople(value: JsonObject): string {
+  const kind = typeof value['kind'] === 'string' ? value['kind'] : 'object';
+  const metadata = value['metadata'];
+  const name = isObject(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
+  return name === '' ? `the ${kind}` : `${kind}/${name}`;
+}
+
+function checkLabels(labels: Json | undefined, name: string, place: string): void {
+  if (labels === undefined || labels === null) return;
+  if (!isObject(labels)) throw buildError(place, `metadata.labels of ${name} must be a map`);
+  for (const [label, value] of Object.entries(labels)) {
+    if (typeof value !== 'string' && value !== null) throw buildError(place, `label ${shown(label)} of ${name} must be a string: quote its value`);
+  }
+}
+
+/** Annotations as kustomize leaves them: strings, none of a file tool's notes, no empty map. */
+function withAnnotations(metadata: JsonObject, place: string): JsonObject {
+  const annotations = metadata['annotations'];
+  if (annotations === undefined) return metadata;
+  const { annotations: _dropped, ...rest } = metadata;
+  if (annotations === null) return rest;
+  if (!isObject(annotations)) throw buildError(place, 'metadata.annotations must be a map');
+  const kept = Object.entries(annotations).filter(([key]) => !fileNotes.includes(key));
+  if (kept.length === 0) return rest;
+  return { ...rest, annotations: Object.fromEntries(kept.map(([key, value]) => [key, asText(value)])) };
+}
+
+function asText(value: Json): string {
+  if (value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,94 @@
+import { parseJson, systemError } from '@plumb/api';
+import type { PlumbError } from '@plumb/api';
+import { EngineError } from '@plumb/engine';
+import type { Engine } from '@plumb/engine';
+import { checkIdentities } from './assemble.ts';
+import { declaredIn, toObject } from './declared.ts';
+import type { Declared } from './declared.ts';
+import { buildError } from './errors.ts';
+import type { Kustomization } from './kustomization.ts';
+import { join } from './paths.ts';
+import { Reach } from './reach.ts';
+import type { Reached } from './reach.ts';
+import type { BuildOptions } from './renderer.ts';
+import type { Found, TreeView } from './tree-view.ts';
+import { parseDocuments } from './yaml/documents.ts';
+
+export interface KustomizeRoot {
+  dir: Found;
+  /** The kustomization file; for a generated one the path it would have. */
+  path: string;
+  kustomization: Kustomization;
+  /** The file's bytes when it is built as it is; null when it was generated or the spec changed it. */
+  content: Uint8Array | null;
+}
+
+/** Sends everything a kustomization can reach to the helper and takes the objects it gives. */
+export async function kustomizeBuild(
+  engine: Engine,
+  view: TreeView,
+  root: KustomizeRoot,
+  options: BuildOptions,
+): Promise<{ declared: Declared[]; warnings: string[] }> {
+  const until = performance.now() + options.deadline;
+  const reached = await new Reach(view).collect(root.dir, root);
+  const files = [...reached.files].map(([path, content]) => ({ path, content }));
+  const deadline = Math.max(1, Math.ceil(until - performance.now()));
+  const path = root.dir.path === '' ? '.' : root.dir.path;
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  try {
+    const { objects, warnings } = await engine.kustomizeBuild({ files, path, deadline, ...signal });
+    const declared = objects.map(({ json, origin }): Declared => {
+      const place = origin === '' ? root.path : origin;
+      return { body: toObject(parseJson(json), place), origin: { path: place, document: -1 }, place };
+    });
+    return { declared, warnings };
+  } catch (error) {
+    if (error instanceof EngineError) throw explain(error, reached, root);
+    throw error;
+  }
+}
+
+/** Finds the file behind a failed build, which kustomize seldom says plainly; else its own words, shortened. */
+function explain(error: EngineError, reached: Reached, root: KustomizeRoot): PlumbError {
+  switch (error.code) {
+    case 'failed':
+      findMistake(reached);
+      return buildError(root.path, plainWords(error.message), error);
+    case 'timeout':
+      return systemError('timeout', `the build of ${root.path} did not end in time: ${error.message}`, error);
+    case 'cancelled':
+      return systemError('cancelled', `the build of ${root.path} was cancelled`, error);
+    default:
+      return systemError('engine-failed', `the build of ${root.path} failed: ${error.message}`, error);
+  }
+}
+
+/** @throws PlumbError for the first resource file that no build could use. */
+function findMistake(reached: Reached): void {
+  const declared: Declared[] = [];
+  for (const path of reached.resources) {
+    const content = reached.files.get(path);
+    if (content !== undefined) declared.push(...declaredIn(path, parseDocuments(path, content)));
+  }
+  checkIdentities(declared);
+}
+
+/** kustomize tries an entry as a file, then as a folder, and tells of both: the last clause of the first is the cause. */
+function plainWords(message: string): string {
+  return message
+    .replaceAll(/accumulat(?:ing|ion) (?:resources|components|err)(?: from '[^']*')?[:=] ?'?/g, '')
+    .replace(/': must build at directory: .*$/s, '')
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim();
+}
+
+/** The kustomization a plain folder gets: what the scan found, in its order. */
+export function generatedKustomization(dir: Found, resources: readonly string[]): KustomizeRoot {
+  const kustomization: Kustomization = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: [...resources],
+  };
+  return { dir, path: join(dir.path, 'kustomization.yaml'), kustomization, content: null };
+}

@@ -1,0 +1,42 @@
+import type { Artifact, Tree } from '@plumb/sources';
+import type { ReadSet } from './bundle.ts';
+import { parentOf, within } from './paths.ts';
+
+/** Collects what a build read. A folder recorded whole stands for everything below it. */
+export class ReadLog {
+  readonly #ids = new Map<string, string | null>();
+  readonly #folders = new Set<string>();
+
+  folder(path: string, id: string): void {
+    this.#folders.add(path);
+    this.#ids.set(path, id);
+  }
+
+  /** A file or link by its blob id; null for a path that was looked for and is not there. */
+  file(path: string, id: string | null): void {
+    this.#ids.set(path, id);
+  }
+
+  set(rules: string): ReadSet {
+    const folders = [...this.#folders];
+    const covered = (path: string): boolean => folders.some((folder) => folder !== path && within(path, folder));
+    return { rules, ids: new Map([...this.#ids].filter(([path]) => !covered(path))) };
+  }
+}
+
+/** @see Renderer.unchanged */
+export async function unchanged(reads: ReadSet, artifact: Artifact): Promise<boolean> {
+  if (reads.rules !== artifact.rules || reads.ids.size === 0) return false;
+  for (const [path, id] of reads.ids) {
+    if ((await idAt(artifact.tree, path)) !== id) return false;
+  }
+  return true;
+}
+
+async function idAt(tree: Tree, path: string): Promise<string | null> {
+  const folder = await tree.id(path);
+  if (folder !== null || path === '') return folder;
+  const { dir, name } = parentOf(path);
+  const entries = await tree.entries(dir);
+  return entries?.find((entry) => entry.name === name)?.id ?? null;
+}

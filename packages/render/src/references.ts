@@ -1,0 +1,111 @@
+import type { Json, JsonObject } from '@plumb/api';
+import { buildError, shown } from './errors.ts';
+import type { FieldName, Kustomization } from './kustomization.ts';
+import { isObject } from './yaml/documents.ts';
+
+/**
+ * What may stand at a reference. `patch` and `plugin` are files or inline text, `plugin` may be a folder too; `data` is a file
+ * whose name becomes a key of the generated object.
+ */
+export type ReferenceKind = 'resource' | 'component' | 'file' | 'data' | 'patch' | 'plugin';
+
+/** One entry of a kustomization that names a file or folder. */
+export interface Reference {
+  kind: ReferenceKind;
+  /** `resources[2]`, `patches[0].path` */
+  entry: string;
+  value: string;
+}
+
+/** Answers a reference with the text to put in its place (most often the same). */
+export type Follow = (reference: Reference) => Promise<string>;
+
+type Step = { field: FieldName; kind: ReferenceKind; inside?: readonly string[] };
+
+/** Where each field names files: items are text, or objects with these fields (text or lists of text) in them. */
+const lists: readonly Step[] = [
+  { field: 'resources', kind: 'resource' },
+  { field: 'bases', kind: 'resource' },
+  { field: 'components', kind: 'component' },
+  { field: 'crds', kind: 'file' },
+  { field: 'configurations', kind: 'file' },
+  { field: 'patchesStrategicMerge', kind: 'patch' },
+  { field: 'generators', kind: 'plugin' },
+  { field: 'transformers', kind: 'plugin' },
+  { field: 'validators', kind: 'plugin' },
+  { field: 'patches', kind: 'file', inside: ['path'] },
+  { field: 'patchesJson6902', kind: 'file', inside: ['path'] },
+  { field: 'replacements', kind: 'file', inside: ['path'] },
+  { field: 'configMapGenerator', kind: 'data', inside: ['files'] },
+  { field: 'configMapGenerator', kind: 'file', inside: ['envs', 'env'] },
+  { field: 'secretGenerator', kind: 'data', inside: ['files'] },
+  { field: 'secretGenerator', kind: 'file', inside: ['envs', 'env'] },
+];
+
+/** The fields of kustomize's own plugins that name files, relative to the kustomization that uses them. */
+const pluginLists: readonly { names: readonly string[]; kind: ReferenceKind }[] = [
+  { names: ['path', 'paths', 'envs', 'env'], kind: 'file' },
+  { names: ['files'], kind: 'data' },
+];
+
+/** Visits every reference of a kustomization and gives the kustomization with the answers in place. */
+export async function followReferences(kustomization: Kustomization, follow: Follow): Promise<Kustomization> {
+  const result: Kustomization = { ...kustomization };
+  for (const { field, kind, inside } of lists) {
+    const items = result[field];
+    if (!Array.isArray(items)) continue;
+    const replaced: Json[] = [];
+    for (const [index, item] of items.entries()) {
+      const entry = `${field}[${index}]`;
+      if (inside !== undefined) replaced.push(await inObject(item, entry, { names: inside, kind }, follow));
+      else replaced.push(typeof item === 'string' ? await follow({ kind, entry, value: item }) : item);
+    }
+    result[field] = replaced;
+  }
+  const openapi = result.openapi;
+  if (openapi !== undefined) result.openapi = await inObject(openapi, 'openapi', { names: ['path'], kind: 'file' }, follow);
+  return result;
+}
+
+/** Visits the references of a builtin plugin's configuration. */
+export async function followPlugin(config: JsonObject, entry: string, follow: Follow): Promise<JsonObject> {
+  let result: Json = config;
+  for (const fields of pluginLists) result = await inObject(result, entry, fields, follow);
+  const replacements = config['replacements'];
+  if (!Array.isArray(replacements) || !isObject(result)) return isObject(result) ? result : config;
+  const followed: Json[] = [];
+  for (const [index, item] of replacements.entries()) {
+    followed.push(await inObject(item, `${entry} replacements[${index}]`, { names: ['path'], kind: 'file' }, follow));
+  }
+  return { ...result, replacements: followed };
+}
+
+async function inObject(item: Json, entry: string, fields: { names: readonly string[]; kind: ReferenceKind }, follow: Follow): Promise<Json> {
+  if (!isObject(item)) return item;
+  const result: JsonObject = { ...item };
+  for (const name of fields.names) {
+    const value = item[name];
+    if (typeof value === 'string' && value !== '') {
+      result[name] = await follow({ kind: fields.kind, entry: `${entry}.${name}`, value });
+    } else if (Array.isArray(value)) {
+      const followed: Json[] = [];
+      for (const [index, part] of value.entries()) {
+        const at = `${entry}.${name}[${index}]`;
+        followed.push(typeof part === 'string' ? await follow({ kind: fields.kind, entry: at, value: part }) : part);
+      }
+      result[name] = followed;
+    }
+  }
+  return result;
+}
+
+const remote = [/^[a-z][a-z\d+.-]*:\/\//i, /^git::/i, /^gh:/i, /^[\w.+-]+@[\w.-]+[:/]/, /^github\.com[:/]/i, /[?&](?:ref|version|timeout|submodules)=/];
+
+/** @throws PlumbError `build-failed` for an entry that is not a path inside the artifact. */
+export function checkLocal({ entry, value }: Reference, path: string): void {
+  const text = value.trim();
+  if (remote.some((pattern) => pattern.test(text))) {
+    throw buildError(path, `${entry} ${shown(text)} is remote: remote bases are not supported, copy it into the repository or give it a source of its own`);
+  }
+  if (text.startsWith('/')) throw buildError(path, `${entry} ${shown(text)} is an absolute path: write it relative to this file`);
+}

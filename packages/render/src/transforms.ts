@@ -1,0 +1,43 @@
+import type { Json, JsonObject } from '@plumb/api';
+import type { Kustomization } from './kustomization.ts';
+import { listOf } from './kustomization.ts';
+import type { BuildSpec } from './renderer.ts';
+import { isObject } from './yaml/documents.ts';
+
+/** Whether the spec asks for more than the files say, so that plain files need kustomize too. */
+export function hasTransforms(spec: BuildSpec): boolean {
+  return (
+    [spec.components, spec.patches, spec.images].some((list) => list.length > 0) ||
+    [spec.targetNamespace, spec.namePrefix, spec.nameSuffix].some((text) => text !== undefined && text !== '')
+  );
+}
+
+/**
+ * Writes the spec's transforms into the kustomization that is built, as kustomize-controller does: single values replace the
+ * file's, components and patches follow the file's, images of one name are merged field by field.
+ */
+export function withTransforms(kustomization: Kustomization, spec: BuildSpec, path: string): Kustomization {
+  const merged: Kustomization = { ...kustomization };
+  if (spec.targetNamespace) merged.namespace = spec.targetNamespace;
+  if (spec.namePrefix) merged.namePrefix = spec.namePrefix;
+  if (spec.nameSuffix) merged.nameSuffix = spec.nameSuffix;
+  if (spec.components.length > 0) merged.components = [...listOf(kustomization, 'components', path), ...spec.components];
+  if (spec.patches.length > 0) merged.patches = [...listOf(kustomization, 'patches', path), ...spec.patches.map(patchOf)];
+  if (spec.images.length > 0) merged.images = mergeImages(listOf(kustomization, 'images', path), spec.images);
+  return merged;
+}
+
+function patchOf({ patch, target }: BuildSpec['patches'][number]): JsonObject {
+  return target === undefined ? { patch } : { patch, target: { ...target } };
+}
+
+function mergeImages(existing: readonly Json[], images: BuildSpec['images']): Json[] {
+  const merged = [...existing];
+  for (const image of images) {
+    const at = merged.findIndex((known) => isObject(known) && known['name'] === image.name);
+    const known = merged[at];
+    if (isObject(known)) merged[at] = { ...known, ...image };
+    else merged.push({ ...image });
+  }
+  return merged;
+}

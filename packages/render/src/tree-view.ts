@@ -1,0 +1,130 @@
+import type { Entry, Tree } from '@plumb/sources';
+import { buildError, shown } from './errors.ts';
+import { limits } from './limits.ts';
+import { displayPath, join, parentOf } from './paths.ts';
+import type { ReadLog } from './reads.ts';
+
+/** What stands at a path once symlinks are followed. `path` is where it really is. */
+export interface Found {
+  path: string;
+  type: 'file' | 'directory';
+  id: string;
+}
+
+/**
+ * One build's view of a tree: resolves `..` and symlinks inside the root, refuses what leaves it, bounds sizes and counts, and
+ * asks for each folder once.
+ */
+export class TreeView {
+  readonly #tree: Tree;
+  readonly #log: ReadLog;
+  readonly #folders = new Map<string, Promise<Map<string, Entry> | null>>();
+  #bytes = 0;
+  #files = 0;
+
+  constructor(tree: Tree, log: ReadLog) {
+    this.#tree = tree;
+    this.#log = log;
+  }
+
+  /** A folder's entries by name, in the tree's order; null when there is no such folder. The path must be real. */
+  entries(dir: string): Promise<Map<string, Entry> | null> {
+    let known = this.#folders.get(dir);
+    if (known === undefined) {
+      known = this.#tree.entries(dir).then((entries) => entries && new Map(entries.map((entry) => [entry.name, entry])));
+      this.#folders.set(dir, known);
+    }
+    return known;
+  }
+
+  /**
+   * Follows a path from a real folder. `place` says in messages where the path is written.
+   * @returns null when nothing is there
+   * @throws PlumbError `build-failed` when it leaves the root or runs in circles.
+   */
+  async resolve(from: string, path: string, place: string): Promise<Found | null> {
+    const steps = path.split('/').reverse();
+    let at = from;
+    let type: Found['type'] = 'directory';
+    let id = '';
+    let links = 0;
+    while (steps.length > 0) {
+      const step = steps.pop() ?? '';
+      if (step === '' || step === '.') continue;
+      if (type !== 'directory') return null;
+      if (step === '..') {
+        if (at === '') throw buildError(place, `${shown(path)} leaves the artifact's root`);
+        at = parentOf(at).dir;
+        id = '';
+        continue;
+      }
+      const here = join(at, step);
+      const entry = (await this.entries(at))?.get(step);
+      if (entry === undefined || entry.type === 'commit') {
+        this.#log.file(here, entry?.id ?? null);
+        return null;
+      }
+      if (entry.type === 'link') {
+        links += 1;
+        if (links > limits.links) throw buildError(place, `${shown(path)} runs in circles: the symlink ${shown(here)} is followed again and again`);
+        this.#log.file(here, entry.id);
+        const target = await this.#target(here, place);
+        steps.push(...target.split('/').reverse());
+        continue;
+      }
+      at = here;
+      id = entry.id;
+      type = entry.type === 'directory' ? 'directory' : 'file';
+    }
+    if (type === 'directory' && id === '') id = (await this.#tree.id(at)) ?? '';
+    return { path: at, type, id };
+  }
+
+  async #target(link: string, place: string): Promise<string> {
+    const content = await this.#tree.read(link, 4096);
+    const target = content === null ? '' : Buffer.from(content).toString('utf8');
+    if (target === '') throw buildError(place, `the symlink ${shown(link)} cannot be read`);
+    if (target.startsWith('/')) throw buildError(place, `the symlink ${shown(link)} leaves the artifact's root: it points to ${shown(target)}`);
+    return target;
+  }
+
+  /**
+   * Reads files by their real paths, in the same order, and records them.
+   * @throws PlumbError `build-failed` for one that is too large, or when the build has too many.
+   */
+  async readAll(files: readonly Found[]): Promise<Uint8Array[]> {
+    this.#files += files.length;
+    if (this.#files > limits.files) throw buildError('the build', `reads more than ${limits.files} files`);
+    const contents = await this.#tree.readAll(files.map((file) => file.path), limits.fileBytes).catch(async (error: unknown) => {
+      throw await this.#tooLarge(files, error);
+    });
+    return files.map((file, index) => {
+      const content = contents[index];
+      if (content === null || content === undefined) throw buildError(displayPath(file.path), 'cannot be read');
+      this.#bytes += content.byteLength;
+      if (content.byteLength > limits.fileBytes) throw sizeError(file.path);
+      if (this.#bytes > limits.totalBytes) throw buildError('the build', `reads more than ${limits.totalBytes} bytes`);
+      this.#log.file(file.path, file.id);
+      return content;
+    });
+  }
+
+  /** Finds the file behind a failed read of many, so that the message can name it. */
+  async #tooLarge(files: readonly Found[], error: unknown): Promise<unknown> {
+    for (const file of files) {
+      const refused = await this.#tree.read(file.path, limits.fileBytes).then(() => false, () => true);
+      if (!refused) continue;
+      const readable = await this.#tree.read(file.path, limits.totalBytes).then((content) => content !== null, () => false);
+      return readable ? sizeError(file.path) : error;
+    }
+    return error;
+  }
+
+  recordFolder(folder: Found): void {
+    this.#log.folder(folder.path, folder.id);
+  }
+}
+
+function sizeError(path: string): Error {
+  return buildError(path, `is larger than ${limits.fileBytes / 1024 / 1024} MiB, the most a file may have: split it`);
+}

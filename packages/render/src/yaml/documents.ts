@@ -1,0 +1,257 @@
+import type { Json, JsonObject } from '@plumb/api';
+import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
+import type { Event, ScalarEvent } from 'js-yaml';
+import { buildError, shown } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { NotJsonError, resolvePlain } from './scalar.ts';
+
+/** One document of a file. Aliases are shared: treat the value as read-only. */
+export interface YamlDocument {
+  value: Json;
+  /** Position in the file, from 0, empty documents counted. */
+  index: number;
+  /** Line it starts at, from 1. */
+  line: number;
+}
+
+export interface YamlOptions {
+  /** How plain scalars are read. Default: as kustomize reads manifests. */
+  resolve?: (text: string) => Json;
+}
+
+interface Anchor {
+  value: Json;
+  /** Bytes of the value once every alias in it is written out. */
+  weight: number;
+  open: boolean;
+}
+
+/** Values under metadata.annotations stay the text they are, as kustomize leaves them. */
+type Place = 'document' | 'metadata' | 'annotations' | 'other';
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Parses a file of YAML documents.
+ * @throws PlumbError `build-failed` that names file and line: bad YAML, not UTF-8, a duplicate key, an anchor that holds itself,
+ * more nesting, aliases or documents than the bounds allow.
+ */
+export function parseDocuments(path: string, content: Uint8Array, options: YamlOptions = {}): YamlDocument[] {
+  let text: string;
+  try {
+    text = decoder.decode(content);
+  } catch (error) {
+    throw buildError(path, 'is not UTF-8 text', error);
+  }
+  let events: Event[];
+  try {
+    events = parseEvents(text, { maxDepth: limits.yamlDepth });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const line = error.mark === undefined ? '' : `:${error.mark.line + 1}`;
+    throw buildError(`${path}${line}`, `bad YAML: ${error.reason}`, error);
+  }
+  return new Composer(path, text, events, options.resolve ?? resolvePlain).documents();
+}
+
+/** Builds values from the parser's events. */
+class Composer {
+  readonly #path: string;
+  readonly #text: string;
+  readonly #events: Event[];
+  readonly #resolve: (text: string) => Json;
+  #at = 0;
+  #anchors = new Map<string, Anchor>();
+  #aliases = 0;
+  #weight = 0;
+
+  constructor(path: string, text: string, events: Event[], resolve: (text: string) => Json) {
+    this.#path = path;
+    this.#text = text;
+    this.#events = events;
+    this.#resolve = resolve;
+  }
+
+  documents(): YamlDocument[] {
+    const found: YamlDocument[] = [];
+    while (this.#at < this.#events.length) {
+      const index = found.length;
+      if (index >= limits.documents) throw buildError(this.#path, `holds more than ${limits.documents} documents: split the file`);
+      this.#next();
+      this.#anchors = new Map();
+      this.#aliases = 0;
+      this.#weight = 0;
+      const offset = startOf(this.#events[this.#at]);
+      let value: Json = null;
+      while (this.#events[this.#at]?.type !== EVENT_ID.POP) value = this.#node('document');
+      this.#next();
+      found.push({ value, index, line: this.#line(offset) });
+    }
+    return found;
+  }
+
+  #next(): Event {
+    const event = this.#events[this.#at++];
+    if (event === undefined) throw buildError(this.#path, 'bad YAML: unexpected end');
+    return event;
+  }
+
+  #node(place: Place): Json {
+    const event = this.#next();
+    switch (event.type) {
+      case EVENT_ID.SCALAR: {
+        const value = this.#scalar(event, place);
+        return this.#anchored(event, () => value);
+      }
+      case EVENT_ID.MAPPING:
+        return this.#anchored(event, () => this.#mapping(place));
+      case EVENT_ID.SEQUENCE:
+        return this.#anchored(event, () => this.#sequence());
+      case EVENT_ID.ALIAS:
+        return this.#alias(this.#text.slice(event.anchorStart, event.anchorEnd), event.anchorStart);
+      default:
+        throw buildError(this.#path, 'bad YAML: unexpected end');
+    }
+  }
+
+  #anchored(event: { anchorStart: number; anchorEnd: number }, build: () => Json): Json {
+    if (event.anchorStart < 0) return build();
+    const anchor: Anchor = { value: null, weight: 0, open: true };
+    this.#anchors.set(this.#text.slice(event.anchorStart, event.anchorEnd), anchor);
+    const before = this.#weight;
+    anchor.value = build();
+    anchor.weight = this.#weight - before + 1;
+    anchor.open = false;
+    return anchor.value;
+  }
+
+  #alias(name: string, offset: number): Json {
+    const anchor = this.#anchors.get(name);
+    if (anchor === undefined) throw this.#error(offset, `alias ${shown(name)} has no anchor`);
+    if (anchor.open) throw this.#error(offset, `anchor ${shown(name)} contains itself`);
+    if (++this.#aliases > limits.aliases) throw this.#error(offset, `more than ${limits.aliases} aliases in one document`);
+    this.#grow(anchor.weight, offset);
+    return anchor.value;
+  }
+
+  #grow(bytes: number, offset: number): void {
+    this.#weight += bytes;
+    if (this.#weight <= limits.expandedBytes) return;
+    throw this.#error(offset, `the document is larger than ${limits.expandedBytes} bytes once its aliases are written out`);
+  }
+
+  #sequence(): Json[] {
+    const items: Json[] = [];
+    while (this.#events[this.#at]?.type !== EVENT_ID.POP) items.push(this.#node('other'));
+    this.#next();
+    return items;
+  }
+
+  #mapping(place: Place): JsonObject {
+    const map: JsonObject = {};
+    const merges: { value: Json; offset: number }[] = [];
+    while (this.#events[this.#at]?.type !== EVENT_ID.POP) {
+      const event = this.#events[this.#at];
+      const offset = startOf(event);
+      if (event?.type === EVENT_ID.SCALAR && this.#isMerge(event)) {
+        this.#next();
+        if (merges.length > 0) throw this.#error(offset, "duplicate key '<<'");
+        merges.push({ value: this.#node('other'), offset });
+        continue;
+      }
+      const key = this.#key(offset);
+      if (Object.hasOwn(map, key)) throw this.#error(offset, `duplicate key ${shown(key)}`);
+      put(map, key, this.#node(placeOf(place, key)));
+    }
+    this.#next();
+    for (const { value, offset } of merges) this.#merge(map, value, offset);
+    return map;
+  }
+
+  #isMerge(event: ScalarEvent): boolean {
+    if (event.valueEnd - event.valueStart !== 2 || event.style !== SCALAR_STYLE.PLAIN) return false;
+    return event.tagStart < 0 && this.#text.startsWith('<<', event.valueStart);
+  }
+
+  /** Keys are strings; an integer or a boolean stands for its text, anything else is a mistake. */
+  #key(offset: number): string {
+    const key = this.#node('other');
+    if (typeof key === 'string') return key;
+    if (typeof key === 'boolean' || typeof key === 'bigint' || Number.isInteger(key)) return String(key);
+    throw this.#error(offset, 'a map key must be a string: quote it');
+  }
+
+  /** Keys of the map itself win over merged ones, earlier merged maps over later ones. */
+  #merge(map: JsonObject, value: Json, offset: number): void {
+    for (const source of Array.isArray(value) ? value : [value]) {
+      if (!isObject(source)) throw this.#error(offset, "'<<' takes a map or a list of maps");
+      for (const [key, part] of Object.entries(source)) {
+        if (!Object.hasOwn(map, key)) put(map, key, part);
+      }
+    }
+  }
+
+  #scalar(event: ScalarEvent, place: Place): Json {
+    const text = getScalarValue(this.#text, event);
+    this.#grow(text.length + 1, event.valueStart);
+    const tag = event.tagStart < 0 ? '' : this.#text.slice(event.tagStart, event.tagEnd);
+    try {
+      const value = resolveTagged(tag, text, event.style === SCALAR_STYLE.PLAIN, this.#resolve);
+      return place === 'annotations' && typeof value !== 'string' ? (value === null ? '' : text) : value;
+    } catch (error) {
+      if (!(error instanceof NotJsonError)) throw error;
+      throw this.#error(event.valueStart, error.message);
+    }
+  }
+
+  #error(offset: number, what: string): Error {
+    return buildError(`${this.#path}:${this.#line(offset)}`, what);
+  }
+
+  #line(offset: number): number {
+    let line = 1;
+    for (let at = this.#text.indexOf('\n'); at >= 0 && at < offset; at = this.#text.indexOf('\n', at + 1)) line += 1;
+    return line;
+  }
+}
+
+function startOf(event: Event | undefined): number {
+  if (event === undefined) return 0;
+  if ('valueStart' in event) return event.valueStart;
+  if ('start' in event) return event.start;
+  return 'anchorStart' in event ? event.anchorStart : 0;
+}
+
+function placeOf(parent: Place, key: string): Place {
+  if (parent === 'document' && key === 'metadata') return 'metadata';
+  if (parent === 'metadata' && key === 'annotations') return 'annotations';
+  return 'other';
+}
+
+function resolveTagged(tag: string, text: string, plain: boolean, resolve: (text: string) => Json): Json {
+  switch (tag) {
+    case '':
+      return plain ? resolve(text) : text;
+    case '!!int':
+    case '!!float':
+    case '!!bool':
+    case '!!null':
+    case '!!timestamp':
+    case '!':
+      return resolve(text);
+    case '!!binary':
+      return Buffer.from(text, 'base64').toString('utf8');
+    default:
+      return text;
+  }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A plain assignment to `__proto__` would set the prototype. */
+function put(map: JsonObject, key: string, value: Json): void {
+  if (key === '__proto__') Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
+  else map[key] = value;
+}
