@@ -7,7 +7,7 @@ import { parseAddress } from './git/address.ts';
 import { Mirror } from './git/mirror.ts';
 import { wantedOf } from './git/reference.ts';
 import { DamagedMirror, Remote } from './git/remote.ts';
-import { mirrorName, type Layout } from './layout.ts';
+import { generationOf, mirrorName, mirrorPrefix, type Layout } from './layout.ts';
 import { resolveRef } from './resolve.ts';
 import { readRecords, writeRecords, type Record, type Verifier } from './store/records.ts';
 import { writeTarball } from './store/tarball.ts';
@@ -28,6 +28,8 @@ export class GitSource {
   readonly #source: UnitRef;
   readonly #context: SourceContext;
   readonly #mirrors = new Map<string, Promise<Mirror>>();
+  /** Folder name of the mirror that the last resolve used. */
+  #current = '';
   #records: Record[] | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -39,22 +41,27 @@ export class GitSource {
   resolve(request: GitRequest): Promise<Resolved> {
     return this.#next(async () => {
       const wanted = wantedOf(request.ref);
-      const name = mirrorName(parseAddress(request.url));
+      const address = parseAddress(request.url);
       const deadline = Date.now() + request.timeout;
       const attempt = async (): Promise<Resolved> => {
-        const mirror = await this.#mirror(name);
+        const mirror = await this.#mirrorOf(address);
+        this.#current = basename(mirror.path);
         const { url, auth, timeout, signal } = request;
         const { layout, inherited } = this.#context;
         await using remote = await Remote.open({ url, auth, gitDir: mirror.path, scratch: layout.scratch, inherited, deadline, timeout, signal });
         return await resolveRef(remote, mirror, wanted);
       };
-      if ((await this.#mirrors.get(name))?.damaged) await this.#drop(name);
       try {
         return await attempt();
       } catch (error) {
-        if (!(error instanceof DamagedMirror) && !(await this.#mirrors.get(name))?.damaged) throw error;
-        await this.#drop(name);
+        const mirror = await this.#mirror(this.#current);
+        if (error instanceof DamagedMirror) mirror.damaged = true;
+        if (!mirror.damaged) throw error;
+      }
+      try {
         return await attempt();
+      } catch (error) {
+        throw error instanceof DamagedMirror ? error.failure : error;
       }
     });
   }
@@ -75,7 +82,7 @@ export class GitSource {
       const published: Published = { revision: resolved.revision, digest, size, path };
       const record: Record = { ...published, commit: resolved.commit, rules: rules.name, ignore: ignore ?? null, mirror: basename(mirror.path) };
       await this.#keep([record, ...records.filter((older) => older.path !== path)].slice(0, KEPT));
-      await mirror.tidy(this.#records?.map((kept) => kept.commit) ?? []);
+      this.#next(() => mirror.tidy(this.#records?.map((kept) => kept.commit) ?? [])).catch(() => undefined);
       return published;
     });
   }
@@ -150,17 +157,29 @@ export class GitSource {
   }
 
   async #existing(name: string): Promise<Mirror | null> {
-    const names = await readdir(this.#context.layout.mirrors(this.#source)).catch((): string[] => []);
-    return names.includes(name) && name.endsWith('.git') ? this.#mirror(name) : null;
+    return (await this.#names()).includes(name) ? this.#mirror(name) : null;
+  }
+
+  /** The newest sound mirror of a remote, or a new one beside those that are damaged. They go when the next artifact is published. */
+  async #mirrorOf(address: string): Promise<Mirror> {
+    const names = (await this.#names()).filter((name) => name.startsWith(mirrorPrefix(address)));
+    const newest = names.at(-1);
+    const mirror = newest === undefined ? undefined : await this.#mirror(newest).catch(() => undefined);
+    return mirror !== undefined && !mirror.damaged ? mirror : this.#mirror(mirrorName(address, names.length === 0 ? 0 : generationOf(newest ?? '') + 1));
   }
 
   async #mirrorWith(commit: string): Promise<Mirror | null> {
-    const names = await readdir(this.#context.layout.mirrors(this.#source)).catch((): string[] => []);
-    for (const name of names.filter((candidate) => candidate.endsWith('.git'))) {
+    const names = await this.#names();
+    for (const name of [this.#current, ...names.toReversed()].filter((candidate) => names.includes(candidate))) {
       const mirror = await this.#mirror(name);
       if (!mirror.damaged && (await mirror.objects.commit(commit)) !== null) return mirror;
     }
     return null;
+  }
+
+  async #names(): Promise<string[]> {
+    const names = await readdir(this.#context.layout.mirrors(this.#source)).catch((): string[] => []);
+    return names.filter((name) => name.endsWith('.git')).sort();
   }
 
   async #drop(name: string): Promise<void> {

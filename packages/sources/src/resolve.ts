@@ -42,7 +42,10 @@ async function fetchRef(remote: Remote, mirror: Mirror, target: Target): Promise
   await remote.fetch([`+${target.ref}:${INCOMING}`], 'shallow', target.ref);
   // The ref may have moved since it was listed: what arrived counts.
   const arrived = await mirror.objects.commit(`${INCOMING}^{commit}`);
-  if (arrived === null) throw systemError('source-failed', `${target.ref} does not lead to a commit`);
+  if (arrived === null) {
+    const { url } = remote.failureContext(target.ref);
+    throw correctable('source-failed', cloneMessage({ url }, `'${target.ref}' does not lead to a commit`));
+  }
   return resolved(target, arrived);
 }
 

@@ -16,6 +16,8 @@ interface Pending {
   what: string;
   contents: boolean;
   limit: number;
+  /** Asked a second time, after a process died over it or over one before it. */
+  again: boolean;
   resolve: (object: GitObject | null) => void;
   reject: (error: Error) => void;
 }
@@ -39,7 +41,7 @@ const STALL_TIMEOUT = 60_000;
 
 /**
  * One long-lived `git cat-file --batch-command --buffer`. Requests of one turn of the event loop go out together, answers come
- * back in order. A process that dies fails what was asked of it, and the next request starts another.
+ * back in order. When the process dies, what it owed is asked once more of another one.
  */
 export class CatFile {
   readonly #options: CatFileOptions;
@@ -51,6 +53,7 @@ export class CatFile {
   #stderr = '';
   #idle: NodeJS.Timeout | undefined;
   #stall: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(options: CatFileOptions) {
     this.#options = options;
@@ -68,7 +71,9 @@ export class CatFile {
     return object;
   }
 
+  /** Ends the process; open requests fail, and so do later ones. */
   close(): Promise<void> {
+    this.#closed = true;
     const child = this.#child;
     if (child === undefined) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -79,12 +84,20 @@ export class CatFile {
 
   #ask(question: Pick<Pending, 'what' | 'contents' | 'limit'>): Promise<GitObject | null> {
     const { promise, resolve, reject } = Promise.withResolvers<GitObject | null>();
+    this.#enqueue({ ...question, again: false, resolve, reject });
+    return promise;
+  }
+
+  #enqueue(pending: Pending): void {
+    if (this.#closed) {
+      pending.reject(systemError('cancelled', 'the mirror is closed'));
+      return;
+    }
     const child = this.#child ?? this.#start();
     clearTimeout(this.#idle);
-    this.#pending.push({ ...question, resolve, reject });
+    this.#pending.push(pending);
     if (this.#outgoing.length === 0) setImmediate(() => this.#send(child));
-    this.#outgoing.push(`${question.contents ? 'contents' : 'info'} ${question.what}\n`);
-    return promise;
+    this.#outgoing.push(`${pending.contents ? 'contents' : 'info'} ${pending.what}\n`);
   }
 
   #send(child: Child): void {
@@ -185,10 +198,16 @@ export class CatFile {
     this.#outgoing = [];
     const pending = this.#pending;
     this.#pending = [];
-    for (const { reject, what } of pending) {
-      reject(systemError('storage-failed', `reading git object ${what} failed: ${why === '' ? 'git cat-file ended' : why}`));
+    for (const owed of pending) {
+      if (!owed.again && !this.#closed) this.#enqueue({ ...owed, again: true });
+      else owed.reject(failed(owed.what, why, this.#closed));
     }
   }
+}
+
+function failed(what: string, why: string, closed: boolean): Error {
+  if (closed) return systemError('cancelled', 'the mirror is closed');
+  return systemError('storage-failed', `reading git object ${what} failed: ${why === '' ? 'git cat-file ended' : why}`);
 }
 
 /** A pack that rots on disk must not become a manifest. */

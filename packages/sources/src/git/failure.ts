@@ -35,6 +35,8 @@ export function gitFailure(stderr: string, context: FailureContext): PlumbError 
     return correctable('source-failed', cloneMessage(context, 'repository not found'), 404);
   }
   if (/couldn't find remote ref|remote ref .* not found/i.test(text)) return refNotFound(context);
+  const malformed = /^error: object (.+)$/m.exec(text)?.[1];
+  if (malformed !== undefined) return correctable('source-failed', cloneMessage(context, `the repository holds a malformed object: ${malformed}`));
   if (status >= 300) return httpFailure(context, status);
   const unreachable = /unable to access '[^']*': (.+)/.exec(text)?.[1];
   if (unreachable !== undefined) return systemError('source-failed', cloneMessage(context, connectionWords(unreachable)));
@@ -67,9 +69,20 @@ function lastLine(text: string): string {
   return line === '' ? 'git failed without a message' : line.slice(0, 500);
 }
 
+const DAMAGE = [
+  /object file .* is empty/,
+  /(object|packfile) .* is corrupt/,
+  /^(fatal|error): bad object/,
+  /unable to read (tree|sha1 file|[0-9a-f]{40})/,
+  /not a git repository/,
+  /packfile .* (cannot be accessed|claims to have|index unavailable|does not match index)/,
+  /(non-monotonic index|wrong index v\d file size|index file .* is too small)/,
+  /bad (shallow|config) (line|file)/,
+  /did not send all necessary objects/,
+];
+
 /** True when the mirror, not the remote, is what is wrong. */
 export function saysDamaged(stderr: string): boolean {
-  return /object file .* is empty|is corrupt|bad object|missing (blob|tree|commit)|unable to read (tree|sha1)|not a git repository|did not send all necessary objects|inflate: |invalid index-pack|bad pack|shallow file has changed|packfile .* (cannot be|not) /i.test(
-    stderr,
-  );
+  const own = stderr.split('\n').filter((line) => !line.startsWith('remote:'));
+  return own.some((line) => DAMAGE.some((pattern) => pattern.test(line)));
 }

@@ -62,6 +62,10 @@ export class Mirror {
   async tidy(keep: readonly string[]): Promise<void> {
     const packs = (await readdir(join(this.path, 'objects', 'pack')).catch(() => [])).filter((name) => name.endsWith('.pack'));
     if (packs.length <= MAX_PACKS) return;
+    const held = await this.#git(['for-each-ref', '--format=%(refname)', 'refs/plumb/keep']);
+    for (const ref of held.stdout.toString('utf8').split('\n')) {
+      if (ref !== '') await this.#git(['update-ref', '-d', ref]);
+    }
     for (const commit of keep) await this.#git(['update-ref', `refs/plumb/keep/${commit}`, commit]);
     await this.#git(['gc', '--quiet', '--prune=1.hour.ago']);
   }

@@ -1,4 +1,4 @@
-import { systemError } from '@plumb/api';
+import { PlumbError, systemError } from '@plumb/api';
 import { Lru } from '../lru.ts';
 import type { CatFile, GitObject } from './cat-file.ts';
 import { parseCommit, parseTree, type GitCommitObject, type GitTreeObject } from './objects.ts';
@@ -6,11 +6,13 @@ import { parseCommit, parseTree, type GitCommitObject, type GitTreeObject } from
 const MAX_TREE_BYTES = 16 * 1024 * 1024;
 const MAX_COMMIT_BYTES = 1024 * 1024;
 const CACHED_TREES = 8192;
+const CACHED_SIZES = 32_768;
 
 /** Typed reads of one mirror's objects. Trees never change under their id, so they are kept. */
 export class ObjectStore {
   readonly #cat: CatFile;
   readonly #trees = new Lru<string, Promise<GitTreeObject>>(CACHED_TREES);
+  readonly #sizes = new Lru<string, number>(CACHED_SIZES);
   readonly #onDamage: () => void;
 
   /** `onDamage` is told when an object that must be there is missing or broken. */
@@ -21,7 +23,7 @@ export class ObjectStore {
 
   /** A commit by id or fixed revision expression; null when it is not in the mirror. */
   async commit(what: string): Promise<(GitCommitObject & { id: string }) | null> {
-    const object = await this.#cat.contents(what, MAX_COMMIT_BYTES);
+    const object = await this.#guard(this.#cat.contents(what, MAX_COMMIT_BYTES));
     if (object === null || object.type !== 'commit' || object.body === null) return null;
     return { id: object.id, ...parseCommit(object.id, object.body) };
   }
@@ -44,7 +46,10 @@ export class ObjectStore {
 
   /** Bytes of a file, without reading it. */
   async size(id: string): Promise<number> {
+    const known = this.#sizes.get(id);
+    if (known !== undefined) return known;
     const object = await this.#guard(this.#cat.info(id).then((found) => this.#present(found, id)));
+    this.#sizes.set(id, object.size);
     return object.size;
   }
 
@@ -63,7 +68,7 @@ export class ObjectStore {
     try {
       return await read;
     } catch (error) {
-      this.#onDamage();
+      if (!(error instanceof PlumbError) || error.code !== 'cancelled') this.#onDamage();
       throw error;
     }
   }

@@ -17,6 +17,7 @@ export function wantedOf(ref: GitRef): Wanted {
     }
     return { kind: 'commit', commit: ref.commit, ref: ref.branch ? branchRef(ref.branch) : '' };
   }
+  if (ref.name === 'HEAD') return { kind: 'name', ref: 'HEAD' };
   if (ref.name) return { kind: 'name', ref: checkedRef('name', ref.name) };
   if (ref.semver) return { kind: 'semver', range: ref.semver };
   if (ref.tag) return { kind: 'tag', ref: tagRef(ref.tag) };

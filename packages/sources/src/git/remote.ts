@@ -2,9 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlumbError, systemError, userError } from '@plumb/api';
 import type { GitAuth } from '../git-sources.ts';
-import { parseAddress, scrubUserInfo } from './address.ts';
+import { correctable, parseAddress, scrubUserInfo } from './address.ts';
 import { authorization, gitEnvironment, remoteSettings, secretsOf } from './environment.ts';
-import { gitFailure, saysDamaged, type FailureContext } from './failure.ts';
+import { cloneMessage, gitFailure, saysDamaged, type FailureContext } from './failure.ts';
+import { judgeRedirect, locationIn } from './redirect.ts';
 import { runGit, type RunResult } from './run.ts';
 
 /** The name of a remote's ref, and the commit it leads to (an annotated tag is peeled). */
@@ -26,18 +27,29 @@ export interface RemoteOptions {
   signal?: AbortSignal | undefined;
 }
 
+const MAX_REDIRECTS = 5;
+const TRACE = { GIT_TRACE_CURL: '1', GIT_TRACE_CURL_NO_DATA: '1', GIT_TRACE_REDACT: '1' };
+
 /** The mirror is broken: the caller throws it away and starts again. */
-export class DamagedMirror extends Error {}
+export class DamagedMirror extends Error {
+  /** What to say when a new mirror does not help. */
+  readonly failure: PlumbError;
+
+  constructor(failure: PlumbError) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
 
 /** One exchange after another with one remote, under one deadline. */
 export class Remote implements AsyncDisposable {
-  readonly address: string;
+  #address: string;
   readonly #options: RemoteOptions;
   readonly #env: Record<string, string>;
   readonly #folder: string;
 
   private constructor(address: string, options: RemoteOptions, env: Record<string, string>, folder: string) {
-    this.address = address;
+    this.#address = address;
     this.#options = options;
     this.#env = env;
     this.#folder = folder;
@@ -46,6 +58,9 @@ export class Remote implements AsyncDisposable {
   /** @throws PlumbError `invalid-url`, `not-implemented` */
   static async open(options: RemoteOptions): Promise<Remote> {
     const address = parseAddress(options.url);
+    if (/[\u0000-\u001f\u007f]/.test(options.auth.bearerToken ?? '')) {
+      throw correctable('authentication-failed', 'failed to configure authentication options: bearerToken holds a line break or control character');
+    }
     const folder = await mkdtemp(join(options.scratch, 'exchange-'));
     let caFile: string | undefined;
     if (options.auth.ca !== undefined && options.auth.ca !== '') {
@@ -69,7 +84,7 @@ export class Remote implements AsyncDisposable {
   /** Asks for refs; nothing is transferred but their names. `scope` lets the server leave out the rest. */
   async list(scope: 'heads' | 'tags' | 'all', wanted: string): Promise<RemoteRef[]> {
     const flags = scope === 'all' ? [] : [`--${scope}`];
-    const { code, stdout, stderr } = await this.#run(['ls-remote', '--quiet', ...flags, '--end-of-options', this.address]);
+    const { code, stdout, stderr } = await this.#follow(wanted, (address) => ['ls-remote', '--quiet', ...flags, '--end-of-options', address]);
     if (code !== 0) throw gitFailure(stderr, this.failureContext(wanted));
     return parseRefs(stdout.toString('utf8'));
   }
@@ -79,19 +94,39 @@ export class Remote implements AsyncDisposable {
     const flags = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--quiet', '--force'];
     if (depth === 'shallow') flags.push('--depth=1');
     if (depth === 'unshallow') flags.push('--unshallow');
-    const { code, stderr } = await this.#run(['fetch', ...flags, '--end-of-options', this.address, ...refspecs]);
+    const { code, stderr } = await this.#follow(wanted, (address) => ['fetch', ...flags, '--end-of-options', address, ...refspecs]);
     if (code === 0) return true;
     if (/unadvertised object|not our ref/.test(stderr)) return false;
-    if (saysDamaged(stderr)) throw new DamagedMirror(stderr);
-    throw gitFailure(stderr, this.failureContext(wanted));
+    const failure = gitFailure(stderr, this.failureContext(wanted));
+    throw saysDamaged(stderr) ? new DamagedMirror(failure) : failure;
   }
 
-  async #run(args: readonly string[]): Promise<RunResult> {
+  /** Runs a command, and again where a redirect leads. Git is told not to follow: it would send our header along. */
+  async #follow(wanted: string, command: (address: string) => string[]): Promise<RunResult> {
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
+      const result = await this.#run(command(this.#address));
+      if (result.code === 0 || !/returned error: 30[12378]\b/.test(result.stderr)) return result;
+      this.#address = await this.#redirected(wanted);
+    }
+    throw correctable('source-failed', cloneMessage(this.failureContext(wanted), `more than ${MAX_REDIRECTS} redirects`));
+  }
+
+  /** Asks once more and reads the answer's headers; git keeps secrets out of its trace, and we keep the trace to ourselves. */
+  async #redirected(wanted: string): Promise<string> {
+    const { stderr } = await this.#run(['ls-remote', '--quiet', '--heads', '--end-of-options', this.#address], TRACE);
+    const context = this.failureContext(wanted);
+    const location = locationIn(stderr);
+    const redirect = location === undefined ? { refused: 'it names no target' } : judgeRedirect(this.#address, location, context.authenticated);
+    if ('address' in redirect) return redirect.address;
+    throw correctable('source-failed', cloneMessage(context, `the server redirects, and ${redirect.refused}`));
+  }
+
+  async #run(args: readonly string[], extra: Readonly<Record<string, string>> = {}): Promise<RunResult> {
     const { deadline, timeout, signal, gitDir } = this.#options;
     const left = deadline - Date.now();
     if (left <= 0) throw this.#late(timeout);
     try {
-      return await runGit(args, { env: this.#env, cwd: gitDir, timeout: left, signal });
+      return await runGit(args, { env: { ...this.#env, ...extra }, cwd: gitDir, timeout: left, signal });
     } catch (error) {
       if (error instanceof PlumbError && error.code === 'timeout') throw this.#late(timeout);
       throw error;

@@ -81,6 +81,7 @@ function comparison(operator: string, text: string, whole: string): Comparison {
   const match = /^v?([^.+-]+)(?:\.([^.+-]+))?(?:\.([^.+-]+))?(?:-([^+]+))?/.exec(text);
   if (match === null) throw improper(whole);
   const [, major, minor, patch, pre = ''] = match;
+  if (/(^|\.)0\d+(\.|$)/.test(pre)) throw improper(whole);
   const numbers = [major, minor, patch];
   const open = numbers.findIndex((number) => number === undefined || /^[xX*]$/.test(number));
   const stated = open < 0 ? 3 : open;
@@ -101,7 +102,7 @@ function satisfies(version: Version, { operator, version: bound, precision }: Co
     case '=':
       return precision === 'patch' ? order === 0 : tilde(version, bound, precision);
     case '!=':
-      return precision === 'patch' ? order !== 0 : !same(version, bound, precision);
+      return precision === 'patch' || precision === 'any' ? order !== 0 : differs(version, bound, precision);
     case '>':
       return precision === 'patch' || precision === 'any' ? order > 0 : beyond(version, bound, precision);
     case '>=':
@@ -119,9 +120,13 @@ function satisfies(version: Version, { operator, version: bound, precision }: Co
 
 /** Equal in what the bound states. */
 function same(version: Version, bound: Version, precision: Precision): boolean {
-  if (precision === 'any') return true;
   if (version.major !== bound.major) return false;
   return precision === 'major' || version.minor === bound.minor;
+}
+
+/** A prerelease of `1.2.3` is not what `!=1.2` rules out, where prereleases take part at all. */
+function differs(version: Version, bound: Version, precision: Precision): boolean {
+  return !same(version, bound, precision) || (precision === 'minor' && version.pre !== bound.pre);
 }
 
 /** Past everything that a partly stated bound covers: `12.0.0` is beyond `11`, `11.5.0` is not. */

@@ -16,6 +16,9 @@ const MAX_ENTRIES = 1_000_000;
 const MAX_DEPTH = 256;
 /** Bytes of file contents held at once. */
 const WINDOW = 8 * 1024 * 1024;
+/** Bytes handed to the compressor at once: each hand-over costs a turn of the thread pool. */
+const CHUNK = 256 * 1024;
+const GZIP_LEVEL = 6;
 const EPOCH = new Date(0);
 
 interface Item {
@@ -51,7 +54,7 @@ export async function writeTarball(tree: Tree, store: ObjectStore, file: string)
     },
   });
   try {
-    const written = pipeline(archive, createGzip({ level: 6 }), meter, createWriteStream(temporary, { mode: 0o600 }));
+    const written = pipeline(coalesce(archive), createGzip({ level: GZIP_LEVEL }), meter, createWriteStream(temporary, { mode: 0o600 }));
     const filled = fill(archive, items, store).catch((error: unknown) => {
       archive.destroy(error instanceof Error ? error : new Error(String(error)));
       throw error;
@@ -66,6 +69,20 @@ export async function writeTarball(tree: Tree, store: ObjectStore, file: string)
     throw error;
   }
   return { digest: `sha256:${hash.digest('hex')}`, size };
+}
+
+async function* coalesce(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of source) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size < CHUNK) continue;
+    yield Buffer.concat(chunks);
+    chunks = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(chunks);
 }
 
 async function list(tree: Tree): Promise<Item[]> {

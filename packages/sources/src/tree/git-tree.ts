@@ -75,7 +75,7 @@ export class GitTree implements Tree {
   async #visible(path: string, entry: Pick<Entry, 'type' | 'id'>, depth = 0): Promise<boolean> {
     const directory = entry.type === 'directory';
     if (!this.#rules.excludes(path, directory)) return true;
-    if (!directory || !this.#rules.takesBack) return false;
+    if (!directory || !this.#rules.mayTakeBackBelow(path)) return false;
     if (depth > MAX_DEPTH) throw systemError('storage-failed', `folder '${path.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
     for (const child of (await this.#store.tree(entry.id)).entries) {
       if (await this.#visible(join(path, child.name), child, depth + 1)) return true;

@@ -17,6 +17,11 @@ const DEFAULTS = [
   ...['codeship-services.yml', 'codeship-steps.yml', '**/.goreleaser.yml', '**/.sops.yaml', '**/.flux.yaml'],
 ];
 
+interface Stated {
+  dir: string;
+  pattern: string;
+}
+
 /** Neighbouring patterns of one folder that all exclude, or all take back. */
 interface Group {
   dir: string;
@@ -31,15 +36,14 @@ interface Group {
 export class IgnoreRules {
   /** Names the rules: equal names, equal rules. */
   readonly name: string;
-  /** True when something below an excluded folder may be taken back. */
-  readonly takesBack: boolean;
   readonly #groups: readonly Group[];
+  readonly #takenBack: readonly Stated[];
 
   constructor(texts: readonly IgnoreText[]) {
     const stated = texts.flatMap(({ dir, text }) => patternsOf(text).map((pattern) => ({ dir, pattern })));
     const base = stated.length > 0 ? VCS : [...VCS, ...DEFAULTS];
     this.#groups = group([...base.map((pattern) => ({ dir: '', pattern })), ...stated]);
-    this.takesBack = this.#groups.some(({ excludes }) => !excludes);
+    this.#takenBack = stated.filter(({ pattern }) => pattern.startsWith('!'));
     this.name = stated.length === 0 ? 'default' : `sha256:${createHash('sha256').update(JSON.stringify(stated)).digest('hex')}`;
   }
 
@@ -50,6 +54,24 @@ export class IgnoreRules {
     }
     return false;
   }
+
+  /** Whether a pattern could take back something below an excluded folder. False spares a walk through it. */
+  mayTakeBackBelow(folder: string): boolean {
+    return this.#takenBack.some((stated) => mayMatchBelow(stated, folder));
+  }
+}
+
+/** Compares the plain leading parts of an anchored pattern with the folder; anything else may match anywhere. */
+function mayMatchBelow({ dir, pattern }: Stated, folder: string): boolean {
+  const body = pattern.slice(1).trimEnd().replace(/\/$/, '');
+  if (!body.includes('/')) return dir === '' || `${folder}/`.startsWith(`${dir}/`) || dir.startsWith(`${folder}/`);
+  const parts = [...dir.split('/'), ...body.split('/')].filter((part) => part !== '');
+  for (const [index, name] of folder.split('/').entries()) {
+    const part = parts[index];
+    if (part === undefined || /[*?[\\]/.test(part)) return true;
+    if (part !== name) return false;
+  }
+  return true;
 }
 
 function matches(candidate: Group, path: string, directory: boolean): boolean {
@@ -63,7 +85,7 @@ function patternsOf(text: string): string[] {
   return text.split(/\r?\n/).filter((line) => !line.startsWith('#') && line.trim() !== '');
 }
 
-function group(patterns: readonly { dir: string; pattern: string }[]): Group[] {
+function group(patterns: readonly Stated[]): Group[] {
   const groups: Group[] = [];
   for (const { dir, pattern } of patterns) {
     const excludes = !pattern.startsWith('!');
