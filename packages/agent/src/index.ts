@@ -1,1 +1,4 @@
-export {};
+export { startAgent, type Agent, type AgentOptions } from './agent.ts';
+export { Metrics } from './runtime/metrics.ts';
+export type { Telling } from './runtime/finisher.ts';
+export { serveText, type TextServer } from './runtime/http-server.ts';

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'build-failed'
   | 'cancelled'
   | 'dependency-not-ready'
+  | 'empty-result'
   | 'engine-failed'
   | 'health-failed'
   | 'internal'

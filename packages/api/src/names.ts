@@ -1,4 +1,4 @@
-/** Well-known names of Flux. Sources: fluxcd/pkg apis/meta, apis/kustomize; kustomize-controller and source-controller v1.9. */
+// Well-known names of Flux. Sources: fluxcd/pkg apis/meta and ssa; kustomize-controller and source-controller v1.9.
 
 /** On every reconciled object, so that deletion waits for the agent. */
 export const FINALIZER = 'finalizers.fluxcd.io';
@@ -45,3 +45,7 @@ export const ORIGIN_REVISION_KEY = 'org.opencontainers.image.revision';
 
 /** status.history holds this many snapshots, newest first. */
 export const HISTORY_LIMIT = 5;
+
+/** The kinds served. */
+export const GIT_REPOSITORY = { group: 'source.toolkit.fluxcd.io', version: 'v1', kind: 'GitRepository' } as const;
+export const KUSTOMIZATION = { group: 'kustomize.toolkit.fluxcd.io', version: 'v1', kind: 'Kustomization' } as const;

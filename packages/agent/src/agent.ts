@@ -1,0 +1,190 @@
+import {
+  APPLY_MANAGER,
+  GIT_REPOSITORY,
+  KUSTOMIZATION_CONTROLLER,
+  KUSTOMIZATION_STATUS_MANAGER,
+  KUSTOMIZATION,
+  SOURCE_CONTROLLER,
+  SOURCE_STATUS_MANAGER,
+} from '@plumb/api';
+import type { KindRef } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
+import type { Engine } from '@plumb/engine';
+import { createRenderer } from '@plumb/render';
+import type { GitSources } from '@plumb/sources';
+import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
+import { KustomizationController } from './controllers/kustomization/controller.ts';
+import { LiveObjects } from './delivery/live.ts';
+import type { Clock } from './runtime/clock.ts';
+import { systemClock } from './runtime/clock.ts';
+import { EventRecorder } from './runtime/events.ts';
+import type { Telling } from './runtime/finisher.ts';
+import { Finisher } from './runtime/finisher.ts';
+import { FluxObjects } from './runtime/flux-objects.ts';
+import { Metrics } from './runtime/metrics.ts';
+import { KeyedQueue } from './runtime/queue.ts';
+import { StatusWriter } from './runtime/status-writer.ts';
+
+/** How an agent behaves. Times in milliseconds; everything has a default but the first group. */
+export interface AgentOptions {
+  cluster: Cluster;
+  engine: Engine;
+  sources: GitSources;
+  /** Host and port consumers reach the artifact server at. */
+  artifactHost: string;
+  /** Names this process in Events. */
+  instance: string;
+  metrics?: Metrics;
+  clock?: Clock;
+  /** Act only on objects of this namespace. */
+  namespace?: string;
+  /** Runs of one kind at once. */
+  concurrent?: number;
+  /** Requests one unit may have under way at once. */
+  concurrentApplies?: number;
+  dependencyInterval?: number;
+  jitterPercent?: number;
+  crossNamespaceRefs?: boolean;
+  defaultServiceAccount?: string;
+  /** Told of every event. */
+  tell?: (telling: Telling) => void;
+  /** Told of what went wrong inside the agent itself. */
+  onFault?: (what: string, error: unknown) => void;
+}
+
+export interface Agent {
+  metrics: Metrics;
+  /** Objects kept in view; for tests and benchmarks. */
+  observedObjects(): number;
+  /** Takes no more work, ends what is under way, sends what is to be written, and lets go of the cluster's watches. */
+  close(): Promise<void>;
+}
+
+const STAGE_TIMEOUT = 60_000;
+
+/** Builds the agent and starts it. Resolves when its own objects are listed and their first runs are queued. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { cluster, clock = systemClock, metrics = new Metrics(), onFault = () => undefined } = options;
+  const stop = new AbortController();
+  const writes = new AbortController();
+  const reconcile = {
+    duration: metrics.histogram('gotk_reconcile_duration_seconds', 'The duration in seconds of a GitOps Toolkit resource reconciliation.'),
+    count: metrics.counter('controller_runtime_reconcile_total', 'Total number of reconciliations per controller.'),
+  };
+  const drift = metrics.counter('plumb_drift_corrected_total', 'Objects put right after somebody else changed or deleted them.');
+  const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.');
+  const events = new EventRecorder({
+    cluster,
+    clock,
+    instance: options.instance,
+    onDrop: (error) => {
+      dropped({ reason: 'write' });
+      onFault('an event could not be written', error);
+    },
+  });
+  const tell = (telling: Telling): void => {
+    if (telling.event.reason === 'DriftCorrected') drift({ namespace: telling.namespace, name: telling.name });
+    options.tell?.(telling);
+  };
+  const scope = { ...(options.namespace === undefined ? {} : { namespace: options.namespace }), signal: stop.signal };
+  const wire = (ref: KindRef, component: string, fieldManager: string) => {
+    const { kind } = ref;
+    const objects = new FluxObjects(cluster, ref, scope);
+    const writer = new StatusWriter({ cluster, objects, kind: ref, fieldManager, clock, signal: writes.signal });
+    const queueOf = (): KeyedQueue => queue;
+    const finisher = new Finisher({
+      kind,
+      component,
+      writer,
+      events,
+      queue: queueOf,
+      tell,
+      onWriteFailure: (id, error) => onFault(`status of ${kind}/${id} could not be written`, error),
+      ...reconcile,
+    });
+    const runs: { run?: (id: string) => Promise<void> } = {};
+    const handler = async (id: string): Promise<void> => {
+      try {
+        await runs.run?.(id);
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        onFault(`run of ${kind}/${id} failed`, error);
+        queue.addAfter(id, RETRY_AFTER_FAULT);
+      }
+    };
+    const queue = new KeyedQueue({ workers: options.concurrent ?? DEFAULT_CONCURRENT, clock, handler });
+    return { objects, writer, finisher, queue, queueOf, runs };
+  };
+  const git = wire(GIT_REPOSITORY, SOURCE_CONTROLLER, SOURCE_STATUS_MANAGER);
+  const units = wire(KUSTOMIZATION, KUSTOMIZATION_CONTROLLER, KUSTOMIZATION_STATUS_MANAGER);
+  const live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange: (change) => kustomizations.onLive(change) });
+  const jitterPercent = options.jitterPercent ?? 5;
+  const hands = { cluster, clock, sources: options.sources, signal: stop.signal };
+  const gitRepositories = new GitRepositoryController({
+    gitRepositories: git.objects,
+    hands: { ...hands, artifactHost: options.artifactHost },
+    finisher: git.finisher,
+    queue: git.queueOf,
+    clock,
+    jitterPercent,
+  });
+  const kustomizations = new KustomizationController({
+    kustomizations: units.objects,
+    gitRepositories: git.objects,
+    hands: {
+      ...hands,
+      live,
+      renderer: createRenderer({ engine: options.engine }),
+      parallel: options.concurrentApplies ?? DEFAULT_APPLIES,
+      stageTimeout: STAGE_TIMEOUT,
+      defaultServiceAccount: options.defaultServiceAccount,
+    },
+    writer: units.writer,
+    finisher: units.finisher,
+    queue: units.queueOf,
+    clock,
+    settings: {
+      crossNamespaceRefs: options.crossNamespaceRefs ?? true,
+      dependencyInterval: options.dependencyInterval ?? 30_000,
+      jitterPercent,
+    },
+  });
+  metrics.gauge('plumb_queue_age_seconds', 'How long the oldest waiting Kustomization has waited.', () => units.queue.age / 1_000);
+  metrics.gauge('plumb_queue_depth', 'Kustomizations waiting to run.', () => units.queue.depth);
+  metrics.gauge('plumb_objects_observed', 'Live objects kept in view.', () => live.size);
+  // A run may need either kind: none starts before both are listed.
+  git.objects.hold();
+  units.objects.hold();
+  await Promise.all([git.objects.ready(), units.objects.ready()]);
+  git.runs.run = (id) => gitRepositories.run(id);
+  units.runs.run = (id) => kustomizations.run(id);
+  git.objects.release();
+  units.objects.release();
+
+  return {
+    metrics,
+    observedObjects: () => live.size,
+    close: async () => {
+      stop.abort();
+      await Promise.all([git.queue.close(), units.queue.close()]);
+      await settleWithin(Promise.all([git.writer.flush(), units.writer.flush(), events.flush()]), LAST_WRITES, clock);
+      writes.abort();
+      await Promise.all([live.close(), git.objects.done(), units.objects.done()]);
+    },
+  };
+}
+
+const DEFAULT_CONCURRENT = 8;
+const DEFAULT_APPLIES = 16;
+const RETRY_AFTER_FAULT = 5_000;
+/** At the end there is a little time for what is still to be written, and no more. */
+const LAST_WRITES = 2_000;
+
+async function settleWithin(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
+  let cancel: () => void = () => undefined;
+  const limit = new Promise<void>((resolve) => {
+    cancel = clock.after(ms, resolve);
+  });
+  await Promise.race([work.catch(() => undefined), limit]);
+  cancel();
+}

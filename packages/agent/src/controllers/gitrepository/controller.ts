@@ -1,0 +1,92 @@
+import type { GitRepository, KubeObject } from '@plumb/api';
+import { parseDuration, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import { jitter } from '@plumb/core';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Finisher } from '../../runtime/finisher.ts';
+import type { FluxObjects } from '../../runtime/flux-objects.ts';
+import type { KeyedQueue } from '../../runtime/queue.ts';
+import { PRIORITY } from '../../runtime/queue.ts';
+import type { Hands } from './act.ts';
+import { actFetch, actFinalize } from './act.ts';
+import type { Seen, SourceMemory } from './decide.ts';
+import { decide } from './decide.ts';
+import { report } from './report.ts';
+
+export interface GitRepositoryControllerOptions {
+  gitRepositories: FluxObjects;
+  hands: Hands;
+  finisher: Finisher;
+  queue: () => KeyedQueue;
+  clock: Clock;
+  jitterPercent: number;
+}
+
+/** What wakes a GitRepository, and what a wake-up does. */
+export class GitRepositoryController {
+  readonly #options: GitRepositoryControllerOptions;
+  readonly #memories = new Map<string, SourceMemory>();
+
+  constructor(options: GitRepositoryControllerOptions) {
+    this.#options = options;
+    options.gitRepositories.listen((id, object, before) => {
+      if (object === undefined || before === undefined || isNews(before, object)) options.queue().add(id, PRIORITY.request);
+    });
+  }
+
+  async run(id: string): Promise<void> {
+    const { clock, finisher, hands, queue } = this.#options;
+    const startedAt = clock.now();
+    const seen = this.#see(id);
+    const step = decide(seen);
+    const { object } = seen;
+    if (step.do === 'forget' || object === undefined) {
+      this.#memories.delete(id);
+      return;
+    }
+    if (step.do === 'rest') return;
+    if (step.do === 'idle') return queue().addAfter(id, step.after);
+    if (step.do === 'finalize') return actFinalize(object, hands);
+    const outcome =
+      step.do === 'refuse'
+        ? ({ type: 'terminal', facts: {}, said: step.said } as const)
+        : await actFetch(object, seen.memory, hands);
+    const told = report(object, outcome, { now: clock.now(), interval: this.#see(id).interval });
+    finisher.finish(id, object as KubeObject, told, (clock.now() - startedAt) / 1_000);
+  }
+
+  #see(id: string): Seen {
+    const { gitRepositories, clock, jitterPercent } = this.#options;
+    const object = gitRepositories.get(id) as GitRepository | undefined;
+    const memory = this.#memoryOf(id, object);
+    const interval = object === undefined ? 0 : jitter(intervalOf(object), jitterPercent, memory.spread);
+    return { object, memory, now: clock.now(), interval };
+  }
+
+  #memoryOf(id: string, object: GitRepository | undefined): SourceMemory {
+    const known = this.#memories.get(id);
+    const uid = object?.metadata.uid ?? '';
+    if (known !== undefined && (object === undefined || known.uid === uid)) return known;
+    const memory: SourceMemory = { uid, succeeded: null, failed: null, spread: this.#options.clock.random() };
+    this.#memories.set(id, memory);
+    return memory;
+  }
+}
+
+/** Status changes are our own and wake nobody. */
+function isNews(before: KubeObject, after: KubeObject): boolean {
+  return (
+    before.metadata.uid !== after.metadata.uid ||
+    before.metadata.generation !== after.metadata.generation ||
+    before.metadata.deletionTimestamp !== after.metadata.deletionTimestamp ||
+    before.metadata.annotations?.[REQUESTED_AT_ANNOTATION] !== after.metadata.annotations?.[REQUESTED_AT_ANNOTATION]
+  );
+}
+
+/** A spec the API server let through before its schema was in force may hold anything: decide names it, so this must not throw. */
+function intervalOf({ spec }: GitRepository): number {
+  try {
+    return parseDuration(spec.interval);
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,57 @@
+import type { GitRepository, Said } from '@plumb/api';
+import { checkGitRepository, FINALIZER, notImplemented, ownMessages, REQUESTED_AT_ANNOTATION, say } from '@plumb/api';
+
+/** What is kept of a source between runs. Lost on restart; then the remote is asked once. Times in milliseconds. */
+export interface SourceMemory {
+  uid: string;
+  /** The last run that succeeded: the generation it was for, and when it ended. */
+  succeeded: { generation: number; at: number } | null;
+  failed: { generation: number; retryAt: number; count: number } | null;
+  /** In [0, 1): where in the jitter's range the next run lies. */
+  spread: number;
+}
+
+/** All a decision is made from. */
+export interface Seen {
+  object: GitRepository | undefined;
+  memory: SourceMemory;
+  now: number;
+  /** Milliseconds, jitter included. */
+  interval: number;
+}
+
+export type Step =
+  | { do: 'forget' }
+  | { do: 'finalize' }
+  | { do: 'rest' }
+  | { do: 'refuse'; said: Said }
+  | { do: 'fetch' }
+  | { do: 'idle'; after: number };
+
+export function decide(seen: Seen): Step {
+  const { object, memory, now, interval } = seen;
+  if (object === undefined) return { do: 'forget' };
+  if (object.metadata.deletionTimestamp !== undefined) {
+    return object.metadata.finalizers?.includes(FINALIZER) ? { do: 'finalize' } : { do: 'forget' };
+  }
+  if (object.spec.suspend === true) return { do: 'rest' };
+  const flaw = specFlaw(object);
+  if (flaw !== null) return { do: 'refuse', said: flaw };
+  const requested = object.metadata.annotations?.[REQUESTED_AT_ANNOTATION];
+  if (requested !== undefined && requested !== object.status?.lastHandledReconcileAt) return { do: 'fetch' };
+  const { succeeded, failed } = memory;
+  const generation = object.metadata.generation ?? 0;
+  if (failed !== null && failed.generation === generation) {
+    return now >= failed.retryAt ? { do: 'fetch' } : { do: 'idle', after: failed.retryAt - now };
+  }
+  if (succeeded === null || succeeded.generation !== generation) return { do: 'fetch' };
+  const next = succeeded.at + interval;
+  return now >= next ? { do: 'fetch' } : { do: 'idle', after: next - now };
+}
+
+function specFlaw(object: GitRepository): Said | null {
+  const checked = checkGitRepository(object);
+  if (!checked.ok) return say(ownMessages.invalidSpec, { problems: checked.problems });
+  const fields = notImplemented(object);
+  return fields.length > 0 ? say(ownMessages.notImplemented, { fields }) : null;
+}

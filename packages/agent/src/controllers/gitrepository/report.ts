@@ -1,0 +1,81 @@
+import type { ConditionChange, ConditionRemoval, GitRepository, JsonObject, Said } from '@plumb/api';
+import { eventType, gitRepositoryMessages as messages, REQUESTED_AT_ANNOTATION, say, setConditions } from '@plumb/api';
+import type { EventRecord } from '../../runtime/events.ts';
+import type { Outcome, Report } from '../../runtime/outcome.ts';
+import type { Facts } from './act.ts';
+
+type Change = ConditionChange | ConditionRemoval;
+
+const GROUP = 'source.toolkit.fluxcd.io';
+
+/** What people are told of a run, and when the next one is. `now` and `interval` in milliseconds. Pure. */
+export function report(object: GitRepository, outcome: Outcome<Facts>, moment: { now: number; interval: number }): Report {
+  const { facts } = outcome;
+  switch (outcome.type) {
+    case 'done':
+      return { ...doneReport(object, facts, moment.now), after: moment.interval, result: 'success' };
+    case 'again':
+      return { status: null, events: [], after: outcome.after, result: 'requeue' };
+    case 'retry': {
+      const { said, after } = outcome;
+      const changes: Change[] = [
+        set(object, 'Reconciling', 'True', { ...said, reason: 'ProgressingWithRetry' }),
+        set(object, 'Ready', 'False', said),
+        set(object, 'FetchFailed', 'True', said),
+      ];
+      const status = statusOf(object, changes, moment.now, {});
+      return { status, events: newsOf(object, said), after, result: 'error' };
+    }
+    case 'terminal': {
+      const { said } = outcome;
+      const changes: Change[] = [set(object, 'Stalled', 'True', said), set(object, 'Ready', 'False', said)];
+      const status = statusOf(object, changes, moment.now, observed(object));
+      return { status, events: newsOf(object, said), after: null, result: 'terminal' };
+    }
+  }
+}
+
+function doneReport(object: GitRepository, facts: Facts, now: number): Pick<Report, 'status' | 'events'> {
+  const { artifact, subject, ignore } = facts;
+  if (artifact === undefined) return { status: null, events: [] };
+  const stored = say(messages.stored, { revision: artifact.revision });
+  const changes: Change[] = [
+    { type: 'Reconciling', remove: true },
+    { type: 'Stalled', remove: true },
+    { type: 'FetchFailed', remove: true },
+    set(object, 'Ready', 'True', stored),
+    set(object, 'ArtifactInStorage', 'True', stored),
+  ];
+  const { observedIgnore: _before, ...rest } = statusOf(object, changes, now, observed(object));
+  const status = { ...rest, artifact: artifact as unknown as JsonObject, ...(ignore === undefined ? {} : { observedIgnore: ignore }) };
+  if (subject === undefined) return { status, events: [] };
+  const said = say(messages.newArtifact, { subject });
+  const annotations = { [`${GROUP}/revision`]: artifact.revision, [`${GROUP}/digest`]: artifact.digest };
+  return { status, events: [{ type: eventType(said.level), reason: said.reason, message: said.text, annotations }] };
+}
+
+function set(object: GitRepository, type: ConditionChange['type'], status: ConditionChange['status'], said: Said): ConditionChange {
+  const { reason, text } = said;
+  return { type, status, reason, message: text, observedGeneration: object.metadata.generation ?? 0 };
+}
+
+function statusOf(object: GitRepository, changes: readonly Change[], now: number, more: JsonObject): JsonObject {
+  const token = object.metadata.annotations?.[REQUESTED_AT_ANNOTATION];
+  return {
+    ...(object.status as JsonObject | undefined),
+    conditions: setConditions(object.status?.conditions, changes, new Date(now)) as unknown as JsonObject[],
+    ...more,
+    ...(token === undefined ? {} : { lastHandledReconcileAt: token }),
+  };
+}
+
+function observed(object: GitRepository): JsonObject {
+  return { observedGeneration: object.metadata.generation ?? 0 };
+}
+
+/** The same failure, told already, is not told again at each try. */
+function newsOf(object: GitRepository, said: Said): EventRecord[] {
+  const ready = object.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status === 'False' && ready.reason === said.reason && ready.message === said.text) return [];
+  return [{ type: eventType(said.level), reason: said.reason, message: said.text }];
+}

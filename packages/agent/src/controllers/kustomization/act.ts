@@ -1,0 +1,237 @@
+import type { GitRepository, Kustomization, ObjectKey, UnitRef } from '@plumb/api';
+import { APPLY_MANAGER, asPlumbError, FINALIZER, keyOf, kustomizationMessages as messages, parseDuration, PlumbError, say } from '@plumb/api';
+import type { KubeObject } from '@plumb/api';
+import { aggregate, backoffDelay, parseInventoryEntry } from '@plumb/core';
+import type { Cause } from '@plumb/core';
+import type { Cluster } from '@plumb/kube';
+import type { Renderer } from '@plumb/render';
+import type { GitSources } from '@plumb/sources';
+import type { ApplyContext } from '../../delivery/apply.ts';
+import { deliver } from '../../delivery/deliver.ts';
+import type { Delivery } from '../../delivery/deliver.ts';
+import { refuseEmptying } from '../../delivery/gate.ts';
+import type { LiveObjects } from '../../delivery/live.ts';
+import { prepare, timeoutOf } from '../../delivery/prepare.ts';
+import { healthNow, healthTargets } from '../../delivery/settle.ts';
+import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Outcome } from '../../runtime/outcome.ts';
+import { inputsOf } from './decide.ts';
+import { isPassing, saidOf } from './failures.ts';
+import type { Facts } from './facts.ts';
+import { NOTHING } from './facts.ts';
+
+/** What the effects of a Kustomization work with. */
+export interface Hands {
+  cluster: Cluster;
+  live: LiveObjects;
+  sources: GitSources;
+  renderer: Renderer;
+  clock: Clock;
+  signal: AbortSignal;
+  parallel: number;
+  stageTimeout: number;
+  /** The service account for units that name none; undefined: the agent's own identity. */
+  defaultServiceAccount: string | undefined;
+  /** Writes progress and the inventory; resolves when the API server has it. */
+  saveProgress: (object: Kustomization, facts: Facts) => Promise<void>;
+  onAnswer: (unit: UnitMemory, id: string) => void;
+}
+
+/** While a delivery settles, its progress is told after this long; most are healthy before. */
+const TELL_AFTER = 1_000;
+const DRIFT_BACKOFF = { min: 250, max: 60_000 };
+const FAILURE_BACKOFF = { min: 750, max: 15 * 60_000 };
+
+/** Brings the source's current revision, or the repair of drift, into the cluster. */
+export async function actDeliver(
+  object: Kustomization,
+  source: GitRepository,
+  cause: Cause,
+  context: { memory: UnitMemory; hands: Hands },
+): Promise<Outcome<Facts>> {
+  const { memory, hands } = context;
+  const startedAt = hands.clock.now();
+  const revision = source.status?.artifact?.revision ?? '';
+  const base: Facts = { ...NOTHING, revision, timeout: timeoutOf(object) };
+  try {
+    await addFinalizer(object, hands);
+    const signal = AbortSignal.any([hands.signal, AbortSignal.timeout(base.timeout)]);
+    const bundle = cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
+    const delivery = await carryOut(object, bundle, cause, { ...context, base, signal });
+    const took = hands.clock.now() - startedAt;
+    const { changes, drift, inventory } = delivery;
+    const facts: Facts = { ...base, changes, drift, inventory, took };
+    if (delivery.error !== null) return fail(object, source, { ...context, facts, cause }, delivery.error);
+    memory.driftFailed = { count: 0, retryAt: 0 };
+    if (cause === 'drift') return afterRepair(object, facts, context);
+    memory.bundle = bundle;
+    memory.delivered = { inputs: inputsOf(object, source), revision, at: hands.clock.now() };
+    memory.failed = null;
+    memory.spread = null;
+    return await beginSettling(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
+  } catch (thrown) {
+    const facts = { ...base, took: hands.clock.now() - startedAt };
+    return fail(object, source, { ...context, facts, cause }, asPlumbError(thrown));
+  }
+}
+
+async function build(
+  object: Kustomization,
+  source: GitRepository,
+  { memory, hands }: { memory: UnitMemory; hands: Hands },
+  signal: AbortSignal,
+): Promise<StoredBundle> {
+  const { revision = '', digest = '' } = source.status?.artifact ?? {};
+  const { name, namespace = '' } = source.metadata;
+  const artifact = await hands.sources.open({ kind: 'GitRepository', namespace, name }, revision, digest);
+  if (artifact === null) {
+    const text = `artifact ${revision} is not in this agent's storage yet; it is fetched again`;
+    throw new PlumbError('artifact-missing', text, { fault: 'system', policy: 'retry' });
+  }
+  return prepare(object, memory.ref, artifact, { renderer: hands.renderer, signal, last: memory.bundle });
+}
+
+function carryOut(
+  object: Kustomization,
+  bundle: StoredBundle,
+  cause: Cause,
+  context: { memory: UnitMemory; hands: Hands; base: Facts; signal: AbortSignal },
+): Promise<Delivery> {
+  const { memory, hands, base, signal } = context;
+  const apply: ApplyContext = {
+    cluster: actingAs(object, hands),
+    live: hands.live,
+    clock: hands.clock,
+    unit: memory,
+    bundle,
+    fieldManager: APPLY_MANAGER,
+    parallel: hands.parallel,
+    stageTimeout: hands.stageTimeout,
+    signal,
+    onAnswer: (id) => hands.onAnswer(memory, id),
+  };
+  const request = {
+    cause,
+    inventory: inventoryKeys(object),
+    prune: object.spec.prune,
+    gates: [refuseEmptying(object.spec.path ?? './')],
+    saveInventory: (inventory: readonly ObjectKey[]) => hands.saveProgress(object, { ...base, inventory }),
+  };
+  return deliver(request, apply);
+}
+
+/** The identity objects are applied as (I9): the unit's service account, as Flux writes its user name. */
+export function actingAs(object: Kustomization, hands: Pick<Hands, 'cluster' | 'defaultServiceAccount'>): Cluster {
+  const account = object.spec.serviceAccountName ?? hands.defaultServiceAccount;
+  if (account === undefined) return hands.cluster;
+  return hands.cluster.as(`system:serviceaccount:${object.metadata.namespace ?? ''}:${account}`);
+}
+
+export function inventoryKeys(object: Kustomization): ObjectKey[] {
+  return (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
+}
+
+async function addFinalizer(object: Kustomization, { cluster, signal }: Hands): Promise<void> {
+  const { finalizers = [], resourceVersion = '' } = object.metadata;
+  if (finalizers.includes(FINALIZER)) return;
+  const patch = { metadata: { finalizers: [...finalizers, FINALIZER], resourceVersion } };
+  await cluster.patch(keyOf(object as KubeObject), patch, { type: 'merge', fieldManager: APPLY_MANAGER, signal });
+}
+
+/** A repair restores what was delivered last; a failure of what came after it still stands. */
+function afterRepair(object: Kustomization, facts: Facts, context: { memory: UnitMemory; hands: Hands }): Outcome<Facts> {
+  const { delivered, failed, settling } = context.memory;
+  const told = delivered === null ? facts : { ...facts, revision: delivered.revision };
+  if (failed !== null && settling === null) {
+    return { type: 'again', facts: told, after: Math.max(0, failed.retryAt - context.hands.clock.now()) };
+  }
+  return keepSettling(object, told, context);
+}
+
+/** After a delivery: health is a subscription, no worker waits for it. */
+async function beginSettling(
+  object: Kustomization,
+  facts: Facts,
+  context: { memory: UnitMemory; hands: Hands; startedAt: number },
+): Promise<Outcome<Facts>> {
+  const { memory, hands, startedAt } = context;
+  const targets = targetsOf(object, memory);
+  if (object.spec.wait !== true) await Promise.all(targets.map((key) => hands.live.watchObject(key)));
+  memory.settling = targets.length === 0 ? null : { startedAt, deadline: startedAt + facts.timeout, failed: false };
+  return keepSettling(object, facts, context);
+}
+
+/** Looks at the health that is known now. Called again at each change of it, and at the deadline. */
+export function actSettle(object: Kustomization, context: { memory: UnitMemory; hands: Hands }): Outcome<Facts> {
+  const revision = context.memory.delivered?.revision;
+  const facts = { ...NOTHING, timeout: timeoutOf(object), ...(revision === undefined ? {} : { revision }) };
+  return keepSettling(object, facts, context);
+}
+
+function keepSettling(object: Kustomization, facts: Facts, { memory, hands }: { memory: UnitMemory; hands: Hands }): Outcome<Facts> {
+  const { settling } = memory;
+  const digest = memory.bundle?.digest;
+  const all = { ...facts, ...(digest === undefined ? {} : { digest }) };
+  if (settling === null) return { type: 'done', facts: all };
+  const now = hands.clock.now();
+  const took = now - settling.startedAt;
+  const verdict = aggregate(healthNow(targetsOf(object, memory), hands.live));
+  if (verdict.status === 'current') {
+    memory.settling = null;
+    memory.failed = null;
+    return { type: 'done', facts: { ...all, took, health: 'passed' } };
+  }
+  const lost = verdict.status === 'failed' || now >= settling.deadline;
+  if (settling.failed) {
+    const after = Math.max(0, (memory.failed?.retryAt ?? now) - now);
+    const said = say(messages.unhealthy, { error: verdict.message });
+    return { type: 'retry', facts: { ...all, health: 'failed' }, said, after };
+  }
+  if (!lost) {
+    const tellAt = settling.startedAt + TELL_AFTER;
+    const wait = now < tellAt ? tellAt - now : settling.deadline - now;
+    return { type: 'again', facts: { ...all, took, health: 'waiting' }, after: wait };
+  }
+  settling.failed = true;
+  const after = retryIntervalOf(object);
+  memory.failed = { inputs: memory.delivered?.inputs ?? '', retryAt: now + after, count: 1 };
+  const said = say(messages.healthFailed, { took, error: verdict.message });
+  return { type: 'retry', facts: { ...all, took, health: 'failed' }, said, after };
+}
+
+function targetsOf(object: Kustomization, memory: UnitMemory): ObjectKey[] {
+  return memory.bundle === null ? [] : healthTargets(object.spec, memory.bundle, keyOf(object as KubeObject));
+}
+
+function fail(
+  object: Kustomization,
+  source: GitRepository,
+  context: { memory: UnitMemory; hands: Hands; facts: Facts; cause: Cause },
+  error: PlumbError,
+): Outcome<Facts> {
+  const { memory, hands, facts, cause } = context;
+  const now = hands.clock.now();
+  const random = hands.clock.random();
+  if (cause === 'drift') {
+    const count = memory.driftFailed.count + 1;
+    const wait = Math.max(error.retryAfter ?? 0, backoffDelay(count, random, DRIFT_BACKOFF));
+    memory.driftFailed = { count, retryAt: now + wait };
+    return { type: 'retry', facts, said: saidOf(error), after: wait };
+  }
+  const inputs = inputsOf(object, source);
+  const count = memory.failed?.inputs === inputs ? memory.failed.count + 1 : 1;
+  const interval = retryIntervalOf(object);
+  const wait = isPassing(error) ? Math.min(interval, backoffDelay(count, random, FAILURE_BACKOFF)) : interval;
+  const after = Math.max(error.retryAfter ?? 0, wait);
+  memory.failed = { inputs, retryAt: now + after, count };
+  return { type: 'retry', facts, said: saidOf(error), after };
+}
+
+export function retryIntervalOf({ spec }: Kustomization): number {
+  return parseDuration(spec.retryInterval ?? spec.interval);
+}
+
+export function unitRef(object: Kustomization): UnitRef {
+  return { kind: 'Kustomization', namespace: object.metadata.namespace ?? '', name: object.metadata.name };
+}

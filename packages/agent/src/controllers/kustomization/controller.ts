@@ -1,0 +1,212 @@
+import type { Kustomization, KubeObject } from '@plumb/api';
+import { eventType, kustomizationMessages as messages, say } from '@plumb/api';
+import type { Observed } from '@plumb/core';
+import { dependencyIds, isSameUnit } from '@plumb/core';
+import { judge } from '../../delivery/drift.ts';
+import type { LiveChange } from '../../delivery/live.ts';
+import { UnitMemory } from '../../delivery/unit.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Finisher } from '../../runtime/finisher.ts';
+import type { FluxObjects } from '../../runtime/flux-objects.ts';
+import { objectId } from '../../runtime/flux-objects.ts';
+import type { Outcome } from '../../runtime/outcome.ts';
+import type { KeyedQueue } from '../../runtime/queue.ts';
+import { PRIORITY } from '../../runtime/queue.ts';
+import type { StatusWriter } from '../../runtime/status-writer.ts';
+import type { Hands } from './act.ts';
+import { actDeliver, actSettle, unitRef } from './act.ts';
+import type { Seen, Step } from './decide.ts';
+import { decide, requestedAt } from './decide.ts';
+import type { Facts } from './facts.ts';
+import { NOTHING } from './facts.ts';
+import { finalize } from './finalize.ts';
+import { observeUnit, sourceId } from './observe.ts';
+import { progressStatus, report } from './report.ts';
+
+export interface KustomizationControllerOptions {
+  kustomizations: FluxObjects;
+  gitRepositories: FluxObjects;
+  hands: Omit<Hands, 'saveProgress' | 'onAnswer'>;
+  writer: StatusWriter;
+  finisher: Finisher;
+  queue: () => KeyedQueue;
+  clock: Clock;
+  settings: Seen['settings'] & { jitterPercent: number };
+}
+
+/** What wakes a Kustomization, and what a wake-up does. */
+export class KustomizationController {
+  readonly #options: KustomizationControllerOptions;
+  readonly #hands: Hands;
+  readonly #memories = new Map<string, UnitMemory>();
+
+  constructor(options: KustomizationControllerOptions) {
+    this.#options = options;
+    this.#hands = {
+      ...options.hands,
+      saveProgress: (object, facts) => {
+        const status = progressStatus(object, facts, options.clock.now());
+        return options.writer.write(idOf(object), status);
+      },
+      onAnswer: (unit, id) => this.#rejudge(unit, id),
+    };
+    options.kustomizations.listen((id, object, before) => this.#onObject(id, object, before));
+    options.gitRepositories.listen((id, object, before) => this.#onSource(id, object, before));
+  }
+
+  /** A live object changed: drift wakes its unit before anything else, a change of health wakes a unit that waits for it. */
+  onLive(change: LiveChange): void {
+    const owner = change.after?.owner ?? change.before?.owner;
+    if (owner !== undefined && owner !== null && owner.kind === 'Kustomization') this.#onOwned(objectId(owner), change);
+    if (!this.#hands.live.isNamed(change.id)) return;
+    for (const [id, memory] of this.#memories) {
+      if (memory.settling !== null) this.#wake(id);
+    }
+  }
+
+  async run(id: string): Promise<void> {
+    const { clock, finisher } = this.#options;
+    const startedAt = clock.now();
+    const memory = this.#memoryOf(id);
+    const seen = this.#see(id, memory);
+    const step = decide(seen);
+    const { object } = seen;
+    if (step.do === 'forget' || object === undefined) {
+      this.#memories.delete(id);
+      return;
+    }
+    if (step.do === 'rest') return;
+    if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
+    if (step.do === 'finalize') return this.#finalize(id, object, memory);
+    const outcome = await this.#carryOut(object, memory, step);
+    // The run may have written status meanwhile: report on what stands now.
+    const current = (this.#options.kustomizations.get(id) as Kustomization | undefined) ?? object;
+    const told = { ...object, status: current.status ?? {} } as Kustomization;
+    const moment = { now: clock.now(), interval: this.#see(id, memory).interval };
+    finisher.finish(id, told as KubeObject, report(told, outcome, moment), (clock.now() - startedAt) / 1_000);
+  }
+
+  async #carryOut(object: Kustomization, memory: UnitMemory, step: Step): Promise<Outcome<Facts>> {
+    const context = { memory, hands: this.#hands };
+    switch (step.do) {
+      case 'refuse':
+        return { type: 'terminal', facts: NOTHING, said: step.said };
+      case 'await':
+        return { type: 'retry', facts: NOTHING, said: step.said, after: step.after };
+      case 'deliver':
+        return actDeliver(object, step.source, step.cause, context);
+      default:
+        return actSettle(object, context);
+    }
+  }
+
+  async #finalize(id: string, object: Kustomization, memory: UnitMemory): Promise<void> {
+    const { finisher, queue, clock } = this.#options;
+    const { deleted, said, next } = await finalize(object, memory, this.#hands);
+    for (const one of said) {
+      finisher.say(object as KubeObject, { type: eventType(one.level), reason: one.reason, message: one.text });
+    }
+    if (deleted.length > 0) {
+      const changes = deleted.map((key) => ({ object: key, action: 'deleted' as const }));
+      const message = say(messages.changed, { changes });
+      finisher.say(object as KubeObject, { type: 'Normal', reason: message.reason, message: message.text });
+    }
+    if (next === 'retry') queue().addAfter(id, 5_000);
+    if (next === 'wait') queue().addAfter(id, Math.max(0, (memory.terminateBy ?? 0) - clock.now()));
+    if (next === 'gone') this.#memories.delete(id);
+  }
+
+  #see(id: string, memory: UnitMemory): Seen {
+    const { kustomizations, gitRepositories, clock, settings } = this.#options;
+    return observeUnit(id, memory, { kustomizations, gitRepositories, now: clock.now(), random: clock.random(), settings });
+  }
+
+  #memoryOf(id: string): UnitMemory {
+    const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
+    const known = this.#memories.get(id);
+    // An object of the same name that was deleted and made anew is another unit.
+    if (known !== undefined && (object === undefined || known.uid === object.metadata.uid)) return known;
+    const slash = id.indexOf('/');
+    const ref = object === undefined ? { kind: 'Kustomization', namespace: id.slice(0, slash), name: id.slice(slash + 1) } : unitRef(object);
+    const memory = new UnitMemory(ref, object?.metadata.uid ?? '');
+    this.#memories.set(id, memory);
+    return memory;
+  }
+
+  #onObject(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
+    const now = object as Kustomization | undefined;
+    const then = before as Kustomization | undefined;
+    if (now === undefined || then === undefined || isNews(then, now)) this.#wake(id, PRIORITY.request);
+    if (readyMark(now) !== readyMark(then)) this.#wakeDependants(id);
+  }
+
+  #onSource(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
+    if (artifactMark(object) === artifactMark(before)) return;
+    for (const unit of this.#options.kustomizations.ids()) {
+      const kustomization = this.#options.kustomizations.get(unit) as Kustomization;
+      if (sourceId(kustomization) === id) this.#wake(unit);
+    }
+  }
+
+  #wakeDependants(id: string): void {
+    for (const unit of this.#options.kustomizations.ids()) {
+      if (dependencyIds(this.#options.kustomizations.get(unit) as Kustomization).includes(id)) this.#wake(unit);
+    }
+  }
+
+  #onOwned(id: string, change: LiveChange): void {
+    const memory = this.#memories.get(id);
+    if (memory === undefined) return;
+    if (memory.terminateBy !== null) this.#wake(id);
+    else if (judge(change, memory)) this.#repair(id, memory, change);
+    else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#wake(id);
+  }
+
+  #repair(id: string, memory: UnitMemory, change: LiveChange): void {
+    // What was deleted with its namespace can come back as soon as the namespace can.
+    if (change.after === undefined && change.key.kind === 'Namespace') memory.driftFailed = { count: 0, retryAt: 0 };
+    this.#wake(id, PRIORITY.drift);
+  }
+
+  /** An apply's answer is in: what the watch brought while it was under way is judged against it. */
+  #rejudge(memory: UnitMemory, id: string): void {
+    const after = this.#hands.live.get(id);
+    const applied = memory.applied.get(id);
+    if (applied === undefined || after === undefined || !isSameUnit(after.owner, memory.ref)) return;
+    if (after.ownedHash === applied.ownedHash) return;
+    memory.drifted.set(id, 'unread');
+    this.#wake(objectId(memory.ref), PRIORITY.drift);
+  }
+
+  #wake(id: string, priority: (typeof PRIORITY)[keyof typeof PRIORITY] = PRIORITY.routine): void {
+    this.#options.queue().add(id, priority);
+  }
+}
+
+function idOf(object: Kustomization): string {
+  return objectId({ namespace: object.metadata.namespace ?? '', name: object.metadata.name });
+}
+
+/** Status changes are our own and wake nobody. */
+function isNews(then: Kustomization, now: Kustomization): boolean {
+  return (
+    then.metadata.uid !== now.metadata.uid ||
+    then.metadata.generation !== now.metadata.generation ||
+    then.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
+    requestedAt(then) !== requestedAt(now)
+  );
+}
+
+function readyMark(object: Kustomization | undefined): string {
+  const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready');
+  return [ready?.status, object?.status?.observedGeneration, object?.status?.lastAppliedRevision].join(' ');
+}
+
+function healthMark(observed: Observed | undefined): string {
+  return observed === undefined ? '' : `${observed.health.status} ${observed.health.message}`;
+}
+
+function artifactMark(object: KubeObject | undefined): string {
+  const status = object?.['status'] as { artifact?: { revision: string; digest: string } } | undefined;
+  return `${status?.artifact?.revision ?? ''} ${status?.artifact?.digest ?? ''}`;
+}

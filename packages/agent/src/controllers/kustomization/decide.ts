@@ -1,0 +1,139 @@
+import type { GitRepository, Kustomization, Said } from '@plumb/api';
+import {
+  checkKustomization,
+  FINALIZER,
+  kustomizationMessages as messages,
+  notImplemented,
+  ownMessages,
+  REQUESTED_AT_ANNOTATION,
+  say,
+} from '@plumb/api';
+import { dependencyCycle, dependencyIds, dependencyReady } from '@plumb/core';
+import type { Cause } from '@plumb/core';
+import type { Delivered, Failed, Settling } from '../../delivery/unit.ts';
+
+/** All a decision is made from. Plain data; `now` is milliseconds since the epoch. */
+export interface Seen {
+  object: Kustomization | undefined;
+  now: number;
+  source: GitRepository | undefined;
+  /** Every Kustomization a dependency names, by `namespace/name`. */
+  kustomization: (id: string) => Kustomization | undefined;
+  delivered: Delivered | null;
+  failed: Failed | null;
+  settling: Settling | null;
+  /** Objects found changed or gone, not put right yet. */
+  drifted: number;
+  /** A repair that failed is not tried again before this time. */
+  driftRetryAt: number;
+  /** Milliseconds; spec.interval with its jitter. */
+  interval: number;
+  settings: { crossNamespaceRefs: boolean; dependencyInterval: number };
+}
+
+/** What to do now. */
+export type Step =
+  | { do: 'forget' }
+  | { do: 'finalize' }
+  | { do: 'rest' }
+  | { do: 'refuse'; said: Said }
+  /** Something else must come first. `after` is the outer safety net: its change wakes us at once. */
+  | { do: 'await'; said: Said; after: number }
+  | { do: 'deliver'; cause: Cause; source: GitRepository }
+  | { do: 'settle' }
+  | { do: 'idle'; after: number };
+
+export function decide(seen: Seen): Step {
+  const { object } = seen;
+  if (object === undefined) return { do: 'forget' };
+  if (object.metadata.deletionTimestamp !== undefined) {
+    return object.metadata.finalizers?.includes(FINALIZER) ? { do: 'finalize' } : { do: 'forget' };
+  }
+  if (object.spec.suspend === true) return { do: 'rest' };
+  const flaw = specFlaw(object, seen);
+  if (flaw !== null) return { do: 'refuse', said: flaw };
+  const cause = dueCause(object, seen);
+  if (cause === null) return seen.settling === null ? { do: 'idle', after: idleTime(seen) } : { do: 'settle' };
+  const { source } = seen;
+  if (cause === 'drift' && source !== undefined) return { do: 'deliver', cause, source };
+  const said = sourceFlaw(object, seen) ?? dependencyFlaw(object, seen);
+  if (said !== null || source === undefined) {
+    return { do: 'await', said: said ?? sourceMissing(object), after: seen.settings.dependencyInterval };
+  }
+  return { do: 'deliver', cause, source };
+}
+
+/** A mistake in the object itself: nothing but a change of it can help. */
+function specFlaw(object: Kustomization, seen: Seen): Said | null {
+  const checked = checkKustomization(object);
+  if (!checked.ok) return say(ownMessages.invalidSpec, { problems: checked.problems });
+  const fields = notImplemented(object);
+  if (fields.length > 0) return say(ownMessages.notImplemented, { fields });
+  const { kind, name, namespace = '' } = object.spec.sourceRef;
+  const foreign = namespace !== '' && namespace !== object.metadata.namespace;
+  if (foreign && !seen.settings.crossNamespaceRefs) {
+    return say(messages.accessDenied, { source: { kind, name, namespace } });
+  }
+  return null;
+}
+
+/**
+ * Why a delivery is due now; null when it is not. A failure holds back the same inputs until its retry; it does not hold back the repair of
+ * drift, which works on what was delivered last.
+ */
+function dueCause(object: Kustomization, seen: Seen): Cause | null {
+  const { delivered, failed, now } = seen;
+  const inputs = inputsOf(object, seen.source);
+  const held = failed !== null && failed.inputs === inputs && now < failed.retryAt;
+  const due = failed !== null || delivered?.inputs !== inputs || now >= delivered.at + seen.interval;
+  if (isAsked(object) || (due && !held)) return 'routine';
+  return delivered !== null && seen.drifted > 0 && now >= seen.driftRetryAt ? 'drift' : null;
+}
+
+/** A new value of the annotation requestedAt asks for a run, whatever else is due. */
+function isAsked(object: Kustomization): boolean {
+  const requested = requestedAt(object);
+  return requested !== undefined && requested !== object.status?.lastHandledReconcileAt;
+}
+
+/** Names the inputs of a delivery: the same text, the same work. */
+export function inputsOf(object: Kustomization, source: GitRepository | undefined): string {
+  const artifact = source?.status?.artifact;
+  return [object.metadata.uid, object.metadata.generation, artifact?.revision ?? '', artifact?.digest ?? ''].join(' ');
+}
+
+export function requestedAt(object: Kustomization | GitRepository): string | undefined {
+  return object.metadata.annotations?.[REQUESTED_AT_ANNOTATION];
+}
+
+function sourceMissing(object: Kustomization): Said {
+  const { kind, name, namespace = '' } = object.spec.sourceRef;
+  return say(messages.sourceNotFound, { source: { kind, name, namespace } });
+}
+
+function sourceFlaw(object: Kustomization, { source, settings }: Seen): Said | null {
+  if (source === undefined) return sourceMissing(object);
+  if (source.status?.artifact !== undefined) return null;
+  return say(messages.artifactMissing, { retry: settings.dependencyInterval });
+}
+
+function dependencyFlaw(object: Kustomization, seen: Seen): Said | null {
+  const cycle = dependencyCycle(object, seen.kustomization);
+  if (cycle !== null) return notReady(object, `dependency cycle: ${cycle.join(' -> ')}`);
+  for (const id of dependencyIds(object)) {
+    const verdict = dependencyReady(object, id, seen.kustomization(id), seen.source);
+    if (!verdict.ready) return notReady(object, verdict.reason);
+  }
+  return null;
+}
+
+function notReady({ metadata }: Kustomization, text: string): Said {
+  return { ...say(messages.dependencyNotReady, { namespace: metadata.namespace ?? '', name: metadata.name }), text };
+}
+
+function idleTime(seen: Seen): number {
+  const { delivered, failed, now } = seen;
+  const next = failed?.retryAt ?? (delivered === null ? now : delivered.at + seen.interval);
+  const repair = seen.drifted > 0 && delivered !== null ? seen.driftRetryAt : next;
+  return Math.max(0, Math.min(next, repair) - now);
+}

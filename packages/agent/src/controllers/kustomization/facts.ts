@@ -1,0 +1,23 @@
+import type { ObjectKey } from '@plumb/api';
+import type { Change } from '../../delivery/apply.ts';
+import type { DriftNote } from '../../delivery/drift.ts';
+
+/** What the run did for a Kustomization, for its report. Only what happened is there. */
+export interface Facts {
+  /** The source's revision this run was about. */
+  revision?: string;
+  /** What the unit owns now. */
+  inventory?: readonly ObjectKey[];
+  /** The bundle that is in force now. */
+  digest?: string;
+  changes: readonly Change[];
+  drift: readonly DriftNote[];
+  /** Milliseconds from the first step of the delivery. */
+  took: number;
+  /** 'none': nothing to wait for. */
+  health: 'none' | 'waiting' | 'passed' | 'failed';
+  /** Milliseconds the run may take in all. */
+  timeout: number;
+}
+
+export const NOTHING: Facts = { changes: [], drift: [], took: 0, health: 'none', timeout: 0 };

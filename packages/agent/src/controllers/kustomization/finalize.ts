@@ -1,0 +1,81 @@
+import type { Kustomization, KubeObject, ObjectKey, Said } from '@plumb/api';
+import { FINALIZER, keyId, keyOf, kustomizationMessages as messages, PlumbError, say } from '@plumb/api';
+import { compareForPrune } from '@plumb/core';
+import { timeoutOf } from '../../delivery/prepare.ts';
+import { prune } from '../../delivery/prune.ts';
+import type { UnitMemory } from '../../delivery/unit.ts';
+import type { Hands } from './act.ts';
+import { actingAs, inventoryKeys, unitRef } from './act.ts';
+
+/** What the deletion of a Kustomization did, and whether the object may go: 'wait' for its own to end, 'retry' after a failure. */
+export interface Finalized {
+  deleted: readonly ObjectKey[];
+  said: readonly Said[];
+  next: 'gone' | 'wait' | 'retry';
+}
+
+/**
+ * Deletes what the unit owns, as spec.deletionPolicy says (MirrorPrune follows spec.prune; suspended: nothing), then lets the object go. A service
+ * account that is gone cannot delete anything any more: that is said, and the object goes all the same (flux.md 2.4).
+ */
+export async function finalize(object: Kustomization, memory: UnitMemory, hands: Hands): Promise<Finalized> {
+  const keys = ownedToDelete(object);
+  if (keys.length > 0 && (await accountIsGone(object, hands))) {
+    await dropFinalizer(object, hands);
+    return { deleted: [], said: [say(messages.accountGone, { objects: keys })], next: 'gone' };
+  }
+  await hands.live.watchKinds(keys);
+  for (const key of keys) memory.applied.delete(keyId(key));
+  memory.drifted.clear();
+  const context = { cluster: actingAs(object, hands), unit: unitRef(object), signal: hands.signal };
+  const { changes, failures } = await prune(keys, context);
+  const deleted = changes.map((change) => change.key);
+  if (failures.length > 0) {
+    const said = [say(messages.deletionPruneFailed, {}), say(messages.pruneFailed, { error: failures.join('\n') })];
+    return { deleted, said, next: 'retry' };
+  }
+  if (object.spec.deletionPolicy !== 'WaitForTermination' || keys.length === 0) {
+    await dropFinalizer(object, hands);
+    return { deleted, said: [], next: 'gone' };
+  }
+  return endOfWait(object, { memory, hands, keys, deleted });
+}
+
+/** WaitForTermination: the object stays until its own are gone, or the timeout is over. */
+async function endOfWait(
+  object: Kustomization,
+  context: { memory: UnitMemory; hands: Hands; keys: readonly ObjectKey[]; deleted: readonly ObjectKey[] },
+): Promise<Finalized> {
+  const { memory, hands, keys, deleted } = context;
+  const now = hands.clock.now();
+  memory.terminateBy ??= now + timeoutOf(object);
+  const ending = keys.some((key) => hands.live.get(keyId(key)) !== undefined);
+  if (ending && now < memory.terminateBy) return { deleted, said: [], next: 'wait' };
+  await dropFinalizer(object, hands);
+  return { deleted, said: ending ? [say(messages.terminationTimeout, {})] : [], next: 'gone' };
+}
+
+function ownedToDelete(object: Kustomization): ObjectKey[] {
+  const { deletionPolicy = 'MirrorPrune', prune: prunes, suspend } = object.spec;
+  if (suspend === true || deletionPolicy === 'Orphan') return [];
+  if (deletionPolicy === 'MirrorPrune' && !prunes) return [];
+  return inventoryKeys(object).sort(compareForPrune);
+}
+
+async function accountIsGone(object: Kustomization, hands: Hands): Promise<boolean> {
+  const name = object.spec.serviceAccountName ?? hands.defaultServiceAccount;
+  if (name === undefined) return false;
+  const key = { group: '', version: 'v1', kind: 'ServiceAccount', namespace: object.metadata.namespace ?? '', name };
+  return (await hands.cluster.get(key, { signal: hands.signal })) === null;
+}
+
+async function dropFinalizer(object: Kustomization, { cluster, signal }: Hands): Promise<void> {
+  const { finalizers = [], resourceVersion = '' } = object.metadata;
+  const patch = { metadata: { finalizers: finalizers.filter((name) => name !== FINALIZER), resourceVersion } };
+  try {
+    await cluster.patch(keyOf(object as KubeObject), patch, { type: 'merge', signal });
+  } catch (thrown) {
+    // It went while we were at it.
+    if (!(thrown instanceof PlumbError) || thrown.code !== 'api-not-found') throw thrown;
+  }
+}

@@ -1,0 +1,48 @@
+import type { GitRepository, Kustomization } from '@plumb/api';
+import { parseDuration } from '@plumb/api';
+import { jitter } from '@plumb/core';
+import type { UnitMemory } from '../../delivery/unit.ts';
+import type { FluxObjects } from '../../runtime/flux-objects.ts';
+import type { Seen } from './decide.ts';
+
+export interface Eyes {
+  kustomizations: FluxObjects;
+  gitRepositories: FluxObjects;
+  now: number;
+  random: number;
+  settings: Seen['settings'] & { jitterPercent: number };
+}
+
+/** Reads what a decision needs; all of it is in memory. */
+export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
+  const { delivered, failed, settling, drifted, driftFailed } = memory;
+  const object = eyes.kustomizations.get(id) as Kustomization | undefined;
+  const source = object === undefined ? undefined : eyes.gitRepositories.get(sourceId(object));
+  memory.spread ??= eyes.random;
+  return {
+    object,
+    now: eyes.now,
+    source: source as GitRepository | undefined,
+    kustomization: (other) => eyes.kustomizations.get(other) as Kustomization | undefined,
+    delivered,
+    failed,
+    settling,
+    drifted: drifted.size,
+    driftRetryAt: driftFailed.retryAt,
+    interval: object === undefined ? 0 : jitter(intervalOf(object), eyes.settings.jitterPercent, memory.spread),
+    settings: eyes.settings,
+  };
+}
+
+export function sourceId({ spec, metadata }: Kustomization): string {
+  return `${spec.sourceRef.namespace ?? metadata.namespace ?? ''}/${spec.sourceRef.name}`;
+}
+
+/** A spec the API server let through before its schema was in force may hold anything: decide names it, so this must not throw. */
+function intervalOf({ spec }: Kustomization): number {
+  try {
+    return parseDuration(spec.interval);
+  } catch {
+    return 0;
+  }
+}

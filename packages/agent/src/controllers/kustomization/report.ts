@@ -1,0 +1,229 @@
+import type {
+  Condition,
+  ConditionChange,
+  ConditionRemoval,
+  HistorySnapshot,
+  JsonObject,
+  Kustomization,
+  KustomizationStatus,
+  Reason,
+  Said,
+} from '@plumb/api';
+import {
+  eventType,
+  formatDuration,
+  formatTime,
+  HISTORY_LIMIT,
+  kustomizationMessages as messages,
+  ownMessages,
+  readyOf,
+  say,
+  setConditions,
+} from '@plumb/api';
+import { inventoryOf } from '@plumb/core';
+import type { DriftNote } from '../../delivery/drift.ts';
+import type { EventRecord } from '../../runtime/events.ts';
+import type { Outcome, Report } from '../../runtime/outcome.ts';
+import { requestedAt } from './decide.ts';
+import type { Facts } from './facts.ts';
+
+/** `now` and `interval` (jitter included) in milliseconds. */
+export interface Moment {
+  now: number;
+  interval: number;
+}
+
+type Change = ConditionChange | ConditionRemoval;
+
+const GROUP = 'kustomize.toolkit.fluxcd.io';
+
+/** What people are told of a run, and when the next one is. Pure. */
+export function report(object: Kustomization, outcome: Outcome<Facts>, moment: Moment): Report {
+  const { facts } = outcome;
+  switch (outcome.type) {
+    case 'done':
+      return doneReport(object, facts, moment);
+    case 'again': {
+      const status = facts.health === 'waiting' && facts.took >= 1_000 ? waitingStatus(object, facts, moment) : null;
+      return { status, events: changeEvents(facts), after: outcome.after, result: 'requeue' };
+    }
+    case 'retry': {
+      const status = failedStatus(object, facts, outcome.said, moment);
+      const failure = event(outcome.said, facts);
+      const told = isTold(object, outcome.said) ? [] : [failure];
+      return { status, events: [...changeEvents(facts), ...told], after: outcome.after, result: 'error' };
+    }
+    case 'terminal': {
+      const status = stalledStatus(object, outcome.said, moment);
+      const told = isTold(object, outcome.said) ? [] : [event(outcome.said, facts)];
+      return { status, events: told, after: null, result: 'terminal' };
+    }
+  }
+}
+
+/** Status at the moment a delivery begins to write; it carries the inventory before any object is created (I4). */
+export function progressStatus(object: Kustomization, facts: Facts, now: number): JsonObject {
+  const said = say(messages.detecting, { revision: facts.revision ?? '', timeout: facts.timeout });
+  const changes: Change[] = [set(object, 'Reconciling', 'True', said), set(object, 'Ready', 'Unknown', say(messages.reconciling, {}))];
+  return statusOf(object, facts, { conditions: conditions(object, changes, now) });
+}
+
+function doneReport(object: Kustomization, facts: Facts, { now, interval }: Moment): Report {
+  const revision = facts.revision ?? '';
+  const said = say(messages.applied, { revision });
+  const changes: Change[] = [
+    { type: 'Reconciling', remove: true },
+    { type: 'Stalled', remove: true },
+    set(object, 'Ready', 'True', said),
+    ...healthyChanges(object, facts),
+  ];
+  const next = statusOf(object, facts, {
+    conditions: conditions(object, changes, now),
+    lastAppliedRevision: revision,
+    ...observed(object),
+    ...handled(object),
+  });
+  const before = object.status ?? {};
+  const finished = { took: facts.took, next: interval };
+  const news = hasNews(object, facts);
+  if (!news && same(before as JsonObject, next)) return { status: null, events: [], after: interval, result: 'success' };
+  const history = nextHistory(before.history ?? [], facts, { now, reason: said.reason });
+  const events = news ? [...changeEvents(facts), event(say(messages.finished, finished), facts)] : [];
+  return { status: { ...next, ...(history && { history }) }, events, after: interval, result: 'success' };
+}
+
+/** A run is news when it changed an object, put drift right or made the unit ready again; a mere advance of the revision is not. */
+function hasNews(object: Kustomization, facts: Facts): boolean {
+  const changed = facts.changes.some(({ action }) => action !== 'unchanged' && action !== 'skipped');
+  return changed || facts.drift.length > 0 || readyOf(object as never)?.status !== 'True';
+}
+
+function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): JsonObject {
+  const said = say(messages.checkingHealth, { revision: facts.revision ?? '', timeout: facts.timeout });
+  const changes = [
+    set(object, 'Reconciling', 'True', said),
+    set(object, 'Ready', 'Unknown', say(messages.reconciling, {})),
+    set(object, 'Healthy', 'Unknown', said),
+  ];
+  return statusOf(object, facts, { conditions: conditions(object, changes, now) });
+}
+
+function failedStatus(object: Kustomization, facts: Facts, said: Said, { now }: Moment): JsonObject {
+  const retrying: Said = { ...said, reason: 'ProgressingWithRetry' };
+  const changes: Change[] = [set(object, 'Reconciling', 'True', retrying), set(object, 'Ready', 'False', said)];
+  if (facts.health === 'failed') changes.push(set(object, 'Healthy', 'False', said));
+  return statusOf(object, facts, { conditions: conditions(object, changes, now), ...handled(object) });
+}
+
+function stalledStatus(object: Kustomization, said: Said, { now }: Moment): JsonObject {
+  const changes: Change[] = [set(object, 'Stalled', 'True', said), set(object, 'Ready', 'False', said)];
+  const before = (object.status ?? {}) as JsonObject;
+  return { ...before, conditions: conditions(object, changes, now) as unknown as JsonObject[], ...observed(object), ...handled(object) };
+}
+
+function healthyChanges(object: Kustomization, facts: Facts): Change[] {
+  if (facts.health !== 'passed') {
+    const waits = object.spec.wait === true || (object.spec.healthChecks ?? []).length > 0;
+    return waits ? [] : [{ type: 'Healthy', remove: true }];
+  }
+  return [set(object, 'Healthy', 'True', say(messages.healthPassed, { took: facts.took }))];
+}
+
+function set(object: Kustomization, type: ConditionChange['type'], status: ConditionChange['status'], said: Said): ConditionChange {
+  const { reason, text } = said;
+  return { type, status, reason, message: text, observedGeneration: object.metadata.generation ?? 0 };
+}
+
+function conditions(object: Kustomization, changes: readonly Change[], now: number): Condition[] {
+  const before = object.status?.conditions;
+  // The time a check took is no news of its own.
+  const kept = changes.filter((change) => !('status' in change && isSameHealth(before, change)));
+  return setConditions(before, kept, new Date(now));
+}
+
+function isSameHealth(before: readonly Condition[] | undefined, change: ConditionChange): boolean {
+  if (change.type !== 'Healthy' || change.status !== 'True') return false;
+  const known = before?.find(({ type }) => type === 'Healthy');
+  return known?.status === 'True' && known.observedGeneration === change.observedGeneration;
+}
+
+function statusOf(object: Kustomization, facts: Facts, changes: Omit<KustomizationStatus, 'inventory'>): JsonObject {
+  const { revision, inventory } = facts;
+  const entries = inventory === undefined ? undefined : inventoryOf(inventory);
+  return {
+    ...(object.status as JsonObject | undefined),
+    ...(revision === undefined ? {} : { lastAttemptedRevision: revision }),
+    ...(entries === undefined ? {} : { inventory: { entries: entries as unknown as JsonObject[] } }),
+    ...(changes as unknown as JsonObject),
+  };
+}
+
+function observed(object: Kustomization): { observedGeneration: number } {
+  return { observedGeneration: object.metadata.generation ?? 0 };
+}
+
+/** The token is recorded whatever the outcome (I7). */
+function handled(object: Kustomization): { lastHandledReconcileAt?: string } {
+  const token = requestedAt(object);
+  return token === undefined ? {} : { lastHandledReconcileAt: token };
+}
+
+function same(before: JsonObject, after: JsonObject): boolean {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].every((key) => JSON.stringify(before[key]) === JSON.stringify(after[key]));
+}
+
+/** Newest first, one entry for each result: the same bundle ending the same way again only counts up (flux.md 1.3). */
+export function nextHistory(
+  history: readonly HistorySnapshot[],
+  facts: Facts,
+  { now, reason }: { now: number; reason: Reason },
+): HistorySnapshot[] | null {
+  if (facts.digest === undefined) return null;
+  const digest = `sha256:${facts.digest}`;
+  const at = formatTime(new Date(now));
+  const known = history.find((entry) => entry.digest === digest && entry.lastReconciledStatus === reason);
+  const entry: HistorySnapshot = {
+    digest,
+    firstReconciled: known?.firstReconciled ?? at,
+    lastReconciled: at,
+    lastReconciledDuration: formatDuration(facts.took),
+    lastReconciledStatus: reason,
+    totalReconciliations: Number(known?.totalReconciliations ?? 0) + 1,
+    metadata: { revision: facts.revision ?? '' },
+  };
+  return [entry, ...history.filter((other) => other !== known)].slice(0, HISTORY_LIMIT);
+}
+
+function changeEvents(facts: Facts): EventRecord[] {
+  const changes = facts.changes.filter(({ action }) => action !== 'unchanged' && action !== 'skipped');
+  const repaired = new Set(facts.drift.map(({ key }) => key));
+  const deliberate = changes.filter(({ key }) => !repaired.has(key));
+  const list = deliberate.map(({ key, action }) => ({ object: key, action }));
+  return [
+    ...facts.drift.map((note) => event(driftSaid(note), facts)),
+    ...(list.length === 0 ? [] : [event(say(messages.changed, { changes: list }), facts)]),
+  ];
+}
+
+function driftSaid({ key, how, managers, paths }: DriftNote): Said {
+  if (how === 'removed') return say(ownMessages.deletionCorrected, { object: key });
+  return say(ownMessages.driftCorrected, { object: key, managers, paths });
+}
+
+function event(said: Said, facts: Facts): EventRecord {
+  const { level, reason, text } = said;
+  const { revision } = facts;
+  return {
+    type: eventType(level),
+    reason,
+    message: text,
+    ...(revision === undefined ? {} : { annotations: { [`${GROUP}/revision`]: revision } }),
+  };
+}
+
+/** The same failure, told already, is not told again at each try. */
+function isTold(object: Kustomization, said: Said): boolean {
+  const ready = readyOf(object as never);
+  return ready?.status === 'False' && ready.reason === said.reason && ready.message === said.text;
+}

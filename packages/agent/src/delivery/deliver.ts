@@ -1,0 +1,86 @@
+import type { ObjectKey } from '@plumb/api';
+import { keyId, PlumbError } from '@plumb/api';
+import type { Plan } from '@plumb/core';
+import { inventoryBefore, makePlan, nextInventory } from '@plumb/core';
+import type { Action, Cause } from '@plumb/core';
+import type { ApplyContext, Change } from './apply.ts';
+import { applyPlan } from './apply.ts';
+import type { DriftNote } from './drift.ts';
+import { explain } from './drift.ts';
+import type { Gate } from './gate.ts';
+import { passGates } from './gate.ts';
+import { prune } from './prune.ts';
+
+export interface DeliveryRequest {
+  cause: Cause;
+  /** What the unit owns so far, from its status. */
+  inventory: readonly ObjectKey[];
+  prune: boolean;
+  gates: readonly Gate[];
+  /** Writes the inventory before an object it does not list is created (I4); resolves when the API server has it. */
+  saveInventory: (inventory: readonly ObjectKey[]) => Promise<void>;
+}
+
+/** What a delivery did, as far as it came. */
+export interface Delivery {
+  changes: Change[];
+  drift: DriftNote[];
+  /** What the unit owns now. */
+  inventory: readonly ObjectKey[];
+  /** Null when all of it was carried out. */
+  error: PlumbError | null;
+}
+
+/** Plan, gates, apply, prune: what is common to everything that brings a bundle into a cluster. Never throws for a failed object. */
+export async function deliver(request: DeliveryRequest, context: ApplyContext): Promise<Delivery> {
+  const { live, unit, bundle } = context;
+  const changes: Change[] = [];
+  await live.watchKinds([...bundle.objects.map((object) => object.key), ...request.inventory]);
+  const plan = planNow(request, context);
+  passGates(plan, request.gates);
+  const before = inventoryBefore(request.inventory, plan);
+  if (before.length > request.inventory.length) await request.saveInventory(before);
+  const drift = explain(plan, context);
+  try {
+    await applyPlan(plan, context, changes);
+  } catch (error) {
+    const inventory = nextInventory(request.inventory, plan, { applied: false, gone: new Set() });
+    return { changes, drift: [], inventory, error: error as PlumbError };
+  }
+  for (const action of actionsOf(plan)) unit.drifted.delete(keyId(action.key));
+  for (const key of plan.prune) forget(key, context);
+  const pruned = await prune(plan.prune, { cluster: context.cluster, unit: unit.ref, signal: context.signal });
+  changes.push(...pruned.changes);
+  const kept = new Set(pruned.kept.map(keyId));
+  const gone = new Set(plan.prune.map(keyId).filter((id) => !kept.has(id)));
+  const inventory = nextInventory(request.inventory, plan, { applied: true, gone });
+  return { changes, drift, inventory, error: pruneError(pruned.failures) };
+}
+
+function planNow(request: DeliveryRequest, { live, unit, bundle }: ApplyContext): Plan {
+  return makePlan({
+    cause: request.cause,
+    desired: bundle.objects,
+    observed: (key) => live.get(keyId(key)),
+    applied: (key) => unit.applied.get(keyId(key)),
+    inventory: request.inventory,
+    unit: unit.ref,
+    prune: request.prune,
+    ...(request.cause === 'drift' ? { only: new Set(unit.drifted.keys()) } : {}),
+  });
+}
+
+/** Our own deletion must not look like drift. */
+function forget(key: ObjectKey, { unit }: ApplyContext): void {
+  unit.applied.delete(keyId(key));
+  unit.drifted.delete(keyId(key));
+}
+
+function pruneError(failures: readonly string[]): PlumbError | null {
+  if (failures.length === 0) return null;
+  return new PlumbError('prune-failed', failures.join('\n'), { fault: 'system', policy: 'retry' });
+}
+
+function actionsOf(plan: Plan): Action[] {
+  return plan.stages.flatMap((stage) => stage.actions).filter((action) => action.kind !== 'unchanged');
+}

@@ -1,0 +1,53 @@
+import type { ObjectKey } from '@plumb/api';
+import { keyId } from '@plumb/api';
+import type { Plan } from '@plumb/core';
+import { explainDrift } from '@plumb/core';
+import type { ApplyContext } from './apply.ts';
+import type { LiveChange } from './live.ts';
+import type { UnitMemory } from './unit.ts';
+import { bodyOf } from './unit.ts';
+import { compareVersions } from '../runtime/versions.ts';
+
+/** What was found changed on one object, and by whom: names of field managers and paths, never values. */
+export interface DriftNote {
+  key: ObjectKey;
+  how: 'changed' | 'removed';
+  paths: string[];
+  managers: string[];
+}
+
+/**
+ * Judges a change of a live object against what the unit last applied to it. A drifted object is remembered with its evidence until it is put
+ * right. @returns whether it is drift
+ */
+export function judge(change: LiveChange, unit: UnitMemory): boolean {
+  const { id, after, object } = change;
+  const applied = unit.applied.get(id);
+  if (applied === undefined || unit.inFlight.has(id)) return false;
+  if (after === undefined) {
+    unit.drifted.set(id, 'gone');
+    return true;
+  }
+  if (after.uid === applied.uid && compareVersions(after.resourceVersion, applied.resourceVersion) <= 0) return false;
+  if (after.ownedHash === applied.ownedHash) {
+    unit.drifted.delete(id);
+    return false;
+  }
+  unit.drifted.set(id, object);
+  return true;
+}
+
+/** Says what a plan is about to put right, from the evidence kept when it was found. */
+export function explain(plan: Plan, context: ApplyContext): DriftNote[] {
+  const { unit, bundle, fieldManager } = context;
+  const notes: DriftNote[] = [];
+  for (const { key, index, kind } of plan.stages.flatMap((stage) => stage.actions)) {
+    const evidence = unit.drifted.get(keyId(key));
+    const stored = bundle.objects[index];
+    if (evidence === undefined || stored === undefined || kind === 'unchanged' || kind === 'skip') continue;
+    if (evidence === 'gone') notes.push({ key, how: 'removed', paths: [], managers: [] });
+    else if (evidence === 'unread') notes.push({ key, how: 'changed', paths: [], managers: [] });
+    else notes.push({ key, how: 'changed', ...explainDrift(bodyOf(stored), evidence, fieldManager) });
+  }
+  return notes;
+}

@@ -1,0 +1,160 @@
+import type { KindRef, KubeObject, ObjectKey } from '@plumb/api';
+import { keyId, keyOf, OWNER_NAME_LABEL } from '@plumb/api';
+import type { Observed } from '@plumb/core';
+import { observe } from '@plumb/core';
+import type { Cluster, Reflector } from '@plumb/kube';
+import { reflect } from '@plumb/kube';
+import { compareVersions } from '../runtime/versions.ts';
+
+/** What a change of a live object looks like to whoever asked to be told. `object` is null when it left the watch. */
+export interface LiveChange {
+  id: string;
+  key: ObjectKey;
+  before: Observed | undefined;
+  after: Observed | undefined;
+  /** The object as the server sent it: held only while this call lasts. */
+  object: KubeObject;
+}
+
+const kindId = (kind: KindRef): string => `${kind.group}/${kind.kind}`;
+
+/**
+ * What runs, as far as units own it: one label-filtered watch per kind, and per object a few strings (design.md, section 5).
+ * Objects a health check names without owning them are watched one by one.
+ */
+export class LiveObjects {
+  readonly #cluster: Cluster;
+  readonly #manager: string;
+  readonly #onChange: (change: LiveChange) => void;
+  readonly #observed = new Map<string, Observed>();
+  readonly #kinds = new Map<string, Promise<Reflector | null>>();
+  readonly #single = new Map<string, Promise<Reflector | null>>();
+  readonly #waiters = new Set<() => void>();
+  readonly #stop = new AbortController();
+
+  constructor(options: { cluster: Cluster; manager: string; onChange: (change: LiveChange) => void }) {
+    this.#cluster = options.cluster;
+    this.#manager = options.manager;
+    this.#onChange = options.onChange;
+  }
+
+  get size(): number {
+    return this.#observed.size;
+  }
+
+  get(id: string): Observed | undefined {
+    return this.#observed.get(id);
+  }
+
+  /** Makes sure these kinds are watched and their first list is in. A kind that is not served is left out: nothing of it can exist. */
+  async watchKinds(kinds: Iterable<KindRef>): Promise<void> {
+    const wanted = new Map<string, KindRef>();
+    for (const kind of kinds) wanted.set(kindId(kind), kind);
+    await Promise.all([...wanted].map(([id, kind]) => this.#watchKind(id, kind)));
+  }
+
+  /** Watches one object that carries no owner label of ours: a health check may name any object. */
+  async watchObject(key: ObjectKey): Promise<void> {
+    const id = keyId(key);
+    const known = this.#single.get(id);
+    const starting = known ?? this.#start(key, { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` });
+    this.#single.set(id, starting);
+    if ((await starting) === null) this.#single.delete(id);
+  }
+
+  /** Whether an object is watched by its name, for somebody's health check. */
+  isNamed(id: string): boolean {
+    return this.#single.has(id);
+  }
+
+  /** The server's answer to an apply or a read of ours, so that a plan made at once sees it. An event of the watch that is older is ignored. */
+  note(object: KubeObject): Observed {
+    const id = keyId(keyOf(object));
+    const observed = observe(object, this.#manager);
+    const known = this.#observed.get(id);
+    if (known === undefined || !isOlder(observed, known)) this.#observed.set(id, observed);
+    return observed;
+  }
+
+  /** Resolves true as soon as `holds` is true, looking again at each change; false when `timeout` ms are over or the signal aborts. */
+  async until(holds: () => boolean, timeout: number, signal: AbortSignal): Promise<boolean> {
+    if (holds()) return true;
+    const over = AbortSignal.any([signal, this.#stop.signal, AbortSignal.timeout(timeout)]);
+    return new Promise((resolve) => {
+      const end = (result: boolean): void => {
+        this.#waiters.delete(look);
+        over.removeEventListener('abort', expire);
+        resolve(result);
+      };
+      const look = (): void => {
+        if (holds()) end(true);
+      };
+      const expire = (): void => end(false);
+      this.#waiters.add(look);
+      over.addEventListener('abort', expire, { once: true });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    const watches = await Promise.all([...this.#kinds.values(), ...this.#single.values()]);
+    await Promise.all(watches.map((watch) => watch?.done()));
+  }
+
+  async #watchKind(id: string, kind: KindRef): Promise<void> {
+    const known = this.#kinds.get(id);
+    const starting = known ?? this.#start(kind, { labelSelector: OWNER_NAME_LABEL });
+    this.#kinds.set(id, starting);
+    const watch = await starting;
+    // Not served (yet): ask again the next time somebody needs it.
+    if (watch === null) this.#kinds.delete(id);
+  }
+
+  async #start(
+    kind: KindRef,
+    selection: { namespace?: string; labelSelector?: string; fieldSelector?: string },
+  ): Promise<Reflector | null> {
+    const resource = await this.#cluster.resource(kind);
+    if (resource === null) return null;
+    const signal = this.#stop.signal;
+    const sink = {
+      upsert: (object: KubeObject) => this.#upsert(object),
+      remove: (object: KubeObject) => this.#remove(object),
+      synced: () => undefined,
+    };
+    const { group, version, kind: name } = resource;
+    const reflector = reflect(this.#cluster, { group, version, kind: name }, sink, { ...selection, signal });
+    await reflector.ready();
+    return reflector;
+  }
+
+  #upsert(object: KubeObject): void {
+    const key = keyOf(object);
+    const id = keyId(key);
+    const before = this.#observed.get(id);
+    const after = observe(object, this.#manager);
+    if (before !== undefined && isOlder(after, before)) return;
+    this.#observed.set(id, after);
+    this.#changed({ id, key, before, after, object });
+  }
+
+  #changed(change: LiveChange): void {
+    this.#onChange(change);
+    for (const look of this.#waiters) look();
+  }
+
+  #remove(object: KubeObject): void {
+    const key = keyOf(object);
+    const id = keyId(key);
+    const before = this.#observed.get(id);
+    if (before !== undefined && isOlder(observe(object, this.#manager), before)) return;
+    this.#observed.delete(id);
+    this.#changed({ id, key, before, after: undefined, object });
+  }
+}
+
+/** Another uid is another object and always news. */
+function isOlder(candidate: Observed, known: Observed): boolean {
+  if (candidate.uid !== known.uid) return false;
+  return compareVersions(candidate.resourceVersion, known.resourceVersion) < 0;
+}

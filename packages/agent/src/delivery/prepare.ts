@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
+import { displayKey, parseDuration, printJson, userError } from '@plumb/api';
+import { ownerLabels } from '@plumb/core';
+import type { Bundle, BuildSpec, Renderer } from '@plumb/render';
+import type { Artifact } from '@plumb/sources';
+import type { StoredBundle } from './unit.ts';
+import { storeBundle } from './unit.ts';
+
+export interface PrepareContext {
+  renderer: Renderer;
+  signal: AbortSignal;
+  /** The bundle delivered last, which stands if nothing it was made from changed. */
+  last: StoredBundle | null;
+}
+
+/** Artifact and spec to Bundle; the last bundle is taken again when every tree and file it read is unchanged. */
+export async function prepare(unit: Kustomization, ref: UnitRef, artifact: Artifact, context: PrepareContext): Promise<StoredBundle> {
+  const spec = buildSpecOf(unit, ref);
+  const specDigest = createHash('sha256').update(printJson(spec)).digest('hex');
+  const stamp = { specDigest, revision: artifact.revision, artifactDigest: artifact.digest };
+  const { last, renderer } = context;
+  if (last !== null && last.specDigest === specDigest) {
+    if (last.artifactDigest === artifact.digest || (await renderer.unchanged(last.reads, artifact))) return { ...last, ...stamp };
+  }
+  const bundle = await renderer.build(artifact, spec, { deadline: timeoutOf(unit), signal: context.signal });
+  refuseEncrypted(bundle);
+  return storeBundle(bundle, stamp);
+}
+
+/** spec.timeout; without it 30 s less than the interval, and 30 s at least (kustomize-controller). Milliseconds. */
+export function timeoutOf({ spec }: Kustomization): number {
+  if (spec.timeout !== undefined) return parseDuration(spec.timeout);
+  return Math.max(30_000, parseDuration(spec.interval) - 30_000);
+}
+
+function buildSpecOf({ spec }: Kustomization, ref: UnitRef): BuildSpec {
+  const { targetNamespace, namePrefix, nameSuffix, commonMetadata } = spec;
+  return {
+    path: spec.path ?? '',
+    components: spec.components ?? [],
+    patches: spec.patches ?? [],
+    images: spec.images ?? [],
+    ownerLabels: ownerLabels(ref),
+    ...(targetNamespace === undefined ? {} : { targetNamespace }),
+    ...(namePrefix === undefined ? {} : { namePrefix }),
+    ...(nameSuffix === undefined ? {} : { nameSuffix }),
+    ...(commonMetadata === undefined ? {} : { commonMetadata }),
+  };
+}
+
+/** A Secret that is still encrypted must not reach the cluster: its readers would take the cipher text for the secret. */
+function refuseEncrypted(bundle: Bundle): void {
+  for (const { key, body, origin } of bundle.objects) {
+    if (!isEncrypted(body)) continue;
+    throw userError('build-failed', `${displayKey(key)} (${origin.path}) is SOPS encrypted; decryption is not available yet`);
+  }
+}
+
+function isEncrypted(body: KubeObject): boolean {
+  const sops = body['sops'];
+  return typeof sops === 'object' && sops !== null && 'mac' in sops;
+}

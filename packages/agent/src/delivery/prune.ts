@@ -1,0 +1,67 @@
+import type { KubeObject, ObjectKey, UnitRef } from '@plumb/api';
+import { asPlumbError, displayKey, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, PlumbError } from '@plumb/api';
+import { rulesOf } from '@plumb/core';
+import type { Cluster } from '@plumb/kube';
+import type { Change } from './apply.ts';
+
+export interface PruneContext {
+  cluster: Cluster;
+  unit: UnitRef;
+  signal: AbortSignal;
+}
+
+/**
+ * Deletes objects one after the other in the order given. Each is read first and deleted only as it was read: in this unit's inventory, with its
+ * owner labels, and not excepted by a rule (I1). One that cannot be deleted does not keep the others from it.
+ * @returns the keys that are still there
+ * @throws never for a single object: `failures` says what went wrong
+ */
+export async function prune(
+  keys: readonly ObjectKey[],
+  context: PruneContext,
+): Promise<{ changes: Change[]; kept: ObjectKey[]; failures: string[] }> {
+  const changes: Change[] = [];
+  const kept: ObjectKey[] = [];
+  const failures: string[] = [];
+  for (const key of keys) {
+    try {
+      const deleted = await deleteOwned(key, context);
+      if (deleted) changes.push({ key, action: 'deleted' });
+    } catch (thrown) {
+      const error = asPlumbError(thrown);
+      if (error.code === 'cancelled') throw error;
+      kept.push(key);
+      failures.push(`${displayKey(key)} delete failed: ${error.message}`);
+    }
+  }
+  return { changes, kept, failures };
+}
+
+const ATTEMPTS = 5;
+
+/** @returns false when there was nothing of ours to delete */
+async function deleteOwned(key: ObjectKey, context: PruneContext): Promise<boolean> {
+  const { cluster, unit, signal } = context;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    if ((await cluster.resource(key)) === null) return false;
+    const object = await cluster.get(key, { signal });
+    if (object === null || !isOwned(object, unit)) return false;
+    const { uid, resourceVersion } = object.metadata;
+    try {
+      const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+      await cluster.delete(key, { preconditions, propagationPolicy: 'Background', signal });
+      return true;
+    } catch (thrown) {
+      // It changed after it was read: look again whether it is still ours to delete.
+      if (!(thrown instanceof PlumbError) || thrown.code !== 'api-conflict') throw thrown;
+    }
+  }
+  throw new PlumbError('prune-failed', `${displayKey(key)} keeps changing while it is to be deleted`, { fault: 'system', policy: 'retry' });
+}
+
+function isOwned(object: KubeObject, unit: UnitRef): boolean {
+  const labels = object.metadata.labels ?? {};
+  const rules = rulesOf(object);
+  const ours = labels[OWNER_NAME_LABEL] === unit.name && labels[OWNER_NAMESPACE_LABEL] === unit.namespace;
+  return ours && rules.prune && rules.reconcile && rules.ssa !== 'Ignore';
+}

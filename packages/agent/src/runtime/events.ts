@@ -1,0 +1,118 @@
+import type { KubeObject } from '@plumb/api';
+import { asPlumbError } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
+import type { Clock } from './clock.ts';
+
+/** What people are told about one object: a core Event in its namespace. */
+export interface EventRecord {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+  /** Put on the Event as annotations, as Flux does with an event's metadata. */
+  annotations?: Record<string, string>;
+}
+
+interface Sent {
+  name: string;
+  namespace: string;
+  count: number;
+  at: number;
+}
+
+/** Equal events within this time are counted on one Event instead of making another. */
+const FOLD_WINDOW = 10 * 60_000;
+const MESSAGE_LIMIT = 1_024;
+const REMEMBERED = 1_000;
+
+/** Records core Events. Losing one must never fail the work it tells of: what cannot be written is counted and dropped. */
+export class EventRecorder {
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #instance: string;
+  readonly #onDrop: (error: Error) => void;
+  readonly #sent = new Map<string, Sent>();
+  readonly #pending = new Set<Promise<void>>();
+  #serial = 0;
+
+  constructor(options: { cluster: Cluster; clock: Clock; instance: string; onDrop: (error: Error) => void }) {
+    this.#cluster = options.cluster;
+    this.#clock = options.clock;
+    this.#instance = options.instance;
+    this.#onDrop = options.onDrop;
+  }
+
+  record(about: KubeObject, component: string, event: EventRecord): void {
+    const sending = this.#send(about, component, event)
+      .catch((thrown: unknown) => this.#onDrop(asPlumbError(thrown)))
+      .finally(() => this.#pending.delete(sending));
+    this.#pending.add(sending);
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+
+  async #send(about: KubeObject, component: string, event: EventRecord): Promise<void> {
+    const now = this.#clock.now();
+    const fold = [about.metadata.uid, component, event.type, event.reason, event.message].join('\u0000');
+    const sent = this.#sent.get(fold);
+    if (sent !== undefined && now - sent.at < FOLD_WINDOW) {
+      sent.count += 1;
+      sent.at = now;
+      const key = { group: '', version: 'v1', kind: 'Event', namespace: sent.namespace, name: sent.name };
+      await this.#cluster.patch(key, { count: sent.count, lastTimestamp: seconds(now) }, { type: 'merge' });
+      return;
+    }
+    const namespace = about.metadata.namespace ?? 'default';
+    const name = `${about.metadata.name}.${now.toString(16)}${(this.#serial++ % 4096).toString(16).padStart(3, '0')}`;
+    await this.#cluster.create(this.#body(about, component, event, { name, namespace, now }));
+    this.#remember(fold, { name, namespace, count: 1, at: now });
+  }
+
+  #remember(fold: string, sent: Sent): void {
+    this.#sent.set(fold, sent);
+    if (this.#sent.size <= REMEMBERED) return;
+    const oldest = this.#sent.keys().next().value;
+    if (oldest !== undefined) this.#sent.delete(oldest);
+  }
+
+  #body(
+    about: KubeObject,
+    component: string,
+    event: EventRecord,
+    place: { name: string; namespace: string; now: number },
+  ): KubeObject {
+    const { apiVersion, kind, metadata } = about;
+    return {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: {
+        name: place.name,
+        namespace: place.namespace,
+        ...(event.annotations === undefined ? {} : { annotations: event.annotations }),
+      },
+      involvedObject: {
+        apiVersion,
+        kind,
+        name: metadata.name,
+        namespace: metadata.namespace,
+        uid: metadata.uid,
+        resourceVersion: metadata.resourceVersion,
+      },
+      type: event.type,
+      reason: event.reason,
+      message: event.message.length > MESSAGE_LIMIT ? `${event.message.slice(0, MESSAGE_LIMIT - 3)}...` : event.message,
+      source: { component },
+      reportingComponent: component,
+      reportingInstance: this.#instance,
+      firstTimestamp: seconds(place.now),
+      lastTimestamp: seconds(place.now),
+      count: 1,
+    };
+  }
+}
+
+/** metav1.Time has whole seconds. */
+function seconds(now: number): string {
+  return `${new Date(now).toISOString().slice(0, 19)}Z`;
+}

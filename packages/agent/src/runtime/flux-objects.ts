@@ -1,0 +1,125 @@
+import type { Json, JsonObject, KindRef, KubeObject } from '@plumb/api';
+import type { Cluster, Reflector } from '@plumb/kube';
+import { reflect } from '@plumb/kube';
+import { compareVersions } from './versions.ts';
+
+export function objectId(ref: { namespace: string; name: string }): string {
+  return `${ref.namespace}/${ref.name}`;
+}
+
+export function parseObjectId(id: string): { namespace: string; name: string } {
+  const slash = id.indexOf('/');
+  return { namespace: id.slice(0, slash), name: id.slice(slash + 1) };
+}
+
+type Listener = (id: string, object: KubeObject | undefined, before: KubeObject | undefined) => void;
+
+/**
+ * All objects of one Flux kind as the watch brings them, with the agent's own status writes laid over them until the watch has caught up:
+ * a run that follows another at once sees what the first one wrote.
+ */
+export class FluxObjects {
+  readonly #objects = new Map<string, KubeObject>();
+  readonly #written = new Map<string, { status: JsonObject; resourceVersion: string | undefined }>();
+  readonly #listeners: Listener[] = [];
+  #held: (() => void)[] | null = null;
+  readonly #reflector: Reflector;
+
+  constructor(cluster: Cluster, kind: KindRef, options: { namespace?: string; signal: AbortSignal }) {
+    const sink = {
+      upsert: (object: KubeObject) => this.#upsert(object),
+      remove: (object: KubeObject) => this.#remove(object),
+      synced: () => undefined,
+    };
+    this.#reflector = reflect(cluster, kind, sink, options);
+  }
+
+  ready(): Promise<void> {
+    return this.#reflector.ready();
+  }
+
+  done(): Promise<void> {
+    return this.#reflector.done();
+  }
+
+  get(id: string): KubeObject | undefined {
+    const object = this.#objects.get(id);
+    const written = this.#written.get(id);
+    return object === undefined || written === undefined ? object : { ...object, status: written.status };
+  }
+
+  ids(): IterableIterator<string> {
+    return this.#objects.keys();
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  /** Called on each change, after it is in. */
+  listen(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Keeps what listeners would be told until `release`: nobody should act on a list that is not whole. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const call of held) call();
+  }
+
+  /** Lays a status over the object that is being written. */
+  overlay(id: string, status: JsonObject): void {
+    if (this.#objects.has(id)) this.#written.set(id, { status, resourceVersion: undefined });
+  }
+
+  /** The write is done: the overlay goes as soon as the watch has shown this version. */
+  settleOverlay(id: string, resourceVersion: string): void {
+    const written = this.#written.get(id);
+    const object = this.#objects.get(id);
+    if (written === undefined || object === undefined) return;
+    written.resourceVersion = resourceVersion;
+    if (!isBefore(object, resourceVersion)) this.#written.delete(id);
+  }
+
+  /** The status the API server has, as far as the watch has told. */
+  served(id: string): Json | undefined {
+    return this.#objects.get(id)?.['status'] as Json | undefined;
+  }
+
+  #upsert(received: KubeObject): void {
+    const id = objectId({ namespace: received.metadata.namespace ?? '', name: received.metadata.name });
+    const { managedFields: _dropped, ...metadata } = received.metadata;
+    const object: KubeObject = { ...received, metadata };
+    const before = this.#objects.get(id);
+    this.#objects.set(id, object);
+    const written = this.#written.get(id);
+    if (written?.resourceVersion !== undefined && !isBefore(object, written.resourceVersion)) this.#written.delete(id);
+    if (before !== undefined && before.metadata.uid !== object.metadata.uid) this.#written.delete(id);
+    this.#announce(id, this.get(id), before);
+  }
+
+  #remove(object: KubeObject): void {
+    const id = objectId({ namespace: object.metadata.namespace ?? '', name: object.metadata.name });
+    const before = this.#objects.get(id);
+    this.#objects.delete(id);
+    this.#written.delete(id);
+    this.#announce(id, undefined, before);
+  }
+
+  #announce(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
+    const call = (): void => {
+      for (const listener of this.#listeners) listener(id, object, before);
+    };
+    if (this.#held === null) call();
+    else this.#held.push(call);
+  }
+}
+
+function isBefore(object: KubeObject, resourceVersion: string): boolean {
+  return compareVersions(object.metadata.resourceVersion ?? '', resourceVersion) < 0;
+}

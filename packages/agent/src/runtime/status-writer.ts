@@ -1,0 +1,116 @@
+import type { JsonObject, KindRef, KubeObject } from '@plumb/api';
+import { asPlumbError } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
+import type { Clock } from './clock.ts';
+import { sleep } from './clock.ts';
+import type { FluxObjects } from './flux-objects.ts';
+import { parseObjectId } from './flux-objects.ts';
+import { mergePatch } from './merge-patch.ts';
+import { compareVersions } from './versions.ts';
+
+interface Slot {
+  wanted: JsonObject;
+  writing: Promise<void> | null;
+}
+
+const FIRST_RETRY = 250;
+const LAST_RETRY = 15_000;
+
+/**
+ * The one place that writes status. It sends only what differs from what the server has, one write at a time per object; a status that is
+ * replaced before it was sent is never sent. It keeps trying while the API server is away, without adding load.
+ */
+export class StatusWriter {
+  readonly #cluster: Cluster;
+  readonly #objects: FluxObjects;
+  readonly #kind: KindRef;
+  readonly #manager: string;
+  readonly #clock: Clock;
+  readonly #slots = new Map<string, Slot>();
+  readonly #signal: AbortSignal;
+  /** Our last write of each object, until the watch has shown it. */
+  readonly #known = new Map<string, { resourceVersion: string; status: JsonObject }>();
+
+  constructor(options: {
+    cluster: Cluster;
+    objects: FluxObjects;
+    kind: KindRef;
+    fieldManager: string;
+    clock: Clock;
+    signal: AbortSignal;
+  }) {
+    this.#cluster = options.cluster;
+    this.#objects = options.objects;
+    this.#kind = options.kind;
+    this.#manager = options.fieldManager;
+    this.#clock = options.clock;
+    this.#signal = options.signal;
+  }
+
+  /** Resolves when this status, or a later one, is at the server; or when the object is gone or the agent stops. */
+  write(id: string, status: JsonObject): Promise<void> {
+    const slot = this.#slots.get(id) ?? { wanted: status, writing: null };
+    slot.wanted = status;
+    this.#slots.set(id, slot);
+    this.#objects.overlay(id, status);
+    slot.writing ??= this.#drain(id, slot);
+    return slot.writing;
+  }
+
+  /** Resolves when nothing is left to write. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#slots.values()].map((slot) => slot.writing));
+  }
+
+  async #drain(id: string, slot: Slot): Promise<void> {
+    try {
+      for (let sent: JsonObject | null = null; sent !== slot.wanted && !this.#signal.aborted; ) {
+        sent = slot.wanted;
+        await this.#send(id, sent);
+      }
+    } finally {
+      this.#slots.delete(id);
+    }
+  }
+
+  async #send(id: string, status: JsonObject): Promise<void> {
+    const object = this.#objects.get(id);
+    if (object === undefined) return;
+    const patch = mergePatch(this.#base(id, object), status);
+    if (patch === null) return this.#objects.settleOverlay(id, object.metadata.resourceVersion ?? '');
+    const written = await this.#patch(id, patch);
+    if (written === null) return;
+    const resourceVersion = written.metadata.resourceVersion ?? '';
+    this.#known.set(id, { resourceVersion, status });
+    this.#objects.settleOverlay(id, resourceVersion);
+  }
+
+  /** What the server has: our own last write where there is one, for the watch may be behind it. */
+  #base(id: string, object: KubeObject): JsonObject {
+    const known = this.#known.get(id);
+    const seen = object.metadata.resourceVersion ?? '';
+    if (known !== undefined && compareVersions(seen, known.resourceVersion) < 0) return known.status;
+    this.#known.delete(id);
+    return (this.#objects.served(id) ?? {}) as JsonObject;
+  }
+
+  /** @returns null when the object is gone or the agent stops */
+  async #patch(id: string, status: JsonObject): Promise<KubeObject | null> {
+    const key = { ...this.#kind, ...parseObjectId(id) };
+    for (let wait = FIRST_RETRY; !this.#signal.aborted; wait = Math.min(wait * 2, LAST_RETRY)) {
+      try {
+        return await this.#cluster.patch(
+          key,
+          { status },
+          { type: 'merge', subresource: 'status', fieldManager: this.#manager, signal: this.#signal },
+        );
+      } catch (thrown) {
+        const error = asPlumbError(thrown);
+        if (error.code === 'api-not-found' || error.code === 'cancelled') return null;
+        if (error.code === 'api-invalid') throw error;
+        await sleep(this.#clock, Math.max(error.retryAfter ?? 0, wait));
+      }
+    }
+    return null;
+  }
+}

@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Agent } from '@plumb/agent';
+import { startAgent } from '@plumb/agent';
+import type { KindRef, Kustomization, KubeObject, ObjectKey } from '@plumb/api';
+import { GIT_REPOSITORY, keyOf, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import type { Engine } from '@plumb/engine';
+import { createEngine } from '@plumb/engine';
+import type { Cluster } from '@plumb/kube';
+import { connect } from '@plumb/kube';
+import { startGitServer } from '@plumb/sandbox';
+import type { GitSources } from '@plumb/sources';
+import { createGitSources } from '@plumb/sources';
+import { freshNamespace } from '@plumb/testkit';
+import { inject } from 'vitest';
+import { Repository } from './repository.ts';
+
+export const ENGINE_PATH = join(import.meta.dirname, '../../build/engine');
+
+/**
+ * One scenario's own corner of the shared cluster: a namespace for its Flux objects, a Git repository, and an agent that acts on that
+ * namespace only. `target` is the name of a namespace the scenario may declare.
+ */
+export class World {
+  readonly cluster: Cluster;
+  readonly namespace: string;
+  readonly target: string;
+  readonly repository: Repository;
+  readonly #dir: string;
+  readonly #engine: Engine;
+  readonly #closers: (() => Promise<unknown>)[];
+  #agent: { agent: Agent; cluster: Cluster; sources: GitSources } | null = null;
+  /** What the agent could not cope with; a scenario that ends with any has failed. */
+  readonly faults: string[] = [];
+
+  private constructor(parts: {
+    cluster: Cluster;
+    namespace: string;
+    repository: Repository;
+    dir: string;
+    engine: Engine;
+    closers: (() => Promise<unknown>)[];
+  }) {
+    this.cluster = parts.cluster;
+    this.namespace = parts.namespace;
+    this.target = `shop-${randomBytes(4).toString('hex')}`;
+    this.repository = parts.repository;
+    this.#dir = parts.dir;
+    this.#engine = parts.engine;
+    this.#closers = parts.closers;
+  }
+
+  static async start(): Promise<World> {
+    const dir = await mkdtemp(join(tmpdir(), 'plumb-world-'));
+    const cluster = await connect({ kubeconfig: inject('kubeconfig'), userAgent: 'plumb-test' });
+    const namespace = await freshNamespace(cluster);
+    const server = await startGitServer({ dir: join(dir, 'git') });
+    const url = await server.create('shop');
+    const repository = await Repository.clone(url, dir);
+    const engine = createEngine({ path: ENGINE_PATH });
+    const closers = [() => engine.close(), () => server.close(), () => cluster.close(), () => rm(dir, { recursive: true, force: true })];
+    const world = new World({ cluster, namespace, repository, dir, engine, closers });
+    await world.startAgent();
+    return world;
+  }
+
+  async startAgent(options: { defaultServiceAccount?: string; crossNamespaceRefs?: boolean } = {}): Promise<Agent> {
+    const cluster = await connect({ kubeconfig: inject('kubeconfig'), userAgent: 'plumb-agent' });
+    const sources = createGitSources({ dir: join(this.#dir, 'sources') });
+    const agent = await startAgent({
+      cluster,
+      sources,
+      engine: this.#engine,
+      namespace: this.namespace,
+      artifactHost: 'localhost',
+      instance: 'test',
+      onFault: (what, error) => this.faults.push(`${what}: ${String(error)}`),
+      ...options,
+    });
+    this.#agent = { agent, cluster, sources };
+    return agent;
+  }
+
+  async stopAgent(): Promise<void> {
+    const running = this.#agent;
+    this.#agent = null;
+    if (running === null) return;
+    await running.agent.close();
+    await running.sources.close();
+    await running.cluster.close();
+  }
+
+  get agent(): Agent {
+    if (this.#agent === null) throw new Error('the agent is not running');
+    return this.#agent.agent;
+  }
+
+  async close(): Promise<void> {
+    await this.stopAgent();
+    await this.cluster.delete(namespaceKey(this.target));
+    await this.cluster.delete(namespaceKey(this.namespace));
+    for (const close of this.#closers) await close();
+  }
+
+  gitRepository(spec: Record<string, unknown> = {}): Promise<KubeObject> {
+    return this.apply({
+      apiVersion: 'source.toolkit.fluxcd.io/v1',
+      kind: 'GitRepository',
+      metadata: { name: 'shop', namespace: this.namespace },
+      spec: { url: this.repository.url, interval: '10m', ref: { branch: 'main' }, ...spec },
+    });
+  }
+
+  kustomization(name: string, spec: Record<string, unknown> = {}): Promise<KubeObject> {
+    return this.apply({
+      apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+      kind: 'Kustomization',
+      metadata: { name, namespace: this.namespace },
+      spec: { sourceRef: { kind: 'GitRepository', name: 'shop' }, path: `./${name}`, interval: '10m', prune: true, timeout: '1m', ...spec },
+    });
+  }
+
+  apply(object: KubeObject): Promise<KubeObject> {
+    return this.cluster.apply(object, { fieldManager: 'test', force: true });
+  }
+
+  /** Commits, and asks the source to look at once, as `flux reconcile source git` does. */
+  async push(files: Readonly<Record<string, string | Buffer | null>>, message?: string): Promise<string> {
+    const commit = await this.repository.commit(files, message);
+    await this.requestSource();
+    return `main@sha1:${commit}`;
+  }
+
+  async requestSource(): Promise<string> {
+    return this.request({ ...GIT_REPOSITORY, namespace: this.namespace, name: 'shop' });
+  }
+
+  async request(key: ObjectKey): Promise<string> {
+    const token = `${new Date().toISOString()}-${randomBytes(2).toString('hex')}`;
+    await this.cluster.patch(key, { metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } } }, { type: 'merge' });
+    return token;
+  }
+
+  unitKey(name: string): ObjectKey {
+    return { ...KUSTOMIZATION, namespace: this.namespace, name };
+  }
+
+  sourceKey(): ObjectKey {
+    return { ...GIT_REPOSITORY, namespace: this.namespace, name: 'shop' };
+  }
+
+  /** Waits until a unit has applied this revision and is Ready. */
+  async applied(name: string, revision: string): Promise<Kustomization> {
+    const object = await this.until(this.unitKey(name), `be Ready at ${revision}`, (unit) => {
+      const status = unit?.['status'] as Kustomization['status'];
+      return status?.lastAppliedRevision === revision && condition(unit, 'Ready')?.status === 'True';
+    });
+    return object as unknown as Kustomization;
+  }
+
+  /** Waits until a condition has this status and reason. */
+  async conditionIs(key: ObjectKey, type: string, status: string, reason?: string): Promise<KubeObject> {
+    const object = await this.until(key, `have ${type}=${status} ${reason ?? ''}`, (seen) => {
+      const found = condition(seen, type);
+      return found?.status === status && (reason === undefined || found.reason === reason);
+    });
+    return object as KubeObject;
+  }
+
+  /** Waits by watch until an object (null: gone) is as asked. */
+  async until(key: ObjectKey, what: string, holds: (object: KubeObject | null) => boolean, ms = 30_000): Promise<KubeObject | null> {
+    const { group, version, kind, name, namespace } = key;
+    const selection = { ...(namespace === '' ? {} : { namespace }), fieldSelector: `metadata.name=${name}` };
+    const ref: KindRef = { group, version, kind };
+    const over = AbortSignal.timeout(ms);
+    let last: KubeObject | null = null;
+    try {
+      for (;;) {
+        const list = await this.cluster.list(ref, { ...selection, signal: over });
+        last = list.items[0] ?? null;
+        if (holds(last)) return last;
+        for await (const event of this.cluster.watch(ref, { ...selection, resourceVersion: list.resourceVersion, signal: over })) {
+          if (event.type === 'expired') break;
+          if (event.type === 'bookmark') continue;
+          last = event.type === 'deleted' ? null : event.object;
+          if (holds(last)) return last;
+        }
+        if (over.aborted) throw new Error('time is over');
+      }
+    } catch (error) {
+      if (!over.aborted) throw error;
+      const status = JSON.stringify(last?.['status'] ?? null, null, 1);
+      throw new Error(`${kind}/${namespace}/${name} did not ${what} within ${ms} ms; last seen status: ${status}; faults: ${this.faults.join('; ')}`);
+    }
+  }
+
+  get(key: ObjectKey): Promise<KubeObject | null> {
+    return this.cluster.get(key);
+  }
+
+  /** Events about one object, oldest first. */
+  async events(key: ObjectKey): Promise<{ reason: string; message: string; type: string }[]> {
+    const fieldSelector = `involvedObject.kind=${key.kind},involvedObject.name=${key.name}`;
+    const list = await this.cluster.list({ group: '', version: 'v1', kind: 'Event' }, { namespace: key.namespace, fieldSelector });
+    return list.items as unknown as { reason: string; message: string; type: string }[];
+  }
+}
+
+export function condition(object: KubeObject | null | undefined, type: string): { status: string; reason: string; message: string } | undefined {
+  const status = object?.['status'] as { conditions?: { type: string; status: string; reason: string; message: string }[] } | undefined;
+  return status?.conditions?.find((entry) => entry.type === type);
+}
+
+export function namespaceKey(name: string): ObjectKey {
+  return { group: '', version: 'v1', kind: 'Namespace', namespace: '', name };
+}
+
+export function configMapKey(namespace: string, name: string): ObjectKey {
+  return { group: '', version: 'v1', kind: 'ConfigMap', namespace, name };
+}
+
+export function deploymentKey(namespace: string, name: string): ObjectKey {
+  return { group: 'apps', version: 'v1', kind: 'Deployment', namespace, name };
+}
+
+export { keyOf };
