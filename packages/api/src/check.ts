@@ -16,7 +16,10 @@ type Fault = ReturnType<Validator['Errors']>[number];
 
 /** `/spec/dependsOn/0/name` as people write it: `spec.dependsOn[0].name`. */
 function fieldPath(pointer: string): string {
-  const steps = pointer.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const steps = pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
   return steps.reduce((path, step) => {
     if (/^\d+$/.test(step)) return `${path}[${step}]`;
     return path === '' ? step : `${path}.${step}`;
@@ -58,8 +61,8 @@ function checker<const Schema extends TSchema>(schema: Schema): (value: unknown)
 }
 
 /**
- * Checks what came from the API server (or a file) and fills the defaults it would fill. Unknown fields pass: a newer Flux may
- * have set them. The given value is left as it is.
+ * Checks what came from the API server (or a file) and fills the defaults it would fill. Unknown fields pass: a newer Flux
+ * may have set them. The given value is left as it is.
  */
 export const checkGitRepository: (value: unknown) => Checked<GitRepository> = checker(gitRepository);
 

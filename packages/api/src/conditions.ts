@@ -81,8 +81,8 @@ function apply(byType: Map<string, Condition>, change: ConditionChange, now: str
 
 /**
  * The list after the changes, in Flux's order: Stalled, Reconciling, Ready, then the others by name. Pure.
- * lastTransitionTime moves only with the status (metav1.Condition). Reconciling and Stalled never stand together: the one set last
- * takes the other's place. Conditions of types unknown here stay as they are.
+ * lastTransitionTime moves only with the status (metav1.Condition). Reconciling and Stalled never stand together: the
+ * one set last takes the other's place. Conditions of types unknown here stay as they are.
  */
 export function setConditions(
   list: readonly Condition[] | undefined,

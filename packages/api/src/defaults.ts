@@ -21,8 +21,8 @@ function record(properties: Record<string, SchemaNode>, value: Record<string, un
 }
 
 /**
- * A copy with the schema's defaults filled in, as the API server does on every read and write: a field that is missing or null
- * gets its default, and a null without one goes (structural schemas without `nullable`). Values of the wrong type stay.
+ * A copy with the schema's defaults filled in, as the API server does on every read and write: a field that is missing
+ * or null gets its default, and a null without one goes (no field is `nullable`). Values of a wrong type stay.
  */
 export function withDefaults(schema: object, value: unknown): unknown {
   const node = schema as SchemaNode;

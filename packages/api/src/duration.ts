@@ -48,7 +48,9 @@ export function parseDuration(text: string): number {
 /** `1.5`, without trailing zeros. */
 function decimal(whole: number, scale: number): string {
   const digits = Math.log10(scale);
-  const fraction = String(whole % scale).padStart(digits, '0').replace(/0+$/, '');
+  const fraction = String(whole % scale)
+    .padStart(digits, '0')
+    .replace(/0+$/, '');
   const integer = Math.floor(whole / scale);
   return fraction === '' ? String(integer) : `${integer}.${fraction}`;
 }
@@ -59,7 +61,7 @@ function belowSecond(ns: number): string {
   return `${decimal(ns, 1e6)}ms`;
 }
 
-/** Writes milliseconds as Go's time.Duration does: `1m0s`, `1.5s`, `750ms`, `0s`. Exact to the nanosecond below three months. */
+/** Writes milliseconds as Go's time.Duration does: `1m0s`, `1.5s`, `750ms`, `0s`. Exact below some three months. */
 export function formatDuration(milliseconds: number): string {
   const ns = Math.round(Math.abs(milliseconds) * 1e6);
   const sign = milliseconds < 0 && ns > 0 ? '-' : '';

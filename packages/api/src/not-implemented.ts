@@ -1,7 +1,7 @@
 import type { GitRepository, GitRepositorySpec } from './schema/git-repository.ts';
 import type { Kustomization, KustomizationSpec } from './schema/kustomization.ts';
 
-/** Fields by path, each with what of it cannot be done yet: null when the value is fine, else a word on the value ('' says all). */
+/** Fields by path; each answers null when its value can be served, else the value that cannot be ('' for any). */
 type Pending<Spec> = Readonly<Record<string, (spec: Spec) => string | null>>;
 
 /** A value that asks for nothing: the same as leaving the field out. */
@@ -54,8 +54,8 @@ function named<Spec>(pending: Pending<Spec>, spec: Spec): string[] {
 }
 
 /**
- * The fields of an object whose work this version cannot do, as paths (`spec.decryption`), with the value where only some values
- * are missing (`spec.provider (aws)`). Empty when all is done. A field that is named here is never silently ignored.
+ * The fields of an object whose work this version cannot do, as paths (`spec.decryption`), with the value where only
+ * some values are missing (`spec.provider (aws)`). Empty when all can be done.
  */
 export function notImplemented(object: GitRepository | Kustomization): string[] {
   if (object.kind === 'GitRepository') return named(gitRepositoryPending, object.spec);

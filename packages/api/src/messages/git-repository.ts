@@ -2,7 +2,7 @@ import { message } from './message.ts';
 
 const REVISION = 'main@sha1:5c1dbd1c6a6c4a2a5ba0a4f2e5d1d6f5b6c7d8e9';
 
-/** What is said about a GitRepository. Texts of Flux: source-controller, internal/controller/gitrepository_controller.go. */
+/** What is said about a GitRepository, in Flux's texts (source-controller, gitrepository_controller.go). */
 export const gitRepositoryMessages = {
   reconciling: message({
     id: 'git-reconciling',

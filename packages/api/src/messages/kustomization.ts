@@ -33,7 +33,7 @@ function reference(ref: Reference): string {
   return displayKey({ kind: ref.kind, namespace: ref.namespace ?? '', name: ref.name });
 }
 
-/** What is said about a Kustomization. Texts of Flux: kustomize-controller, internal/controller/kustomization_controller.go. */
+/** What is said about a Kustomization, in Flux's texts (kustomize-controller, kustomization_controller.go). */
 export const kustomizationMessages = {
   reconciling: message({
     id: 'kustomization-reconciling',
@@ -199,8 +199,7 @@ export const kustomizationMessages = {
     level: 'info',
     reason: 'DependencyNotReady',
     channels: ['event', 'log'],
-    text: (p: { retry: number }) =>
-      `Dependencies do not meet ready condition, retrying in ${formatDuration(p.retry)}`,
+    text: (p: { retry: number }) => `Dependencies do not meet ready condition, retrying in ${formatDuration(p.retry)}`,
     example: { retry: 30_000 },
   }),
   pathNotFound: message({

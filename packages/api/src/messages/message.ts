@@ -7,7 +7,7 @@ export type Level = 'trace' | 'info' | 'error';
 export type Channel = 'condition' | 'event' | 'log';
 
 /** One thing the agent says. The text is a pure function of the payload; durations in payloads are milliseconds. */
-export interface Message<Payload> {
+export interface Message<Payload extends object> {
   /** Stable name for machines, such as `kustomization-applied`. */
   readonly id: string;
   readonly level: Level;
@@ -15,7 +15,7 @@ export interface Message<Payload> {
   readonly channels: readonly Channel[];
   readonly text: (payload: Payload) => string;
   /** A payload for the reference page. */
-  readonly example: Payload;
+  readonly example: NoInfer<Payload>;
 }
 
 /** A message with its payload filled in. */
@@ -26,12 +26,12 @@ export interface Said {
   readonly text: string;
 }
 
-/** Only there to infer the payload's type from the entry. */
-export function message<Payload>(entry: Message<Payload>): Message<Payload> {
+/** Only there to infer the payload's type from the text's parameter. */
+export function message<Payload extends object = object>(entry: Message<Payload>): Message<Payload> {
   return entry;
 }
 
-export function say<Payload>(entry: Message<Payload>, payload: NoInfer<Payload>): Said {
+export function say<Payload extends object>(entry: Message<Payload>, payload: NoInfer<Payload>): Said {
   return { id: entry.id, level: entry.level, reason: entry.reason, text: entry.text(payload) };
 }
 

@@ -68,7 +68,11 @@ export function withRules<Schema extends Type.TSchema>(
   const annotated = { ...schema, 'x-kubernetes-validations': rules.map(({ rule, message }) => ({ rule, message })) };
   let refined: Type.TSchema = annotated;
   for (const { holds, message } of rules) {
-    refined = Type.Refine(refined, (value) => holds(value as Type.Static<Schema>), () => message);
+    refined = Type.Refine(
+      refined,
+      (value) => holds(value as Type.Static<Schema>),
+      () => message,
+    );
   }
   return refined as Schema;
 }

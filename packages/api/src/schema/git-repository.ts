@@ -6,9 +6,7 @@ import { COMMON_COLUMNS, STATUS_DEFAULT, type KindDefinition } from './kind.ts';
 const ref = object('The Git reference to follow. Empty means the branch master.', {
   branch: Type.Optional(text('Branch to check out.')),
   commit: Type.Optional(text('Commit to check out, before every other field. With branch, it is looked for there.')),
-  name: Type.Optional(
-    text('Full name of a reference, such as refs/pull/1/head; goes before semver, tag and branch.'),
-  ),
+  name: Type.Optional(text('Full name of a reference, such as refs/pull/1/head; goes before semver, tag and branch.')),
   semver: Type.Optional(text('Range of semantic versions; the highest tag inside it is taken, before tag.')),
   tag: Type.Optional(text('Tag to check out, before branch.')),
 });

@@ -120,7 +120,9 @@ const spec = object('Which objects belong in the cluster, and how they are kept 
   sourceRef: sourceReference,
   suspend: Type.Optional(flag('Leave the objects alone until this is unset.')),
   targetNamespace: Type.Optional(text('Namespace to place every object in.', { minLength: 1, maxLength: 63 })),
-  timeout: Type.Optional(duration('How long build, apply and health checks may take. By default 30s below the interval.')),
+  timeout: Type.Optional(
+    duration('How long build, apply and health checks may take. By default 30s below the interval.'),
+  ),
   wait: Type.Optional(flag('Wait until every object is healthy.')),
 });
 
