@@ -71,10 +71,11 @@ export async function writeTarball(tree: Tree, store: ObjectStore, file: string)
   return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 
-async function* coalesce(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let chunks: Buffer[] = [];
+async function* coalesce(source: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
+  let chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of source) {
+    if (!(chunk instanceof Uint8Array)) throw systemError('internal', 'the archive yielded something other than bytes');
     chunks.push(chunk);
     size += chunk.length;
     if (size < CHUNK) continue;

@@ -13,6 +13,9 @@ export interface GitServerOptions {
   status?: number;
   /** Sends every request on to the same path of this origin. */
   redirectTo?: string;
+  /** Sends requests below this path to the same below `redirectPath`. */
+  redirectFrom?: string;
+  redirectPath?: string;
   /** Takes requests and never answers. */
   hang?: boolean;
   tls?: { key: string; cert: string };
@@ -20,7 +23,7 @@ export interface GitServerOptions {
   old?: boolean;
 }
 
-export interface GitServer {
+export interface GitServer extends AsyncDisposable {
   url: string;
   port: number;
   /** Each request: method and path with query. */
@@ -40,15 +43,13 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return Object.assign(state, {
-    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
-    port,
-    close: async (): Promise<void> => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  });
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+  const url = `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+  return Object.assign(state, { url, port, close, [Symbol.asyncDispose]: close });
 }
 
 function serve(state: Pick<GitServer, 'requests' | 'authorizations' | 'options'>, request: IncomingMessage, response: ServerResponse): void {
@@ -58,6 +59,10 @@ function serve(state: Pick<GitServer, 'requests' | 'authorizations' | 'options'>
   if (options.hang) return;
   if (options.redirectTo) {
     response.writeHead(301, { location: options.redirectTo + (request.url ?? '') }).end();
+    return;
+  }
+  if (options.redirectFrom && request.url?.startsWith(`${options.redirectFrom}/`)) {
+    response.writeHead(301, { location: request.url.replace(options.redirectFrom, options.redirectPath ?? '') }).end();
     return;
   }
   if (options.status) {

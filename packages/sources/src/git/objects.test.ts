@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { parseCommit, parseTree } from './objects.ts';
+
+const ID = 'ab'.repeat(20);
+const entry = (mode: string, name: string | Buffer, id = ID): Buffer =>
+  Buffer.concat([Buffer.from(`${mode} `), Buffer.from(name), Buffer.from([0]), Buffer.from(id, 'hex')]);
+
+test('every mode has its type, and entries come sorted by name', () => {
+  const body = Buffer.concat([
+    entry('160000', 'sub'),
+    entry('100755', 'run.sh'),
+    entry('120000', 'link'),
+    entry('100644', 'b.yaml'),
+    entry('100664', 'c.yaml'),
+    entry('40000', 'apps'),
+  ]);
+  expect(parseTree('t', body).entries.map(({ name, type }) => `${name}:${type}`)).toEqual([
+    'apps:directory',
+    'b.yaml:file',
+    'c.yaml:file',
+    'link:link',
+    'run.sh:executable',
+    'sub:commit',
+  ]);
+});
+
+test('an id that holds zero bytes and spaces does not confuse the reader', () => {
+  const id = '0020'.repeat(10);
+  const { entries } = parseTree('t', Buffer.concat([entry('100644', 'a', id), entry('100644', 'b')]));
+  expect(entries).toEqual([
+    { name: 'a', type: 'file', id },
+    { name: 'b', type: 'file', id: ID },
+  ]);
+});
+
+test('a name that is not UTF-8 is counted, not shown', () => {
+  const { entries, unreadable } = parseTree('t', Buffer.concat([entry('100644', Buffer.from([0xff, 0x41])), entry('100644', 'ü.yaml')]));
+  expect(entries.map(({ name }) => name)).toEqual(['ü.yaml']);
+  expect(unreadable).toBe(1);
+});
+
+test.each([
+  ['cut in the id', entry('100644', 'a').subarray(0, -1)],
+  ['no end of name', Buffer.from('100644 abc')],
+  ['no mode', Buffer.from('abc')],
+  ['a parent link', entry('40000', '..')],
+  ['a path for a name', entry('100644', 'a/b')],
+  ['an empty name', entry('100644', '')],
+  ['an unknown mode', entry('70000', 'a')],
+])('refuses a tree with %s', (_, body) => {
+  expect(() => parseTree('t', body)).toThrow('git tree t is malformed');
+});
+
+test.each([
+  ['one line', 'Raise replicas', 'Raise replicas'],
+  ['more lines', '\n\nRaise  \n\nmore', 'Raise'],
+  ['nothing', '', ''],
+])('the subject of a message with %s', (_, message, subject) => {
+  const body = Buffer.from(`tree ${ID}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1700000000 +0100\ngpgsig x\n tree no\n\n${message}`);
+  expect(parseCommit('c', body)).toEqual({ tree: ID, subject, committed: 1_700_000_000 });
+});

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { UnitRef } from '@plumb/api';
+import { createGitSources } from '../create-git-sources.ts';
+import type { GitRequest, GitSources } from '../git-sources.ts';
+import { startGitServer, type GitServer, type GitServerOptions } from './git-server.ts';
+import { Repository } from './repository.ts';
+
+export const SHOP: UnitRef = { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' };
+
+/** A folder with a repository, its server and the sources under test. */
+export interface Lab extends AsyncDisposable {
+  root: string;
+  /** The folder of the sources. */
+  dir: string;
+  repository: Repository;
+  server: GitServer;
+  sources: GitSources;
+  request(over?: Partial<GitRequest>): GitRequest;
+  /** Ends the sources and starts others on the same folder, as a restart does. */
+  restart(): Promise<void>;
+}
+
+export async function openLab(server: Partial<GitServerOptions> = {}, flags: readonly string[] = []): Promise<Lab> {
+  const root = mkdtempSync(join(tmpdir(), 'plumb-sources-'));
+  const repositories = join(root, 'repositories');
+  const repository = new Repository(repositories, 'shop.git', flags);
+  const running = await startGitServer({ root: repositories, ...server });
+  const dir = join(root, 'plumb');
+  const lab: Lab = {
+    root,
+    dir,
+    repository,
+    server: running,
+    sources: createGitSources({ dir }),
+    request: (over = {}) => ({ url: `${running.url}/shop.git`, ref: { branch: 'main' }, auth: {}, timeout: 15_000, ...over }),
+    restart: async () => {
+      await lab.sources.close();
+      lab.sources = createGitSources({ dir });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await lab.sources.close();
+      await running.close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+  return lab;
+}
+
+/** What a promise was rejected with. */
+export async function failureOf(promise: Promise<unknown>): Promise<Error & { code?: string; policy?: string; fault?: string }> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+  throw new Error('it should have failed');
+}
