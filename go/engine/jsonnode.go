@@ -67,18 +67,20 @@ func (p *nodePrinter) print(node *yaml.Node) error {
 
 func (p *nodePrinter) mapping(node *yaml.Node) error {
 	p.out.WriteByte('{')
+	seen := make(map[string]struct{}, len(node.Content)/2)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if i > 0 {
 			p.out.WriteByte(',')
 		}
-		key := node.Content[i]
-		if key.ShortTag() == "!!merge" {
-			return errMerge
+		key, err := mapKey(node.Content[i])
+		if err != nil {
+			return err
 		}
-		if key.Kind != yaml.ScalarNode {
-			return fmt.Errorf("line %d: a map key must be a string", key.Line)
+		if _, twice := seen[key]; twice {
+			return fmt.Errorf("line %d: duplicate key %q", node.Content[i].Line, key)
 		}
-		if err := p.value(key.Value); err != nil {
+		seen[key] = struct{}{}
+		if err := p.value(key); err != nil {
 			return err
 		}
 		p.out.WriteByte(':')
@@ -88,6 +90,30 @@ func (p *nodePrinter) mapping(node *yaml.Node) error {
 	}
 	p.out.WriteByte('}')
 	return nil
+}
+
+// mapKey gives a key's text. Keys are strings; an integer or a boolean stands for its text, anything else is a mistake.
+func mapKey(node *yaml.Node) (string, error) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	switch node.ShortTag() {
+	case "!!merge":
+		return "", errMerge
+	case "!!str":
+		if node.Kind == yaml.ScalarNode {
+			return node.Value, nil
+		}
+	case "!!int", "!!bool", "!!float":
+		var text bytes.Buffer
+		if err := (&nodePrinter{out: &text, limit: maxObjectJSON}).scalar(node); err != nil {
+			return "", err
+		}
+		if key := text.String(); key == "true" || key == "false" || plainInteger.MatchString(key) {
+			return key, nil
+		}
+	}
+	return "", fmt.Errorf("line %d: a map key must be a string: quote it", node.Line)
 }
 
 func (p *nodePrinter) sequence(node *yaml.Node) error {

@@ -29,6 +29,7 @@ function kustomizeResult(reply: Reply): KustomizeResult {
     at += size;
     return { json, origin };
   });
-  if (at !== reply.body.byteLength) throw new EngineError('protocol', 'the helper sent objects that do not fill its answer');
+  if (at !== reply.body.byteLength)
+    throw new EngineError('protocol', 'the helper sent objects that do not fill its answer');
   return { objects: parsed, warnings: reply.warnings };
 }

@@ -55,7 +55,10 @@ function checkedTotal(data: Buffer): number {
   const total = data.readUInt32BE(0);
   const head = data.readUInt32BE(4);
   if (total < 4 || total > maxFrame || head > total - 4 || head > maxHeader) {
-    throw new EngineError('protocol', `the helper sent a frame of ${total} bytes with a header of ${head}: not its protocol`);
+    throw new EngineError(
+      'protocol',
+      `the helper sent a frame of ${total} bytes with a header of ${head}: not its protocol`,
+    );
   }
   return total;
 }

@@ -38,7 +38,10 @@ export class Helper {
     // No variable of ours reaches the child, and with an empty PATH it finds no program to start.
     this.#child = spawn(path, [], { env: { PATH: '' }, stdio: ['pipe', 'pipe', 'pipe'] });
     this.ready = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.fail('timeout', `the helper did not start within ${startTimeout} ms`), startTimeout);
+      const timer = setTimeout(
+        () => this.fail('timeout', `the helper did not start within ${startTimeout} ms`),
+        startTimeout,
+      );
       this.#hello = (outcome) => {
         clearTimeout(timer);
         this.#hello = undefined;
@@ -69,9 +72,15 @@ export class Helper {
     const id = this.#nextId++;
     const files = call.files.map((file) => ({ path: file.path, size: file.content.byteLength }));
     const header = { id, op: call.op, deadline: call.deadline, args: call.args, files };
-    const frame = encodeFrame(header, call.files.map((file) => file.content));
+    const frame = encodeFrame(
+      header,
+      call.files.map((file) => file.content),
+    );
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    const timer = setTimeout(() => this.fail('timeout', `${call.op} took longer than ${call.deadline} ms`), call.deadline);
+    const timer = setTimeout(
+      () => this.fail('timeout', `${call.op} took longer than ${call.deadline} ms`),
+      call.deadline,
+    );
     const cancel = (): void => {
       reject(new EngineError('cancelled', `${call.op} was cancelled`, call.signal?.reason));
       this.#write(encodeFrame({ id, op: 'cancel' }));
@@ -140,7 +149,8 @@ export class Helper {
     if (this.#hello !== undefined) return this.#greet(header);
     if (!isAnswer(header)) throw new EngineError('protocol', 'the helper sent a frame that answers nothing');
     this.usage = header.usage;
-    if (header.id !== this.#pending?.id) throw new EngineError('protocol', `the helper answered call ${header.id}, which is not running`);
+    if (header.id !== this.#pending?.id)
+      throw new EngineError('protocol', `the helper answered call ${header.id}, which is not running`);
     this.calls += 1;
     if (header.recycle === true) this.broken = true;
     this.#pending.settle({ answer: header, body });
@@ -149,7 +159,10 @@ export class Helper {
   #greet(header: unknown): void {
     if (!isHello(header)) throw new EngineError('protocol', 'the helper did not say hello');
     if (header.protocol !== protocolVersion) {
-      throw new EngineError('protocol', `the helper speaks protocol ${header.protocol}, not ${protocolVersion}: build it again`);
+      throw new EngineError(
+        'protocol',
+        `the helper speaks protocol ${header.protocol}, not ${protocolVersion}: build it again`,
+      );
     }
     this.usage = header.usage;
     this.#hello?.(header);
@@ -161,7 +174,11 @@ export class Helper {
   }
 }
 
-function finish(answer: Answer, body: Buffer, to: { resolve(reply: Reply): void; reject(error: EngineError): void }): void {
+function finish(
+  answer: Answer,
+  body: Buffer,
+  to: { resolve(reply: Reply): void; reject(error: EngineError): void },
+): void {
   if (answer.error !== undefined) return to.reject(new EngineError(answer.error.code, answer.error.message));
   to.resolve({ result: answer.result, warnings: answer.warnings ?? [], body });
 }

@@ -47,7 +47,8 @@ export class Pool {
     try {
       helper = this.#helperOf(slot);
       const hello = await helper.ready;
-      if (!hello.operations.includes(call.op)) throw new EngineError('protocol', `the helper does not know ${call.op}: build it again`);
+      if (!hello.operations.includes(call.op))
+        throw new EngineError('protocol', `the helper does not know ${call.op}: build it again`);
       const left = Math.ceil(until - performance.now());
       if (left <= 0) throw new EngineError('timeout', `${call.op} took longer than ${call.deadline} ms`);
       if (call.signal?.aborted === true) throw cancelled(call);
@@ -89,7 +90,10 @@ export class Pool {
       reject(error);
     };
     const onAbort = (): void => leave(cancelled(call));
-    const timer = setTimeout(() => leave(new EngineError('timeout', `${call.op} waited ${call.deadline} ms for a helper`)), call.deadline);
+    const timer = setTimeout(
+      () => leave(new EngineError('timeout', `${call.op} waited ${call.deadline} ms for a helper`)),
+      call.deadline,
+    );
     call.signal?.addEventListener('abort', onAbort, { once: true });
     this.#waiting.push(waiter);
     try {

@@ -11,7 +11,12 @@ import type { BuildSpec } from './renderer.ts';
  * Declared objects become a bundle: identities checked, common metadata and then the owner's labels set on each.
  * @throws PlumbError `build-failed` when two objects share an identity.
  */
-export function assemble(declared: readonly Declared[], spec: BuildSpec, reads: ReadSet, warnings: readonly string[]): Bundle {
+export function assemble(
+  declared: readonly Declared[],
+  spec: BuildSpec,
+  reads: ReadSet,
+  warnings: readonly string[],
+): Bundle {
   checkIdentities(declared);
   const objects = declared.map(({ body, origin }): Desired => {
     const marked = withMetadata(body, spec);
@@ -29,14 +34,18 @@ function bundleDigest(objects: readonly Desired[]): string {
 /** Refuses two objects of one group, kind, namespace and name; no namespace counts as `default`, as in kustomize. */
 export function checkIdentities(declared: readonly Declared[]): void {
   if (declared.length > limits.objects) {
-    throw buildError(declared.at(-1)?.place ?? '.', `the build has ${declared.length} objects, at most ${limits.objects} are allowed`);
+    throw buildError(
+      declared.at(-1)?.place ?? '.',
+      `the build has ${declared.length} objects, at most ${limits.objects} are allowed`,
+    );
   }
   const seen = new Map<string, Declared>();
   for (const item of declared) {
     const key = keyOf(item.body);
     const id = keyId(withNamespace(key));
     const first = seen.get(id);
-    if (first !== undefined) throw buildError(item.place, `${displayKey(key)} is declared twice, first at ${first.place}: remove one`);
+    if (first !== undefined)
+      throw buildError(item.place, `${displayKey(key)} is declared twice, first at ${first.place}: remove one`);
     seen.set(id, item);
   }
 }

@@ -49,7 +49,10 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
   checkCancelled(options);
   const declared = await declarePlain(view, files);
   if (files.length === scanned.length && !hasTransforms(spec)) return { declared, warnings: [] };
-  const root = generatedKustomization(dir, scanned.map(({ shown }) => relative(dir.path, shown)));
+  const root = generatedKustomization(
+    dir,
+    scanned.map(({ shown }) => relative(dir.path, shown)),
+  );
   root.kustomization = withTransforms(root.kustomization, spec, root.path);
   return await kustomizeBuild(engine, view, root, options);
 }
@@ -68,12 +71,13 @@ async function resolveFolder(view: TreeView, path: string): Promise<Found> {
     throw userError('invalid-path', error instanceof Error ? error.message : String(error), error);
   });
   const shown = displayPath(path);
-  if (found === null) throw userError('invalid-path', `kustomization path not found: stat ${shown}: no such file or directory`);
-  if (found.type === 'file') throw userError('invalid-path', `kustomization path not found: ${shown} is a file, not a folder`);
+  if (found === null)
+    throw userError('invalid-path', `kustomization path not found: stat ${shown}: no such file or directory`);
+  if (found.type === 'file')
+    throw userError('invalid-path', `kustomization path not found: ${shown} is a file, not a folder`);
   return found;
 }
 
 function checkCancelled({ signal }: BuildOptions): void {
   if (signal?.aborted === true) throw systemError('cancelled', 'the build was cancelled', signal.reason);
 }
-

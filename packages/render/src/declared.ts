@@ -64,7 +64,11 @@ function listItems(value: Json, place: string): Json[] | null {
  * @throws PlumbError `build-failed` that names the place and, where there is one, the object.
  */
 export function toObject(value: Json, place: string): KubeObject {
-  if (!isObject(value)) throw buildError(place, `the document is ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}, not a Kubernetes object`);
+  if (!isObject(value))
+    throw buildError(
+      place,
+      `the document is ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}, not a Kubernetes object`,
+    );
   for (const field of ['apiVersion', 'kind'] as const) {
     const text = value[field];
     if (typeof text !== 'string' || text === '') throw buildError(place, `${nameForPeople(value)} has no ${field}`);
@@ -73,15 +77,25 @@ export function toObject(value: Json, place: string): KubeObject {
   if (!isObject(metadata)) throw buildError(place, `${nameForPeople(value)} has no metadata.name`);
   const name = metadata['name'] ?? '';
   if (name === '') throw buildError(place, `${nameForPeople(value)} has no metadata.name`);
-  if (typeof name !== 'string') throw buildError(place, `metadata.name ${shown(String(name))} of a ${String(value['kind'])} must be a string: quote it`);
+  if (typeof name !== 'string')
+    throw buildError(place, `metadata.name ${shown(name)} of the ${kindOf(value)} must be a string: quote it`);
   const namespace = metadata['namespace'] ?? '';
-  if (typeof namespace !== 'string') throw buildError(place, `metadata.namespace ${shown(String(namespace))} of ${nameForPeople(value)} must be a string: quote it`);
+  if (typeof namespace !== 'string')
+    throw buildError(
+      place,
+      `metadata.namespace ${shown(namespace)} of ${nameForPeople(value)} must be a string: quote it`,
+    );
   checkLabels(metadata['labels'], nameForPeople(value), place);
   return { ...value, metadata: { ...withAnnotations(metadata, place), name } } as KubeObject;
 }
 
+/** An object's kind as far as it has one. */
+export function kindOf(value: JsonObject): string {
+  return typeof value['kind'] === 'string' ? value['kind'] : 'object';
+}
+
 function nameForPeople(value: JsonObject): string {
-  const kind = typeof value['kind'] === 'string' ? value['kind'] : 'object';
+  const kind = kindOf(value);
   const metadata = value['metadata'];
   const name = isObject(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
   return name === '' ? `the ${kind}` : `${kind}/${name}`;
@@ -91,7 +105,8 @@ function checkLabels(labels: Json | undefined, name: string, place: string): voi
   if (labels === undefined || labels === null) return;
   if (!isObject(labels)) throw buildError(place, `metadata.labels of ${name} must be a map`);
   for (const [label, value] of Object.entries(labels)) {
-    if (typeof value !== 'string' && value !== null) throw buildError(place, `label ${shown(label)} of ${name} must be a string: quote its value`);
+    if (typeof value !== 'string' && value !== null)
+      throw buildError(place, `label ${shown(label)} of ${name} must be a string: quote its value`);
   }
 }
 

@@ -8,10 +8,40 @@ export const kustomizationNames = ['kustomization.yaml', 'kustomization.yml', 'K
 
 /** Every field of a kustomization, so that a key in another case is found as kustomize finds it (it decodes by Go's JSON rules). */
 const fieldNames = [
-  'apiVersion', 'kind', 'metadata', 'openapi', 'namePrefix', 'nameSuffix', 'namespace', 'commonLabels', 'labels', 'commonAnnotations',
-  'patchesStrategicMerge', 'patchesJson6902', 'patches', 'images', 'imageTags', 'replacements', 'replicas', 'vars', 'sortOptions',
-  'resources', 'components', 'crds', 'bases', 'configMapGenerator', 'secretGenerator', 'helmGlobals', 'helmCharts',
-  'helmChartInflationGenerator', 'generatorOptions', 'configurations', 'generators', 'transformers', 'validators', 'buildMetadata',
+  'apiVersion',
+  'kind',
+  'metadata',
+  'openapi',
+  'namePrefix',
+  'nameSuffix',
+  'namespace',
+  'commonLabels',
+  'labels',
+  'commonAnnotations',
+  'patchesStrategicMerge',
+  'patchesJson6902',
+  'patches',
+  'images',
+  'imageTags',
+  'replacements',
+  'replicas',
+  'vars',
+  'sortOptions',
+  'resources',
+  'components',
+  'crds',
+  'bases',
+  'configMapGenerator',
+  'secretGenerator',
+  'helmGlobals',
+  'helmCharts',
+  'helmChartInflationGenerator',
+  'generatorOptions',
+  'configurations',
+  'generators',
+  'transformers',
+  'validators',
+  'buildMetadata',
 ] as const;
 
 export type FieldName = (typeof fieldNames)[number];
@@ -28,7 +58,8 @@ const canonicalNames = new Map(fieldNames.map((name) => [name.toLowerCase(), nam
 export function parseKustomization(path: string, content: Uint8Array): Kustomization {
   const documents = parseDocuments(path, content, { resolve: resolvePlain11 }).filter(({ value }) => value !== null);
   const [document, second] = documents;
-  if (second !== undefined) throw buildError(`${path}:${second.line}`, 'a kustomization file holds one document, this is a second');
+  if (second !== undefined)
+    throw buildError(`${path}:${second.line}`, 'a kustomization file holds one document, this is a second');
   const value = document?.value ?? {};
   if (!isObject(value)) throw buildError(path, 'is not a kustomization: it must be a map');
   const fields: Kustomization = {};

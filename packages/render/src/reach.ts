@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@plumb/api';
 import { printJson } from '@plumb/api';
+import { kindOf } from './declared.ts';
 import { buildError, shown } from './errors.ts';
 import { kustomizationNames, parseKustomization } from './kustomization.ts';
 import type { Kustomization } from './kustomization.ts';
@@ -44,7 +45,10 @@ export class Reach {
   }
 
   /** @param root the kustomization to build, which need not be what the folder holds */
-  async collect(dir: Found, root: { path: string; kustomization: Kustomization; content: Uint8Array | null }): Promise<Reached> {
+  async collect(
+    dir: Found,
+    root: { path: string; kustomization: Kustomization; content: Uint8Array | null },
+  ): Promise<Reached> {
     this.#record(dir);
     await this.#visit({ dir, path: root.path, above: [] }, root.kustomization, root.content);
     const found = [...this.#wanted.values()];
@@ -104,7 +108,8 @@ export class Reach {
 
   async #file(reference: Reference, visit: Visit): Promise<string> {
     const found = await this.#find(reference, visit);
-    if (found.type === 'directory') throw buildError(visit.path, `${reference.entry} ${shown(reference.value)} is a folder, not a file`);
+    if (found.type === 'directory')
+      throw buildError(visit.path, `${reference.entry} ${shown(reference.value)} is a folder, not a file`);
     this.#wanted.set(found.path, found);
     return rewritten(reference.value, visit.dir.path, found.path);
   }
@@ -136,10 +141,18 @@ export class Reach {
     const line = [...visit.above, visit.dir];
     const back = line.findIndex(({ path }) => within(path, dir.path));
     if (back >= 0) throw cycleError(dir, reference, visit, line.slice(back));
-    if (line.length >= limits.kustomizationDepth) throw buildError(visit.path, `${reference.entry}: more than ${limits.kustomizationDepth} kustomizations one inside another`);
+    if (line.length >= limits.kustomizationDepth)
+      throw buildError(
+        visit.path,
+        `${reference.entry}: more than ${limits.kustomizationDepth} kustomizations one inside another`,
+      );
     if (this.#done.has(dir.path)) return;
     this.#record(dir);
-    const { path, content } = await readKustomization(this.#view, dir, `${visit.path}: ${reference.entry} ${shown(reference.value)}`);
+    const { path, content } = await readKustomization(
+      this.#view,
+      dir,
+      `${visit.path}: ${reference.entry} ${shown(reference.value)}`,
+    );
     await this.#visit({ dir, path, above: line }, parseKustomization(path, content), content);
   }
 
@@ -170,7 +183,7 @@ export class Reach {
       const place = path === visit.path ? `${path}: ${reference.entry}` : `${path}:${line}`;
       checkPlugin(value, place);
       followed.push(
-        await followPlugin(value, `${reference.entry} (${String(value['kind'])})`, async (inner) => {
+        await followPlugin(value, `${reference.entry} (${kindOf(value)})`, async (inner) => {
           const answer = await this.#pluginFile(inner, visit);
           changed ||= answer !== inner.value;
           return answer;
@@ -187,7 +200,11 @@ export class Reach {
 }
 
 /** Reads the one kustomization file of a folder. `place` is for messages: who asked. */
-export async function readKustomization(view: TreeView, dir: Found, place: string): Promise<{ path: string; content: Uint8Array }> {
+export async function readKustomization(
+  view: TreeView,
+  dir: Found,
+  place: string,
+): Promise<{ path: string; content: Uint8Array }> {
   const present: { path: string; found: Found }[] = [];
   for (const name of kustomizationNames) {
     const path = join(dir.path, name);
@@ -196,7 +213,11 @@ export async function readKustomization(view: TreeView, dir: Found, place: strin
   }
   const [first, second] = present;
   if (first === undefined) throw buildError(place, `the folder ${displayPath(dir.path)} holds no kustomization.yaml`);
-  if (second !== undefined) throw buildError(place, `the folder ${displayPath(dir.path)} holds both ${first.path} and ${second.path}: keep one`);
+  if (second !== undefined)
+    throw buildError(
+      place,
+      `the folder ${displayPath(dir.path)} holds both ${first.path} and ${second.path}: keep one`,
+    );
   const [content] = await view.readAll([first.found]);
   return { path: first.path, content: content ?? new Uint8Array() };
 }
@@ -218,14 +239,22 @@ function isInline(value: string): boolean {
 }
 
 function checkPlugin(config: JsonObject, place: string): void {
-  const kind = typeof config['kind'] === 'string' ? config['kind'] : 'object';
+  const kind = kindOf(config);
   const metadata: Json | undefined = config['metadata'];
   const annotations = isObject(metadata) ? metadata['annotations'] : undefined;
-  const runsFunction = isObject(annotations) && Object.keys(annotations).some((key) => key === 'config.kubernetes.io/function' || key === 'config.k8s.io/function');
-  if (runsFunction) throw buildError(place, `the ${kind} runs a function: exec and container plugins are not supported`);
-  if (kind === 'HelmChartInflationGenerator') throw buildError(place, `${kind} is not supported: use a HelmRelease for the chart`);
-  if (config['apiVersion'] !== 'builtin' && !isNested(kind)) {
-    throw buildError(place, `the plugin ${shown(`${String(config['apiVersion'])}/${kind}`)} is not one of kustomize's own: plugins are not supported`);
+  const runsFunction =
+    isObject(annotations) &&
+    Object.keys(annotations).some((key) => key === 'config.kubernetes.io/function' || key === 'config.k8s.io/function');
+  if (runsFunction)
+    throw buildError(place, `the ${kind} runs a function: exec and container plugins are not supported`);
+  if (kind === 'HelmChartInflationGenerator')
+    throw buildError(place, `${kind} is not supported: use a HelmRelease for the chart`);
+  const apiVersion = config['apiVersion'];
+  if (apiVersion !== 'builtin' && !isNested(kind)) {
+    throw buildError(
+      place,
+      `the plugin ${kind} of ${shown(apiVersion ?? '')} is not one of kustomize's own: plugins are not supported`,
+    );
   }
 }
 

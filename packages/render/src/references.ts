@@ -63,7 +63,8 @@ export async function followReferences(kustomization: Kustomization, follow: Fol
     result[field] = replaced;
   }
   const openapi = result.openapi;
-  if (openapi !== undefined) result.openapi = await inObject(openapi, 'openapi', { names: ['path'], kind: 'file' }, follow);
+  if (openapi !== undefined)
+    result.openapi = await inObject(openapi, 'openapi', { names: ['path'], kind: 'file' }, follow);
   return result;
 }
 
@@ -80,7 +81,12 @@ export async function followPlugin(config: JsonObject, entry: string, follow: Fo
   return { ...result, replacements: followed };
 }
 
-async function inObject(item: Json, entry: string, fields: { names: readonly string[]; kind: ReferenceKind }, follow: Follow): Promise<Json> {
+async function inObject(
+  item: Json,
+  entry: string,
+  fields: { names: readonly string[]; kind: ReferenceKind },
+  follow: Follow,
+): Promise<Json> {
   if (!isObject(item)) return item;
   const result: JsonObject = { ...item };
   for (const name of fields.names) {
@@ -99,13 +105,24 @@ async function inObject(item: Json, entry: string, fields: { names: readonly str
   return result;
 }
 
-const remote = [/^[a-z][a-z\d+.-]*:\/\//i, /^git::/i, /^gh:/i, /^[\w.+-]+@[\w.-]+[:/]/, /^github\.com[:/]/i, /[?&](?:ref|version|timeout|submodules)=/];
+const remote = [
+  /^[a-z][a-z\d+.-]*:\/\//i,
+  /^git::/i,
+  /^gh:/i,
+  /^[\w.+-]+@[\w.-]+[:/]/,
+  /^github\.com[:/]/i,
+  /[?&](?:ref|version|timeout|submodules)=/,
+];
 
 /** @throws PlumbError `build-failed` for an entry that is not a path inside the artifact. */
 export function checkLocal({ entry, value }: Reference, path: string): void {
   const text = value.trim();
   if (remote.some((pattern) => pattern.test(text))) {
-    throw buildError(path, `${entry} ${shown(text)} is remote: remote bases are not supported, copy it into the repository or give it a source of its own`);
+    throw buildError(
+      path,
+      `${entry} ${shown(text)} is remote: remote bases are not supported, copy it into the repository or give it a source of its own`,
+    );
   }
-  if (text.startsWith('/')) throw buildError(path, `${entry} ${shown(text)} is an absolute path: write it relative to this file`);
+  if (text.startsWith('/'))
+    throw buildError(path, `${entry} ${shown(text)} is an absolute path: write it relative to this file`);
 }

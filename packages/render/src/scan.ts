@@ -21,7 +21,12 @@ export async function scan(view: TreeView, folder: Found): Promise<Scanned[]> {
 }
 
 /** `above` are the real folders on the way down: a symlink to one of them would never end. */
-async function scanFolder(to: { view: TreeView; found: Scanned[] }, folder: Found, shown: string, above: readonly string[]): Promise<void> {
+async function scanFolder(
+  to: { view: TreeView; found: Scanned[] },
+  folder: Found,
+  shown: string,
+  above: readonly string[],
+): Promise<void> {
   if (above.length > limits.folderDepth) throw buildError(shown, `is more than ${limits.folderDepth} folders deep`);
   const entries = (await to.view.entries(folder.path)) ?? new Map<string, never>();
   for (const name of [...entries.keys()].sort()) {
@@ -34,7 +39,8 @@ async function scanFolder(to: { view: TreeView; found: Scanned[] }, folder: Foun
       if (isYaml(name)) to.found.push({ shown: here, found });
       continue;
     }
-    if (above.includes(found.path)) throw buildError(here, `is a symlink back to ${displayPath(found.path)}: the scan would never end`);
+    if (above.includes(found.path))
+      throw buildError(here, `is a symlink back to ${displayPath(found.path)}: the scan would never end`);
     if (type === 'link') to.view.recordFolder(found);
     if (await hasKustomization(to.view, found.path)) to.found.push({ shown: here, found });
     else await scanFolder(to, found, here, [...above, found.path]);

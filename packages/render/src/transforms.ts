@@ -21,8 +21,10 @@ export function withTransforms(kustomization: Kustomization, spec: BuildSpec, pa
   if (spec.targetNamespace) merged.namespace = spec.targetNamespace;
   if (spec.namePrefix) merged.namePrefix = spec.namePrefix;
   if (spec.nameSuffix) merged.nameSuffix = spec.nameSuffix;
-  if (spec.components.length > 0) merged.components = [...listOf(kustomization, 'components', path), ...spec.components];
-  if (spec.patches.length > 0) merged.patches = [...listOf(kustomization, 'patches', path), ...spec.patches.map(patchOf)];
+  if (spec.components.length > 0)
+    merged.components = [...listOf(kustomization, 'components', path), ...spec.components];
+  if (spec.patches.length > 0)
+    merged.patches = [...listOf(kustomization, 'patches', path), ...spec.patches.map(patchOf)];
   if (spec.images.length > 0) merged.images = mergeImages(listOf(kustomization, 'images', path), spec.images);
   return merged;
 }

@@ -31,7 +31,9 @@ export class TreeView {
   entries(dir: string): Promise<Map<string, Entry> | null> {
     let known = this.#folders.get(dir);
     if (known === undefined) {
-      known = this.#tree.entries(dir).then((entries) => entries && new Map(entries.map((entry) => [entry.name, entry])));
+      known = this.#tree
+        .entries(dir)
+        .then((entries) => entries && new Map(entries.map((entry) => [entry.name, entry])));
       this.#folders.set(dir, known);
     }
     return known;
@@ -66,7 +68,11 @@ export class TreeView {
       }
       if (entry.type === 'link') {
         links += 1;
-        if (links > limits.links) throw buildError(place, `${shown(path)} runs in circles: the symlink ${shown(here)} is followed again and again`);
+        if (links > limits.links)
+          throw buildError(
+            place,
+            `${shown(path)} runs in circles: the symlink ${shown(here)} is followed again and again`,
+          );
         this.#log.file(here, entry.id);
         const target = await this.#target(here, place);
         steps.push(...target.split('/').reverse());
@@ -84,7 +90,8 @@ export class TreeView {
     const content = await this.#tree.read(link, 4096);
     const target = content === null ? '' : Buffer.from(content).toString('utf8');
     if (target === '') throw buildError(place, `the symlink ${shown(link)} cannot be read`);
-    if (target.startsWith('/')) throw buildError(place, `the symlink ${shown(link)} leaves the artifact's root: it points to ${shown(target)}`);
+    if (target.startsWith('/'))
+      throw buildError(place, `the symlink ${shown(link)} leaves the artifact's root: it points to ${shown(target)}`);
     return target;
   }
 
@@ -95,9 +102,14 @@ export class TreeView {
   async readAll(files: readonly Found[]): Promise<Uint8Array[]> {
     this.#files += files.length;
     if (this.#files > limits.files) throw buildError('the build', `reads more than ${limits.files} files`);
-    const contents = await this.#tree.readAll(files.map((file) => file.path), limits.fileBytes).catch(async (error: unknown) => {
-      throw await this.#tooLarge(files, error);
-    });
+    const contents = await this.#tree
+      .readAll(
+        files.map((file) => file.path),
+        limits.fileBytes,
+      )
+      .catch(async (error: unknown) => {
+        throw await this.#tooLarge(files, error);
+      });
     return files.map((file, index) => {
       const content = contents[index];
       if (content === null || content === undefined) throw buildError(displayPath(file.path), 'cannot be read');
@@ -112,9 +124,15 @@ export class TreeView {
   /** Finds the file behind a failed read of many, so that the message can name it. */
   async #tooLarge(files: readonly Found[], error: unknown): Promise<unknown> {
     for (const file of files) {
-      const refused = await this.#tree.read(file.path, limits.fileBytes).then(() => false, () => true);
+      const refused = await this.#tree.read(file.path, limits.fileBytes).then(
+        () => false,
+        () => true,
+      );
       if (!refused) continue;
-      const readable = await this.#tree.read(file.path, limits.totalBytes).then((content) => content !== null, () => false);
+      const readable = await this.#tree.read(file.path, limits.totalBytes).then(
+        (content) => content !== null,
+        () => false,
+      );
       return readable ? sizeError(file.path) : error;
     }
     return error;

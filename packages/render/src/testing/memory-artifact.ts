@@ -8,7 +8,9 @@ import type { BuildSpec } from '../renderer.ts';
 /** Files by path: text, bytes, or a symlink. */
 export type Files = Record<string, string | Uint8Array | { link: string }>;
 
-type Node = { type: 'file' | 'link'; id: string; content: Uint8Array } | { type: 'directory'; id: string; nodes: Map<string, Node> };
+type Node =
+  | { type: 'file' | 'link'; id: string; content: Uint8Array }
+  | { type: 'directory'; id: string; nodes: Map<string, Node> };
 
 /** An artifact over a plain map, with ids that follow content as Git's do. `asked` counts the calls. */
 export function memoryArtifact(files: Files, rules = ''): Artifact & { asked: { entries: number; reads: number } } {
@@ -19,7 +21,8 @@ export function memoryArtifact(files: Files, rules = ''): Artifact & { asked: { 
   const read: Tree['read'] = async (path, limit) => {
     const node = find(root, path);
     if (node === null || node.type === 'directory') return null;
-    if (limit !== undefined && node.content.byteLength > limit) throw systemError('storage-failed', `${path} is larger than ${limit} bytes`);
+    if (limit !== undefined && node.content.byteLength > limit)
+      throw systemError('storage-failed', `${path} is larger than ${limit} bytes`);
     return node.content;
   };
   const tree: Tree = {
@@ -31,7 +34,9 @@ export function memoryArtifact(files: Files, rules = ''): Artifact & { asked: { 
       asked.entries += 1;
       const node = find(root, dir);
       if (node?.type !== 'directory') return null;
-      return [...node.nodes].map(([name, { type, id }]): Entry => ({ name, type, id })).sort((a, b) => (a.name < b.name ? -1 : 1));
+      return [...node.nodes]
+        .map(([name, { type, id }]): Entry => ({ name, type, id }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     read,
     readAll: async (paths, limit) => {
@@ -61,7 +66,8 @@ function place(root: Node, steps: string[], value: Files[string]): void {
 function seal(node: Node): string {
   const sum = createHash('sha1').update(node.type);
   if (node.type === 'directory') {
-    for (const [name, child] of [...node.nodes].sort()) sum.update(`${name} ${seal(child)}\n`);
+    for (const [name, child] of [...node.nodes].sort(([a], [b]) => (a < b ? -1 : 1)))
+      sum.update(`${name} ${seal(child)}\n`);
   } else {
     sum.update(node.content);
   }

@@ -1,3 +1,4 @@
+import { printJson } from '@plumb/api';
 import type { Json, JsonObject } from '@plumb/api';
 import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import type { Event, ScalarEvent } from 'js-yaml';
@@ -27,7 +28,7 @@ interface Anchor {
 }
 
 /** Values under metadata.annotations stay the text they are, as kustomize leaves them. */
-type Place = 'document' | 'metadata' | 'annotations' | 'other';
+type Place = 'document' | 'metadata' | 'annotations' | 'annotation' | 'other';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -76,7 +77,8 @@ class Composer {
     const found: YamlDocument[] = [];
     while (this.#at < this.#events.length) {
       const index = found.length;
-      if (index >= limits.documents) throw buildError(this.#path, `holds more than ${limits.documents} documents: split the file`);
+      if (index >= limits.documents)
+        throw buildError(this.#path, `holds more than ${limits.documents} documents: split the file`);
       this.#next();
       this.#anchors = new Map();
       this.#aliases = 0;
@@ -129,7 +131,8 @@ class Composer {
     const anchor = this.#anchors.get(name);
     if (anchor === undefined) throw this.#error(offset, `alias ${shown(name)} has no anchor`);
     if (anchor.open) throw this.#error(offset, `anchor ${shown(name)} contains itself`);
-    if (++this.#aliases > limits.aliases) throw this.#error(offset, `more than ${limits.aliases} aliases in one document`);
+    if (++this.#aliases > limits.aliases)
+      throw this.#error(offset, `more than ${limits.aliases} aliases in one document`);
     this.#grow(anchor.weight, offset);
     return anchor.value;
   }
@@ -137,7 +140,10 @@ class Composer {
   #grow(bytes: number, offset: number): void {
     this.#weight += bytes;
     if (this.#weight <= limits.expandedBytes) return;
-    throw this.#error(offset, `the document is larger than ${limits.expandedBytes} bytes once its aliases are written out`);
+    throw this.#error(
+      offset,
+      `the document is larger than ${limits.expandedBytes} bytes once its aliases are written out`,
+    );
   }
 
   #sequence(): Json[] {
@@ -177,7 +183,7 @@ class Composer {
   #key(offset: number): string {
     const key = this.#node('other');
     if (typeof key === 'string') return key;
-    if (typeof key === 'boolean' || typeof key === 'bigint' || Number.isInteger(key)) return String(key);
+    if (typeof key === 'boolean' || typeof key === 'bigint' || Number.isInteger(key)) return printJson(key);
     throw this.#error(offset, 'a map key must be a string: quote it');
   }
 
@@ -194,10 +200,10 @@ class Composer {
   #scalar(event: ScalarEvent, place: Place): Json {
     const text = getScalarValue(this.#text, event);
     this.#grow(text.length + 1, event.valueStart);
+    if (place === 'annotation') return text;
     const tag = event.tagStart < 0 ? '' : this.#text.slice(event.tagStart, event.tagEnd);
     try {
-      const value = resolveTagged(tag, text, event.style === SCALAR_STYLE.PLAIN, this.#resolve);
-      return place === 'annotations' && typeof value !== 'string' ? (value === null ? '' : text) : value;
+      return resolveTagged(tag, text, event.style === SCALAR_STYLE.PLAIN, this.#resolve);
     } catch (error) {
       if (!(error instanceof NotJsonError)) throw error;
       throw this.#error(event.valueStart, error.message);
@@ -225,6 +231,7 @@ function startOf(event: Event | undefined): number {
 function placeOf(parent: Place, key: string): Place {
   if (parent === 'document' && key === 'metadata') return 'metadata';
   if (parent === 'metadata' && key === 'annotations') return 'annotations';
+  if (parent === 'annotations') return 'annotation';
   return 'other';
 }
 
@@ -252,6 +259,7 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** A plain assignment to `__proto__` would set the prototype. */
 function put(map: JsonObject, key: string, value: Json): void {
-  if (key === '__proto__') Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__')
+    Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
   else map[key] = value;
 }
