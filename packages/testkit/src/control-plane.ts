@@ -29,5 +29,8 @@ async function firstObject(cluster: Cluster, namespace: string): Promise<void> {
   for await (const event of cluster.watch(SERVICE_ACCOUNT, { ...selection, resourceVersion, signal })) {
     if (event.type === 'added') return;
   }
-  throw systemError('timeout', `namespace ${namespace} got no default ServiceAccount: does the controller-manager run?`);
+  throw systemError(
+    'timeout',
+    `namespace ${namespace} got no default ServiceAccount: does the controller-manager run?`,
+  );
 }

@@ -1,0 +1,80 @@
+import type { KubeObject } from '@plumb/api';
+import { expect, test } from 'vitest';
+
+import { checkStatus } from './status-checker.ts';
+
+const READY = condition('Ready', { status: 'True', reason: 'Succeeded' });
+
+function condition(type: string, change: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    type,
+    status: 'True',
+    reason: 'Progressing',
+    message: 'm',
+    observedGeneration: 2,
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+    ...change,
+  };
+}
+
+function objectWith(conditions: Record<string, unknown>[], observedGeneration = 2): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'K',
+    metadata: { name: 'a', generation: 2 },
+    status: { observedGeneration, conditions },
+  };
+}
+
+const failing = condition('Ready', { status: 'False', reason: 'BuildFailed' });
+
+test.each([
+  { case: 'a ready object', conditions: [READY], rules: [] },
+  { case: 'an object nobody has looked at', conditions: [], observedGeneration: -1, rules: [] },
+  {
+    case: 'an object at work',
+    conditions: [condition('Reconciling'), condition('Ready', { status: 'Unknown' })],
+    rules: [],
+  },
+  { case: 'a stalled object', conditions: [condition('Stalled', { reason: 'InvalidPath' }), failing], rules: [] },
+  { case: 'no Ready', conditions: [condition('Healthy')], rules: ['S01'] },
+  { case: 'Ready twice', conditions: [READY, READY], rules: ['S01'] },
+  { case: 'another type twice', conditions: [READY, condition('Healthy'), condition('Healthy')], rules: ['S02'] },
+  {
+    case: 'Stalled beside Reconciling',
+    conditions: [condition('Stalled'), condition('Reconciling'), failing],
+    rules: ['S03'],
+  },
+  { case: 'Reconciling=False', conditions: [condition('Reconciling', { status: 'False' }), READY], rules: ['S04'] },
+  { case: 'a generation from the future', conditions: [READY], observedGeneration: 3, rules: ['S05'] },
+  { case: 'a condition from the future', conditions: [condition('Ready', { observedGeneration: 3 })], rules: ['S05'] },
+  {
+    case: 'a condition without generation',
+    conditions: [condition('Ready', { observedGeneration: undefined })],
+    rules: ['S06'],
+  },
+  { case: 'Ready before Reconciling', conditions: [READY, condition('Reconciling')], rules: ['S07'] },
+  { case: 'an empty reason', conditions: [condition('Ready', { reason: '' })], rules: ['S08'] },
+  { case: 'a reason in lower case', conditions: [condition('Ready', { reason: 'failed' })], rules: ['S08'] },
+  { case: 'a message without end', conditions: [condition('Ready', { message: 'x'.repeat(32_769) })], rules: ['S09'] },
+  {
+    case: 'a failure without words',
+    conditions: [condition('Ready', { status: 'False', message: '' })],
+    rules: ['S10'],
+  },
+  { case: 'a status of its own', conditions: [condition('Ready', { status: 'Maybe' })], rules: ['S11'] },
+  {
+    case: 'a time with milliseconds',
+    conditions: [condition('Ready', { lastTransitionTime: '2026-01-01T00:00:00.123Z' })],
+    rules: ['S12'],
+  },
+  { case: 'Stalled and Ready', conditions: [condition('Stalled'), READY], rules: ['S13', 'S14'] },
+  {
+    case: 'Stalled for a generation not observed',
+    conditions: [condition('Stalled'), failing],
+    observedGeneration: 1,
+    rules: ['S14'],
+  },
+])('$case breaks $rules', ({ conditions, observedGeneration, rules }) => {
+  expect(checkStatus(objectWith(conditions, observedGeneration)).map((line) => line.slice(0, 3))).toEqual(rules);
+});
