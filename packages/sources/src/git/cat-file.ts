@@ -71,6 +71,15 @@ export class CatFile {
     return object;
   }
 
+  get running(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** Ends the process as the system would; what it owes is asked again. */
+  kill(): void {
+    killGroup(this.#child?.pid);
+  }
+
   /** Ends the process; open requests fail, and so do later ones. */
   close(): Promise<void> {
     this.#closed = true;

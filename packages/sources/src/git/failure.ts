@@ -77,7 +77,8 @@ const DAMAGE = [
   /not a git repository/,
   /packfile .* (cannot be accessed|claims to have|index unavailable|does not match index)/,
   /(non-monotonic index|wrong index v\d file size|index file .* is too small)/,
-  /bad (shallow|config) (line|file)/,
+  /bad (shallow|config) line/,
+  /invalid shallow line/,
   /did not send all necessary objects/,
 ];
 

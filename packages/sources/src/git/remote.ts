@@ -85,7 +85,7 @@ export class Remote implements AsyncDisposable {
   async list(scope: 'heads' | 'tags' | 'all', wanted: string): Promise<RemoteRef[]> {
     const flags = scope === 'all' ? [] : [`--${scope}`];
     const { code, stdout, stderr } = await this.#follow(wanted, (address) => ['ls-remote', '--quiet', ...flags, '--end-of-options', address]);
-    if (code !== 0) throw gitFailure(stderr, this.failureContext(wanted));
+    if (code !== 0) throw this.#failure(stderr, wanted);
     return parseRefs(stdout.toString('utf8'));
   }
 
@@ -97,8 +97,12 @@ export class Remote implements AsyncDisposable {
     const { code, stderr } = await this.#follow(wanted, (address) => ['fetch', ...flags, '--end-of-options', address, ...refspecs]);
     if (code === 0) return true;
     if (/unadvertised object|not our ref/.test(stderr)) return false;
+    throw this.#failure(stderr, wanted);
+  }
+
+  #failure(stderr: string, wanted: string): Error {
     const failure = gitFailure(stderr, this.failureContext(wanted));
-    throw saysDamaged(stderr) ? new DamagedMirror(failure) : failure;
+    return saysDamaged(stderr) ? new DamagedMirror(failure) : failure;
   }
 
   /** Runs a command, and again where a redirect leads. Git is told not to follow: it would send our header along. */

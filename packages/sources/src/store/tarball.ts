@@ -7,8 +7,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack, type Pack } from 'tar-stream';
 import { systemError, userError } from '@plumb/api';
-import type { Tree } from '../artifact.ts';
 import type { ObjectStore } from '../git/object-store.ts';
+import type { GitTree } from '../tree/git-tree.ts';
 
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 4 * 1024 * 1024 * 1024;
@@ -37,9 +37,9 @@ export interface Tarball {
 
 /**
  * Writes a tree as a gzip tarball the way Flux lays it out: owner 0, no times, folders 0750, files 0600, executables 0700, no
- * symlinks. Same tree and rules, same bytes. The file appears whole or not at all.
+ * symlinks; names that are not UTF-8 are left out. Same tree and rules, same bytes. The file appears whole or not at all.
  */
-export async function writeTarball(tree: Tree, store: ObjectStore, file: string): Promise<Tarball> {
+export async function writeTarball(tree: GitTree, store: ObjectStore, file: string): Promise<Tarball> {
   const items = await measure(await list(tree), store);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const temporary = `${file}.tmp-${randomBytes(6).toString('hex')}`;
@@ -86,22 +86,22 @@ async function* coalesce(source: AsyncIterable<unknown>): AsyncGenerator<Buffer>
   if (size > 0) yield Buffer.concat(chunks);
 }
 
-async function list(tree: Tree): Promise<Item[]> {
+async function list(tree: GitTree): Promise<Item[]> {
   const items: Item[] = [];
-  const visit = async (dir: string, depth: number): Promise<void> => {
+  const visit = async (dir: string, id: string, depth: number): Promise<void> => {
     if (depth > MAX_DEPTH) throw userError('invalid-path', `folder '${dir.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
-    for (const entry of (await tree.entries(dir)) ?? []) {
+    for (const entry of await tree.readable(dir, id)) {
       const path = dir === '' ? entry.name : `${dir}/${entry.name}`;
       if (items.length >= MAX_ENTRIES) throw userError('source-failed', `more than ${MAX_ENTRIES} files: exclude some with .sourceignore`);
       if (entry.type === 'directory') {
         items.push({ path, mode: 0o750, blob: null, size: 0 });
-        await visit(path, depth + 1);
+        await visit(path, entry.id, depth + 1);
       } else if (entry.type === 'file' || entry.type === 'executable') {
         items.push({ path, mode: entry.type === 'file' ? 0o600 : 0o700, blob: entry.id, size: 0 });
       }
     }
   };
-  await visit('', 0);
+  await visit('', (await tree.id('')) ?? '', 0);
   return items;
 }
 

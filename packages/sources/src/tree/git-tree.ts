@@ -27,10 +27,16 @@ export class GitTree implements Tree {
   async entries(dir: string): Promise<Entry[] | null> {
     const id = await this.#directory(dir);
     if (id === null) return null;
-    const { entries, unreadable } = await this.#store.tree(id);
+    const { unreadable } = await this.#store.tree(id);
     if (unreadable > 0) {
       throw userError('invalid-path', `${unreadable} name(s) in folder '${dir === '' ? '.' : dir}' are not UTF-8: rename them`);
     }
+    return this.readable(dir, id);
+  }
+
+  /** The entries of the folder with this tree id whose names can be read; one odd name elsewhere must not stop the whole repository. */
+  async readable(dir: string, id: string): Promise<Entry[]> {
+    const { entries } = await this.#store.tree(id);
     const visible = await Promise.all(entries.map((entry) => this.#visible(join(dir, entry.name), entry)));
     return entries.filter((_, index) => visible[index] === true);
   }
