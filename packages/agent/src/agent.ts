@@ -147,6 +147,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       crossNamespaceRefs: options.crossNamespaceRefs ?? true,
       dependencyInterval: options.dependencyInterval ?? 30_000,
       jitterPercent,
+      namespace: options.namespace,
     },
   });
   metrics.gauge('plumb_queue_age_seconds', 'How long the oldest waiting Kustomization has waited.', () => units.queue.age / 1_000);

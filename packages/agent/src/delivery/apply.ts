@@ -1,6 +1,6 @@
 import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
 import { asPlumbError, displayKey, keyId, PlumbError as Failure, userError } from '@plumb/api';
-import type { Action, Plan, Stage } from '@plumb/core';
+import type { Action, Observed, Plan, Stage } from '@plumb/core';
 import { matchesLive } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { settleAll } from '../runtime/parallel.ts';
@@ -106,9 +106,8 @@ async function write(action: Action, context: ApplyContext, changes: Change[]): 
   context.unit.inFlight.add(id);
   try {
     const live = await send(action, context, false);
-    const changed = before === undefined || before.resourceVersion !== live.metadata.resourceVersion;
     record(stored, live, context);
-    changes.push({ key: action.key, action: changed ? (isNew(live, context) ? 'created' : 'configured') : 'unchanged' });
+    changes.push({ key: action.key, action: wordFor(before, live, context) });
   } finally {
     context.unit.inFlight.delete(id);
     context.onAnswer(id);
@@ -130,7 +129,13 @@ function record(stored: StoredObject, live: KubeObject, context: ApplyContext): 
   });
 }
 
-/** Nobody but us has ever written it. */
+function wordFor(before: Observed | undefined, live: KubeObject, context: ApplyContext): Change['action'] {
+  if (before?.resourceVersion === live.metadata.resourceVersion) return 'unchanged';
+  const created = before === undefined ? isNew(live, context) : before.uid !== live.metadata.uid;
+  return created ? 'created' : 'configured';
+}
+
+/** Nobody but us has ever written it: an object that was not in view may be there all the same, without our labels. */
 function isNew(live: KubeObject, context: ApplyContext): boolean {
   const entries = live.metadata.managedFields ?? [];
   return live.metadata.generation === undefined || live.metadata.generation <= 1

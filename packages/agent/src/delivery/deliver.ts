@@ -1,12 +1,12 @@
 import type { ObjectKey } from '@plumb/api';
-import { keyId, PlumbError } from '@plumb/api';
+import { asPlumbError, keyId, PlumbError } from '@plumb/api';
 import type { Plan } from '@plumb/core';
 import { inventoryBefore, makePlan, nextInventory } from '@plumb/core';
 import type { Action, Cause } from '@plumb/core';
 import type { ApplyContext, Change } from './apply.ts';
 import { applyPlan } from './apply.ts';
 import type { DriftNote } from './drift.ts';
-import { explain } from './drift.ts';
+import { explain, tellApart } from './drift.ts';
 import type { Gate } from './gate.ts';
 import { passGates } from './gate.ts';
 import { prune } from './prune.ts';
@@ -40,21 +40,21 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   passGates(plan, request.gates);
   const before = inventoryBefore(request.inventory, plan);
   if (before.length > request.inventory.length) await request.saveInventory(before);
-  const drift = explain(plan, context);
+  const drift = tellApart(explain(plan, context), unit);
   try {
     await applyPlan(plan, context, changes);
   } catch (error) {
     const inventory = nextInventory(request.inventory, plan, { applied: false, gone: new Set() });
-    return { changes, drift: [], inventory, error: error as PlumbError };
+    return { changes, drift: [], inventory, error: asPlumbError(error) };
   }
   for (const action of actionsOf(plan)) unit.drifted.delete(keyId(action.key));
-  for (const key of plan.prune) forget(key, context);
+  if (request.cause !== 'drift') letGoOfUndeclared(context);
   const pruned = await prune(plan.prune, { cluster: context.cluster, unit: unit.ref, signal: context.signal });
   changes.push(...pruned.changes);
   const kept = new Set(pruned.kept.map(keyId));
   const gone = new Set(plan.prune.map(keyId).filter((id) => !kept.has(id)));
   const inventory = nextInventory(request.inventory, plan, { applied: true, gone });
-  return { changes, drift, inventory, error: pruneError(pruned.failures) };
+  return { changes, drift: drift(), inventory, error: pruneError(pruned.failures) };
 }
 
 function planNow(request: DeliveryRequest, { live, unit, bundle }: ApplyContext): Plan {
@@ -70,10 +70,14 @@ function planNow(request: DeliveryRequest, { live, unit, bundle }: ApplyContext)
   });
 }
 
-/** Our own deletion must not look like drift. */
-function forget(key: ObjectKey, { unit }: ApplyContext): void {
-  unit.applied.delete(keyId(key));
-  unit.drifted.delete(keyId(key));
+/** What left the bundle is watched over no longer, whether it stays or is somebody else's by now: our own deletion must not look like drift. */
+function letGoOfUndeclared({ unit, bundle }: ApplyContext): void {
+  const declared = new Set(bundle.objects.map((object) => keyId(object.key)));
+  for (const id of [...unit.applied.keys(), ...unit.drifted.keys()]) {
+    if (declared.has(id)) continue;
+    unit.applied.delete(id);
+    unit.drifted.delete(id);
+  }
 }
 
 function pruneError(failures: readonly string[]): PlumbError | null {

@@ -1,5 +1,5 @@
 import type { ObjectKey } from '@plumb/api';
-import { keyId } from '@plumb/api';
+import { keyId, OWNER_NAME_LABEL } from '@plumb/api';
 import type { Plan } from '@plumb/core';
 import { explainDrift } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
@@ -50,4 +50,20 @@ export function explain(plan: Plan, context: ApplyContext): DriftNote[] {
     else notes.push({ key, how: 'changed', ...explainDrift(bodyOf(stored), evidence, fieldManager) });
   }
   return notes;
+}
+
+const UNLABELLED = [`metadata.labels[${OWNER_NAME_LABEL}]`];
+
+/**
+ * An object that left the watch was deleted, or only lost the label it is watched by: the answer to its repair tells, being the same object or
+ * another. Call it before the repair; what it gives, after.
+ */
+export function tellApart(notes: readonly DriftNote[], unit: UnitMemory): () => DriftNote[] {
+  const uidOf = ({ key }: DriftNote): string | undefined => unit.applied.get(keyId(key))?.uid;
+  const before = new Map(notes.map((note) => [note, uidOf(note)]));
+  return () =>
+    notes.map((note) => {
+      const same = note.how === 'removed' && uidOf(note) === before.get(note);
+      return same ? { ...note, how: 'changed', paths: UNLABELLED } : note;
+    });
 }

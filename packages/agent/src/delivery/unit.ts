@@ -70,6 +70,8 @@ export class UnitMemory {
   settling: Settling | null = null;
   delivered: Delivered | null = null;
   failed: Failed | null = null;
+  /** The value of requestedAt the last delivery began with: it is answered, though its end is not reported yet. */
+  answering: string | null = null;
   /** Repairs of drift in a row that failed, and when the next may be tried. */
   driftFailed: { count: number; retryAt: number } = { count: 0, retryAt: 0 };
   /** While the unit is being deleted and waits for its objects to end: until when, in milliseconds. */

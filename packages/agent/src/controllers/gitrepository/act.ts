@@ -1,10 +1,8 @@
 import type { ArtifactStatus, GitRepository, KubeObject, PlumbError, Said, UnitRef } from '@plumb/api';
 import {
   asPlumbError,
-  FINALIZER,
   formatTime,
   gitRepositoryMessages as messages,
-  keyOf,
   parseDuration,
   say,
   SOURCE_STATUS_MANAGER,
@@ -13,6 +11,7 @@ import { backoffDelay } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { GitAuth, GitSources, Resolved } from '@plumb/sources';
 import type { Clock } from '../../runtime/clock.ts';
+import { addFinalizer, dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { SourceMemory } from './decide.ts';
 
@@ -38,7 +37,7 @@ export interface Facts {
 export async function actFetch(object: GitRepository, memory: SourceMemory, hands: Hands): Promise<Outcome<Facts>> {
   const generation = object.metadata.generation ?? 0;
   try {
-    await addFinalizer(object, hands);
+    await addFinalizer(object as KubeObject, { ...hands, fieldManager: SOURCE_STATUS_MANAGER });
     const auth = await readAuth(object, hands);
     if ('said' in auth) return fail(auth.said, memory, { generation, hands });
     const facts = await fetch(object, auth.auth, hands);
@@ -116,13 +115,6 @@ export function sourceRef({ metadata }: GitRepository): UnitRef {
   return { kind: 'GitRepository', namespace: metadata.namespace ?? '', name: metadata.name };
 }
 
-async function addFinalizer(object: GitRepository, { cluster, signal }: Hands): Promise<void> {
-  const { finalizers = [], resourceVersion = '' } = object.metadata;
-  if (finalizers.includes(FINALIZER)) return;
-  const patch = { metadata: { finalizers: [...finalizers, FINALIZER], resourceVersion } };
-  await cluster.patch(keyOf(object as KubeObject), patch, { type: 'merge', fieldManager: SOURCE_STATUS_MANAGER, signal });
-}
-
 function saidOf(error: PlumbError, object: GitRepository): Said {
   if (error.code === 'invalid-url') return say(messages.urlInvalid, { url: object.spec.url, error: error.message });
   if (error.code === 'storage-failed') return say(messages.storageFailed, { error: error.message });
@@ -139,7 +131,5 @@ function fail(said: Said, memory: SourceMemory, { generation, hands }: { generat
 /** Removes mirror and tarballs, then lets the object go. */
 export async function actFinalize(object: GitRepository, hands: Hands): Promise<void> {
   await hands.sources.remove(sourceRef(object));
-  const { finalizers = [], resourceVersion = '' } = object.metadata;
-  const patch = { metadata: { finalizers: finalizers.filter((name) => name !== FINALIZER), resourceVersion } };
-  await hands.cluster.patch(keyOf(object as KubeObject), patch, { type: 'merge', signal: hands.signal });
+  await dropFinalizer(object as KubeObject, { ...hands, fieldManager: SOURCE_STATUS_MANAGER });
 }

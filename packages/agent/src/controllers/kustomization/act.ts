@@ -1,5 +1,5 @@
 import type { GitRepository, Kustomization, ObjectKey, UnitRef } from '@plumb/api';
-import { APPLY_MANAGER, asPlumbError, FINALIZER, keyOf, kustomizationMessages as messages, parseDuration, PlumbError, say } from '@plumb/api';
+import { APPLY_MANAGER, asPlumbError, keyOf, kustomizationMessages as messages, parseDuration, PlumbError, say } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { aggregate, backoffDelay, parseInventoryEntry } from '@plumb/core';
 import type { Cause } from '@plumb/core';
@@ -15,8 +15,9 @@ import { prepare, timeoutOf } from '../../delivery/prepare.ts';
 import { healthNow, healthTargets } from '../../delivery/settle.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
-import { inputsOf } from './decide.ts';
+import { inputsOf, requestedAt } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
@@ -54,8 +55,9 @@ export async function actDeliver(
   const startedAt = hands.clock.now();
   const revision = source.status?.artifact?.revision ?? '';
   const base: Facts = { ...NOTHING, revision, timeout: timeoutOf(object) };
+  if (cause !== 'drift') memory.answering = requestedAt(object) ?? null;
   try {
-    await addFinalizer(object, hands);
+    await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
     const signal = AbortSignal.any([hands.signal, AbortSignal.timeout(base.timeout)]);
     const bundle = cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
     const delivery = await carryOut(object, bundle, cause, { ...context, base, signal });
@@ -130,13 +132,6 @@ export function actingAs(object: Kustomization, hands: Pick<Hands, 'cluster' | '
 
 export function inventoryKeys(object: Kustomization): ObjectKey[] {
   return (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
-}
-
-async function addFinalizer(object: Kustomization, { cluster, signal }: Hands): Promise<void> {
-  const { finalizers = [], resourceVersion = '' } = object.metadata;
-  if (finalizers.includes(FINALIZER)) return;
-  const patch = { metadata: { finalizers: [...finalizers, FINALIZER], resourceVersion } };
-  await cluster.patch(keyOf(object as KubeObject), patch, { type: 'merge', fieldManager: APPLY_MANAGER, signal });
 }
 
 /** A repair restores what was delivered last; a failure of what came after it still stands. */

@@ -31,7 +31,11 @@ export interface KustomizationControllerOptions {
   finisher: Finisher;
   queue: () => KeyedQueue;
   clock: Clock;
-  settings: Seen['settings'] & { jitterPercent: number };
+  settings: Seen['settings'] & {
+    jitterPercent: number;
+    /** The only namespace whose units this agent acts on. */
+    namespace?: string | undefined;
+  };
 }
 
 /** What wakes a Kustomization, and what a wake-up does. */
@@ -56,8 +60,8 @@ export class KustomizationController {
 
   /** A live object changed: drift wakes its unit before anything else, a change of health wakes a unit that waits for it. */
   onLive(change: LiveChange): void {
-    const owner = change.after?.owner ?? change.before?.owner;
-    if (owner !== undefined && owner !== null && owner.kind === 'Kustomization') this.#onOwned(objectId(owner), change);
+    const owner = this.#ownerOf(change);
+    if (owner !== null) this.#onOwned(owner, change);
     if (!this.#hands.live.isNamed(change.id)) return;
     for (const [id, memory] of this.#memories) {
       if (memory.settling !== null) this.#wake(id);
@@ -152,6 +156,22 @@ export class KustomizationController {
     for (const unit of this.#options.kustomizations.ids()) {
       if (dependencyIds(this.#options.kustomizations.get(unit) as Kustomization).includes(id)) this.#wake(unit);
     }
+  }
+
+  /**
+   * Whom a change concerns: the unit the labels name. Labels that were taken away or name no unit there is are drift of the unit they named
+   * before; one that another unit took over belongs to that one.
+   */
+  #ownerOf({ before, after }: LiveChange): string | null {
+    const { settings } = this.#options;
+    for (const owner of [after?.owner, before?.owner]) {
+      if (owner?.kind !== 'Kustomization') continue;
+      // Another agent's unit: nothing is known of it here.
+      if (settings.namespace !== undefined && owner.namespace !== settings.namespace) return null;
+      const id = objectId(owner);
+      if (this.#options.kustomizations.get(id) !== undefined) return id;
+    }
+    return null;
   }
 
   #onOwned(id: string, change: LiveChange): void {

@@ -22,6 +22,8 @@ export interface Seen {
   delivered: Delivered | null;
   failed: Failed | null;
   settling: Settling | null;
+  /** The value of requestedAt the last delivery began with. */
+  answering: string | null;
   /** Objects found changed or gone, not put right yet. */
   drifted: number;
   /** A repair that failed is not tried again before this time. */
@@ -86,14 +88,14 @@ function dueCause(object: Kustomization, seen: Seen): Cause | null {
   const inputs = inputsOf(object, seen.source);
   const held = failed !== null && failed.inputs === inputs && now < failed.retryAt;
   const due = failed !== null || delivered?.inputs !== inputs || now >= delivered.at + seen.interval;
-  if (isAsked(object) || (due && !held)) return 'routine';
+  if (isAsked(object, seen.answering) || (due && !held)) return 'routine';
   return delivered !== null && seen.drifted > 0 && now >= seen.driftRetryAt ? 'drift' : null;
 }
 
 /** A new value of the annotation requestedAt asks for a run, whatever else is due. */
-function isAsked(object: Kustomization): boolean {
+function isAsked(object: Kustomization, answering: string | null): boolean {
   const requested = requestedAt(object);
-  return requested !== undefined && requested !== object.status?.lastHandledReconcileAt;
+  return requested !== undefined && requested !== object.status?.lastHandledReconcileAt && requested !== answering;
 }
 
 /** Names the inputs of a delivery: the same text, the same work. */

@@ -1,9 +1,10 @@
 import type { Kustomization, KubeObject, ObjectKey, Said } from '@plumb/api';
-import { FINALIZER, keyId, keyOf, kustomizationMessages as messages, PlumbError, say } from '@plumb/api';
+import { APPLY_MANAGER, keyId, kustomizationMessages as messages, say } from '@plumb/api';
 import { compareForPrune } from '@plumb/core';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { prune } from '../../delivery/prune.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
+import { dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Hands } from './act.ts';
 import { actingAs, inventoryKeys, unitRef } from './act.ts';
 
@@ -21,7 +22,7 @@ export interface Finalized {
 export async function finalize(object: Kustomization, memory: UnitMemory, hands: Hands): Promise<Finalized> {
   const keys = ownedToDelete(object);
   if (keys.length > 0 && (await accountIsGone(object, hands))) {
-    await dropFinalizer(object, hands);
+    await letGo(object, hands);
     return { deleted: [], said: [say(messages.accountGone, { objects: keys })], next: 'gone' };
   }
   await hands.live.watchKinds(keys);
@@ -35,7 +36,7 @@ export async function finalize(object: Kustomization, memory: UnitMemory, hands:
     return { deleted, said, next: 'retry' };
   }
   if (object.spec.deletionPolicy !== 'WaitForTermination' || keys.length === 0) {
-    await dropFinalizer(object, hands);
+    await letGo(object, hands);
     return { deleted, said: [], next: 'gone' };
   }
   return endOfWait(object, { memory, hands, keys, deleted });
@@ -51,7 +52,7 @@ async function endOfWait(
   memory.terminateBy ??= now + timeoutOf(object);
   const ending = keys.some((key) => hands.live.get(keyId(key)) !== undefined);
   if (ending && now < memory.terminateBy) return { deleted, said: [], next: 'wait' };
-  await dropFinalizer(object, hands);
+  await letGo(object, hands);
   return { deleted, said: ending ? [say(messages.terminationTimeout, {})] : [], next: 'gone' };
 }
 
@@ -69,13 +70,6 @@ async function accountIsGone(object: Kustomization, hands: Hands): Promise<boole
   return (await hands.cluster.get(key, { signal: hands.signal })) === null;
 }
 
-async function dropFinalizer(object: Kustomization, { cluster, signal }: Hands): Promise<void> {
-  const { finalizers = [], resourceVersion = '' } = object.metadata;
-  const patch = { metadata: { finalizers: finalizers.filter((name) => name !== FINALIZER), resourceVersion } };
-  try {
-    await cluster.patch(keyOf(object as KubeObject), patch, { type: 'merge', signal });
-  } catch (thrown) {
-    // It went while we were at it.
-    if (!(thrown instanceof PlumbError) || thrown.code !== 'api-not-found') throw thrown;
-  }
+function letGo(object: Kustomization, hands: Hands): Promise<void> {
+  return dropFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
 }
