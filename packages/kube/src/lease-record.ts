@@ -2,6 +2,9 @@ import { printJson, type JsonObject, type KubeObject, type ObjectKey } from '@pl
 import type { Cluster } from './cluster.ts';
 import type { LeaseOptions } from './lease.ts';
 
+/** The part of a cluster that a lease needs. */
+export type LeaseStore = Pick<Cluster, 'get' | 'create' | 'update'>;
+
 /** What was last read, and when it was last seen to change, by our own clock: the clocks of others are not trusted. */
 interface Sighting {
   readonly object: KubeObject;
@@ -11,7 +14,7 @@ interface Sighting {
 
 /** Reads and writes one Lease on behalf of one identity. */
 export class LeaseRecord {
-  readonly #cluster: Cluster;
+  readonly #cluster: LeaseStore;
   readonly #options: LeaseOptions;
   readonly #key: ObjectKey;
   readonly #now: () => number;
@@ -19,7 +22,7 @@ export class LeaseRecord {
   /** The last write was ours and answered: the next one needs no read before. */
   #fresh = false;
 
-  constructor(cluster: Cluster, options: LeaseOptions, now: () => number) {
+  constructor(cluster: LeaseStore, options: LeaseOptions, now: () => number) {
     this.#cluster = cluster;
     this.#options = options;
     this.#now = now;

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemError, type PlumbError } from '@plumb/api';
-import type { Cluster } from './cluster.ts';
-import { LeaseRecord } from './lease-record.ts';
+import { LeaseRecord, type LeaseStore } from './lease-record.ts';
 
 export interface LeaseOptions {
   readonly namespace: string;
@@ -31,7 +30,7 @@ const RELEASE_TRIES = 2;
  * the resourceVersion it was decided on, so that of two candidates one fails.
  * @returns when the signal has aborted and the lease is released.
  */
-export async function holdLease(cluster: Cluster, options: LeaseOptions): Promise<void> {
+export async function holdLease(cluster: LeaseStore, options: LeaseOptions): Promise<void> {
   const { leaseDuration, renewDeadline, retryPeriod, signal } = options;
   if (!(leaseDuration > renewDeadline && renewDeadline > retryPeriod && retryPeriod > 0)) {
     throw new RangeError('a lease needs leaseDuration > renewDeadline > retryPeriod > 0');
@@ -51,7 +50,7 @@ class Holder {
   #holding = false;
   #deadline: NodeJS.Timeout | undefined;
 
-  constructor(cluster: Cluster, options: LeaseOptions) {
+  constructor(cluster: LeaseStore, options: LeaseOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#record = new LeaseRecord(cluster, options, this.#now);

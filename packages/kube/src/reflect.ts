@@ -5,6 +5,9 @@ import type { Cluster, WatchEvent } from './cluster.ts';
 import { Known } from './known.ts';
 import type { Reflector, ReflectorOptions, Sink } from './reflector.ts';
 
+/** The part of a cluster that a reflector needs. */
+export type ListWatch = Pick<Cluster, 'list' | 'watch'>;
+
 /** A watch that ends sooner than this was not ended by its own timeout: the next one waits. */
 const SHORT_WATCH_MS = 1_000;
 
@@ -12,7 +15,7 @@ const SHORT_WATCH_MS = 1_000;
  * Keeps `sink` in step with one kind: lists, watches from there, resumes from the last version seen, and lists again only
  * when the server has forgotten that version. Runs until `options.signal` aborts, whatever the server does.
  */
-export function reflect(cluster: Cluster, kind: KindRef, sink: Sink, options: ReflectorOptions): Reflector {
+export function reflect(cluster: ListWatch, kind: KindRef, sink: Sink, options: ReflectorOptions): Reflector {
   const run = new Run(cluster, kind, sink, options);
   const done = run.start();
   return { kind, ready: () => run.ready.promise, done: () => done };
@@ -20,7 +23,7 @@ export function reflect(cluster: Cluster, kind: KindRef, sink: Sink, options: Re
 
 class Run {
   readonly ready = Promise.withResolvers<void>();
-  readonly #cluster: Cluster;
+  readonly #cluster: ListWatch;
   readonly #kind: KindRef;
   readonly #sink: Sink;
   readonly #options: ReflectorOptions;
@@ -29,7 +32,7 @@ class Run {
   /** Where the next watch starts; undefined when a list is due. */
   #version: string | undefined;
 
-  constructor(cluster: Cluster, kind: KindRef, sink: Sink, options: ReflectorOptions) {
+  constructor(cluster: ListWatch, kind: KindRef, sink: Sink, options: ReflectorOptions) {
     this.#cluster = cluster;
     this.#kind = kind;
     this.#sink = sink;

@@ -65,11 +65,12 @@ async function open(
 
 async function* events(stream: Stream, subject: Subject): AsyncGenerator<WatchEvent> {
   const lines = new LineSplitter(LINE_LIMIT);
-  const chunks = (stream.body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const chunks = (stream.body.stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   for (;;) {
     const chunk = await chunks.next().catch((error: unknown) => {
       throw cut(error, subject);
     });
+    if (chunk.done === true && !stream.body.complete()) throw cut(new Error('connection lost'), subject);
     if (chunk.done === true) return;
     for (const event of parsed(lines, chunk.value, subject)) {
       yield event;

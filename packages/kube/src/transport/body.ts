@@ -1,6 +1,7 @@
-import type { Readable } from 'node:stream';
 import { PlumbError } from '@plumb/api';
-import { WireError } from './wire.ts';
+import { WireError, type Head } from './wire.ts';
+
+export type Body = Pick<Head, 'stream' | 'complete'>;
 
 /** The server sent more than the caller is ready to hold. */
 export class TooLargeError extends Error {
@@ -14,7 +15,7 @@ export class TooLargeError extends Error {
  * Reads a whole body as UTF-8.
  * @throws TooLargeError past `limit` bytes, WireError when it is cut short, and what the exchange was cancelled with.
  */
-export function readText(stream: Readable, limit: number): Promise<string> {
+export function readText({ stream, complete }: Body, limit: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const chunks: Buffer[] = [];
   let size = 0;
@@ -30,8 +31,8 @@ export function readText(stream: Readable, limit: number): Promise<string> {
   });
   let ended = false;
   stream.once('end', () => {
-    ended = true;
-    resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks, size).toString());
+    ended = complete();
+    if (ended) resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks, size).toString());
   });
   stream.on('error', (error) => reject(cutShort(error)));
   stream.once('close', () => {

@@ -16,7 +16,6 @@ export function dial(server: URL, material: TlsMaterial): Promise<TLSSocket> {
     port: portOf(server),
     servername: material.servername ?? (isIP(host) === 0 ? host : ''),
     ALPNProtocols: ['h2', 'http/1.1'],
-    autoSelectFamily: true,
   });
   const timer = setTimeout(() => {
     fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} s`));

@@ -37,7 +37,8 @@ export class Http1Wire implements Wire, Channel {
     const sent = this.#request(request);
     sent.once('response', (response) => {
       response.on('error', () => {});
-      head.resolve({ status: response.statusCode ?? 0, headers: response.headers, stream: response });
+      const status = response.statusCode ?? 0;
+      head.resolve({ status, headers: response.headers, stream: response, complete: () => response.complete });
     });
     sent.on('error', (error: NodeJS.ErrnoException) => {
       const loss = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND' ? 'unreachable' : 'unknown';

@@ -138,7 +138,7 @@ class Connection implements Channel {
     this.#streams += 1;
     opened.once('response', (fields) => {
       answered = true;
-      head.resolve({ status: fields[':status'] ?? 0, headers: fields, stream: opened });
+      head.resolve({ status: fields[':status'] ?? 0, headers: fields, stream: opened, complete: () => opened.rstCode === constants.NGHTTP2_NO_ERROR });
     });
     opened.on('error', (error: Error) => {
       failure = error;

@@ -1,8 +1,7 @@
 import { PlumbError } from '@plumb/api';
-import type { Readable } from 'node:stream';
 import type { Access } from '../access/access.ts';
 import type { RequestCounter } from '../cluster.ts';
-import { readText, TooLargeError } from './body.ts';
+import { readText, TooLargeError, type Body } from './body.ts';
 import type { RequestWindow } from './window.ts';
 import { WireError, type Exchange, type Head, type Headers, type Wire } from './wire.ts';
 
@@ -30,7 +29,7 @@ export interface Answer {
 export interface Stream {
   readonly status: number;
   readonly headers: Head['headers'];
-  readonly body: Readable;
+  readonly body: Body;
   cancel(reason: Error): void;
 }
 
@@ -122,7 +121,7 @@ export class Transport {
     const limiter = new Limiter(call, this.#limits.timeout);
     try {
       const head = await this.#start(call, limiter);
-      const text = await readText(head.stream, this.#limits.body);
+      const text = await readText(head, this.#limits.body);
       status = head.status;
       return { status, headers: head.headers, text };
     } finally {
@@ -141,7 +140,7 @@ export class Transport {
       const head = await this.#start(call, limiter);
       status = head.status;
       head.stream.on('error', () => {});
-      return { status, headers: head.headers, body: head.stream, cancel: (reason) => limiter.cancel(reason) };
+      return { status, headers: head.headers, body: head, cancel: (reason) => limiter.cancel(reason) };
     } finally {
       limiter.stop();
       this.#counter?.count(call.verb, call.resource, status, (performance.now() - started) / 1_000);

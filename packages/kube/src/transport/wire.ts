@@ -15,6 +15,8 @@ export interface Head {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly stream: Readable;
+  /** After the stream has ended: whether the server ended it. A lost HTTP/2 connection looks like an end too. */
+  complete(): boolean;
 }
 
 /** One request under way. `cancel` may be called at any time, also after the head is in: the body then fails with `reason`. */
