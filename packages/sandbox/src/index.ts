@@ -5,3 +5,4 @@ export { EXAMPLE_DIR, seedRepository } from './example/seed.ts';
 export { type GitServerOptions, startGitServer } from './git/git-server.ts';
 export { BEHAVIOUR_ANNOTATION } from './nodes/behaviour.ts';
 export { type NodesOptions, startNodes } from './nodes/nodes.ts';
+export { startSandbox, type Sandbox, type SandboxHost, type SandboxOptions } from './sandbox.ts';

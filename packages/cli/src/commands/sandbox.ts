@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { startSandbox } from '@plumb/sandbox';
+import type { Context } from '../context.ts';
+import { flag } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { jsonScreen } from '../terminal/json-screen.ts';
+import { liveScreen } from '../terminal/live-screen.ts';
+import { plainScreen } from '../terminal/plain-screen.ts';
+import type { Screen } from '../terminal/screen.ts';
+
+export const sandboxOptions = {
+  fresh: flag('--fresh', null, 'forget what an earlier start left: cluster, repository and artifacts'),
+  plain: flag('--plain', null, 'print lines instead of a live view; a pipe gets them anyway'),
+  json: flag('--json', null, 'print one JSON object a line'),
+} as const;
+
+/** Starts the sandbox and shows it until it is told to stop. @returns the exit code */
+export async function runSandbox(options: OptionValues<typeof sandboxOptions>, context: Context): Promise<number> {
+  const began = Date.now();
+  const screen = screenFor(options, context);
+  const stopped = context.untilStopped();
+  try {
+    const sandbox = await startSandbox({
+      clusterPath: join(context.root, 'build', 'cluster'),
+      enginePath: join(context.root, 'build', 'engine'),
+      dir: join(context.root, '.plumb'),
+      fresh: options.fresh,
+      host: screen,
+    });
+    screen.addresses(sandbox);
+    void sandbox.ready.then(() => screen.ready(sandbox, (Date.now() - began) / 1_000));
+    await stopped;
+    screen.stopping();
+    await sandbox.stop();
+    return 0;
+  } finally {
+    screen.close();
+  }
+}
+
+function screenFor(options: OptionValues<typeof sandboxOptions>, { stdout }: Context): Screen {
+  const write = (text: string): void => void stdout.write(text);
+  if (options.json) return jsonScreen(write, Date.now);
+  if (options.plain || stdout.isTTY !== true) return plainScreen(write, Date.now);
+  return liveScreen(write, Date.now, () => stdout.columns);
+}

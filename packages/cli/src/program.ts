@@ -1,0 +1,62 @@
+import { Command as Program, CommanderError } from 'commander';
+import { commands } from './commands.ts';
+import type { Command } from './commands.ts';
+import type { Context } from './context.ts';
+import { readOptions } from './options.ts';
+import type { OptionTable } from './options.ts';
+
+const USAGE = 2;
+
+/** Runs the command the arguments name. @returns the exit code: 2 when the arguments are wrong */
+export async function runProgram(args: readonly string[], context: Context): Promise<number> {
+  if (args[0] === 'kubectl') {
+    const { runKubectl } = await import('./commands/kubectl.ts');
+    return runKubectl(args.slice(1), context);
+  }
+  let exitCode = 0;
+  const program = new Program('plumb').description('Keeps a cluster true to Git.').exitOverride();
+  program.configureOutput({ writeOut: (text) => void context.stdout.write(text), writeErr: (text) => void context.stderr.write(text) });
+  program.command('kubectl').summary('the kubectl of the sandbox: every word behind it is kubectl\'s').allowUnknownOption();
+  for (const command of commands) await addCommand(program, command, { chosen: args[0] === command.name, context, end: (code) => (exitCode = code) });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    context.stderr.write(`plumb: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+}
+
+/** Only the chosen command is loaded: the help of all needs no more than their summaries. */
+async function addCommand(
+  program: Program,
+  { name, summary, load }: Command,
+  { chosen, context, end }: { chosen: boolean; context: Context; end: (code: number) => void },
+): Promise<void> {
+  const sub = program.command(name).summary(summary).description(summary).exitOverride();
+  if (!chosen) return;
+  const { options, run } = await load();
+  for (const spec of Object.values(options)) sub.option(spec.flag, helpOf(spec));
+  const names = optionNames(options);
+  sub.action(async (given: Record<string, unknown>) => {
+    const named = Object.fromEntries(Object.entries(names).map(([name, attribute]) => [name, given[attribute]]));
+    end(await run(readOptions(options, named, context.environment) as never, context));
+  });
+}
+
+function helpOf(spec: OptionTable[string]): string {
+  const env = spec.env === null ? '' : `, or ${spec.env}`;
+  const fallback = spec.fallback === '' || spec.fallback === false ? '' : ` (default ${spec.fallback}${env})`;
+  return `${spec.help}${fallback === '' && env !== '' ? ` (${env.slice(5)})` : fallback}`;
+}
+
+/** commander keeps `--data-dir` under `dataDir`, and `--no-x` inverted under `x`: names are told apart by the flag itself. */
+function optionNames(options: OptionTable): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, spec]) => {
+      const words = (spec.flag.split(' ', 1)[0] ?? '').replace(/^--/, '').split('-');
+      return [name, words.map((word, index) => (index === 0 ? word : `${word.charAt(0).toUpperCase()}${word.slice(1)}`)).join('')];
+    }),
+  );
+}
