@@ -13,21 +13,14 @@ import (
 	"time"
 )
 
-const (
-	// softMemory makes the collector work harder, hardMemory ends the process before it harms its neighbours.
-	softMemory = 192 << 20
-	hardMemory = 768 << 20
-	// maxWarnings bounds what one request may print.
-	maxWarnings = 16 << 10
-)
+// maxWarnings bounds what one request may print.
+const maxWarnings = 16 << 10
 
 // usage is what this process has cost so far.
 type usage struct {
 	CPUSeconds   float64 `json:"cpuSeconds"`
 	PeakRSSBytes int64   `json:"peakRssBytes"`
 }
-
-func init() { debug.SetMemoryLimit(softMemory) }
 
 func readUsage() usage {
 	var r syscall.Rusage
@@ -42,8 +35,9 @@ func readUsage() usage {
 	return usage{CPUSeconds: cpu.Seconds(), PeakRSSBytes: peak}
 }
 
-// guardMemory ends the process when a request takes more than hardMemory. Close the channel when the request is done.
-func guardMemory() chan struct{} {
+// guardMemory ends the process when a request takes more than limit bytes, before it harms its neighbours. Close the
+// channel when the request is done.
+func guardMemory(limit uint64) chan struct{} {
 	done := make(chan struct{})
 	report := os.Stderr
 	go func() {
@@ -57,8 +51,8 @@ func guardMemory() chan struct{} {
 			case <-tick.C:
 			}
 			metrics.Read(sample)
-			if used := sample[0].Value.Uint64() - sample[1].Value.Uint64(); used > hardMemory {
-				fmt.Fprintf(report, "engine: out of memory: %d MiB used, %d MiB allowed\n", used>>20, hardMemory>>20)
+			if used := sample[0].Value.Uint64() - sample[1].Value.Uint64(); used > limit {
+				fmt.Fprintf(report, "engine: out of memory: %d MiB used, %d MiB allowed\n", used>>20, limit>>20)
 				os.Exit(3)
 			}
 		}

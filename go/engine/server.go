@@ -81,10 +81,11 @@ type server struct {
 	// running lets one operation run at a time: kustomize keeps process-wide state.
 	running sync.Mutex
 	cancels sync.Map // request id -> context.CancelFunc
+	memory  uint64
 }
 
-func newServer(in io.Reader, out io.Writer) *server {
-	return &server{in: bufio.NewReaderSize(in, 64<<10), out: out}
+func newServer(in io.Reader, out io.Writer, memory uint64) *server {
+	return &server{in: bufio.NewReaderSize(in, 64<<10), out: out, memory: memory}
 }
 
 // serve answers requests until the input ends, which is how the parent, alive or dead, stops this process.
@@ -125,7 +126,7 @@ func deadlineContext(milliseconds int64) (context.Context, context.CancelFunc) {
 
 func (s *server) answer(ctx context.Context, r request, body []byte) {
 	s.running.Lock()
-	done := guardMemory()
+	done := guardMemory(s.memory)
 	a, warnings, failed := perform(ctx, r, body)
 	close(done)
 	s.running.Unlock()

@@ -10,6 +10,7 @@ export function createEngine(options: EngineOptions): Engine {
     path: options.path,
     slots: Math.max(1, options.slots ?? availableParallelism()),
     idleTimeout: options.idleTimeout ?? 60_000,
+    memoryLimit: options.memoryLimit ?? 768 * 1024 * 1024,
   });
   return {
     async kustomizeBuild({ files, path, deadline, signal }) {

@@ -53,4 +53,6 @@ export interface EngineOptions {
   slots?: number;
   /** Milliseconds a process may idle before it is stopped. Default 60,000. */
   idleTimeout?: number;
+  /** Bytes of memory after which a process ends itself, failing its request with `crashed`. Default 768 MiB. */
+  memoryLimit?: number;
 }

@@ -5,6 +5,7 @@ import { encodeFrame, FrameReader } from './frame.ts';
 import type { Frame } from './frame.ts';
 import { isAnswer, isHello, protocolVersion } from './protocol.ts';
 import type { Answer, Call, Hello, Reply, Usage } from './protocol.ts';
+import { usageOf } from './process-usage.ts';
 
 /** Milliseconds a new process may take to say hello, and one that is told to stop to be gone. */
 const startTimeout = 10_000;
@@ -34,9 +35,9 @@ export class Helper {
   #nextId = 1;
   #hello: ((outcome: Hello | EngineError) => void) | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, memoryLimit: number) {
     // No variable of ours reaches the child, and with an empty PATH it finds no program to start.
-    this.#child = spawn(path, [], { env: { PATH: '' }, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(path, [`--memory=${memoryLimit}`], { env: { PATH: '' }, stdio: ['pipe', 'pipe', 'pipe'] });
     this.ready = new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => this.fail('timeout', `the helper did not start within ${startTimeout} ms`),
@@ -117,6 +118,8 @@ export class Helper {
   }
 
   kill(): void {
+    // What the process spent on a call that it will not answer counts too.
+    if (!this.broken && this.#pending !== undefined) this.usage = usageOf(this.#child.pid, this.usage);
     this.broken = true;
     this.#child.kill('SIGKILL');
   }

@@ -6,6 +6,7 @@ export interface PoolOptions {
   path: string;
   slots: number;
   idleTimeout: number;
+  memoryLimit: number;
 }
 
 /** A process is replaced after so many calls, or once it has needed so much memory. */
@@ -119,7 +120,7 @@ export class Pool {
 
   #helperOf(slot: Slot): Helper {
     if (slot.helper?.broken === true) this.#dismiss(slot);
-    slot.helper ??= new Helper(this.#options.path);
+    slot.helper ??= new Helper(this.#options.path, this.#options.memoryLimit);
     return slot.helper;
   }
 

@@ -20,7 +20,7 @@ function contents(bundle: Bundle): string[] {
   return bundle.objects.map(({ digest, body }) => `${digest} ${printJson(body)}`.slice(0, 64)).sort();
 }
 
-async function expectSame(files: Record<string, string>): Promise<Bundle> {
+async function assertSame(files: Record<string, string>): Promise<Bundle> {
   const below = Object.fromEntries(Object.entries(files).map(([name, text]) => [`app/${name}`, text]));
   const plain = await build(below);
   const engineBuilt = await build({ ...below, 'app/kustomization.yaml': printJson({ resources: Object.keys(files) }) });
@@ -103,7 +103,7 @@ const values = [
 
 describe('a plain folder gives what kustomize gives', () => {
   test.each(values)('for the value %j', async (value) => {
-    await expectSame({ 'a.yaml': `${head}v: ${value}\n` });
+    await assertSame({ 'a.yaml': `${head}v: ${value}\n` });
   });
 
   test.each([
@@ -150,11 +150,11 @@ describe('a plain folder gives what kustomize gives', () => {
       'apiVersion: v1\nkind: Thing\nmetadata: {name: a, creationTimestamp: null}\nstatus: {}\n',
     ],
   ])('for %s', async (_name, text) => {
-    await expectSame({ 'a.yaml': text });
+    await assertSame({ 'a.yaml': text });
   });
 
   test('for many files in folders', async () => {
-    const bundle = await expectSame({
+    const bundle = await assertSame({
       'a.yaml': head,
       'b/c.yml':
         'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: x}\ndata: {k: v}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: c, namespace: x}\n',
@@ -189,7 +189,7 @@ describe('a plain folder gives what kustomize gives', () => {
     }));
     await fc.assert(
       fc.asyncProperty(fc.dictionary(name, tree, { maxKeys: 5 }), async (spec) => {
-        await expectSame({ 'a.yaml': printJson({ apiVersion: 'v1', kind: 'Thing', metadata: { name: 'a' }, spec }) });
+        await assertSame({ 'a.yaml': printJson({ apiVersion: 'v1', kind: 'Thing', metadata: { name: 'a' }, spec }) });
       }),
       { numRuns: 150 },
     );

@@ -45,45 +45,41 @@ export class TreeView {
    * @throws PlumbError `build-failed` when it leaves the root or runs in circles.
    */
   async resolve(from: string, path: string, place: string): Promise<Found | null> {
-    const steps = path.split('/').reverse();
-    let at = from;
-    let type: Found['type'] = 'directory';
-    let id = '';
-    let links = 0;
-    while (steps.length > 0) {
-      const step = steps.pop() ?? '';
+    const way: Way = { steps: path.split('/').reverse(), links: 0, path, place };
+    let at: Found = { path: from, type: 'directory', id: '' };
+    while (way.steps.length > 0) {
+      const step = way.steps.pop() ?? '';
       if (step === '' || step === '.') continue;
-      if (type !== 'directory') return null;
-      if (step === '..') {
-        if (at === '') throw buildError(place, `${shown(path)} leaves the artifact's root`);
-        at = parentOf(at).dir;
-        id = '';
-        continue;
-      }
-      const here = join(at, step);
-      const entry = (await this.entries(at))?.get(step);
-      if (entry === undefined || entry.type === 'commit') {
-        this.#log.file(here, entry?.id ?? null);
-        return null;
-      }
-      if (entry.type === 'link') {
-        links += 1;
-        if (links > limits.links)
-          throw buildError(
-            place,
-            `${shown(path)} runs in circles: the symlink ${shown(here)} is followed again and again`,
-          );
-        this.#log.file(here, entry.id);
-        const target = await this.#target(here, place);
-        steps.push(...target.split('/').reverse());
-        continue;
-      }
-      at = here;
-      id = entry.id;
-      type = entry.type === 'directory' ? 'directory' : 'file';
+      if (at.type !== 'directory') return null;
+      const next = step === '..' ? up(at, way) : await this.#enter(at, step, way);
+      if (next === null) return null;
+      at = next;
     }
-    if (type === 'directory' && id === '') id = (await this.#tree.id(at)) ?? '';
-    return { path: at, type, id };
+    if (at.type === 'directory' && at.id === '') return { ...at, id: (await this.#tree.id(at.path)) ?? '' };
+    return at;
+  }
+
+  /** One step down. A symlink puts its target on the way and stays where it is. */
+  async #enter(at: Found, step: string, way: Way): Promise<Found | null> {
+    const here = join(at.path, step);
+    const entry = (await this.entries(at.path))?.get(step);
+    if (entry === undefined || entry.type === 'commit') {
+      this.#log.file(here, entry?.id ?? null);
+      return null;
+    }
+    if (entry.type !== 'link')
+      return { path: here, type: entry.type === 'directory' ? 'directory' : 'file', id: entry.id };
+    way.links += 1;
+    if (way.links > limits.links) {
+      throw buildError(
+        way.place,
+        `${shown(way.path)} runs in circles: the symlink ${shown(here)} leads back to itself`,
+      );
+    }
+    this.#log.file(here, entry.id);
+    const target = await this.#target(here, way.place);
+    way.steps.push(...target.split('/').reverse());
+    return at;
   }
 
   async #target(link: string, place: string): Promise<string> {
@@ -141,6 +137,19 @@ export class TreeView {
   recordFolder(folder: Found): void {
     this.#log.folder(folder.path, folder.id);
   }
+}
+
+/** What is left of a path that is being followed, last step first. */
+interface Way {
+  steps: string[];
+  links: number;
+  path: string;
+  place: string;
+}
+
+function up(at: Found, way: Way): Found {
+  if (at.path === '') throw buildError(way.place, `${shown(way.path)} leaves the artifact's root`);
+  return { path: parentOf(at.path).dir, type: 'directory', id: '' };
 }
 
 function sizeError(path: string): Error {
