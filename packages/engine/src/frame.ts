@@ -1,7 +1,7 @@
 import { EngineError } from './engine.ts';
 
 /** Most bytes one frame may hold, in either direction. */
-export const maxFrame = 128 * 1024 * 1024;
+const maxFrame = 128 * 1024 * 1024;
 const maxHeader = 32 * 1024 * 1024;
 
 /** One message: a JSON header and the raw bytes behind it. */

@@ -91,7 +91,7 @@ export function buildSpec(change: Partial<BuildSpec> = {}): BuildSpec {
 }
 
 /** The helper that the set-up builds. */
-export const enginePath = fileURLToPath(new URL('../../../../build/engine', import.meta.url));
+const enginePath = fileURLToPath(new URL('../../../../build/engine', import.meta.url));
 
 export function testEngine(): ReturnType<typeof createEngine> {
   return createEngine({ path: enginePath, slots: 1 });
