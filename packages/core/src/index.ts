@@ -13,6 +13,7 @@ export type { Match } from './owned/compare-values.ts';
 export * from './owned/explain-drift.ts';
 export * from './owned/matches-live.ts';
 export * from './owned/owned-hash.ts';
+export * from './owned/stored-form.ts';
 export * from './owner.ts';
 export * from './plan.ts';
 export * from './rules.ts';

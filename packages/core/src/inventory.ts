@@ -22,7 +22,7 @@ export function inventoryId(key: ObjectKey): string {
   if (name.replaceAll('__', ':') !== key.name) {
     throw userError(
       'invalid-spec',
-      `${displayKey(key)} cannot be kept in an inventory: its name holds "__", or "_" beside ":"; rename it`,
+      `${displayKey(key)} cannot be kept in an inventory: its name holds "__", or "_" before ":"; rename it`,
     );
   }
   return `${key.namespace}_${name}_${key.group}_${key.kind}`;
@@ -49,7 +49,7 @@ export function inventoryOf(keys: readonly ObjectKey[]): InventoryEntry[] {
 /** What left: objects of `old` that `next` does not name, versions aside, in apply order. */
 export function diffInventory(old: readonly ObjectKey[], next: readonly ObjectKey[]): ObjectKey[] {
   const kept = new Set(next.map(keyId));
-  return old.filter((key) => !kept.has(keyId(key))).sort(compareForApply);
+  return unionOfKeys(old).filter((key) => !kept.has(keyId(key)));
 }
 
 /** Every object of the lists once, in apply order. Where versions differ the later list wins. */

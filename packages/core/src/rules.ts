@@ -1,7 +1,6 @@
+import { FORCE_RULE, PRUNE_RULE, RECONCILE_RULE, SSA_RULE } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import type { ObjectRules } from './plan.ts';
-
-const PREFIX = 'kustomize.toolkit.fluxcd.io/';
 
 /** What holds for an object that says nothing. Shared, so that keeping it per object costs no memory. */
 export const DEFAULT_RULES: ObjectRules = Object.freeze({ ssa: 'Override', force: false, prune: true, reconcile: true });
@@ -17,13 +16,13 @@ export function rulesOf(body: Pick<KubeObject, 'metadata'>): ObjectRules {
   const { labels, annotations } = body.metadata;
   const says = (rule: string, value: string): boolean =>
     [labels, annotations].some((map) => {
-      const given = map?.[PREFIX + rule];
+      const given = map?.[rule];
       return typeof given === 'string' && given.toLowerCase() === value.toLowerCase();
     });
-  const ssa = SSA_BY_CARE.find((value) => says('ssa', value)) ?? DEFAULT_RULES.ssa;
-  const force = says('force', 'Enabled');
-  const prune = !says('prune', 'Disabled');
-  const reconcile = !says('reconcile', 'Disabled');
+  const ssa = SSA_BY_CARE.find((value) => says(SSA_RULE, value)) ?? DEFAULT_RULES.ssa;
+  const force = says(FORCE_RULE, 'Enabled');
+  const prune = !says(PRUNE_RULE, 'Disabled');
+  const reconcile = !says(RECONCILE_RULE, 'Disabled');
   const isDefault = ssa === DEFAULT_RULES.ssa && !force && prune && reconcile;
   return isDefault ? DEFAULT_RULES : { ssa, force, prune, reconcile };
 }

@@ -67,6 +67,26 @@ export function isGranularStruct(field: string): boolean {
   return GRANULAR_STRUCTS.has(field);
 }
 
+/** Lists of built-in specs and metadata that are owned item by item: declared empty they own nothing at all. */
+const GRANULAR_LISTS: ReadonlySet<string> = new Set([
+  'containers',
+  'env',
+  'finalizers',
+  'hostAliases',
+  'imagePullSecrets',
+  'initContainers',
+  'ownerReferences',
+  'ports',
+  'topologySpreadConstraints',
+  'volumeDevices',
+  'volumeMounts',
+  'volumes',
+]);
+
+export function isGranularList(path: readonly string[]): boolean {
+  return (path[0] === 'spec' || path[0] === 'metadata') && GRANULAR_LISTS.has(path.at(-1) ?? '');
+}
+
 /** Fields of built-in types that hold a quantity, and maps whose every value is one. */
 const QUANTITY_FIELDS: ReadonlySet<string> = new Set(['averageValue', 'divisor', 'sizeLimit']);
 const QUANTITY_MAPS: ReadonlySet<string> = new Set(['allocatable', 'capacity', 'hard', 'limits', 'podFixed', 'requests']);

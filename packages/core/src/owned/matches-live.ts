@@ -1,10 +1,11 @@
 import type { KubeObject } from '@plumb/api';
 import { isMap } from '../fields.ts';
+import { hashOf } from '../hash.ts';
 import { below, compareWhole, isEmpty, isZero, worst } from './compare-values.ts';
 import type { Match, Place } from './compare-values.ts';
-import { appliedEntries, childSet, hasKeyFields, isLeaf, keyFieldsOf, resolverOf } from './fields-v1.ts';
+import { appliedEntries, childSet, hasKeyFields, isLeaf, keyFieldsOf, resolverOf, sameScalar } from './fields-v1.ts';
 import type { FieldSet } from './fields-v1.ts';
-import { isAtomicMap, isBuiltIn, isGranularStruct, keyDefault } from './known-types.ts';
+import { isAtomicMap, isBuiltIn, isGranularList, isGranularStruct, keyDefault } from './known-types.ts';
 
 /** metadata the API server keeps out of managedFields. */
 const UNOWNED_META: ReadonlySet<string> = new Set([
@@ -24,8 +25,12 @@ interface Node {
   fields: FieldSet;
   live: unknown;
   place: Place;
-  /** What other managers own at the same node. */
+  /** The sets of the other managers that hold this node too. */
   others: readonly FieldSet[];
+}
+
+function othersAt(node: Node, step: string): FieldSet[] {
+  return node.others.filter((other) => Object.hasOwn(other, step)).map((other) => childSet(other, step));
 }
 
 /**
@@ -72,24 +77,35 @@ function compareMap(node: Node): Match {
   if (steps.some((step) => !Object.hasOwn(desired, step.slice(2)))) return 'different';
   const parts = Object.keys(desired).map((field) => {
     const step = `f:${field}`;
-    if (!Object.hasOwn(fields, step)) return isZero(desired[field]) ? 'undecided' : 'different';
+    if (!Object.hasOwn(fields, step)) return compareUnowned(desired[field], below(place, field));
     return compareNode({
       desired: desired[field],
       fields: childSet(fields, step),
       live: live[field],
       place: below(place, field),
-      others: node.others.map((other) => childSet(other, step)),
+      others: othersAt(node, step),
     });
   });
   return worst(parts);
+}
+
+/** A declared field that the manager does not own: most likely new, or taken over by somebody. */
+function compareUnowned(desired: unknown, place: Place): Match {
+  if (!isZero(desired)) return 'different';
+  const ownsNothing = Array.isArray(desired) && place.builtIn && isGranularList(place.path);
+  return ownsNothing ? 'equal' : 'undecided';
 }
 
 /** A path without owned children: a scalar, a value owned whole, or a container that was declared empty. */
 function compareLeaf(node: Node): Match {
   const { desired, live, place, others } = node;
   const shared = others.some((other) => Object.keys(other).some((step) => step !== '.'));
-  if (typeof desired !== 'object' || desired === null) return compareWhole(desired, live, place);
   if (isEmpty(desired)) return compareEmpty(node, shared);
+  // Another spelling of a value that others own too is a conflict to the API server, and apply would take it from them.
+  if (others.length > 0 && hashOf(desired) !== hashOf(live)) {
+    return compareWhole(desired, live, place) === 'different' ? 'different' : 'undecided';
+  }
+  if (!isMap(desired) && !Array.isArray(desired)) return compareWhole(desired, live, place);
   if (shared) return 'different';
   // Declared empty before, the live value may be all defaults; only of types known to be owned whole can we be sure.
   if (isMap(desired) && !(place.builtIn && isAtomicMap(place.path.at(-1) ?? ''))) return 'undecided';
@@ -114,7 +130,7 @@ function compareList(desired: readonly unknown[], node: Node): Match {
   const parts: Match[] = [];
   let last = -1;
   for (const item of desired) {
-    const step = stepFor(item, unused);
+    const step = stepFor(item, unused, fields);
     const found = step === undefined ? [] : resolver.resolve(step);
     if (step === undefined || found.length === 0) return 'different';
     unused.delete(step);
@@ -122,24 +138,35 @@ function compareList(desired: readonly unknown[], node: Node): Match {
     // Repeated keys and another order are the API server's to merge.
     if (found.length > 1 || index <= last) parts.push('undecided');
     last = index;
-    if (step.startsWith('v:')) continue;
-    const others = node.others.map((other) => childSet(other, step));
-    parts.push(compareNode({ ...node, desired: item, fields: childSet(fields, step), live: found[0], others }));
+    if (!step.startsWith('v:')) parts.push(compareItem({ ...node, desired: item, live: found[0] }, step));
   }
   return worst(parts);
 }
 
+function compareItem(node: Node, step: string): Match {
+  const item = { ...node, fields: childSet(node.fields, step), others: othersAt(node, step) };
+  // An item of a list that has no owned fields is owned whole (a LocalObjectReference, say).
+  return isLeaf(item.fields) && item.others.length === 0 ? compareWhole(item.desired, item.live, item.place) : compareNode(item);
+}
+
 /** The step a declared item is owned under: its key fields, those left out at their default; or itself in a set. */
-function stepFor(item: unknown, steps: ReadonlySet<string>): string | undefined {
+function stepFor(item: unknown, steps: ReadonlySet<string>, fields: FieldSet): string | undefined {
   if (!isMap(item)) {
     const own = `v:${JSON.stringify(item)}`;
     return steps.has(own) ? own : undefined;
   }
-  for (const step of steps) {
+  const keyed = [...steps].flatMap((step) => {
     const keys = keyFieldsOf(step);
-    if (keys !== null && hasKeyFields(withDefaults(item, keys), keys)) return step;
-  }
-  return undefined;
+    return keys === null ? [] : [{ step, keys }];
+  });
+  const exact = keyed.find(({ keys }) => hasKeyFields(withDefaults(item, keys), keys));
+  if (exact !== undefined) return exact.step;
+  // Keys with a default of the kind's own schema: left out by us, they are not owned by us.
+  const open = keyed.filter(({ step, keys }) => Object.keys(keys).every((name) => {
+    if (item[name] !== undefined) return sameScalar(item[name], keys[name]);
+    return !Object.hasOwn(childSet(fields, step), `f:${name}`);
+  }));
+  return open.length === 1 ? open[0]?.step : undefined;
 }
 
 function withDefaults(item: Record<string, unknown>, keys: Record<string, unknown>): Record<string, unknown> {

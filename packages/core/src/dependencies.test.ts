@@ -1,0 +1,133 @@
+import type { Kustomization } from '@plumb/api';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { dependencyCycle, dependencyIds, dependencyReady } from './dependencies.ts';
+
+interface Fields {
+  name?: string;
+  namespace?: string;
+  dependsOn?: { name: string; namespace?: string }[];
+  source?: { kind?: 'GitRepository' | 'Bucket'; name?: string; namespace?: string };
+  status?: Kustomization['status'];
+}
+
+function unit({ name = 'apps', namespace = 'flux-system', dependsOn, source, status }: Fields): Kustomization {
+  return {
+    apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+    kind: 'Kustomization',
+    metadata: { name, namespace, generation: 2 },
+    spec: {
+      interval: '1m',
+      prune: true,
+      sourceRef: { kind: 'GitRepository', name: 'repo', ...source },
+      ...(dependsOn === undefined ? {} : { dependsOn }),
+    },
+    ...(status === undefined ? {} : { status }),
+  } as Kustomization;
+}
+
+const condition = (type: string, status: 'True' | 'False' | 'Unknown') => ({ type, status, reason: 'R', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' });
+const READY = { observedGeneration: 2, conditions: [condition('Ready', 'True')], lastAppliedRevision: 'main@sha1:a' };
+const SOURCE = { status: { artifact: { revision: 'main@sha1:a' } } };
+
+describe('a dependency is ready', () => {
+  const verdict = (dependency: Fields | undefined, source: typeof SOURCE | undefined = SOURCE, own: Fields = {}) =>
+    dependencyReady(unit(own), 'flux-system/base', dependency === undefined ? undefined : unit({ name: 'base', ...dependency }), source);
+
+  test('when it is Ready at its own generation and at the revision of the common source', () => {
+    expect(verdict({ status: READY })).toEqual({ ready: true });
+  });
+
+  test.each<[string, Fields | undefined, string]>([
+    ['it does not exist', undefined, 'not found'],
+    ['it has no status yet', {}, 'is not ready'],
+    ['its status is the default', { status: { observedGeneration: -1 } }, 'is not ready'],
+    ['its spec is newer than its status', { status: { ...READY, observedGeneration: 1 } }, 'is not ready'],
+    ['it is not Ready', { status: { ...READY, conditions: [condition('Ready', 'False')] } }, 'is not ready'],
+    ['it only is Healthy', { status: { ...READY, conditions: [condition('Healthy', 'True')] } }, 'is not ready'],
+    ['it applied another revision', { status: { ...READY, lastAppliedRevision: 'main@sha1:b' } }, 'revision is not up to date'],
+  ])('but not when %s', (_name, dependency, reason) => {
+    expect(verdict(dependency)).toEqual({ ready: false, reason: `dependency 'flux-system/base' ${reason}` });
+  });
+
+  test.each<[string, Fields, Fields]>([
+    ['name', { source: { name: 'other' } }, {}],
+    ['kind', { source: { kind: 'Bucket' } }, {}],
+    ['namespace', { namespace: 'team' }, {}],
+    ['namespace of the reference', { source: { namespace: 'team' } }, {}],
+  ])('whatever its revision when the sources differ by %s', (_name, dependency, own) => {
+    expect(verdict({ status: { ...READY, lastAppliedRevision: 'old' }, ...dependency }, SOURCE, own)).toEqual({ ready: true });
+  });
+
+  test('and one source named with and without its namespace is one', () => {
+    const dependency = { status: { ...READY, lastAppliedRevision: 'old' }, source: { namespace: 'flux-system' } };
+    expect(verdict(dependency)).toMatchObject({ ready: false });
+  });
+});
+
+describe('cycles', () => {
+  const cycle = (start: string, edges: Record<string, readonly string[]>): string[] | null => {
+    const units = new Map(Object.entries(edges).map(([name, on]) => [`flux-system/${name}`, unit({ name, dependsOn: on.map((one) => ({ name: one })) })]));
+    return dependencyCycle(units.get(`flux-system/${start}`) ?? unit({ name: start }), (id) => units.get(id));
+  };
+
+  test.each<[string, Record<string, readonly string[]>, string[] | null]>([
+    ['a chain', { a: ['b'], b: ['c'], c: [] }, null],
+    ['a diamond', { a: ['b', 'c'], b: ['d'], c: ['d'], d: [] }, null],
+    ['a unit that names itself', { a: ['a'] }, ['a', 'a']],
+    ['two that name each other', { a: ['b'], b: ['a'] }, ['a', 'b', 'a']],
+    ['a longer one', { a: ['x', 'b'], b: ['c'], c: ['a'], x: [] }, ['a', 'b', 'c', 'a']],
+    ['one further on', { a: ['b'], b: ['c'], c: ['b'] }, ['b', 'c', 'b']],
+    ['a name nobody has', { a: ['ghost'] }, null],
+  ])('%s', (_name, edges, names) => {
+    expect(cycle('a', edges)).toEqual(names === null ? null : names.map((name) => `flux-system/${name}`));
+  });
+
+  test('a unit alone, of no namespace', () => {
+    const alone = unit({ dependsOn: [{ name: 'x' }] });
+    delete alone.metadata.namespace;
+    expect(dependencyIds(alone)).toEqual(['/x']);
+    expect(dependencyCycle(alone, () => undefined)).toBeNull();
+  });
+
+  test('namespaces count', () => {
+    const a = unit({ name: 'a', dependsOn: [{ name: 'a', namespace: 'team' }] });
+    expect(dependencyIds(a)).toEqual(['team/a']);
+    expect(dependencyCycle(a, (id) => (id === 'team/a' ? unit({ name: 'a', namespace: 'team' }) : undefined))).toBeNull();
+  });
+
+  test('many paths through one graph are walked once', () => {
+    const layers = 30;
+    const edges = Object.fromEntries(
+      Array.from({ length: layers }, (_, at) => [`l${at}`, [`l${at + 1}`, `m${at + 1}`]] as const).flatMap(([name, on]) => [[name, on], [name.replace('l', 'm'), on]]),
+    );
+    expect(cycle('l0', edges)).toBeNull();
+  });
+
+  test('what is found is a cycle, and without one the graph can be ordered', () => {
+    const names = ['a', 'b', 'c', 'd'];
+    fc.assert(
+      fc.property(fc.record(Object.fromEntries(names.map((name) => [name, fc.subarray(names)]))), (edges: Record<string, string[]>) => {
+        const found = cycle('a', edges)?.map((id) => id.split('/')[1] ?? '');
+        if (found === undefined) {
+          expect(['a', ...reaches(edges, 'a')].some((name) => reaches(edges, name).includes(name))).toBe(false);
+          return;
+        }
+        expect(found[0]).toBe(found.at(-1));
+        for (const [index, name] of found.slice(0, -1).entries()) expect(edges[name]).toContain(found[index + 1]);
+      }),
+    );
+  });
+});
+
+/** Everything one can get to, itself only by coming back to it. */
+function reaches(edges: Record<string, string[]>, from: string): string[] {
+  const seen = new Set<string>();
+  const pending = [...(edges[from] ?? [])];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    pending.push(...(edges[next] ?? []));
+  }
+  return [...seen];
+}
