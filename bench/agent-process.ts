@@ -1,0 +1,96 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Usage } from './usage.ts';
+import { usageOf } from './usage.ts';
+
+/** Everything spent up to a moment. */
+export interface Spent {
+  usage: Usage;
+  /** Requests to the API server by `verb resource`. */
+  requests: ReadonlyMap<string, number>;
+}
+
+/** `plumb agent` as users run it: a process of its own, read through /proc and its metrics. */
+export class AgentProcess {
+  readonly #child: ChildProcess;
+  readonly #metricsPort: number;
+
+  private constructor(child: ChildProcess, metricsPort: number) {
+    this.#child = child;
+    this.#metricsPort = metricsPort;
+  }
+
+  static async start(options: { root: string; kubeconfig: string; dir: string }): Promise<AgentProcess> {
+    const { root, kubeconfig, dir } = options;
+    const ports = ['--metrics-port', '0', '--health-port', '0', '--storage-port', '0'];
+    const args = [join(root, 'packages/cli/src/main.ts'), 'agent', '--data-dir', join(dir, 'agent'), ...ports];
+    const child = spawn(process.execPath, [...args, '--kubeconfig', kubeconfig, '--enable-leader-election', 'false'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const log = createWriteStream(join(dir, 'agent.log'));
+    const started = Promise.withResolvers<number>();
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      log.write(`${line}\n`);
+      const { msg, metricsPort } = JSON.parse(line) as { msg: string; metricsPort?: number };
+      if (msg === 'agent started' && metricsPort !== undefined) started.resolve(metricsPort);
+    });
+    child.once('exit', (code) => started.reject(new Error(`the agent ended with code ${code} before it started`)));
+    return new AgentProcess(child, await started.promise);
+  }
+
+  async spent(): Promise<Spent> {
+    const usage = await usageOf(this.#child.pid ?? 0);
+    const response = await fetch(`http://127.0.0.1:${this.#metricsPort}/metrics`);
+    return { usage, requests: countRequests(await response.text()) };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'exit');
+  }
+}
+
+function countRequests(metrics: string): Map<string, number> {
+  const requests = new Map<string, number>();
+  const pattern = /^plumb_api_requests_total\{verb="([^"]*)",resource="([^"]*)",code="[^"]*"\} (\d+)$/gm;
+  for (const [, verb, resource, count] of metrics.matchAll(pattern)) {
+    const name = `${verb} ${resource}`;
+    requests.set(name, (requests.get(name) ?? 0) + Number(count));
+  }
+  return requests;
+}
+
+/** What one measured piece of work cost. */
+export interface Cost {
+  cpuSeconds: number;
+  agentCpuSeconds: number;
+  childrenCpuSeconds: number;
+  peakRssMiB: number;
+  requests: number;
+  requestsByVerb: Record<string, number>;
+}
+
+export function costBetween(before: Spent, after: Spent): Cost {
+  const requestsByVerb: Record<string, number> = {};
+  let requests = 0;
+  for (const [name, count] of after.requests) {
+    const made = count - (before.requests.get(name) ?? 0);
+    if (made === 0) continue;
+    const verb = name.split(' ', 1)[0] ?? name;
+    requestsByVerb[verb] = (requestsByVerb[verb] ?? 0) + made;
+    requests += made;
+  }
+  const agentCpuSeconds = round(after.usage.own - before.usage.own);
+  const childrenCpuSeconds = round(after.usage.children - before.usage.children);
+  const cpuSeconds = round(agentCpuSeconds + childrenCpuSeconds);
+  return { cpuSeconds, agentCpuSeconds, childrenCpuSeconds, peakRssMiB: Math.round(after.usage.peakRss), requests, requestsByVerb };
+}
+
+export function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
