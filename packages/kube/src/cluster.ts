@@ -79,8 +79,14 @@ export interface Cluster {
   watch(kind: KindRef, options: WatchOptions): AsyncIterable<WatchEvent>;
   /** Server-side apply (KEP-555). The answer is the live object, managedFields included. */
   apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>;
-  create(object: KubeObject, options?: { fieldManager?: string; dryRun?: boolean; signal?: AbortSignal }): Promise<KubeObject>;
-  update(object: KubeObject, options?: { fieldManager?: string; subresource?: 'status'; signal?: AbortSignal }): Promise<KubeObject>;
+  create(
+    object: KubeObject,
+    options?: { fieldManager?: string; dryRun?: boolean; signal?: AbortSignal },
+  ): Promise<KubeObject>;
+  update(
+    object: KubeObject,
+    options?: { fieldManager?: string; subresource?: 'status'; signal?: AbortSignal },
+  ): Promise<KubeObject>;
   patch(key: ObjectKey, patch: Json, options: PatchOptions): Promise<KubeObject>;
   /** @returns false when the object was not there (any more). */
   delete(key: ObjectKey, options?: DeleteOptions): Promise<boolean>;

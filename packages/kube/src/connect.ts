@@ -33,7 +33,7 @@ async function accessOf(options: ConnectOptions): Promise<Access> {
   const { kubeconfig, inCluster, context } = options;
   if (kubeconfig !== undefined) return kubeconfigAccess(kubeconfig, context);
   if (inCluster === undefined || inCluster === false) {
-    throw userError('invalid-spec', 'no API server to connect to: give a kubeconfig or use the pod\'s service account');
+    throw userError('invalid-spec', "no API server to connect to: give a kubeconfig or use the pod's service account");
   }
   return new InClusterAccess(inCluster === true ? {} : inCluster);
 }

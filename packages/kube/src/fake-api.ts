@@ -1,7 +1,13 @@
 import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
-import { connect as connectTcp, createServer as createTcp, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
+import {
+  connect as connectTcp,
+  createServer as createTcp,
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net';
 import { KubeconfigAccess } from './access/kubeconfig-access.ts';
 import { clusterOver, type ClusterSettings } from './cluster-over.ts';
 import type { Cluster } from './cluster.ts';
@@ -31,7 +37,8 @@ export class FakeApi {
   readonly sockets: Socket[] = [];
   handler: Handler = (_request, response) => respond(response, 404, { kind: 'Status', message: 'not found' });
   /** Answers `/api` and `/apis`: ConfigMaps and Secrets are served. */
-  discovery: Handler = (request, response) => respond(response, 200, DISCOVERY[request.url === '/api' ? 'core' : 'groups']);
+  discovery: Handler = (request, response) =>
+    respond(response, 200, DISCOVERY[request.url === '/api' ? 'core' : 'groups']);
   readonly #protocol: Protocol;
   readonly #server: Http2SecureServer | Server;
 
@@ -72,13 +79,19 @@ export class FakeApi {
   /** The real client, with limits short enough for a test. */
   cluster(settings: Partial<ClusterSettings> & { port?: number; user?: Record<string, string> } = {}): Cluster {
     const { port, user = {}, ...rest } = settings;
-    const entry = { server: new URL(this.url(port)), cluster: { 'certificate-authority-data': btoa(CERTIFICATE_PEM) }, user };
+    const entry = {
+      server: new URL(this.url(port)),
+      cluster: { 'certificate-authority-data': btoa(CERTIFICATE_PEM) },
+      user,
+    };
     return clusterOver(new KubeconfigAccess(entry, '/'), { userAgent: 'test', maxInFlight: 32, ...rest });
   }
 
   /** Requests other than discovery, as `GET /path`. */
   seen(): string[] {
-    return this.requests.filter((request) => !isDiscovery(request)).map((request) => `${request.method} ${request.url}`);
+    return this.requests
+      .filter((request) => !isDiscovery(request))
+      .map((request) => `${request.method} ${request.url}`);
   }
 
   async close(): Promise<void> {
@@ -99,7 +112,12 @@ function isDiscovery(request: IncomingMessage): boolean {
   return request.url === '/api' || request.url === '/apis';
 }
 
-export function respond(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function respond(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(typeof body === 'string' ? body : JSON.stringify(body));
 }
@@ -111,7 +129,12 @@ function resource(plural: string, kind: string): object {
 const DISCOVERY = {
   core: {
     kind: 'APIGroupDiscoveryList',
-    items: [{ metadata: {}, versions: [{ version: 'v1', resources: [resource('configmaps', 'ConfigMap'), resource('secrets', 'Secret')] }] }],
+    items: [
+      {
+        metadata: {},
+        versions: [{ version: 'v1', resources: [resource('configmaps', 'ConfigMap'), resource('secrets', 'Secret')] }],
+      },
+    ],
   },
   groups: { kind: 'APIGroupDiscoveryList', items: [] },
 };
@@ -164,4 +187,12 @@ export class Hop {
     this.#server.close(() => resolve());
     await promise;
   }
+}
+
+/** What `call` fails with. Held from the start, so that the failure may come before it is awaited. */
+export function rejection(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => new Error('it did not fail'),
+    (error: unknown) => error,
+  );
 }

@@ -85,7 +85,9 @@ class Holder {
     if (left <= 0) return;
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => {
-      this.#lost(systemError('timeout', `the lease ${this.#name()} could not be renewed in ${this.#options.renewDeadline} ms`));
+      this.#lost(
+        systemError('timeout', `the lease ${this.#name()} could not be renewed in ${this.#options.renewDeadline} ms`),
+      );
     }, left);
     if (this.#holding) return;
     this.#holding = true;

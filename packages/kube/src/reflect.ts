@@ -50,7 +50,9 @@ class Run {
         if (!signal.aborted) await this.#pause(error);
       }
     }
-    this.ready.reject(new PlumbError('cancelled', `reflector of ${this.#kind.kind} stopped`, { fault: 'system', policy: 'retry' }));
+    this.ready.reject(
+      new PlumbError('cancelled', `reflector of ${this.#kind.kind} stopped`, { fault: 'system', policy: 'retry' }),
+    );
   }
 
   async #list(): Promise<void> {
@@ -76,10 +78,16 @@ class Run {
       if (events === 0) this.#backoff.reset();
       events += 1;
       this.#deliver(event);
+      if (this.#version === undefined) return;
     }
-    if (this.#version === undefined || this.#options.signal.aborted) return;
+    if (this.#options.signal.aborted) return;
     if (events === 0 && performance.now() - started < SHORT_WATCH_MS) {
-      await this.#pause(new PlumbError('api-unavailable', `watch ${this.#kind.kind}: ended at once`, { fault: 'system', policy: 'retry' }));
+      await this.#pause(
+        new PlumbError('api-unavailable', `watch ${this.#kind.kind}: ended at once`, {
+          fault: 'system',
+          policy: 'retry',
+        }),
+      );
     }
   }
 

@@ -18,7 +18,10 @@ export class KubeconfigAccess implements Access {
   /** @param folder what relative paths in the kubeconfig start from. */
   constructor(entry: KubeconfigEntry, folder: string) {
     if (text(entry.cluster, 'proxy-url') !== undefined) {
-      throw userError('not-implemented', 'the kubeconfig names a proxy-url, which is not supported: reach the API server directly');
+      throw userError(
+        'not-implemented',
+        'the kubeconfig names a proxy-url, which is not supported: reach the API server directly',
+      );
     }
     this.server = entry.server;
     this.#entry = entry;

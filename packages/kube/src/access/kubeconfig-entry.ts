@@ -27,7 +27,7 @@ function named(config: JsonObject, list: string, field: string, name: string): J
 
 function serverOf(cluster: JsonObject): URL {
   const server = text(cluster, 'server');
-  if (server === undefined) throw userError('invalid-spec', 'the kubeconfig\'s cluster has no server');
+  if (server === undefined) throw userError('invalid-spec', "the kubeconfig's cluster has no server");
   const url = URL.parse(server);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     throw userError('invalid-url', `the kubeconfig's server "${server}" is not an http or https URL`);

@@ -20,7 +20,7 @@ async function read(path: string): Promise<JsonObject> {
   } catch (error) {
     throw userError('invalid-path', `cannot read the kubeconfig ${path}`, error);
   }
-  return (parsedJson(text) ?? (await parsedYaml(text, path)));
+  return parsedJson(text) ?? (await parsedYaml(text, path));
 }
 
 function parsedJson(text: string): JsonObject | undefined {

@@ -10,8 +10,8 @@ const PLUGIN_TIMEOUT_MS = 60_000;
 const MESSAGE_LIMIT = 200;
 
 interface Credentials {
-  readonly cert?: unknown;
-  readonly key?: unknown;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
   readonly authorization: string | undefined;
 }
 
@@ -35,7 +35,7 @@ export class PluginAccess implements Access {
   async tls(): Promise<TlsMaterial> {
     const [plain, given] = await Promise.all([this.#plain.tls(), this.#credentials()]);
     if (given.cert === undefined || given.key === undefined) return plain;
-    return { ...plain, cert: String(given.cert), key: String(given.key) };
+    return { ...plain, cert: given.cert, key: given.key };
   }
 
   async headers(): Promise<Headers> {
@@ -58,9 +58,7 @@ export class PluginAccess implements Access {
       const read = await this.#source;
       return await Promise.race([read(), timedOut.promise]);
     } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
-      const message = `the kubeconfig's credential plugin failed: ${said.trim().slice(0, MESSAGE_LIMIT)}`;
-      throw systemError('authentication-failed', message);
+      throw systemError('authentication-failed', `the kubeconfig's credential plugin failed: ${reasonOf(error)}`);
     } finally {
       clearTimeout(timer);
     }
@@ -72,16 +70,24 @@ export class PluginAccess implements Access {
     const config = new KubeConfig();
     const exec = user['exec'] === undefined ? undefined : this.#exec(objectOf(user['exec']));
     const server = this.server.href.replace(/\/$/, '');
-    config.loadFromClusterAndUser({ name: 'cluster', server, skipTLSVerify: true }, {
-      name: 'user',
-      ...(exec === undefined ? {} : { exec }),
-      ...(user['auth-provider'] === undefined ? {} : { authProvider: user['auth-provider'] }),
-    });
+    // It opens no connection; without skipTLSVerify it refuses to read credentials for an http:// server.
+    config.loadFromClusterAndUser(
+      { name: 'cluster', server, skipTLSVerify: true },
+      {
+        name: 'user',
+        ...(exec === undefined ? {} : { exec }),
+        ...(user['auth-provider'] === undefined ? {} : { authProvider: user['auth-provider'] }),
+      },
+    );
     return async () => {
       const options: { cert?: unknown; key?: unknown; headers?: Record<string, unknown> } = {};
       await config.applyToHTTPSOptions(options as Parameters<typeof config.applyToHTTPSOptions>[0]);
       const authorization = options.headers?.['Authorization'];
-      return { cert: options.cert, key: options.key, authorization: typeof authorization === 'string' ? authorization : undefined };
+      return {
+        cert: textOf(options.cert),
+        key: textOf(options.key),
+        authorization: textOf(authorization),
+      };
     };
   }
 
@@ -112,4 +118,15 @@ export class PluginAccess implements Access {
 
 export function folderOf(path: string): string {
   return dirname(resolve(path));
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** What a plugin printed as its answer may hold a token, and a parser's message quotes it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof SyntaxError) return 'its answer is not valid JSON';
+  const said = error instanceof Error ? error.message : String(error);
+  return said.trim().slice(0, MESSAGE_LIMIT);
 }

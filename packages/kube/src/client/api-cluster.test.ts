@@ -3,11 +3,16 @@ import { text } from 'node:stream/consumers';
 import { keyOf, PlumbError, type KubeObject } from '@plumb/api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Cluster } from '../cluster.ts';
-import { FakeApi, respond } from '../fake-api.ts';
+import { FakeApi, rejection, respond } from '../fake-api.ts';
 
 const CONFIG_MAP = { group: '', version: 'v1', kind: 'ConfigMap' };
 const KEY = { ...CONFIG_MAP, namespace: 'shop', name: 'cart' };
-const OBJECT: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cart', namespace: 'shop' }, data: { a: '1' } };
+const OBJECT: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'cart', namespace: 'shop' },
+  data: { a: '1' },
+};
 const SECRET: KubeObject = { ...OBJECT, kind: 'Secret' };
 
 let fake: FakeApi;
@@ -22,7 +27,11 @@ afterEach(async () => {
 });
 
 /** Answers with `body` and keeps what was asked. */
-function answering(status: number, body: unknown, headers: Record<string, string> = {}): { sent: () => Promise<unknown> } {
+function answering(
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): { sent: () => Promise<unknown> } {
   const asked = Promise.withResolvers<string>();
   fake.handler = (request, response) => {
     text(request).then(asked.resolve, asked.reject);
@@ -31,21 +40,24 @@ function answering(status: number, body: unknown, headers: Record<string, string
   return { sent: async () => JSON.parse(await asked.promise) as unknown };
 }
 
-const status = (message: string, more: object = {}): object => ({ kind: 'Status', apiVersion: 'v1', status: 'Failure', message, ...more });
+const status = (message: string, more: object = {}): object => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  status: 'Failure',
+  message,
+  ...more,
+});
 
 async function failure(call: Promise<unknown>): Promise<PlumbError> {
-  const error: unknown = await call.then(
-    () => new Error('no failure'),
-    (thrown: unknown) => thrown,
-  );
+  const error = await rejection(call);
   expect(error).toBeInstanceOf(PlumbError);
   return error as PlumbError;
 }
 
 describe('requests', () => {
   const path = '/api/v1/namespaces/shop/configmaps/cart';
-  test.each<{ what: string; call: () => Promise<unknown>; line: string; type?: string }>([
-    { what: 'get', call: () => cluster.get(KEY), line: `GET ${path}` },
+  test.each<{ what: string; call: () => Promise<unknown>; line: string; type: string | undefined }>([
+    { what: 'get', call: () => cluster.get(KEY), line: `GET ${path}`, type: undefined },
     {
       what: 'apply',
       call: () => cluster.apply(OBJECT, { fieldManager: 'm', force: true, dryRun: true }),
@@ -58,21 +70,31 @@ describe('requests', () => {
       line: 'POST /api/v1/namespaces/shop/configmaps?fieldManager=m',
       type: 'application/json',
     },
-    { what: 'update of status', call: () => cluster.update(OBJECT, { subresource: 'status' }), line: `PUT ${path}/status` },
+    {
+      what: 'update of status',
+      call: () => cluster.update(OBJECT, { subresource: 'status' }),
+      line: `PUT ${path}/status`,
+      type: 'application/json',
+    },
     {
       what: 'merge patch of status',
       call: () => cluster.patch(KEY, {}, { type: 'merge', subresource: 'status' }),
       line: `PATCH ${path}/status`,
       type: 'application/merge-patch+json',
     },
-    { what: 'json patch', call: () => cluster.patch(KEY, [], { type: 'json' }), line: `PATCH ${path}`, type: 'application/json-patch+json' },
+    {
+      what: 'json patch',
+      call: () => cluster.patch(KEY, [], { type: 'json' }),
+      line: `PATCH ${path}`,
+      type: 'application/json-patch+json',
+    },
     {
       what: 'strategic patch',
       call: () => cluster.patch(KEY, {}, { type: 'strategic', fieldManager: 'a b' }),
       line: `PATCH ${path}?fieldManager=a%20b`,
       type: 'application/strategic-merge-patch+json',
     },
-    { what: 'delete', call: () => cluster.delete(KEY), line: `DELETE ${path}` },
+    { what: 'delete', call: () => cluster.delete(KEY), line: `DELETE ${path}`, type: 'application/json' },
     {
       what: 'a name with a colon',
       call: () => cluster.get({ ...KEY, name: 'system:view/x' }),
@@ -82,17 +104,23 @@ describe('requests', () => {
     answering(200, OBJECT);
     await call();
     expect(fake.seen()).toEqual([line]);
-    if (type !== undefined) expect(fake.requests.at(-1)?.headers['content-type']).toBe(type);
+    expect(fake.requests.at(-1)?.headers['content-type']).toBe(type);
   });
 
   test('delete sends its preconditions', async () => {
     const { sent } = answering(200, status(''));
-    expect(await cluster.delete(KEY, { preconditions: { uid: 'u', resourceVersion: '7' }, propagationPolicy: 'Background' })).toBe(true);
-    expect(await sent()).toEqual({ preconditions: { uid: 'u', resourceVersion: '7' }, propagationPolicy: 'Background' });
+    expect(
+      await cluster.delete(KEY, { preconditions: { uid: 'u', resourceVersion: '7' }, propagationPolicy: 'Background' }),
+    ).toBe(true);
+    expect(await sent()).toEqual({
+      preconditions: { uid: 'u', resourceVersion: '7' },
+      propagationPolicy: 'Background',
+    });
   });
 
   test('objects pass as they came: no field dropped, no digit lost', async () => {
-    const wire = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"cart","namespace":"shop","odd":null},"big":9007199254740993,"f":1.50}';
+    const wire =
+      '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"cart","namespace":"shop","odd":null},"big":9007199254740993,"f":1.50}';
     answering(200, wire);
     const got = await cluster.get(KEY);
     expect(got).toMatchObject({ big: 9007199254740993n, f: 1.5, metadata: { odd: null } });
@@ -137,7 +165,10 @@ describe('identities', () => {
     const powerful = fake.cluster({ user });
     answering(200, OBJECT);
     await powerful.get(KEY);
-    expect(fake.requests.at(-1)?.headers).toMatchObject({ 'impersonate-user': 'root', 'impersonate-group': 'system:masters' });
+    expect(fake.requests.at(-1)?.headers).toMatchObject({
+      'impersonate-user': 'root',
+      'impersonate-group': 'system:masters',
+    });
     await powerful.as('tenant').get(KEY);
     expect(fake.requests.at(-1)?.headers).toMatchObject({ 'impersonate-user': 'tenant' });
     expect(fake.requests.at(-1)?.headers).not.toHaveProperty('impersonate-group');
@@ -168,7 +199,12 @@ describe('failures', () => {
     { http: 503, code: 'api-unavailable', fault: 'system' },
   ])('HTTP $http is $code, with the message of the server', async ({ http, code, fault }) => {
     answering(http, status('configmaps "cart" is not well'));
-    expect(await failure(cluster.get(KEY))).toMatchObject({ code, fault, status: http, message: 'configmaps "cart" is not well' });
+    expect(await failure(cluster.get(KEY))).toMatchObject({
+      code,
+      fault,
+      status: http,
+      message: 'configmaps "cart" is not well',
+    });
   });
 
   test('404 is null for get, false for delete, an error for the rest', async () => {
@@ -179,8 +215,16 @@ describe('failures', () => {
   });
 
   test('an object that does not fit its schema is the fault of the object, though the server says 500', async () => {
-    answering(500, status('failed to create typed patch object (shop/cart; /v1, Kind=ConfigMap): .dat: field not declared in schema'));
-    expect(await failure(cluster.apply(OBJECT, { fieldManager: 'm' }))).toMatchObject({ code: 'api-invalid', fault: 'user' });
+    answering(
+      500,
+      status(
+        'failed to create typed patch object (shop/cart; /v1, Kind=ConfigMap): .dat: field not declared in schema',
+      ),
+    );
+    expect(await failure(cluster.apply(OBJECT, { fieldManager: 'm' }))).toMatchObject({
+      code: 'api-invalid',
+      fault: 'user',
+    });
   });
 
   test.each([
@@ -214,7 +258,8 @@ describe('failures', () => {
     answering(422, status('Secret "cart" is invalid: type: Invalid value: "x": field is immutable'));
     const { message } = await failure(cluster.apply(SECRET, { fieldManager: 'm' }));
     expect(message).toBe('Secret "cart" is invalid: type: Invalid value: "***": field is immutable');
-    const refusal = 'secrets "cart" is forbidden: User "bob" cannot patch resource "secrets" in API group "" in the namespace "shop"';
+    const refusal =
+      'secrets "cart" is forbidden: User "bob" cannot patch resource "secrets" in API group "" in the namespace "shop"';
     answering(403, status(refusal));
     expect((await failure(cluster.apply(SECRET, { fieldManager: 'm' }))).message).toBe(refusal);
   });
@@ -235,7 +280,11 @@ describe('lists', () => {
     };
     const { items, resourceVersion } = await cluster.list(CONFIG_MAP, { labelSelector: 'app in (a,b)', limit: 2 });
     expect(resourceVersion).toBe('10');
-    expect(items.map(keyOf).map((key) => `${key.kind}/${key.name}`)).toEqual(['ConfigMap/a', 'ConfigMap/b', 'ConfigMap/c']);
+    expect(items.map(keyOf).map((key) => `${key.kind}/${key.name}`)).toEqual([
+      'ConfigMap/a',
+      'ConfigMap/b',
+      'ConfigMap/c',
+    ]);
     expect(fake.seen()).toEqual([
       'GET /api/v1/configmaps?labelSelector=app%20in%20(a%2Cb)&limit=2',
       'GET /api/v1/configmaps?labelSelector=app%20in%20(a%2Cb)&limit=2&continue=more',
@@ -245,7 +294,8 @@ describe('lists', () => {
   test('start over when their pages expire, so that they show one state', async () => {
     let lists = 0;
     fake.handler = (request, response) => {
-      if (query(request).has('continue') && lists === 1) return respond(response, 410, status('expired', { reason: 'Expired' }));
+      if (query(request).has('continue') && lists === 1)
+        return respond(response, 410, status('expired', { reason: 'Expired' }));
       if (query(request).has('continue')) return respond(response, 200, page(['new-2']));
       lists += 1;
       respond(response, 200, page([lists === 1 ? 'old' : 'new-1'], 'more'));
@@ -257,7 +307,10 @@ describe('lists', () => {
   test('ask for smaller pages where one is too large to hold', async () => {
     const small = fake.cluster({ limits: { timeout: 5_000, body: 2_000 } });
     fake.handler = (request, response) => {
-      const { limit, start } = { limit: Number(query(request).get('limit')), start: Number(query(request).get('continue') ?? 0) };
+      const { limit, start } = {
+        limit: Number(query(request).get('limit')),
+        start: Number(query(request).get('continue') ?? 0),
+      };
       const names = Array.from({ length: Math.min(limit, 100 - start) }, (_, index) => `n${start + index}`);
       respond(response, 200, page(names, start + limit < 100 ? String(start + limit) : undefined));
     };
@@ -271,8 +324,13 @@ describe('discovery', () => {
     answering(200, OBJECT);
     await cluster.get(KEY);
     const before = fake.requests.length;
-    const error = await failure(cluster.apply({ ...OBJECT, apiVersion: 'x.io/v1', kind: 'Thing' }, { fieldManager: 'm' }));
-    expect(error).toMatchObject({ code: 'api-not-found', message: expect.stringContaining('no matches for kind "Thing" in version "x.io/v1"') });
+    const error = await failure(
+      cluster.apply({ ...OBJECT, apiVersion: 'x.io/v1', kind: 'Thing' }, { fieldManager: 'm' }),
+    );
+    expect(error).toMatchObject({
+      code: 'api-not-found',
+      message: expect.stringContaining('no matches for kind "Thing" in version "x.io/v1"'),
+    });
     expect(fake.requests.length - before).toBe(2);
   });
 
@@ -294,7 +352,11 @@ describe('discovery', () => {
         kind: 'APIGroupList',
         groups: [
           { name: 'apps', versions: [{ groupVersion: 'apps/v1' }], preferredVersion: { groupVersion: 'apps/v1' } },
-          { name: 'down.io', versions: [{ groupVersion: 'down.io/v1' }], preferredVersion: { groupVersion: 'down.io/v1' } },
+          {
+            name: 'down.io',
+            versions: [{ groupVersion: 'down.io/v1' }],
+            preferredVersion: { groupVersion: 'down.io/v1' },
+          },
         ],
       },
       '/api/v1': {
@@ -311,7 +373,8 @@ describe('discovery', () => {
         resources: [{ name: 'deployments', kind: 'Deployment', namespaced: true, verbs: ['get'] }],
       },
     };
-    fake.discovery = (request: IncomingMessage, response: ServerResponse) => respond(response, 200, classic[request.url ?? '']);
+    fake.discovery = (request: IncomingMessage, response: ServerResponse) =>
+      respond(response, 200, classic[request.url ?? '']);
     fake.handler = (request, response) => {
       const known = classic[request.url ?? ''];
       respond(response, known === undefined ? 503 : 200, known ?? status('down'));

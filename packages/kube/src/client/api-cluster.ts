@@ -74,7 +74,15 @@ export class ApiCluster implements Cluster {
     const { fieldManager, force, dryRun, signal } = options;
     const path = withQuery(objectPath(target.info, key), { fieldManager, force, dryRun: dryRunOf(dryRun) });
     const contentType = 'application/apply-patch+yaml';
-    return this.#caller.object({ ...target, method: 'PATCH', path, body: object, contentType, repeatable: true, signal });
+    return this.#caller.object({
+      ...target,
+      method: 'PATCH',
+      path,
+      body: object,
+      contentType,
+      repeatable: true,
+      signal,
+    });
   }
 
   async create(
@@ -104,7 +112,14 @@ export class ApiCluster implements Cluster {
     const target = await this.#target('patch', key);
     const { type, fieldManager, subresource, dryRun, signal } = options;
     const path = withQuery(objectPath(target.info, key, subresource), { fieldManager, dryRun: dryRunOf(dryRun) });
-    return this.#caller.object({ ...target, method: 'PATCH', path, body: patch, contentType: PATCH_TYPES[type], signal });
+    return this.#caller.object({
+      ...target,
+      method: 'PATCH',
+      path,
+      body: patch,
+      contentType: PATCH_TYPES[type],
+      signal,
+    });
   }
 
   async delete(key: ObjectKey, options: DeleteOptions = {}): Promise<boolean> {
@@ -166,7 +181,13 @@ function subjectOf(verb: string, key: ObjectKey): Subject {
 }
 
 function rawCall(path: string): ApiCall {
-  return { verb: 'get', resource: 'raw', method: 'GET', path, subject: { what: `get ${path}`, secret: false, names: [] } };
+  return {
+    verb: 'get',
+    resource: 'raw',
+    method: 'GET',
+    path,
+    subject: { what: `get ${path}`, secret: false, names: [] },
+  };
 }
 
 function dryRunOf(dryRun: boolean | undefined): string | undefined {

@@ -56,7 +56,14 @@ export class Caller {
 
   #callOf(call: ApiCall): Call {
     const headers: Headers = { ...this.#identity, accept: call.accept ?? 'application/json' };
-    const base = { verb: call.verb, resource: call.resource, method: call.method, path: call.path, headers, signal: call.signal };
+    const base = {
+      verb: call.verb,
+      resource: call.resource,
+      method: call.method,
+      path: call.path,
+      headers,
+      signal: call.signal,
+    };
     const repeatable = call.repeatable ?? call.method === 'GET';
     const urgent = call.resource === 'leases';
     if (call.body === undefined) return { ...base, repeatable, urgent };
@@ -72,7 +79,9 @@ export function isGone(error: unknown): boolean {
 export function isKubeObject(value: Json | undefined): value is JsonObject & KubeObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const { apiVersion, kind, metadata } = value;
-  return typeof apiVersion === 'string' && typeof kind === 'string' && typeof metadata === 'object' && metadata !== null;
+  return (
+    typeof apiVersion === 'string' && typeof kind === 'string' && typeof metadata === 'object' && metadata !== null
+  );
 }
 
 /** @throws api-unavailable when the text is not a JSON object: a proxy's page, or an answer cut short. */

@@ -51,7 +51,9 @@ export function classicResources(answer: JsonObject): ResourceInfo[] {
     const name = text(resource['name']);
     if (name === '' || name.includes('/')) return [];
     const namespaced = resource['namespaced'] === true;
-    return [{ group, version, kind: text(resource['kind']), resource: name, namespaced, verbs: texts(resource['verbs']) }];
+    return [
+      { group, version, kind: text(resource['kind']), resource: name, namespaced, verbs: texts(resource['verbs']) },
+    ];
   });
 }
 

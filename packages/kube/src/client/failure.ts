@@ -28,14 +28,19 @@ export function failureOf(answer: Pick<Answer, 'status' | 'headers' | 'text'>, s
 
 /** An answer of 200 that does not hold what it should. */
 export function malformed(subject: Subject, why: string, cause?: unknown): PlumbError {
-  return new PlumbError('api-unavailable', `${subject.what}: the API server's answer ${why}`, { fault: 'system', policy: 'retry', cause });
+  return new PlumbError('api-unavailable', `${subject.what}: the API server's answer ${why}`, {
+    fault: 'system',
+    policy: 'retry',
+    cause,
+  });
 }
 
 function kindOf(status: number): { code: ErrorCode; fault: Fault } {
   if (status === 404) return { code: 'api-not-found', fault: 'user' };
   if (status === 409) return { code: 'api-conflict', fault: 'system' };
   if (status === 401 || status === 403) return { code: 'api-forbidden', fault: 'user' };
-  if (status === 408 || status === 410 || status === 429 || status >= 500) return { code: 'api-unavailable', fault: 'system' };
+  if (status === 408 || status === 410 || status === 429 || status >= 500)
+    return { code: 'api-unavailable', fault: 'system' };
   return status >= 400 ? { code: 'api-invalid', fault: 'user' } : { code: 'api-unavailable', fault: 'system' };
 }
 

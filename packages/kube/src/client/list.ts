@@ -47,7 +47,8 @@ class Pages {
       const version = metadata?.['resourceVersion'];
       if (!Array.isArray(page['items']) || typeof version !== 'string') throw malformed(this.#subject, 'is not a list');
       for (const item of page['items']) items.push(completeItem(item, this.#info));
-      next = typeof metadata?.['continue'] === 'string' && metadata['continue'] !== '' ? metadata['continue'] : undefined;
+      next =
+        typeof metadata?.['continue'] === 'string' && metadata['continue'] !== '' ? metadata['continue'] : undefined;
       if (next === undefined) return { resourceVersion: version, items };
       this.begun = true;
     }
@@ -75,7 +76,14 @@ class Pages {
       resourceVersion: next === undefined ? resourceVersion : undefined,
       continue: next,
     });
-    return this.#caller.json({ verb: 'list', resource: this.#info.resource, method: 'GET', path, subject: this.#subject, signal });
+    return this.#caller.json({
+      verb: 'list',
+      resource: this.#info.resource,
+      method: 'GET',
+      path,
+      subject: this.#subject,
+      signal,
+    });
   }
 }
 

@@ -6,21 +6,26 @@ export type Query = Record<string, string | number | boolean | undefined>;
 /** The URL path of a kind, in one namespace where one is given. */
 export function collectionPath(info: ResourceInfo, namespace: string | undefined): string {
   const root = info.group === '' ? `/api/${info.version}` : `/apis/${info.group}/${info.version}`;
-  const scope = info.namespaced && namespace !== undefined && namespace !== '' ? `/namespaces/${segment(namespace)}` : '';
+  const scope =
+    info.namespaced && namespace !== undefined && namespace !== '' ? `/namespaces/${segment(namespace)}` : '';
   return `${root}${scope}/${info.resource}`;
 }
 
 /** @throws api-invalid for an object that lacks its name, or its namespace where its kind has one. */
 export function objectPath(info: ResourceInfo, key: ObjectKey, subresource?: string): string {
   requireNamespace(info, key);
-  if (key.name === '' || key.name === undefined) throw userError('api-invalid', `${key.kind} without a name: set metadata.name`);
+  if (key.name === '' || key.name === undefined)
+    throw userError('api-invalid', `${key.kind} without a name: set metadata.name`);
   const path = `${collectionPath(info, key.namespace)}/${segment(key.name)}`;
   return subresource === undefined ? path : `${path}/${subresource}`;
 }
 
 export function requireNamespace(info: ResourceInfo, key: ObjectKey): void {
   if (!info.namespaced || key.namespace !== '') return;
-  throw userError('api-invalid', `${displayKey(key)} has no namespace, and its kind is namespaced: set metadata.namespace`);
+  throw userError(
+    'api-invalid',
+    `${displayKey(key)} has no namespace, and its kind is namespaced: set metadata.namespace`,
+  );
 }
 
 export function withQuery(path: string, query: Query): string {

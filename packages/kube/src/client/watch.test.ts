@@ -31,7 +31,10 @@ async function collect(signal: AbortSignal = AbortSignal.timeout(10_000)): Promi
 }
 
 /** Sends the chunks one by one, each after the one before has left. */
-function streaming(chunks: (string | Buffer)[], end: (response: ServerResponse) => void = (response) => response.end()): void {
+function streaming(
+  chunks: (string | Buffer)[],
+  end: (response: ServerResponse) => void = (response) => response.end(),
+): void {
   fake.handler = (_request: IncomingMessage, response: ServerResponse) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     const send = (index: number): void => {
@@ -53,14 +56,15 @@ test('asks for bookmarks, from its version on, and for an end in 5 to 10 minutes
 });
 
 test('events come whole though every byte is sent alone', async () => {
-  const text = line('ADDED', configMap('grün', '6')) + line('MODIFIED', configMap('日本', '7')) + line('DELETED', configMap('🙂', '8'));
+  const text =
+    line('ADDED', configMap('grün', '6')) +
+    line('MODIFIED', configMap('日本', '7')) +
+    line('DELETED', configMap('🙂', '8'));
   streaming([...Buffer.from(text)].map((byte) => Buffer.of(byte)));
   const events = await collect();
-  expect(events.map((event) => ('object' in event ? `${event.type} ${event.object.metadata.name}` : event.type))).toEqual([
-    'added grün',
-    'modified 日本',
-    'deleted 🙂',
-  ]);
+  expect(
+    events.map((event) => ('object' in event ? `${event.type} ${event.object.metadata.name}` : event.type)),
+  ).toEqual(['added grün', 'modified 日本', 'deleted 🙂']);
 });
 
 test('a bookmark carries its version; a type of event that is new to us is passed over', async () => {
@@ -69,13 +73,20 @@ test('a bookmark carries its version; a type of event that is new to us is passe
 });
 
 test('410 as an ERROR event is expired', async () => {
-  streaming([line('ADDED', configMap('a', '6')), line('ERROR', status(410, 'too old resource version: 5 (6)', 'Expired'))]);
+  streaming([
+    line('ADDED', configMap('a', '6')),
+    line('ERROR', status(410, 'too old resource version: 5 (6)', 'Expired')),
+  ]);
   expect((await collect()).map((event) => event.type)).toEqual(['added', 'expired']);
 });
 
 test.each([
   { what: '410 as HTTP status', http: 410, body: status(410, 'too old', 'Expired') },
-  { what: 'a version from the future', http: 504, body: status(504, 'Too large resource version: 5, current: 2', 'Timeout') },
+  {
+    what: 'a version from the future',
+    http: 504,
+    body: status(504, 'Too large resource version: 5, current: 2', 'Timeout'),
+  },
 ])('$what is expired', async ({ http, body }) => {
   fake.handler = (_request, response) => respond(response, http, body);
   expect(await collect()).toEqual([{ type: 'expired' }]);
@@ -90,7 +101,11 @@ test.each([
 });
 
 test.each([
-  { what: 'another error', chunks: [line('ERROR', status(500, 'etcd is gone', 'InternalError'))], says: 'etcd is gone' },
+  {
+    what: 'another error',
+    chunks: [line('ERROR', status(500, 'etcd is gone', 'InternalError'))],
+    says: 'etcd is gone',
+  },
   { what: 'a line that is not JSON', chunks: ['{"type":"ADDED",\n'], says: 'not valid JSON' },
   { what: 'an event without an object', chunks: ['{"type":"ADDED"}\n'], says: 'without an object' },
 ])('$what ends it', async ({ chunks, says }) => {
@@ -101,14 +116,18 @@ test.each([
 test('a line without end is refused before it fills the memory', async () => {
   const part = Buffer.alloc(1024 * 1024, 'x');
   streaming(Array.from({ length: 20 }, () => part));
-  await expect(collect()).rejects.toMatchObject({ code: 'api-unavailable', message: expect.stringContaining('exceeds 16777216 bytes') });
+  await expect(collect()).rejects.toMatchObject({
+    code: 'api-unavailable',
+    message: expect.stringContaining('exceeds 16777216 bytes'),
+  });
 });
 
 test('a stream that is cut throws after what came before it', async () => {
   streaming([line('ADDED', configMap('a', '6')), '{"type":"MOD'], () => fake.sockets[0]?.destroy());
   const events: WatchEvent[] = [];
   const read = async (): Promise<void> => {
-    for await (const event of cluster.watch(CONFIG_MAP, { resourceVersion: '5', signal: AbortSignal.timeout(10_000) })) events.push(event);
+    for await (const event of cluster.watch(CONFIG_MAP, { resourceVersion: '5', signal: AbortSignal.timeout(10_000) }))
+      events.push(event);
   };
   await expect(read()).rejects.toMatchObject({ code: 'api-unavailable' });
   expect(events).toHaveLength(1);
@@ -133,7 +152,8 @@ test('an abort ends it with cancelled, also one that came before', async () => {
   streaming([line('ADDED', configMap('a', '6'))], () => {});
   const stopped = new AbortController();
   const read = async (): Promise<void> => {
-    for await (const _event of cluster.watch(CONFIG_MAP, { resourceVersion: '5', signal: stopped.signal })) stopped.abort();
+    for await (const _event of cluster.watch(CONFIG_MAP, { resourceVersion: '5', signal: stopped.signal }))
+      stopped.abort();
   };
   await expect(read()).rejects.toMatchObject({ code: 'cancelled' });
   await expect(collect(AbortSignal.abort())).rejects.toMatchObject({ code: 'cancelled' });

@@ -17,7 +17,11 @@ const GRACE_MS = 30_000;
  * One watch, until the server ends it. The server is asked to end it after 5 to 10 minutes, so that load spreads and a watch
  * that has silently died is noticed.
  */
-export async function* watchOnce(caller: Caller, info: ResourceInfo, options: WatchOptions): AsyncGenerator<WatchEvent> {
+export async function* watchOnce(
+  caller: Caller,
+  info: ResourceInfo,
+  options: WatchOptions,
+): AsyncGenerator<WatchEvent> {
   const subject = { what: `watch ${info.resource}`, secret: info.group === '' && info.kind === 'Secret', names: [] };
   const seconds = Math.round(SHORTEST_S + Math.random() * (LONGEST_S - SHORTEST_S));
   const stream = await open(caller, info, options, { subject, seconds });
@@ -25,7 +29,10 @@ export async function* watchOnce(caller: Caller, info: ResourceInfo, options: Wa
     yield { type: 'expired' };
     return;
   }
-  const overdue = new PlumbError('timeout', `${subject.what}: the stream outlived its end`, { fault: 'system', policy: 'retry' });
+  const overdue = new PlumbError('timeout', `${subject.what}: the stream outlived its end`, {
+    fault: 'system',
+    policy: 'retry',
+  });
   const timer = setTimeout(() => stream.cancel(overdue), seconds * 1_000 + GRACE_MS);
   const abort = (): void => stream.cancel(stopped(subject));
   options.signal.addEventListener('abort', abort, { once: true });
@@ -109,7 +116,8 @@ function eventOf(line: string, subject: Subject): WatchEvent | null {
 }
 
 function errorEvent(status: JsonObject, subject: Subject): WatchEvent {
-  if (status['code'] === 410 || status['reason'] === 'Expired' || status['reason'] === 'Gone') return { type: 'expired' };
+  if (status['code'] === 410 || status['reason'] === 'Expired' || status['reason'] === 'Gone')
+    return { type: 'expired' };
   const code = typeof status['code'] === 'number' ? status['code'] : 500;
   const text = JSON.stringify({ kind: 'Status', message: status['message'] });
   const failure = failureOf({ status: code, headers: {}, text }, subject);

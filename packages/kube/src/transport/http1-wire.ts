@@ -54,7 +54,14 @@ export class Http1Wire implements Wire, Channel {
 
   #request(request: WireRequest): ClientRequest {
     const { method, path, headers } = request;
-    const options = { host: hostOf(this.#server), port: portOf(this.#server), method, path, headers, agent: this.#agent };
+    const options = {
+      host: hostOf(this.#server),
+      port: portOf(this.#server),
+      method,
+      path,
+      headers,
+      agent: this.#agent,
+    };
     return this.#server.protocol === 'http:' ? requestHttp(options) : requestHttps(options);
   }
 

@@ -138,7 +138,12 @@ class Connection implements Channel {
     this.#streams += 1;
     opened.once('response', (fields) => {
       answered = true;
-      head.resolve({ status: fields[':status'] ?? 0, headers: fields, stream: opened, complete: () => opened.rstCode === constants.NGHTTP2_NO_ERROR });
+      head.resolve({
+        status: fields[':status'] ?? 0,
+        headers: fields,
+        stream: opened,
+        complete: () => opened.rstCode === constants.NGHTTP2_NO_ERROR,
+      });
     });
     opened.on('error', (error: Error) => {
       failure = error;
@@ -160,7 +165,11 @@ class Connection implements Channel {
   #lost(failure: Error | undefined, id: number | undefined, rstCode: number | undefined): WireError {
     const unprocessed = id === undefined || id > this.#lastStream || rstCode === constants.NGHTTP2_REFUSED_STREAM;
     const cause = this.#failure ?? failure;
-    return new WireError(`connection lost: ${cause === undefined ? 'closed by the server' : messageOf(cause)}`, unprocessed ? 'unprocessed' : 'unknown', cause);
+    return new WireError(
+      `connection lost: ${cause === undefined ? 'closed by the server' : messageOf(cause)}`,
+      unprocessed ? 'unprocessed' : 'unknown',
+      cause,
+    );
   }
 
   #ping(deadline: number): void {

@@ -9,7 +9,9 @@ function split(chunks: Buffer[], limit = 1_000): string[] {
 }
 
 test('lines come whole however the stream is cut, also inside a character', () => {
-  const line = fc.string({ unit: 'binary', minLength: 1 }).filter((text) => !text.includes('\n') && text.isWellFormed());
+  const line = fc
+    .string({ unit: 'binary', minLength: 1 })
+    .filter((text) => !text.includes('\n') && text.isWellFormed());
   fc.assert(
     fc.property(fc.array(line), fc.array(fc.nat(200)), (wanted, cuts) => {
       const bytes = Buffer.from(wanted.map((text) => `${text}\n`).join(''));

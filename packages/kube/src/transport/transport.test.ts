@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ObjectKey } from '@plumb/api';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Cluster } from '../cluster.ts';
-import { FakeApi, Hop, respond, type Protocol } from '../fake-api.ts';
+import { FakeApi, Hop, rejection, respond, type Protocol } from '../fake-api.ts';
 
 const CONFIG_MAP = { group: '', version: 'v1', kind: 'ConfigMap' };
 const named = (name: string): ObjectKey => ({ ...CONFIG_MAP, namespace: 'shop', name });
@@ -12,7 +12,8 @@ const body = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata:
 const answer = (request: IncomingMessage, response: ServerResponse): void => {
   respond(response, 200, body(String(request.url?.split('?')[0]?.split('/').pop())));
 };
-const streamOf = (request: IncomingMessage): ServerHttp2Stream => (request as unknown as { stream: ServerHttp2Stream }).stream;
+const streamOf = (request: IncomingMessage): ServerHttp2Stream =>
+  (request as unknown as { stream: ServerHttp2Stream }).stream;
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -51,13 +52,13 @@ describe('one connection', () => {
     const held = holding(fake, 1);
     const stopped = new AbortController();
     const watch = cluster.watch(CONFIG_MAP, { resourceVersion: '1', signal: stopped.signal })[Symbol.asyncIterator]();
-    const ended = expect(watch.next()).rejects.toMatchObject({ code: 'cancelled' });
+    const ended = rejection(watch.next());
     await held;
     fake.handler = answer;
     await Promise.all(Array.from({ length: 50 }, (_, index) => cluster.get(named(`n${index}`))));
     expect(fake.sessions).toHaveLength(1);
     stopped.abort();
-    await ended;
+    expect(await ended).toMatchObject({ code: 'cancelled' });
   });
 
   test('is joined by another when the server limits its streams', async () => {
@@ -180,7 +181,10 @@ describe('a server that does not answer', () => {
     const cluster = client(fake, { limits: { timeout: 100, body: 1_000_000 } });
     await cluster.discover();
     const held = holding(fake, 1);
-    await expect(cluster.get(named('a'))).rejects.toMatchObject({ code: 'timeout', message: expect.stringContaining('0.1 s') });
+    await expect(cluster.get(named('a'))).rejects.toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining('0.1 s'),
+    });
     const [request] = (await held)[0]!;
     if (!streamOf(request).closed) await once(streamOf(request), 'close');
     expect(streamOf(request).rstCode).toBe(8);
@@ -191,10 +195,10 @@ describe('a server that does not answer', () => {
     const cluster = client(fake);
     const held = holding(fake, 1);
     const stopped = new AbortController();
-    const get = expect(cluster.get(named('a'), { signal: stopped.signal })).rejects.toMatchObject({ code: 'cancelled' });
+    const get = rejection(cluster.get(named('a'), { signal: stopped.signal }));
     await held;
     stopped.abort();
-    await get;
+    expect(await get).toMatchObject({ code: 'cancelled' });
   });
 
   test('does not keep a caller that waits for its turn', async () => {
@@ -205,9 +209,9 @@ describe('a server that does not answer', () => {
     const first = cluster.get(named('a'));
     const [request, response] = (await held)[0]!;
     const stopped = new AbortController();
-    const second = expect(cluster.get(named('b'), { signal: stopped.signal })).rejects.toMatchObject({ code: 'cancelled' });
+    const second = rejection(cluster.get(named('b'), { signal: stopped.signal }));
     stopped.abort();
-    await second;
+    expect(await second).toMatchObject({ code: 'cancelled' });
     fake.handler = answer;
     answer(request, response);
     await first;
@@ -237,7 +241,10 @@ describe('an answer that is no answer', () => {
     const fake = await start();
     fake.handler = (_request, response) => respond(response, 200, text);
     const cluster = client(fake, { limits: { timeout: 5_000, body: 10_000 } });
-    await expect(cluster.get(named('a'))).rejects.toMatchObject({ code: 'api-unavailable', message: expect.stringContaining(says) });
+    await expect(cluster.get(named('a'))).rejects.toMatchObject({
+      code: 'api-unavailable',
+      message: expect.stringContaining(says),
+    });
   });
 
   test.each<Protocol>(['http/1.1', 'h2'])('a %s connection closed in the middle of the body', async (protocol) => {
@@ -260,7 +267,9 @@ describe('where the server speaks no HTTP/2', () => {
     expect(await cluster.apply(body('a'), { fieldManager: 'm' })).toMatchObject({ metadata: { name: 'a' } });
     fake.handler = (_request, response) => {
       response.writeHead(200);
-      response.end('{"type":"ADDED","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","resourceVersion":"2"}}}\n');
+      response.end(
+        '{"type":"ADDED","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","resourceVersion":"2"}}}\n',
+      );
     };
     const types: string[] = [];
     for await (const event of cluster.watch(CONFIG_MAP, { resourceVersion: '1', signal: AbortSignal.timeout(5_000) })) {
@@ -282,10 +291,17 @@ describe('where the server speaks no HTTP/2', () => {
 test('every request is counted by verb, resource and status', async () => {
   const counted: string[] = [];
   const fake = await start();
-  const counter = { count: (verb: string, resource: string, status: number) => counted.push(`${verb} ${resource} ${status}`) };
+  const counter = {
+    count: (verb: string, resource: string, status: number) => counted.push(`${verb} ${resource} ${status}`),
+  };
   const cluster = client(fake, { counter });
   await cluster.apply(body('a'), { fieldManager: 'm' });
   fake.handler = (_request, response) => respond(response, 404, { kind: 'Status', message: 'gone' });
   await cluster.delete(named('a'));
-  expect(counted).toEqual(['discover discovery 200', 'discover discovery 200', 'apply configmaps 200', 'delete configmaps 404']);
+  expect(counted).toEqual([
+    'discover discovery 200',
+    'discover discovery 200',
+    'apply configmaps 200',
+    'delete configmaps 404',
+  ]);
 });

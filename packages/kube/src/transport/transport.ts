@@ -52,7 +52,10 @@ export class Transport {
   readonly #counter: RequestCounter | undefined;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(access: Access, parts: { wire: Wire; window: RequestWindow; limits: TransportLimits; counter: RequestCounter | undefined }) {
+  constructor(
+    access: Access,
+    parts: { wire: Wire; window: RequestWindow; limits: TransportLimits; counter: RequestCounter | undefined },
+  ) {
     this.#access = access;
     this.#wire = parts.wire;
     this.#window = parts.window;

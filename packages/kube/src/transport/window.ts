@@ -57,7 +57,8 @@ export class RequestWindow {
   /** @param status HTTP status, or 0 when no answer came. @param latency milliseconds from sending to the whole answer. */
   feedback(latency: number, status: number): void {
     if (isOverload(latency, status)) this.#shrink();
-    else if (status !== 0 && this.#limit < this.#most) this.#limit = Math.min(this.#most, this.#limit + 1 / this.#limit);
+    else if (status !== 0 && this.#limit < this.#most)
+      this.#limit = Math.min(this.#most, this.#limit + 1 / this.#limit);
   }
 
   #shrink(): void {
