@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import * as api from '@plumb/api';
-import type { KubeObject } from '@plumb/api';
+import { crds } from '@plumb/api';
 import { connect } from '@plumb/kube';
 import { startControlPlane, startNodes } from '@plumb/sandbox';
 import type { TestProject } from 'vitest/node';
@@ -24,8 +23,7 @@ async function setup(project: TestProject): Promise<() => Promise<void>> {
   const plane = await startControlPlane({ clusterPath, dir });
   const cluster = await connect({ kubeconfig: plane.kubeconfig, userAgent: 'plumb-test' });
   const nodes = await startNodes(cluster, {});
-  const crds = (api as { crds?: () => KubeObject[] }).crds?.() ?? [];
-  for (const crd of crds) await cluster.apply(crd, { fieldManager: 'plumb-test', force: true });
+  for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'plumb-test', force: true });
   project.provide('kubeconfig', plane.kubeconfig);
   return async () => {
     await nodes.close();

@@ -50,7 +50,9 @@ describe('signCertificate', () => {
     const { key, publicKey } = generateKey();
     expect(pair.key).toContain('EC PRIVATE KEY');
     const other = { subject: { commonName: 'y' }, key, publicKey };
-    const parsed = new X509Certificate(signCertificate({ subject: other.subject, use: 'authority', notBefore, notAfter }, publicKey, other));
+    const parsed = new X509Certificate(
+      signCertificate({ subject: other.subject, use: 'authority', notBefore, notAfter }, publicKey, other),
+    );
     expect(parsed.checkPrivateKey(key)).toBe(true);
     expect(privateKeyPem(key)).not.toBe(pair.key);
   });
@@ -76,7 +78,9 @@ describe('signCertificate', () => {
   });
 
   test('a certificate of another authority is not trusted', () => {
-    const parsed = new X509Certificate(issue({ subject: { commonName: 'x' }, use: 'client', notBefore, notAfter }, authority()).certificate);
+    const parsed = new X509Certificate(
+      issue({ subject: { commonName: 'x' }, use: 'client', notBefore, notAfter }, authority()).certificate,
+    );
     expect(parsed.verify(authority().publicKey)).toBe(false);
   });
 });

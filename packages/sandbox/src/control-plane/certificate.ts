@@ -105,7 +105,11 @@ function extensions(request: CertificateRequest, publicKey: KeyObject, issuer: I
   const list = [
     extension(OID.basicConstraints, true, authority ? sequence(boolean(true)) : sequence()),
     // Bit 0 is digitalSignature, 5 keyCertSign, 6 cRLSign.
-    extension(OID.keyUsage, true, authority ? bitString(Buffer.of(0b1000_0110), 1) : bitString(Buffer.of(0b1000_0000), 7)),
+    extension(
+      OID.keyUsage,
+      true,
+      authority ? bitString(Buffer.of(0b1000_0110), 1) : bitString(Buffer.of(0b1000_0000), 7),
+    ),
     extension(OID.subjectKeyId, false, octetString(keyId(publicKey))),
     extension(OID.authorityKeyId, false, sequence(primitive(0, keyId(issuer.publicKey)))),
   ];

@@ -18,7 +18,13 @@ export interface Certificates {
   authority: KeyPair;
   admin: KeyPair;
   controllerManager: KeyPair;
-  files: { authority: string; server: string; serverKey: string; serviceAccountKey: string; serviceAccountPublicKey: string };
+  files: {
+    authority: string;
+    server: string;
+    serverKey: string;
+    serviceAccountKey: string;
+    serviceAccountPublicKey: string;
+  };
   /** A client certificate for another user. */
   issueClient(user: string, groups: readonly string[]): KeyPair;
 }
@@ -75,7 +81,10 @@ async function makePairs(dir: string, now: Date): Promise<Pairs> {
   const self: Issuer = { subject: AUTHORITY, key, publicKey };
   const certificate = signCertificate({ subject: AUTHORITY, use: 'authority', ...validity(now) }, publicKey, self);
   const authority = { certificate, key: privateKeyPem(key) };
-  const server = issue({ subject: { commonName: 'kube-apiserver' }, use: 'server', names: SERVER_NAMES, ...validity(now) }, self);
+  const server = issue(
+    { subject: { commonName: 'kube-apiserver' }, use: 'server', names: SERVER_NAMES, ...validity(now) },
+    self,
+  );
   const admin = issueClient(self, { user: 'plumb-admin', groups: MASTERS }, now);
   const controllerManager = issueClient(self, { user: 'system:kube-controller-manager', groups: MASTERS }, now);
   await writePair(dir, 'server', server);

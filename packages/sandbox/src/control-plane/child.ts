@@ -97,7 +97,10 @@ export function startChild(options: ChildOptions): Child {
     async guard(settled) {
       const death = ended.promise.then(async (how) => {
         const tail = await logTail(options.logFile);
-        throw systemError('api-unavailable', `${options.name} stopped while starting (${how}); the end of ${options.logFile}:\n${tail}`);
+        throw systemError(
+          'api-unavailable',
+          `${options.name} stopped while starting (${how}); the end of ${options.logFile}:\n${tail}`,
+        );
       });
       return Promise.race([settled, death]);
     },

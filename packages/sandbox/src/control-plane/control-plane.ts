@@ -42,7 +42,13 @@ async function start(options: ControlPlaneOptions, lock: DirectoryLock): Promise
   const files = await writeFiles(dir, url, certificates);
   const parts = startParts(options, lock);
   try {
-    await startInOrder(parts, { port, certificates, kubeconfig: files.controllerManager, audit: options.audit ?? false, dir });
+    await startInOrder(parts, {
+      port,
+      certificates,
+      kubeconfig: files.controllerManager,
+      audit: options.audit ?? false,
+      dir,
+    });
   } catch (error) {
     await parts.stop();
     throw error;
@@ -99,7 +105,11 @@ function startParts(options: ControlPlaneOptions, lock: DirectoryLock): Parts {
       const etcd = children.get('etcd')?.pid();
       const apiserver = children.get('apiserver')?.pid();
       const controllerManager = children.get('controller-manager')?.pid();
-      return { ...(etcd && { etcd }), ...(apiserver && { apiserver }), ...(controllerManager && { controllerManager }) };
+      return {
+        ...(etcd && { etcd }),
+        ...(apiserver && { apiserver }),
+        ...(controllerManager && { controllerManager }),
+      };
     },
     /** Against the order of starting, so that none sees the one it stands on go. */
     async stop() {
@@ -137,7 +147,11 @@ async function startInOrder(parts: Parts, input: StartInput): Promise<void> {
   }
 }
 
-async function writeFiles(dir: string, url: string, certificates: Certificates): Promise<{ admin: string; controllerManager: string }> {
+async function writeFiles(
+  dir: string,
+  url: string,
+  certificates: Certificates,
+): Promise<{ admin: string; controllerManager: string }> {
   const authority = certificates.authority.certificate;
   const admin = join(dir, 'kubeconfig');
   const controllerManager = join(dir, 'users', 'controller-manager.kubeconfig');
@@ -147,7 +161,8 @@ async function writeFiles(dir: string, url: string, certificates: Certificates):
     kubeconfig({ url, authority, user: 'controller-manager', client: certificates.controllerManager }),
   );
   await writePrivate(join(dir, 'audit-policy.json'), JSON.stringify(AUDIT_POLICY));
-  for (const name of ['etcd', 'apiserver', 'controller-manager']) await rm(join(dir, 'logs', `${name}.log`), { force: true });
+  for (const name of ['etcd', 'apiserver', 'controller-manager'])
+    await rm(join(dir, 'logs', `${name}.log`), { force: true });
   return { admin, controllerManager };
 }
 

@@ -51,11 +51,14 @@ export function apiserverFlags({ port, files, audit }: ApiserverInput): string[]
     '--authorization-mode=RBAC',
     '--allow-privileged=true',
     '--endpoint-reconciler-type=none',
+    // The simulated nodes answer on loopback; their host names mean nothing.
+    '--kubelet-preferred-address-types=InternalIP',
     '--profiling=false',
     '--etcd-count-metric-poll-period=0',
     '--etcd-db-metric-poll-interval=0',
   ];
-  if (audit) flags.push('--audit-policy-file=audit-policy.json', '--audit-log-path=audit.log', '--audit-log-mode=batch');
+  if (audit)
+    flags.push('--audit-policy-file=audit-policy.json', '--audit-log-path=audit.log', '--audit-log-mode=batch');
   return flags;
 }
 

@@ -62,7 +62,10 @@ async function removeStale(path: string, dir: string): Promise<void> {
   const left = holder === null ? [] : await waitForEnd(holder.children, STOPPING);
   if (left.length > 0) {
     const pids = left.map((mark) => mark.pid).join(', ');
-    throw systemError('storage-failed', `processes ${pids} of an earlier run in ${dir} do not stop: end them and start again`);
+    throw systemError(
+      'storage-failed',
+      `processes ${pids} of an earlier run in ${dir} do not stop: end them and start again`,
+    );
   }
   await rm(path, { force: true });
 }

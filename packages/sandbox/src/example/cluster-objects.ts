@@ -1,9 +1,15 @@
 import type { KubeObject } from '@plumb/api';
+import {
+  COMPONENT_LABEL,
+  FLUX_NAMESPACE as NAMESPACE,
+  FLUX_VERSION,
+  INSTANCE_LABEL,
+  PART_OF_LABEL,
+  VERSION_LABEL,
+} from '@plumb/api';
 
-const NAMESPACE = 'flux-system';
 /** How the `flux` command line finds what it manages. */
-const FLUX_LABELS = { 'app.kubernetes.io/instance': NAMESPACE, 'app.kubernetes.io/part-of': 'flux' };
-const FLUX_VERSION = 'v2.9.0';
+const FLUX_LABELS = { [INSTANCE_LABEL]: NAMESPACE, [PART_OF_LABEL]: 'flux', [VERSION_LABEL]: FLUX_VERSION };
 
 /**
  * What makes a cluster follow the example: the namespace, the GitRepository and the Kustomization that brings every other
@@ -17,7 +23,7 @@ export function clusterObjects(gitUrl: string): KubeObject[] {
 const namespace: KubeObject = {
   apiVersion: 'v1',
   kind: 'Namespace',
-  metadata: { name: NAMESPACE, labels: { ...FLUX_LABELS, 'app.kubernetes.io/version': FLUX_VERSION } },
+  metadata: { name: NAMESPACE, labels: FLUX_LABELS },
 };
 
 function gitRepository(url: string): KubeObject {
@@ -42,7 +48,7 @@ const kustomization: KubeObject = {
   },
 };
 
-const agentLabels = { ...FLUX_LABELS, 'app.kubernetes.io/component': 'plumb-agent', 'app.kubernetes.io/version': FLUX_VERSION };
+const agentLabels = { ...FLUX_LABELS, [COMPONENT_LABEL]: 'plumb-agent' };
 
 const agentDeployment: KubeObject = {
   apiVersion: 'apps/v1',

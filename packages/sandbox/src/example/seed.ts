@@ -24,7 +24,13 @@ export async function seedRepository(server: GitServer, dir: string): Promise<st
     await runGit(work, ['init', '--quiet', '--initial-branch=main']);
     await cp(dir, work, { recursive: true });
     await runGit(work, ['add', '--all']);
-    await runGit(work, [...AUTHOR, 'commit', '--quiet', '--message', 'Describe the shop: infrastructure, apps and the cluster']);
+    await runGit(work, [
+      ...AUTHOR,
+      'commit',
+      '--quiet',
+      '--message',
+      'Describe the shop: infrastructure, apps and the cluster',
+    ]);
     await runGit(work, ['push', '--quiet', url, 'main']);
     return url;
   } finally {

@@ -23,7 +23,11 @@ export function cgiVariables(request: IncomingMessage, path: string, query: stri
  * Joins an HTTP exchange to a CGI process: body in, head and body out.
  * @returns the exit code, or null when it was killed (the client went away)
  */
-export async function runCgi(child: ChildProcess, request: IncomingMessage, response: ServerResponse): Promise<number | null> {
+export async function runCgi(
+  child: ChildProcess,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<number | null> {
   const { stdin, stdout, stderr } = child;
   const { promise, resolve } = Promise.withResolvers<number | null>();
   child.once('error', () => resolve(null));
@@ -49,7 +53,8 @@ export async function runCgi(child: ChildProcess, request: IncomingMessage, resp
     response.once('drain', () => stdout?.resume());
   };
   const code = await promise;
-  if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' }).write('git http-backend failed\n');
+  if (!response.headersSent)
+    response.writeHead(500, { 'content-type': 'text/plain' }).write('git http-backend failed\n');
   response.end();
   return code;
 }

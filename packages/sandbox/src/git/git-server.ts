@@ -41,7 +41,10 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
     url,
     async create(name) {
       if (!NAME.test(name)) {
-        throw userError('invalid-spec', `"${name}" cannot name a repository: use letters, digits, dots, dashes and underscores`);
+        throw userError(
+          'invalid-spec',
+          `"${name}" cannot name a repository: use letters, digits, dots, dashes and underscores`,
+        );
       }
       const path = join(dir, `${name}.git`);
       const exists = await access(join(path, 'HEAD')).then(

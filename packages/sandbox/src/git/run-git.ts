@@ -27,7 +27,14 @@ export function runGit(cwd: string, args: readonly string[]): Promise<string> {
   const all = [...environment({ GIT_CONFIG_GLOBAL: '/dev/null' }), 'git', '-c', 'http.proxy=', ...args];
   execFile('env', all, { cwd, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
     if (error === null) resolve(stdout);
-    else reject(systemError('storage-failed', `git ${args[0] ?? ''} failed in ${cwd}: ${stderr.trim() || error.message}`, error));
+    else
+      reject(
+        systemError(
+          'storage-failed',
+          `git ${args[0] ?? ''} failed in ${cwd}: ${stderr.trim() || error.message}`,
+          error,
+        ),
+      );
   });
   return promise;
 }

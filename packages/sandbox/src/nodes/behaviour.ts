@@ -91,6 +91,7 @@ function milliseconds(text: string): number | null {
 }
 
 function probeDelay(container: Container): number {
-  const seconds = (container.startupProbe?.initialDelaySeconds ?? 0) + (container.readinessProbe?.initialDelaySeconds ?? 0);
+  const seconds =
+    (container.startupProbe?.initialDelaySeconds ?? 0) + (container.readinessProbe?.initialDelaySeconds ?? 0);
   return Math.min(seconds * 1000, LONGEST_PROBE_DELAY);
 }

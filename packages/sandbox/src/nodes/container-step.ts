@@ -39,26 +39,35 @@ interface NextState {
 }
 
 function nextState(previous: ContainerStatus | undefined, input: ContainerInput): NextState {
-  const { now } = input;
   const state = previous?.state;
-  const restartCount = previous?.restartCount ?? 0;
-  if (state?.terminated) return { state, restartCount };
-  if (state?.running) return runningState(state, restartCount, input);
-  const ended = previous?.lastState?.terminated?.finishedAt;
-  if (state !== undefined && ended !== undefined) {
+  if (previous === undefined || state === undefined) return firstState(input);
+  const { restartCount, lastState } = previous;
+  if (state.terminated) return { state, restartCount };
+  if (state.running) return runningState(state, restartCount, input);
+  const ended = lastState?.terminated?.finishedAt;
+  if (ended !== undefined) {
     const again = Date.parse(ended) + restartDelay(restartCount);
-    return now < again ? { state, restartCount, wakeAt: again } : start(restartCount + 1, input);
+    return input.now < again ? { state, restartCount, wakeAt: again } : start(restartCount + 1, input);
   }
+  const first = firstState(input);
+  return first.state.waiting && first.state.waiting.reason === state.waiting?.reason ? { state, restartCount } : first;
+}
+
+/** A container that never ran: it starts, or says why it cannot. */
+function firstState(input: ContainerInput): NextState {
   const waiting = refusal(input);
-  if (waiting === null) return start(restartCount, input);
-  return { state: state?.waiting?.reason === waiting.reason ? state : { waiting }, restartCount };
+  return waiting === null ? start(0, input) : { state: { waiting }, restartCount: 0 };
 }
 
 function start(restartCount: number, input: ContainerInput): NextState {
   return runningState({ running: { startedAt: timestamp(input.now) } }, restartCount, input);
 }
 
-function runningState(state: ContainerState, restartCount: number, { behaviour, restarts, now }: ContainerInput): NextState {
+function runningState(
+  state: ContainerState,
+  restartCount: number,
+  { behaviour, restarts, now }: ContainerInput,
+): NextState {
   if (behaviour.ends === null || !state.running) return { state, restartCount };
   const { after, code } = behaviour.ends;
   const end = Date.parse(state.running.startedAt) + after;
@@ -70,7 +79,10 @@ function runningState(state: ContainerState, restartCount: number, { behaviour, 
     finishedAt: timestamp(now),
   };
   if (!restarts(code)) return { state: { terminated }, restartCount };
-  const waiting = { reason: 'CrashLoopBackOff', message: `back-off ${restartDelay(restartCount) / 1000}s restarting failed container` };
+  const waiting = {
+    reason: 'CrashLoopBackOff',
+    message: `back-off ${restartDelay(restartCount) / 1000}s restarting failed container`,
+  };
   return { state: { waiting, terminated }, restartCount, wakeAt: now + restartDelay(restartCount) };
 }
 

@@ -3,18 +3,16 @@ import type { Cluster, Sink } from '@plumb/kube';
 
 import { Addresses } from './addresses.ts';
 import { KeyedPool } from './keyed-pool.ts';
+import type { ContainerRef } from './kubelet-server.ts';
+import { NODE_ADDRESS } from './node-object.ts';
 import { type Pod, podOf, timestamp } from './pod.ts';
 import { stepPod } from './pod-step.ts';
 import { awaitsNode, type Candidate, chooseNode } from './schedule.ts';
 
 export const POD: KindRef = { group: '', version: 'v1', kind: 'Pod' };
 
-export interface SimulatedNode extends Candidate {
-  address: string;
-}
-
 export interface KubeletOptions {
-  nodes: readonly SimulatedNode[];
+  nodes: readonly Candidate[];
   onError: (error: unknown, pod: string) => void;
 }
 
@@ -27,7 +25,7 @@ const WIDTH = 32;
  */
 export class Kubelets implements Sink {
   readonly #cluster: Cluster;
-  readonly #nodes: ReadonlyMap<string, SimulatedNode>;
+  readonly #nodes: ReadonlyMap<string, Candidate>;
   readonly #pods = new Map<string, Pod>();
   readonly #addresses = new Addresses();
   readonly #pool: KeyedPool;
@@ -61,6 +59,19 @@ export class Kubelets implements Sink {
     // Every pod is worked on as it comes.
   }
 
+  /** What a container would have printed: when it started, and how it ended. */
+  logOf({ namespace, pod, container }: ContainerRef): string | null {
+    const status = this.#pods
+      .get(`${namespace}/${pod}`)
+      ?.status?.containerStatuses?.find(({ name }) => name === container);
+    if (status === undefined) return null;
+    const ended = status.state?.terminated ?? status.lastState?.terminated;
+    const started = status.state?.running?.startedAt ?? ended?.startedAt;
+    const lines = started === undefined ? [] : [`${started} ${status.image} started (simulated)`];
+    if (ended !== undefined) lines.push(`${ended.finishedAt ?? ''} exit code ${ended.exitCode}`);
+    return lines.map((line) => `${line}\n`).join('');
+  }
+
   close(): Promise<void> {
     return this.#pool.close();
   }
@@ -69,8 +80,7 @@ export class Kubelets implements Sink {
     const pod = this.#pods.get(key);
     if (pod === undefined) return;
     if (awaitsNode(pod)) return this.#schedule(pod);
-    const node = this.#nodes.get(pod.spec.nodeName ?? '');
-    if (node !== undefined) await this.#run(key, pod, node);
+    if (this.#nodes.has(pod.spec.nodeName ?? '')) await this.#run(key, pod);
   }
 
   async #schedule(pod: Pod): Promise<void> {
@@ -83,7 +93,9 @@ export class Kubelets implements Sink {
   }
 
   async #reportUnschedulable(pod: Pod): Promise<void> {
-    const told = pod.status?.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable');
+    const told = pod.status?.conditions?.some(
+      ({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable',
+    );
     if (told === true) return;
     const message = `0/${this.#nodes.size} nodes are available: ${this.#nodes.size} didn't match the pod's node affinity/selector.`;
     const lastTransitionTime = timestamp(Date.now());
@@ -91,10 +103,10 @@ export class Kubelets implements Sink {
     await this.#patchStatus(pod, { conditions: [condition] });
   }
 
-  async #run(key: string, pod: Pod, node: SimulatedNode): Promise<void> {
-    const podIP = pod.spec.hostNetwork === true ? node.address : this.#addresses.of(uidOf(pod));
+  async #run(key: string, pod: Pod): Promise<void> {
+    const podIP = pod.spec.hostNetwork === true ? NODE_ADDRESS : this.#addresses.of(uidOf(pod));
     const now = Date.now();
-    const step = stepPod(pod, { hostIP: node.address, podIP }, now);
+    const step = stepPod(pod, { hostIP: NODE_ADDRESS, podIP }, now);
     if (step.do === 'remove') {
       await this.#cluster.delete(objectKey(pod), { gracePeriodSeconds: 0, preconditions: { uid: uidOf(pod) } });
       return;

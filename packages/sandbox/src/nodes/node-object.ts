@@ -7,32 +7,40 @@ export const NODE_LABEL = 'sandbox.plumb.dev/node';
 /** What every simulated node offers: enough that nothing of an example or a test is ever too big. */
 const CAPACITY = { cpu: '64', memory: '256Gi', 'ephemeral-storage': '1Ti', pods: '10000' };
 
-/** The address all pods and nodes of the simulation share a range with; nothing listens there. */
-export function nodeAddress(index: number): string {
-  return `10.240.0.${index + 1}`;
+/** Where the API server finds every node's kubelet. */
+export const NODE_ADDRESS = '127.0.0.1';
+
+export interface NodeInput {
+  name: string;
+  /** The API server's version, which the kubelet claims too. */
+  version: string;
+  kubeletPort: number;
 }
 
-/** A Ready node the way a kubelet registers it. `index` counts from 0; the node is called `sandbox-<index + 1>`. */
-export function nodeObject(index: number, version: string, now: number): KubeObject {
-  const name = `sandbox-${index + 1}`;
+export function nodeLabels(name: string): Record<string, string> {
+  return {
+    [NODE_LABEL]: 'true',
+    'kubernetes.io/hostname': name,
+    'kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': 'amd64',
+  };
+}
+
+/** A Ready node the way a kubelet registers it. */
+export function nodeObject({ name, version, kubeletPort }: NodeInput, now: number): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: {
       name,
-      labels: {
-        [NODE_LABEL]: 'true',
-        'kubernetes.io/hostname': name,
-        'kubernetes.io/os': 'linux',
-        'kubernetes.io/arch': 'amd64',
-      },
+      labels: nodeLabels(name),
     },
     spec: {},
     status: {
       capacity: CAPACITY,
       allocatable: CAPACITY,
       addresses: [
-        { type: 'InternalIP', address: nodeAddress(index) },
+        { type: 'InternalIP', address: NODE_ADDRESS },
         { type: 'Hostname', address: name },
       ],
       conditions: [
@@ -41,6 +49,7 @@ export function nodeObject(index: number, version: string, now: number): KubeObj
         condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', now),
         condition('PIDPressure', 'False', 'KubeletHasSufficientPID', now),
       ],
+      daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
       nodeInfo: {
         architecture: 'amd64',
         operatingSystem: 'linux',

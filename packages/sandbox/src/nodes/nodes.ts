@@ -1,14 +1,17 @@
-import { asPlumbError, type Json, type KindRef, type ObjectKey, PlumbError } from '@plumb/api';
+import { asPlumbError, type Json, type KindRef, type KubeObject, type ObjectKey, PlumbError } from '@plumb/api';
 import { type Cluster, reflect } from '@plumb/kube';
 
 import type { Nodes, Notice } from '../types.ts';
-import { Kubelets, POD, type SimulatedNode } from './kubelets.ts';
-import { NODE_LABEL, nodeAddress, nodeObject } from './node-object.ts';
+import { type LogSource, startKubeletServer } from './kubelet-server.ts';
+import { Kubelets, POD } from './kubelets.ts';
+import { NODE_LABEL, nodeLabels, nodeObject } from './node-object.ts';
 import { CLAIM, storageClass, Volumes } from './volumes.ts';
 
 export interface NodesOptions {
   /** How many. Default 3. */
   nodes?: number;
+  /** What `kubectl logs` shows of a container; null leaves it to the simulation. */
+  logs?: LogSource;
   signal?: AbortSignal;
   notify?: (notice: Notice) => void;
 }
@@ -22,20 +25,23 @@ const FIELD_MANAGER = 'plumb-sandbox';
  * every pod that was there is known.
  */
 export async function startNodes(cluster: Cluster, options: NodesOptions): Promise<Nodes> {
-  const nodes = await registerNodes(cluster, options.nodes ?? 3);
-  await cluster.apply(storageClass, { fieldManager: FIELD_MANAGER, force: true });
+  const names = Array.from({ length: options.nodes ?? 3 }, (_, index) => `sandbox-${index + 1}`);
   const notify = options.notify ?? (() => undefined);
   const onError = (error: unknown, name: string): void => {
     notify({ level: 'warn', event: 'simulation-failed', message: `${name}: ${asPlumbError(error).message}` });
   };
+  const nodes = names.map((name) => ({ name, labels: nodeLabels(name) }));
   const kubelets = new Kubelets(cluster, { nodes, onError });
+  const server = await startKubeletServer((container) => options.logs?.(container) ?? kubelets.logOf(container));
+  await registerNodes(cluster, names, server.port);
+  await cluster.apply(storageClass, { fieldManager: FIELD_MANAGER, force: true });
   const volumes = new Volumes(cluster, onError);
   const stopped = new AbortController();
   const { signal } = stopped;
   const watches = [reflect(cluster, POD, kubelets, { signal }), reflect(cluster, CLAIM, volumes, { signal })];
   const close = async (): Promise<void> => {
     stopped.abort();
-    await Promise.all([...watches.map((watch) => watch.done()), kubelets.close(), volumes.close()]);
+    await Promise.all([...watches.map((watch) => watch.done()), kubelets.close(), volumes.close(), server.close()]);
   };
   options.signal?.addEventListener('abort', () => void close(), { once: true });
   await Promise.all(watches.map((watch) => watch.ready()));
@@ -43,22 +49,16 @@ export async function startNodes(cluster: Cluster, options: NodesOptions): Promi
 }
 
 /** Makes the nodes what a kubelet's registration would, and removes those an earlier start had more of. */
-async function registerNodes(cluster: Cluster, count: number): Promise<SimulatedNode[]> {
+async function registerNodes(cluster: Cluster, names: readonly string[], kubeletPort: number): Promise<void> {
   const version = await cluster.version();
-  const wanted = Array.from({ length: count }, (_, index) => nodeObject(index, version, Date.now()));
+  const wanted = names.map((name) => nodeObject({ name, version, kubeletPort }, Date.now()));
   await Promise.all(wanted.map((node) => registerNode(cluster, node)));
   const { items } = await cluster.list(NODE, { labelSelector: NODE_LABEL });
-  const names = new Set(wanted.map((node) => node.metadata.name));
-  const extra = items.filter((node) => !names.has(node.metadata.name));
+  const extra = items.filter((node) => !names.includes(node.metadata.name));
   await Promise.all(extra.map((node) => cluster.delete(nodeKey(node.metadata.name))));
-  return wanted.map(({ metadata }, index) => ({
-    name: metadata.name,
-    labels: metadata.labels ?? {},
-    address: nodeAddress(index),
-  }));
 }
 
-async function registerNode(cluster: Cluster, node: ReturnType<typeof nodeObject>): Promise<void> {
+async function registerNode(cluster: Cluster, node: KubeObject): Promise<void> {
   const key = nodeKey(node.metadata.name);
   try {
     await cluster.create(node);

@@ -57,7 +57,12 @@ function step(pod: Pod, container: Container, now: number): ContainerStep {
 function stepInit(pod: Pod, container: Container, now: number): ContainerStep {
   const previous = pod.status?.initContainerStatuses?.find(({ name }) => name === container.name);
   const sidecar = container.restartPolicy === 'Always';
-  const behaviour = { image: 'present', readyAfter: 0, ends: sidecar ? null : { after: 0, code: 0 }, unknown: [] } as const;
+  const behaviour = {
+    image: 'present',
+    readyAfter: 0,
+    ends: sidecar ? null : { after: 0, code: 0 },
+    unknown: [],
+  } as const;
   const { status } = stepContainer(previous, { container, behaviour, restarts: () => false, now });
   return { status: status === previous ? previous : { ...status, ready: true } };
 }
@@ -72,7 +77,9 @@ function isReported(pod: Pod, statuses: readonly ContainerStatus[], inits: reado
 
 function isReady(pod: Pod, statuses: readonly ContainerStatus[]): boolean {
   const gates = pod.spec.readinessGates ?? [];
-  return statuses.every(({ ready }) => ready) && gates.every((gate) => find(pod, gate.conditionType)?.status === 'True');
+  return (
+    statuses.every(({ ready }) => ready) && gates.every((gate) => find(pod, gate.conditionType)?.status === 'True')
+  );
 }
 
 function phaseOf(pod: Pod, statuses: readonly ContainerStatus[]): string {
@@ -102,7 +109,9 @@ function conditionsOf(pod: Pod, { phase, statuses, now }: Outcome): PodCondition
     containers,
     verdict('PodScheduled', true, {}),
   ];
-  const others = (pod.status?.conditions ?? []).filter(({ type }) => !ours.some((condition) => condition.type === type));
+  const others = (pod.status?.conditions ?? []).filter(
+    ({ type }) => !ours.some((condition) => condition.type === type),
+  );
   return [...others, ...ours.map((condition) => dated(find(pod, condition.type), condition, now))];
 }
 

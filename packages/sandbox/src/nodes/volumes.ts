@@ -20,14 +20,21 @@ export const storageClass: KubeObject = {
 
 interface Claim {
   metadata: KubeObject['metadata'];
-  spec: { storageClassName?: string; volumeName?: string; accessModes?: string[]; volumeMode?: string; resources?: { requests?: { storage?: string } } };
+  spec: {
+    storageClassName?: string;
+    volumeName?: string;
+    accessModes?: string[];
+    volumeMode?: string;
+    resources?: { requests?: { storage?: string } };
+  };
 }
 
 /** The volume made for a claim; the controller-manager's binder joins the two. */
 export function volumeFor(object: KubeObject): KubeObject | null {
   const claim = object as unknown as Claim;
   const { name, namespace, uid } = claim.metadata;
-  if (claim.spec.storageClassName !== STORAGE_CLASS || (claim.spec.volumeName ?? '') !== '' || uid === undefined) return null;
+  if (claim.spec.storageClassName !== STORAGE_CLASS || (claim.spec.volumeName ?? '') !== '' || uid === undefined)
+    return null;
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
