@@ -33,7 +33,9 @@ function ask(path: string, method = 'GET'): Promise<Answer> {
   const outgoing = request(`${server.url}/`, { path, method }, (response) => {
     let body = '';
     response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    response.on('end', () => resolve({ status: response.statusCode, length: response.headers['content-length'], body }));
+    response.on('end', () =>
+      resolve({ status: response.statusCode, length: response.headers['content-length'], body }),
+    );
   });
   outgoing.on('error', reject);
   outgoing.end();
@@ -70,5 +72,6 @@ test('everything else is not found', async () => {
     `/${FOLDER}/${FILE}?x=1`,
     `http://127.0.0.1/${FOLDER}/${FILE}`,
   ];
-  for (const path of paths) expect({ path, ...(await ask(path)) }).toEqual({ path, status: 404, length: '0', body: '' });
+  for (const path of paths)
+    expect({ path, ...(await ask(path)) }).toEqual({ path, status: 404, length: '0', body: '' });
 });

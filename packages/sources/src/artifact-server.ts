@@ -53,10 +53,18 @@ async function answer(root: string, request: IncomingMessage, response: ServerRe
   }
   await using handle = file;
   const { size } = await handle.stat();
-  response.writeHead(200, { 'content-type': 'application/gzip', 'content-length': size, 'x-content-type-options': 'nosniff' });
+  response.writeHead(200, {
+    'content-type': 'application/gzip',
+    'content-length': size,
+    'x-content-type-options': 'nosniff',
+  });
   if (request.method === 'HEAD') response.end();
   // The handle stays on what was opened, also when the file is replaced meanwhile.
-  else await pipeline(createReadStream('', { fd: handle, autoClose: false, start: 0, end: Math.max(size - 1, 0) }), response);
+  else
+    await pipeline(
+      createReadStream('', { fd: handle, autoClose: false, start: 0, end: Math.max(size - 1, 0) }),
+      response,
+    );
 }
 
 async function find(root: string, path: string): Promise<FileHandle | null> {

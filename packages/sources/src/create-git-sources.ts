@@ -35,8 +35,10 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
     publish: async (source, resolved, ignore) => (await sourceOf(source)).publish(resolved, ignore),
     open: async (source, revision, digest) => (await sourceOf(source)).open(revision, digest),
     remove: async (source) => {
-      await (await sourceOf(source)).remove();
-      sources.delete(layout.place(source));
+      const known = await sourceOf(source);
+      await known.remove();
+      // Somebody may have asked for it again meanwhile; then it stays the one that works on these folders.
+      if (known.idle) sources.delete(layout.place(source));
     },
     close: async () => {
       closed = true;

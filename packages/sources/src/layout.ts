@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { UnitRef } from '@plumb/api';
 import { userError } from '@plumb/api';
@@ -39,18 +38,4 @@ export class Layout {
 
 export function artifactsDir(root: string): string {
   return join(root, 'artifacts');
-}
-
-/** Another URL is another repository: its objects must not pass for those of this one. */
-export function mirrorPrefix(address: string): string {
-  return `${createHash('sha256').update(address).digest('hex').slice(0, 24)}-`;
-}
-
-/** The generation goes up when a mirror is damaged: the new one grows beside it. Names sort by it. */
-export function mirrorName(address: string, generation: number): string {
-  return `${mirrorPrefix(address)}${String(generation).padStart(6, '0')}.git`;
-}
-
-export function generationOf(name: string): number {
-  return Number(/-(\d{6})\.git$/.exec(name)?.[1] ?? 0);
 }

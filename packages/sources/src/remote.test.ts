@@ -24,9 +24,19 @@ describe('credentials', () => {
   });
 
   test.each<[name: string, status: number | undefined, auth: GitAuth, words: RegExp]>([
-    ['wrong', undefined, { username: 'ada', password: PASSWORD }, /authentication required: the credentials were not accepted$/],
+    [
+      'wrong',
+      undefined,
+      { username: 'ada', password: PASSWORD },
+      /authentication required: the credentials were not accepted$/,
+    ],
     ['missing', undefined, {}, /authentication required: no credentials were given, set spec.secretRef$/],
-    ['not enough', 403, { username: 'ada', password: PASSWORD }, /authorization failed: the credentials were not accepted$/],
+    [
+      'not enough',
+      403,
+      { username: 'ada', password: PASSWORD },
+      /authorization failed: the credentials were not accepted$/,
+    ],
   ])('%s ones are told without their value', async (_, status, auth, words) => {
     await using lab = await openLab({ authorization: 'Bearer other', ...(status ? { status } : {}) });
     const error = await failureOf(lab.sources.resolve(SHOP, lab.request({ auth })));
@@ -49,7 +59,7 @@ describe('credentials', () => {
     const auth = { username: 'ada', password: PASSWORD };
     const failed = failureOf(lab.sources.resolve(SHOP, lab.request({ auth, signal: abort.signal })));
     while (lab.server.requests.length === 0) await delay(5);
-    const commands = execFileSync('ps', ['-ww', '-eo', 'args']).toString();
+    const commands = commandLines();
     expect(commands).toContain(`${lab.server.url}/shop.git`);
     for (const secret of [PASSWORD, BASIC.slice(6)]) {
       expect(commands).not.toContain(secret);
@@ -78,7 +88,9 @@ describe('redirects', () => {
     lab.server.options.redirectTo = thief.url;
     const auth = { username: 'ada', password: PASSWORD };
     const error = await failureOf(lab.sources.resolve(SHOP, lab.request({ auth })));
-    expect(error.message).toMatch(/the server redirects, and credentials are not sent to another host \('127.0.0.1:\d+'\)/);
+    expect(error.message).toMatch(
+      /the server redirects, and credentials are not sent to another host \('127.0.0.1:\d+'\)/,
+    );
     expect(thief.requests).toEqual([]);
   });
 
@@ -147,7 +159,19 @@ describe('a server that is not well', () => {
     const error = await failureOf(lab.sources.resolve(SHOP, lab.request({ timeout: 300 })));
     expect(error).toMatchObject({ code: 'timeout', policy: 'retry' });
     expect(error.message).toMatch(/context deadline exceeded after 0.3s$/);
-    expect(execFileSync('ps', ['-ww', '-eo', 'args']).toString()).not.toContain(lab.server.url);
+    expect(commandLines()).not.toContain(lab.server.url);
+  });
+
+  test.each(['close', 'remove'] as const)('%s does not wait for it', async (end) => {
+    await using lab = await openLab({ hang: true });
+    const failed = failureOf(lab.sources.resolve(SHOP, lab.request()));
+    const queued = failureOf(lab.sources.resolve(SHOP, lab.request()));
+    while (lab.server.requests.length === 0) await delay(5);
+    const started = performance.now();
+    await (end === 'close' ? lab.sources.close() : lab.sources.remove(SHOP));
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(await failed).toMatchObject({ code: 'cancelled' });
+    expect(await queued).toMatchObject({ code: 'cancelled' });
   });
 
   test('a cancelled request ends before anything starts', async () => {
@@ -158,6 +182,21 @@ describe('a server that is not well', () => {
   });
 });
 
+/** The arguments of every process, as any user of the machine can read them. */
+function commandLines(): string {
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return processes.map((id) => readArguments(id)).join('\n');
+}
+
+function readArguments(id: string): string {
+  try {
+    return readFileSync(join('/proc', id, 'cmdline'), 'utf8').replaceAll('\0', ' ');
+  } catch {
+    // It ended meanwhile.
+    return '';
+  }
+}
+
 function filesHolding(dir: string, text: string): string[] {
   const files = readdirSync(dir, { recursive: true, encoding: 'utf8' }).map((name) => join(dir, name));
   return files.filter((file) => statSync(file).isFile() && readFileSync(file).includes(text));
@@ -166,6 +205,25 @@ function filesHolding(dir: string, text: string): string[] {
 function certificate(dir: string, name: string): { key: string; cert: string } {
   const [key, cert] = [join(dir, `${name}.key`), join(dir, `${name}.crt`)];
   const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '2',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+      ...subject,
+    ],
+    { stdio: 'ignore' },
+  );
   return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
 }

@@ -21,8 +21,16 @@ describe('a ref leads to a revision', () => {
     const pull = lab.repository.commit({ 'a.yaml': '3' }, { ref: 'refs/pull/7/head' });
     lab.repository.commit({ 'a.yaml': 'x' }, { ref: 'refs/heads/deep/refs/heads/main' });
 
-    expect(await resolve({ branch: 'main' })).toEqual({ revision: `main@sha1:${second}`, commit: second, subject: 'change' });
-    expect(await resolve({ tag: 'v1.0.0' })).toEqual({ revision: `v1.0.0@sha1:${first}`, commit: first, subject: 'First' });
+    expect(await resolve({ branch: 'main' })).toEqual({
+      revision: `main@sha1:${second}`,
+      commit: second,
+      subject: 'change',
+    });
+    expect(await resolve({ tag: 'v1.0.0' })).toEqual({
+      revision: `v1.0.0@sha1:${first}`,
+      commit: first,
+      subject: 'First',
+    });
     expect((await resolve({ tag: 'v1.2.0' })).revision).toBe(`v1.2.0@sha1:${second}`);
     expect((await resolve({ semver: '>=1.0.0 <1.2.0' })).revision).toBe(`v1.0.0@sha1:${first}`);
     expect((await resolve({ semver: '^1' })).revision).toBe(`v1.2.0@sha1:${second}`);
@@ -95,7 +103,9 @@ describe('what is not there', () => {
   ])('%j', async (ref, words) => {
     lab.repository.commit({ a: '1' });
     const error = await failureOf(resolve(ref));
-    expect(error.message).toBe(`failed to checkout and determine revision: unable to clone '${lab.server.url}/shop.git': ${words}`);
+    expect(error.message).toBe(
+      `failed to checkout and determine revision: unable to clone '${lab.server.url}/shop.git': ${words}`,
+    );
     expect(error).toMatchObject({ code: 'source-failed', fault: 'user', policy: 'retry' });
   });
 
@@ -103,7 +113,9 @@ describe('what is not there', () => {
     lab.repository.commit({ a: '1' });
     const other = lab.repository.commit({ a: '2' }, { ref: 'refs/heads/other' });
     await resolve({ branch: 'other' });
-    expect((await failureOf(resolve({ branch: 'main', commit: other }))).message).toMatch(/object not found on branch 'main'$/);
+    expect((await failureOf(resolve({ branch: 'main', commit: other }))).message).toMatch(
+      /object not found on branch 'main'$/,
+    );
   });
 
   test('an empty repository', async () => {
@@ -113,7 +125,9 @@ describe('what is not there', () => {
   test('a tag that leads to a file', async () => {
     lab.repository.commit({ a: '1' });
     lab.repository.git(['tag', 'blob', 'main:a']);
-    expect((await failureOf(resolve({ tag: 'blob' }))).message).toMatch(/'refs\/tags\/blob' does not lead to a commit$/);
+    expect((await failureOf(resolve({ tag: 'blob' }))).message).toMatch(
+      /'refs\/tags\/blob' does not lead to a commit$/,
+    );
   });
 });
 

@@ -70,7 +70,11 @@ async function resolveRange(remote: Remote, mirror: Mirror, range: string): Prom
   return { revision, commit, subject };
 }
 
-async function resolveCommit(remote: Remote, mirror: Mirror, wanted: Extract<Wanted, { kind: 'commit' }>): Promise<Resolved> {
+async function resolveCommit(
+  remote: Remote,
+  mirror: Mirror,
+  wanted: Extract<Wanted, { kind: 'commit' }>,
+): Promise<Resolved> {
   const refs = await remote.list('heads', wanted.ref === '' ? 'HEAD' : wanted.ref);
   const target: Target = { kind: 'commit', ref: wanted.ref, commit: wanted.commit };
   if (wanted.ref !== '') return resolveOnBranch(remote, mirror, target, find(remote, refs, wanted.ref));
@@ -80,7 +84,11 @@ async function resolveCommit(remote: Remote, mirror: Mirror, wanted: Extract<Wan
   }
   if (known === null) {
     // A server that gives out no commit by its id alone: take all branches and tags.
-    await remote.fetch(['+refs/heads/*:refs/plumb/heads/*', '+refs/tags/*:refs/plumb/tags/*'], depthOf(mirror), wanted.commit);
+    await remote.fetch(
+      ['+refs/heads/*:refs/plumb/heads/*', '+refs/tags/*:refs/plumb/tags/*'],
+      depthOf(mirror),
+      wanted.commit,
+    );
     known = await mirror.objects.commit(wanted.commit);
   }
   if (known === null) throw commitNotFound(remote, target);
@@ -88,12 +96,15 @@ async function resolveCommit(remote: Remote, mirror: Mirror, wanted: Extract<Wan
 }
 
 /** A commit pinned on a branch must be in that branch's history, so the history is needed. */
-async function resolveOnBranch(remote: Remote, mirror: Mirror, target: Target, tip: RemoteRef): Promise<Resolved> {
-  if (mirror.shallow || (await mirror.objects.commit(tip.commit)) === null) {
+async function resolveOnBranch(remote: Remote, mirror: Mirror, target: Target, listed: RemoteRef): Promise<Resolved> {
+  let tip = mirror.shallow ? null : await mirror.objects.commit(listed.commit);
+  if (tip === null) {
     await remote.fetch([`+${target.ref}:${INCOMING}`], depthOf(mirror), target.ref);
+    tip = await mirror.objects.commit(`${INCOMING}^{commit}`);
   }
   const known = await mirror.objects.commit(target.commit);
-  if (known === null || !(await mirror.isAncestor(target.commit, tip.commit))) throw commitNotFound(remote, target);
+  if (known === null || tip === null || !(await mirror.isAncestor(known.id, tip.id)))
+    throw commitNotFound(remote, target);
   return resolved(target, known);
 }
 
@@ -104,7 +115,10 @@ function depthOf(mirror: Mirror): 'whole' | 'unshallow' {
 function commitNotFound(remote: Remote, { ref, commit }: Target): Error {
   const { url } = remote.failureContext(ref);
   const where = ref === '' ? '' : ` on branch '${ref.slice('refs/heads/'.length)}'`;
-  return correctable('source-failed', cloneMessage({ url }, `unable to resolve commit object for '${commit}': object not found${where}`));
+  return correctable(
+    'source-failed',
+    cloneMessage({ url }, `unable to resolve commit object for '${commit}': object not found${where}`),
+  );
 }
 
 function resolved(target: Target, { id, subject }: { id: string; subject: string }): Resolved {

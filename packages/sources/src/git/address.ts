@@ -6,17 +6,25 @@ import { userError, PlumbError } from '@plumb/api';
  */
 export function parseAddress(url: string): string {
   // A control character would be dropped by the URL parser, but not by git.
-  if (/[\u0000-\u0020\u007f]/.test(url)) throw userError('invalid-url', `spec.url must not hold spaces or control characters`);
+  if (/[\u0000-\u0020\u007f]/.test(url))
+    throw userError('invalid-url', `spec.url must not hold spaces or control characters`);
   const parsed = URL.parse(url);
-  if (parsed === null) throw userError('invalid-url', `failed to parse url '${scrubUserInfo(url)}': use http:// or https://`);
+  if (parsed === null)
+    throw userError('invalid-url', `failed to parse url '${scrubUserInfo(url)}': use http:// or https://`);
   if (parsed.protocol === 'ssh:') {
     throw userError('not-implemented', `spec.url '${scrubUserInfo(url)}': ssh is not supported yet, use https`);
   }
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
-    throw userError('invalid-url', `spec.url '${scrubUserInfo(url)}': scheme '${parsed.protocol.slice(0, -1)}' is not supported, use http or https`);
+    throw userError(
+      'invalid-url',
+      `spec.url '${scrubUserInfo(url)}': scheme '${parsed.protocol.slice(0, -1)}' is not supported, use http or https`,
+    );
   }
   if (parsed.username !== '' || parsed.password !== '') {
-    throw userError('invalid-url', `spec.url '${scrubUserInfo(url)}' holds credentials: put them in the secret of spec.secretRef`);
+    throw userError(
+      'invalid-url',
+      `spec.url '${scrubUserInfo(url)}' holds credentials: put them in the secret of spec.secretRef`,
+    );
   }
   if (parsed.search !== '' || parsed.hash !== '') {
     throw userError('invalid-url', `spec.url '${parsed.origin}${parsed.pathname}' must not have a query or a fragment`);

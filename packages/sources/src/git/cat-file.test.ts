@@ -21,16 +21,24 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const open = (idleTimeout: number): CatFile => new CatFile({ env: gitEnvironment(repository.path, {}), cwd: repository.path, idleTimeout });
+const open = (idleTimeout: number): CatFile =>
+  new CatFile({ env: gitEnvironment(repository.path, {}), cwd: repository.path, idleTimeout });
 const blob = (content: string | Buffer): string => repository.git(['hash-object', '-w', '--stdin'], content);
 
 test('a thousand questions at once are answered in order by one process', async () => {
-  const commit = repository.commit(Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`f${n}`, `content ${n}\n`.repeat(n)])));
-  const ids = repository.git(['ls-tree', '--format=%(objectname) %(path)', commit]).split('\n').map((line) => line.split(' '));
+  const commit = repository.commit(
+    Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`f${n}`, `content ${n}\n`.repeat(n)])),
+  );
+  const ids = repository
+    .git(['ls-tree', '--format=%(objectname) %(path)', commit])
+    .split('\n')
+    .map((line) => line.split(' '));
   const started = gitProcessesStarted();
   const sizes = ids.map(([id = '']) => cat.info(id));
   const bodies = await Promise.all(ids.map(([id = '']) => cat.contents(id, 1_000_000)));
-  expect(bodies.map((object) => object?.body?.toString())).toEqual(ids.map(([, path = '']) => `content ${path.slice(1)}\n`.repeat(Number(path.slice(1)))));
+  expect(bodies.map((object) => object?.body?.toString())).toEqual(
+    ids.map(([, path = '']) => `content ${path.slice(1)}\n`.repeat(Number(path.slice(1)))),
+  );
   expect((await Promise.all(sizes)).map((object) => object?.size)).toEqual(bodies.map((object) => object?.size));
   expect(gitProcessesStarted() - started).toBe(1);
 });

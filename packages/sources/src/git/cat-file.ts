@@ -142,7 +142,8 @@ export class CatFile {
     if (this.#child !== child) return;
     this.#watch(child);
     let rest = chunk;
-    while (rest.length > 0 && this.#child === child) rest = this.#incoming ? this.#body(this.#incoming, rest) : this.#header(child, rest);
+    while (rest.length > 0 && this.#child === child)
+      rest = this.#incoming ? this.#body(this.#incoming, rest) : this.#header(child, rest);
     if (this.#pending.length === 0) this.#rest(child);
   }
 

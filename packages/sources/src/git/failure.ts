@@ -27,7 +27,10 @@ export function refNotFound(context: FailureContext): PlumbError {
 export function gitFailure(stderr: string, context: FailureContext): PlumbError {
   const text = scrub(stderr, context.secrets);
   const status = Number(/The requested URL returned error: (\d{3})/.exec(text)?.[1] ?? 0);
-  if (/could not read (Username|Password)|Authentication failed|HTTP Basic: Access denied/i.test(text) || status === 401) {
+  if (
+    /could not read (Username|Password)|Authentication failed|HTTP Basic: Access denied/i.test(text) ||
+    status === 401
+  ) {
     return refused(context, 'authentication required', 401);
   }
   if (status === 403) return refused(context, 'authorization failed', 403);
@@ -36,15 +39,19 @@ export function gitFailure(stderr: string, context: FailureContext): PlumbError 
   }
   if (/couldn't find remote ref|remote ref .* not found/i.test(text)) return refNotFound(context);
   const malformed = /^error: object (.+)$/m.exec(text)?.[1];
-  if (malformed !== undefined) return correctable('source-failed', cloneMessage(context, `the repository holds a malformed object: ${malformed}`));
+  if (malformed !== undefined)
+    return correctable('source-failed', cloneMessage(context, `the repository holds a malformed object: ${malformed}`));
   if (status >= 300) return httpFailure(context, status);
   const unreachable = /unable to access '[^']*': (.+)/.exec(text)?.[1];
-  if (unreachable !== undefined) return systemError('source-failed', cloneMessage(context, connectionWords(unreachable)));
+  if (unreachable !== undefined)
+    return systemError('source-failed', cloneMessage(context, connectionWords(unreachable)));
   return systemError('source-failed', cloneMessage(context, lastLine(text)));
 }
 
 function refused(context: FailureContext, words: string, status: number): PlumbError {
-  const next = context.authenticated ? 'the credentials were not accepted' : 'no credentials were given, set spec.secretRef';
+  const next = context.authenticated
+    ? 'the credentials were not accepted'
+    : 'no credentials were given, set spec.secretRef';
   return correctable('authentication-failed', cloneMessage(context, `${words}: ${next}`), status);
 }
 
@@ -64,7 +71,8 @@ function connectionWords(words: string): string {
 
 function lastLine(text: string): string {
   const lines = text.split('\n').map((line) => line.trim());
-  const told = lines.findLast((line) => /^(fatal|error|remote):/.test(line)) ?? lines.findLast((line) => line !== '') ?? '';
+  const told =
+    lines.findLast((line) => /^(fatal|error|remote):/.test(line)) ?? lines.findLast((line) => line !== '') ?? '';
   const line = told.replace(/^(fatal|error): /, '');
   return line === '' ? 'git failed without a message' : line.slice(0, 500);
 }

@@ -59,23 +59,25 @@ export class Mirror {
   }
 
   /** Packs what is needed of `keep` into one file when there are many; the rest goes once it is an hour old. */
-  async tidy(keep: readonly string[]): Promise<void> {
-    const packs = (await readdir(join(this.path, 'objects', 'pack')).catch(() => [])).filter((name) => name.endsWith('.pack'));
+  async tidy(keep: readonly string[], signal: AbortSignal): Promise<void> {
+    const packs = (await readdir(join(this.path, 'objects', 'pack')).catch(() => [])).filter((name) =>
+      name.endsWith('.pack'),
+    );
     if (packs.length <= MAX_PACKS) return;
-    const held = await this.#git(['for-each-ref', '--format=%(refname)', 'refs/plumb/keep']);
+    const held = await this.#git(['for-each-ref', '--format=%(refname)', 'refs/plumb/keep'], signal);
     for (const ref of held.stdout.toString('utf8').split('\n')) {
       if (ref !== '') await this.#git(['update-ref', '-d', ref]);
     }
     for (const commit of keep) await this.#git(['update-ref', `refs/plumb/keep/${commit}`, commit]);
-    await this.#git(['gc', '--quiet', '--prune=1.hour.ago']);
+    await this.#git(['gc', '--quiet', '--prune=1.hour.ago'], signal);
   }
 
   async close(): Promise<void> {
     await this.#cat.close();
   }
 
-  #git(args: readonly string[]): ReturnType<typeof runGit> {
-    return runGit(args, { env: this.#env, cwd: this.path, timeout: LOCAL_TIMEOUT });
+  #git(args: readonly string[], signal?: AbortSignal): ReturnType<typeof runGit> {
+    return runGit(args, { env: this.#env, cwd: this.path, timeout: LOCAL_TIMEOUT, signal });
   }
 }
 
@@ -87,7 +89,11 @@ async function create(options: MirrorOptions): Promise<void> {
   const temporary = join(parent, `new-${randomBytes(6).toString('hex')}`);
   await mkdir(temporary, { mode: 0o700 });
   const env = gitEnvironment(temporary, options.inherited);
-  const { code, stderr } = await runGit(['init', '--bare', '--quiet', '--template='], { env, cwd: temporary, timeout: LOCAL_TIMEOUT });
+  const { code, stderr } = await runGit(['init', '--bare', '--quiet', '--template='], {
+    env,
+    cwd: temporary,
+    timeout: LOCAL_TIMEOUT,
+  });
   if (code !== 0) throw systemError('storage-failed', `making a mirror failed: ${stderr.trim().slice(0, 200)}`);
   await rename(temporary, options.path);
 }

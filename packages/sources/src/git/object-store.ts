@@ -40,7 +40,8 @@ export class ObjectStore {
   /** A file's bytes. @throws PlumbError `storage-failed` when it is larger than `limit` or not there. */
   async blob(id: string, limit: number, name: string): Promise<Buffer> {
     const object = await this.#guard(this.#cat.contents(id, limit).then((found) => this.#present(found, id)));
-    if (object.body === null) throw systemError('storage-failed', `file '${name}' has ${object.size} bytes, more than the limit of ${limit}`);
+    if (object.body === null)
+      throw systemError('storage-failed', `file '${name}' has ${object.size} bytes, more than the limit of ${limit}`);
     return object.body;
   }
 
@@ -55,7 +56,11 @@ export class ObjectStore {
 
   async #readTree(id: string): Promise<GitTreeObject> {
     const object = this.#present(await this.#cat.contents(id, MAX_TREE_BYTES), id);
-    if (object.body === null) throw systemError('storage-failed', `git tree ${id} has ${object.size} bytes, more than the limit of ${MAX_TREE_BYTES}`);
+    if (object.body === null)
+      throw systemError(
+        'storage-failed',
+        `git tree ${id} has ${object.size} bytes, more than the limit of ${MAX_TREE_BYTES}`,
+      );
     return parseTree(id, object.body);
   }
 

@@ -34,7 +34,10 @@ test('an id that holds zero bytes and spaces does not confuse the reader', () =>
 });
 
 test('a name that is not UTF-8 is counted, not shown', () => {
-  const { entries, unreadable } = parseTree('t', Buffer.concat([entry('100644', Buffer.from([0xff, 0x41])), entry('100644', 'ü.yaml')]));
+  const { entries, unreadable } = parseTree(
+    't',
+    Buffer.concat([entry('100644', Buffer.from([0xff, 0x41])), entry('100644', 'ü.yaml')]),
+  );
   expect(entries.map(({ name }) => name)).toEqual(['ü.yaml']);
   expect(unreadable).toBe(1);
 });
@@ -56,6 +59,8 @@ test.each([
   ['more lines', '\n\nRaise  \n\nmore', 'Raise'],
   ['nothing', '', ''],
 ])('the subject of a message with %s', (_, message, subject) => {
-  const body = Buffer.from(`tree ${ID}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1700000000 +0100\ngpgsig x\n tree no\n\n${message}`);
+  const body = Buffer.from(
+    `tree ${ID}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1700000000 +0100\ngpgsig x\n tree no\n\n${message}`,
+  );
   expect(parseCommit('c', body)).toEqual({ tree: ID, subject, committed: 1_700_000_000 });
 });

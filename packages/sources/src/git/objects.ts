@@ -17,6 +17,7 @@ const TYPES = new Map<string, EntryType>([
   ['160000', 'commit'],
 ]);
 const ID_BYTES = 20;
+const MAX_SUBJECT = 1000;
 
 /** Reads a tree object: `<mode> <name>\0<20 bytes>` over and over. @throws PlumbError `storage-failed` when it is malformed. */
 export function parseTree(id: string, body: Buffer): GitTreeObject {
@@ -75,6 +76,7 @@ export function parseCommit(id: string, body: Buffer): GitCommitObject {
   const message = split < 0 ? '' : text.slice(split + 2);
   const tree = /^tree ([0-9a-f]{40})$/m.exec(head)?.[1];
   if (tree === undefined) throw systemError('storage-failed', `git commit ${id} is malformed`);
+  const subject = message.trimStart().split('\n', 1)[0]?.slice(0, MAX_SUBJECT) ?? '';
   const committed = Number(/^committer .* (\d+) [+-]\d+$/m.exec(head)?.[1] ?? 0);
-  return { tree, subject: message.trimStart().split('\n', 1)[0]?.trimEnd() ?? '', committed };
+  return { tree, subject: subject.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').trimEnd(), committed };
 }

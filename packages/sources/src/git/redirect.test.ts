@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { judgeRedirect, locationIn } from './redirect.ts';
 
+const matching = (words: RegExp): unknown => expect.stringMatching(words);
 const TAIL = '/info/refs?service=git-upload-pack';
 
 test.each<[from: string, location: string, authenticated: boolean, result: string | RegExp]>([
@@ -17,11 +18,12 @@ test.each<[from: string, location: string, authenticated: boolean, result: strin
   ['https://a.test/x.git', `https://u:p@a.test/x.git${TAIL}`, false, /holds credentials/],
 ])('%s to %s with credentials %s', (from, location, authenticated, result) => {
   const verdict = judgeRedirect(from, location, authenticated);
-  if (typeof result === 'string') expect(verdict).toEqual({ address: result });
-  else expect(verdict).toEqual({ refused: expect.stringMatching(result) });
+  expect(verdict).toEqual(typeof result === 'string' ? { address: result } : { refused: matching(result) });
 });
 
 test('the target is read from the trace in either spelling', () => {
-  expect(locationIn('10:00:00.1 http.c:684 <= Recv header: Location: /a\n10:00 http.c:684 <= Recv header: location: /b\r\n')).toBe('/b');
+  expect(
+    locationIn('10:00:00.1 http.c:684 <= Recv header: Location: /a\n10:00 http.c:684 <= Recv header: location: /b\r\n'),
+  ).toBe('/b');
   expect(locationIn('=> Send header: location: /a')).toBeUndefined();
 });

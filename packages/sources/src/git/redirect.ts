@@ -10,9 +10,11 @@ export type Redirect = { address: string } | { refused: string };
 export function judgeRedirect(address: string, location: string, authenticated: boolean): Redirect {
   const from = new URL(address);
   const to = URL.parse(location, address.replace(/\/*$/, '') + SERVICE);
-  if (to === null || (to.protocol !== 'http:' && to.protocol !== 'https:')) return { refused: 'it leads to something other than http or https' };
+  if (to === null || (to.protocol !== 'http:' && to.protocol !== 'https:'))
+    return { refused: 'it leads to something other than http or https' };
   if (to.username !== '' || to.password !== '') return { refused: 'its target holds credentials' };
-  if (from.protocol === 'https:' && to.protocol === 'http:') return { refused: `it leads from https to http (host '${to.host}')` };
+  if (from.protocol === 'https:' && to.protocol === 'http:')
+    return { refused: `it leads from https to http (host '${to.host}')` };
   if (authenticated && !sameHost(from, to)) {
     return { refused: `credentials are not sent to another host ('${to.host}'): set spec.url to the new address` };
   }

@@ -9,12 +9,27 @@ test.each<[ref: GitRef, wanted: object]>([
   [{}, { kind: 'branch', ref: 'refs/heads/master' }],
   [{ branch: '' }, { kind: 'branch', ref: 'refs/heads/master' }],
   [{ branch: 'feature/x' }, { kind: 'branch', ref: 'refs/heads/feature/x' }],
-  [{ branch: 'main', tag: 'v1' }, { kind: 'tag', ref: 'refs/tags/v1' }],
-  [{ branch: 'main', tag: 'v1', semver: '1.x' }, { kind: 'semver', range: '1.x' }],
-  [{ semver: '1.x', name: 'refs/pull/1/head' }, { kind: 'name', ref: 'refs/pull/1/head' }],
+  [
+    { branch: 'main', tag: 'v1' },
+    { kind: 'tag', ref: 'refs/tags/v1' },
+  ],
+  [
+    { branch: 'main', tag: 'v1', semver: '1.x' },
+    { kind: 'semver', range: '1.x' },
+  ],
+  [
+    { semver: '1.x', name: 'refs/pull/1/head' },
+    { kind: 'name', ref: 'refs/pull/1/head' },
+  ],
   [{ name: 'HEAD' }, { kind: 'name', ref: 'HEAD' }],
-  [{ name: 'refs/pull/1/head', commit: COMMIT }, { kind: 'commit', commit: COMMIT, ref: '' }],
-  [{ branch: 'main', commit: COMMIT }, { kind: 'commit', commit: COMMIT, ref: 'refs/heads/main' }],
+  [
+    { name: 'refs/pull/1/head', commit: COMMIT },
+    { kind: 'commit', commit: COMMIT, ref: '' },
+  ],
+  [
+    { branch: 'main', commit: COMMIT },
+    { kind: 'commit', commit: COMMIT, ref: 'refs/heads/main' },
+  ],
 ])('%j', (ref, wanted) => {
   expect(wantedOf(ref)).toEqual(wanted);
 });

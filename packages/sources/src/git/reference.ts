@@ -13,7 +13,10 @@ const MAX_LENGTH = 1024;
 export function wantedOf(ref: GitRef): Wanted {
   if (ref.commit) {
     if (!/^[0-9a-f]{40}$/.test(ref.commit)) {
-      throw userError('invalid-spec', `spec.ref.commit '${ref.commit.slice(0, 80)}' is not a full commit id of 40 lower-case hex digits`);
+      throw userError(
+        'invalid-spec',
+        `spec.ref.commit '${ref.commit.slice(0, 80)}' is not a full commit id of 40 lower-case hex digits`,
+      );
     }
     return { kind: 'commit', commit: ref.commit, ref: ref.branch ? branchRef(ref.branch) : '' };
   }

@@ -59,7 +59,10 @@ export class Remote implements AsyncDisposable {
   static async open(options: RemoteOptions): Promise<Remote> {
     const address = parseAddress(options.url);
     if (/[\u0000-\u001f\u007f]/.test(options.auth.bearerToken ?? '')) {
-      throw correctable('authentication-failed', 'failed to configure authentication options: bearerToken holds a line break or control character');
+      throw correctable(
+        'authentication-failed',
+        'failed to configure authentication options: bearerToken holds a line break or control character',
+      );
     }
     const folder = await mkdtemp(join(options.scratch, 'exchange-'));
     let caFile: string | undefined;
@@ -84,17 +87,36 @@ export class Remote implements AsyncDisposable {
   /** Asks for refs; nothing is transferred but their names. `scope` lets the server leave out the rest. */
   async list(scope: 'heads' | 'tags' | 'all', wanted: string): Promise<RemoteRef[]> {
     const flags = scope === 'all' ? [] : [`--${scope}`];
-    const { code, stdout, stderr } = await this.#follow(wanted, (address) => ['ls-remote', '--quiet', ...flags, '--end-of-options', address]);
+    const { code, stdout, stderr } = await this.#follow(wanted, (address) => [
+      'ls-remote',
+      '--quiet',
+      ...flags,
+      '--end-of-options',
+      address,
+    ]);
     if (code !== 0) throw this.#failure(stderr, wanted);
     return parseRefs(stdout.toString('utf8'));
   }
 
   /** Fetches refspecs into the mirror. Depth 1 unless `whole`. Resolves to false when the remote does not give out an unadvertised commit. */
   async fetch(refspecs: readonly string[], depth: 'shallow' | 'whole' | 'unshallow', wanted: string): Promise<boolean> {
-    const flags = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--quiet', '--force'];
+    const flags = [
+      '--no-tags',
+      '--no-write-fetch-head',
+      '--no-recurse-submodules',
+      '--no-auto-maintenance',
+      '--quiet',
+      '--force',
+    ];
     if (depth === 'shallow') flags.push('--depth=1');
     if (depth === 'unshallow') flags.push('--unshallow');
-    const { code, stderr } = await this.#follow(wanted, (address) => ['fetch', ...flags, '--end-of-options', address, ...refspecs]);
+    const { code, stderr } = await this.#follow(wanted, (address) => [
+      'fetch',
+      ...flags,
+      '--end-of-options',
+      address,
+      ...refspecs,
+    ]);
     if (code === 0) return true;
     if (/unadvertised object|not our ref/.test(stderr)) return false;
     throw this.#failure(stderr, wanted);
@@ -112,7 +134,10 @@ export class Remote implements AsyncDisposable {
       if (result.code === 0 || !/returned error: 30[12378]\b/.test(result.stderr)) return result;
       this.#address = await this.#redirected(wanted);
     }
-    throw correctable('source-failed', cloneMessage(this.failureContext(wanted), `more than ${MAX_REDIRECTS} redirects`));
+    throw correctable(
+      'source-failed',
+      cloneMessage(this.failureContext(wanted), `more than ${MAX_REDIRECTS} redirects`),
+    );
   }
 
   /** Asks once more and reads the answer's headers; git keeps secrets out of its trace, and we keep the trace to ourselves. */
@@ -120,7 +145,10 @@ export class Remote implements AsyncDisposable {
     const { stderr } = await this.#run(['ls-remote', '--quiet', '--heads', '--end-of-options', this.#address], TRACE);
     const context = this.failureContext(wanted);
     const location = locationIn(stderr);
-    const redirect = location === undefined ? { refused: 'it names no target' } : judgeRedirect(this.#address, location, context.authenticated);
+    const redirect =
+      location === undefined
+        ? { refused: 'it names no target' }
+        : judgeRedirect(this.#address, location, context.authenticated);
     if ('address' in redirect) return redirect.address;
     throw correctable('source-failed', cloneMessage(context, `the server redirects, and ${redirect.refused}`));
   }
@@ -139,7 +167,10 @@ export class Remote implements AsyncDisposable {
 
   #late(timeout: number): PlumbError {
     const { url } = this.failureContext('');
-    return systemError('timeout', `failed to checkout and determine revision: unable to clone '${url}': context deadline exceeded after ${timeout / 1000}s`);
+    return systemError(
+      'timeout',
+      `failed to checkout and determine revision: unable to clone '${url}': context deadline exceeded after ${timeout / 1000}s`,
+    );
   }
 }
 
@@ -149,7 +180,10 @@ function parseRefs(text: string): RemoteRef[] {
     const [id, name] = line.split('\t');
     if (id === undefined || name === undefined) continue;
     if (id.length === 64) {
-      throw userError('not-implemented', 'the repository uses SHA-256 object ids, which are not supported yet: use a SHA-1 repository');
+      throw userError(
+        'not-implemented',
+        'the repository uses SHA-256 object ids, which are not supported yet: use a SHA-1 repository',
+      );
     }
     if (!/^[0-9a-f]{40}$/.test(id)) continue;
     // A peeled line follows that of its tag and takes its place.

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { PlumbError, systemError } from '@plumb/api';
+import { systemError, type PlumbError } from '@plumb/api';
 
 export interface RunOptions {
   env: Record<string, string>;

@@ -47,12 +47,23 @@ describe('a range follows Masterminds/semver v3', () => {
     expect(outside.filter((version) => accepts(range, version))).toEqual([]);
   });
 
-  test.each(['', '||', '1 ||', 'foo', '1.2.3.4', '>>1', '>=1,', ',>=1', '>=1,,<2', '1x', '>=1.2.3-01', '1.2.3 foo', 'a'.repeat(2000)])(
-    'refuses %j',
-    (range) => {
-      expect(() => parseRange(range)).toThrow(/improper constraint/);
-    },
-  );
+  test.each([
+    '',
+    '||',
+    '1 ||',
+    'foo',
+    '1.2.3.4',
+    '>>1',
+    '>=1,',
+    ',>=1',
+    '>=1,,<2',
+    '1x',
+    '>=1.2.3-01',
+    '1.2.3 foo',
+    'a'.repeat(2000),
+  ])('refuses %j', (range) => {
+    expect(() => parseRange(range)).toThrow(/improper constraint/);
+  });
 });
 
 describe('the highest version wins', () => {
@@ -72,7 +83,17 @@ describe('the highest version wins', () => {
   });
 
   test('orders as semver.org does', () => {
-    const ordered = ['1.0.0-1', '1.0.0-2', '1.0.0-alpha', '1.0.0-alpha.1', '1.0.0-beta.2', '1.0.0-beta.11', '1.0.0', '1.0.99999999999999999999', '1.1.0'];
+    const ordered = [
+      '1.0.0-1',
+      '1.0.0-2',
+      '1.0.0-alpha',
+      '1.0.0-alpha.1',
+      '1.0.0-beta.2',
+      '1.0.0-beta.11',
+      '1.0.0',
+      '1.0.99999999999999999999',
+      '1.1.0',
+    ];
     const versions = ordered.map((text) => parseVersion(text)).filter((version) => version !== undefined);
     expect(versions.length).toBe(ordered.length);
     expect(versions.toReversed().sort(compareVersions)).toEqual(versions);

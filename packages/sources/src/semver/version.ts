@@ -22,7 +22,9 @@ export function parseVersion(text: string): Version | undefined {
 }
 
 export function compareVersions(a: Version, b: Version): number {
-  return compare(a.major, b.major) || compare(a.minor, b.minor) || compare(a.patch, b.patch) || comparePre(a.pre, b.pre);
+  return (
+    compare(a.major, b.major) || compare(a.minor, b.minor) || compare(a.patch, b.patch) || comparePre(a.pre, b.pre)
+  );
 }
 
 function comparePre(a: string, b: string): number {

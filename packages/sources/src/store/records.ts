@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Published } from '../git-sources.ts';
 
 /** One published tarball, with what is needed to show its tree again after a restart. */
-export interface Record extends Published {
+export interface ArtifactRecord extends Published {
   commit: string;
   /** Name of the ignore rules in force. */
   rules: string;
@@ -17,7 +17,7 @@ export interface Record extends Published {
 }
 
 /** Newest first. A file that cannot be read counts as none: the source is then fetched and published again. */
-export async function readRecords(file: string): Promise<Record[]> {
+export async function readRecords(file: string): Promise<ArtifactRecord[]> {
   try {
     const parsed: unknown = JSON.parse(await readFile(file, 'utf8'));
     return Array.isArray(parsed) ? parsed.filter(isRecord) : [];
@@ -26,7 +26,7 @@ export async function readRecords(file: string): Promise<Record[]> {
   }
 }
 
-export async function writeRecords(file: string, records: readonly Record[]): Promise<void> {
+export async function writeRecords(file: string, records: readonly ArtifactRecord[]): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const temporary = `${file}.tmp-${randomBytes(6).toString('hex')}`;
   try {
@@ -38,11 +38,15 @@ export async function writeRecords(file: string, records: readonly Record[]): Pr
   }
 }
 
-function isRecord(value: unknown): value is Record {
+function isRecord(value: unknown): value is ArtifactRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const fields = value as { [field: string]: unknown };
-  const texts = ['revision', 'digest', 'path', 'commit', 'rules', 'mirror'].every((field) => typeof fields[field] === 'string');
-  return texts && typeof fields['size'] === 'number' && (fields['ignore'] === null || typeof fields['ignore'] === 'string');
+  const fields = value as Record<string, unknown>;
+  const texts = ['revision', 'digest', 'path', 'commit', 'rules', 'mirror'].every(
+    (field) => typeof fields[field] === 'string',
+  );
+  return (
+    texts && typeof fields['size'] === 'number' && (fields['ignore'] === null || typeof fields['ignore'] === 'string')
+  );
 }
 
 /** Remembers which files were found whole, so that each is hashed once as long as nobody touches it. */

@@ -54,7 +54,12 @@ export async function writeTarball(tree: GitTree, store: ObjectStore, file: stri
     },
   });
   try {
-    const written = pipeline(coalesce(archive), createGzip({ level: GZIP_LEVEL }), meter, createWriteStream(temporary, { mode: 0o600 }));
+    const written = pipeline(
+      coalesce(archive),
+      createGzip({ level: GZIP_LEVEL }),
+      meter,
+      createWriteStream(temporary, { mode: 0o600 }),
+    );
     const filled = fill(archive, items, store).catch((error: unknown) => {
       archive.destroy(error instanceof Error ? error : new Error(String(error)));
       throw error;
@@ -89,10 +94,12 @@ async function* coalesce(source: AsyncIterable<unknown>): AsyncGenerator<Buffer>
 async function list(tree: GitTree): Promise<Item[]> {
   const items: Item[] = [];
   const visit = async (dir: string, id: string, depth: number): Promise<void> => {
-    if (depth > MAX_DEPTH) throw userError('invalid-path', `folder '${dir.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
+    if (depth > MAX_DEPTH)
+      throw userError('invalid-path', `folder '${dir.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
     for (const entry of await tree.readable(dir, id)) {
       const path = dir === '' ? entry.name : `${dir}/${entry.name}`;
-      if (items.length >= MAX_ENTRIES) throw userError('source-failed', `more than ${MAX_ENTRIES} files: exclude some with .sourceignore`);
+      if (items.length >= MAX_ENTRIES)
+        throw userError('source-failed', `more than ${MAX_ENTRIES} files: exclude some with .sourceignore`);
       if (entry.type === 'directory') {
         items.push({ path, mode: 0o750, blob: null, size: 0 });
         await visit(path, entry.id, depth + 1);
@@ -112,16 +119,25 @@ async function measure(items: Item[], store: ObjectStore): Promise<Item[]> {
     item.size = sizes[index] ?? 0;
     total += item.size;
     if (item.size > MAX_FILE_BYTES) {
-      throw userError('source-failed', `file '${item.path}' has ${item.size} bytes, more than ${MAX_FILE_BYTES}: exclude it with .sourceignore`);
+      throw userError(
+        'source-failed',
+        `file '${item.path}' has ${item.size} bytes, more than ${MAX_FILE_BYTES}: exclude it with .sourceignore`,
+      );
     }
   }
-  if (total > MAX_TOTAL_BYTES) throw userError('source-failed', `the files have ${total} bytes, more than ${MAX_TOTAL_BYTES}: exclude some with .sourceignore`);
+  if (total > MAX_TOTAL_BYTES)
+    throw userError(
+      'source-failed',
+      `the files have ${total} bytes, more than ${MAX_TOTAL_BYTES}: exclude some with .sourceignore`,
+    );
   return items;
 }
 
 async function fill(archive: Pack, items: readonly Item[], store: ObjectStore): Promise<void> {
   for (const window of windows(items)) {
-    const bodies = await Promise.all(window.map((item) => (item.blob === null ? null : store.blob(item.blob, item.size, item.path))));
+    const bodies = await Promise.all(
+      window.map((item) => (item.blob === null ? null : store.blob(item.blob, item.size, item.path))),
+    );
     for (const [index, item] of window.entries()) await add(archive, item, bodies[index] ?? null);
   }
   archive.finalize();
@@ -145,7 +161,8 @@ function* windows(items: readonly Item[]): Generator<Item[]> {
 function add(archive: Pack, item: Item, body: Buffer | null): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const header = { name: item.path, mode: item.mode, mtime: EPOCH, uid: 0, gid: 0, uname: '', gname: '' };
-  const done = (error?: Error | null): void => (error ? reject(systemError('storage-failed', `writing '${item.path}' failed: ${error.message}`, error)) : resolve());
+  const done = (error?: Error | null): void =>
+    error ? reject(systemError('storage-failed', `writing '${item.path}' failed: ${error.message}`, error)) : resolve();
   if (item.blob === null) archive.entry({ ...header, type: 'directory' }, done);
   // The stream form: unlike the buffer form it waits for the reader.
   else archive.entry({ ...header, type: 'file', size: item.size }, done).end(body ?? Buffer.alloc(0));

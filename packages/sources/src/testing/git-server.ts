@@ -37,7 +37,11 @@ export interface GitServer extends AsyncDisposable {
 
 /** A real `git http-backend` behind node:http. */
 export async function startGitServer(options: GitServerOptions): Promise<GitServer> {
-  const state: Pick<GitServer, 'requests' | 'authorizations' | 'options'> = { requests: [], authorizations: [], options };
+  const state: Pick<GitServer, 'requests' | 'authorizations' | 'options'> = {
+    requests: [],
+    authorizations: [],
+    options,
+  };
   const handler = (request: IncomingMessage, response: ServerResponse): void => serve(state, request, response);
   const server = options.tls ? createHttpsServer(options.tls, handler) : createHttpServer(handler);
   server.listen(0, '127.0.0.1');
@@ -52,7 +56,11 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   return Object.assign(state, { url, port, close, [Symbol.asyncDispose]: close });
 }
 
-function serve(state: Pick<GitServer, 'requests' | 'authorizations' | 'options'>, request: IncomingMessage, response: ServerResponse): void {
+function serve(
+  state: Pick<GitServer, 'requests' | 'authorizations' | 'options'>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const { options } = state;
   state.requests.push(`${request.method} ${request.url}`);
   if (request.headers.authorization) state.authorizations.push(request.headers.authorization);
@@ -91,7 +99,9 @@ function backend(options: GitServerOptions, request: IncomingMessage, response: 
       REQUEST_METHOD: request.method ?? 'GET',
       CONTENT_TYPE: request.headers['content-type'] ?? '',
       ...(request.headers['content-length'] ? { CONTENT_LENGTH: request.headers['content-length'] } : {}),
-      ...(request.headers['content-encoding'] ? { HTTP_CONTENT_ENCODING: String(request.headers['content-encoding']) } : {}),
+      ...(request.headers['content-encoding']
+        ? { HTTP_CONTENT_ENCODING: String(request.headers['content-encoding']) }
+        : {}),
       ...(typeof protocol === 'string' && !options.old ? { GIT_PROTOCOL: protocol } : {}),
     },
     stdio: ['pipe', 'pipe', 'ignore'],

@@ -34,7 +34,13 @@ export async function openLab(server: Partial<GitServerOptions> = {}, flags: rea
     repository,
     server: running,
     sources: createGitSources({ dir }),
-    request: (over = {}) => ({ url: `${running.url}/shop.git`, ref: { branch: 'main' }, auth: {}, timeout: 15_000, ...over }),
+    request: (over = {}) => ({
+      url: `${running.url}/shop.git`,
+      ref: { branch: 'main' },
+      auth: {},
+      timeout: 15_000,
+      ...over,
+    }),
     restart: async () => {
       await lab.sources.close();
       lab.sources = createGitSources({ dir });
@@ -49,7 +55,9 @@ export async function openLab(server: Partial<GitServerOptions> = {}, flags: rea
 }
 
 /** What a promise was rejected with. */
-export async function failureOf(promise: Promise<unknown>): Promise<Error & { code?: string; policy?: string; fault?: string }> {
+export async function failureOf(
+  promise: Promise<unknown>,
+): Promise<Error & { code?: string; policy?: string; fault?: string }> {
   try {
     await promise;
   } catch (error) {

@@ -29,7 +29,9 @@ export class Repository {
   git(args: readonly string[], input?: string | Buffer): string {
     const date = `${this.#clock} +0000`;
     const env = { ...ENV, GIT_DIR: this.path, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
-    return execFileSync('git', args, { env, cwd: this.path, input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'] }).toString('utf8').trim();
+    return execFileSync('git', args, { env, cwd: this.path, input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'] })
+      .toString('utf8')
+      .trim();
   }
 
   /** Adds a commit to a ref and returns its id. */
@@ -37,7 +39,9 @@ export class Repository {
     const ref = options.ref ?? 'refs/heads/main';
     this.#clock += 1;
     const message = options.message ?? 'change';
-    const parts = [`commit ${ref}\nauthor Ada <ada@example.test> ${this.#clock} +0000\ncommitter Ada <ada@example.test> ${this.#clock} +0000\n`];
+    const parts = [
+      `commit ${ref}\nauthor Ada <ada@example.test> ${this.#clock} +0000\ncommitter Ada <ada@example.test> ${this.#clock} +0000\n`,
+    ];
     parts.push(data(message));
     if (this.has(ref)) parts.push(`from ${ref}^0\n`);
     for (const [path, content] of Object.entries(files)) parts.push(change(path, content));

@@ -29,7 +29,10 @@ export class GitTree implements Tree {
     if (id === null) return null;
     const { unreadable } = await this.#store.tree(id);
     if (unreadable > 0) {
-      throw userError('invalid-path', `${unreadable} name(s) in folder '${dir === '' ? '.' : dir}' are not UTF-8: rename them`);
+      throw userError(
+        'invalid-path',
+        `${unreadable} name(s) in folder '${dir === '' ? '.' : dir}' are not UTF-8: rename them`,
+      );
     }
     return this.readable(dir, id);
   }
@@ -82,7 +85,8 @@ export class GitTree implements Tree {
     const directory = entry.type === 'directory';
     if (!this.#rules.excludes(path, directory)) return true;
     if (!directory || !this.#rules.mayTakeBackBelow(path)) return false;
-    if (depth > MAX_DEPTH) throw systemError('storage-failed', `folder '${path.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
+    if (depth > MAX_DEPTH)
+      throw systemError('storage-failed', `folder '${path.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
     for (const child of (await this.#store.tree(entry.id)).entries) {
       if (await this.#visible(join(path, child.name), child, depth + 1)) return true;
     }

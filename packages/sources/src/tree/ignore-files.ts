@@ -26,7 +26,10 @@ export class IgnoreFiles {
   async rules(root: string, specIgnore: string | undefined): Promise<IgnoreRules> {
     const found = await this.#find(root, 0);
     const texts: IgnoreText[] = await Promise.all(
-      found.map(async ({ dir, id }) => ({ dir, text: (await this.#store.blob(id, MAX_BYTES, join(dir, FILE_NAME))).toString('utf8') })),
+      found.map(async ({ dir, id }) => ({
+        dir,
+        text: (await this.#store.blob(id, MAX_BYTES, join(dir, FILE_NAME))).toString('utf8'),
+      })),
     );
     if (specIgnore !== undefined) texts.push({ dir: '', text: specIgnore });
     return new IgnoreRules(texts);
@@ -41,9 +44,12 @@ export class IgnoreFiles {
     const below = await Promise.all(
       entries
         .filter(({ type }) => type === 'directory')
-        .map(async ({ name, id }) => (await this.#find(id, depth + 1)).map((found) => ({ dir: join(name, found.dir), id: found.id }))),
+        .map(async ({ name, id }) =>
+          (await this.#find(id, depth + 1)).map((found) => ({ dir: join(name, found.dir), id: found.id })),
+        ),
     );
-    const here = own !== undefined && (own.type === 'file' || own.type === 'executable') ? [{ dir: '', id: own.id }] : [];
+    const here =
+      own !== undefined && (own.type === 'file' || own.type === 'executable') ? [{ dir: '', id: own.id }] : [];
     const all = [...here, ...below.flat()];
     const result = all.length === 0 ? NONE : all;
     this.#below.set(tree, result);

@@ -10,7 +10,19 @@ const root = (text: string): IgnoreText[] => [{ dir: '', text }];
 
 describe('without a pattern', () => {
   test('Flux leaves out pictures, archives, CI files and its own settings', () => {
-    const out = ['logo.png', 'a/b/photo.JPEG'.toLowerCase(), 'x.zip', 'a/x.tar.gz', '.github/', '.github/a.yml', '.travis.yml', 'a/.sops.yaml', '.flux.yaml', 'a/.gitignore', '.gitmodules'];
+    const out = [
+      'logo.png',
+      'a/b/photo.JPEG'.toLowerCase(),
+      'x.zip',
+      'a/x.tar.gz',
+      '.github/',
+      '.github/a.yml',
+      '.travis.yml',
+      'a/.sops.yaml',
+      '.flux.yaml',
+      'a/.gitignore',
+      '.gitmodules',
+    ];
     expect(excluded([], out)).toEqual(out);
     expect(excluded([], ['deploy.yaml', 'png', 'a.PNG', '.gitlab/x', '.sourceignore', 'x.tar'])).toEqual([]);
   });
@@ -23,13 +35,20 @@ describe('without a pattern', () => {
 
 describe('with a pattern', () => {
   test('all defaults but the VCS files come back', () => {
-    expect(excluded(root('*.md'), ['logo.png', '.github/a.yml', '.gitignore', 'README.md'])).toEqual(['.gitignore', 'README.md']);
+    expect(excluded(root('*.md'), ['logo.png', '.github/a.yml', '.gitignore', 'README.md'])).toEqual([
+      '.gitignore',
+      'README.md',
+    ]);
   });
 
   test.each<[text: string, out: string[], kept: string[]]>([
     ['/*\n!/deploy', ['apps/', 'apps/a.yaml', 'x.yaml'], ['deploy/', 'deploy/a/b.yaml']],
     ['/*\n!/deploy/\n/deploy/**/*.md', ['apps/a.yaml', 'deploy/x/a.md'], ['deploy/a.yaml']],
-    ['/*\n!/clusters/prod', ['apps/a.yaml', 'clusters/dev/a.yaml', 'clusters/'], ['clusters/prod/', 'clusters/prod/a/b.yaml']],
+    [
+      '/*\n!/clusters/prod',
+      ['apps/a.yaml', 'clusters/dev/a.yaml', 'clusters/'],
+      ['clusters/prod/', 'clusters/prod/a/b.yaml'],
+    ],
     ['tmp/\n!tmp/keep.yaml', ['tmp/a.yaml', 'tmp/'], ['tmp/keep.yaml']],
     ['docs/', ['docs/', 'a/docs/x'], ['docs']],
     ['*.YAML', [], ['a.yaml']],
@@ -45,7 +64,10 @@ describe('with a pattern', () => {
       { dir: '', text: '*.md' },
       { dir: 'apps/a', text: '!README.md\n/local' },
     ];
-    expect(excluded(texts, ['README.md', 'apps/a/README.md', 'apps/a/local', 'apps/b/local', 'local'])).toEqual(['README.md', 'apps/a/local']);
+    expect(excluded(texts, ['README.md', 'apps/a/README.md', 'apps/a/local', 'apps/b/local', 'local'])).toEqual([
+      'README.md',
+      'apps/a/local',
+    ]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import ignore from 'ignore';
+import { userError } from '@plumb/api';
+import { matchesPath, mayMatchBelow, parsePattern, type Pattern } from './pattern.ts';
 
 /** Patterns of one `.sourceignore` (or spec.ignore) and the folder they speak of; '' is the root. */
 export interface IgnoreText {
@@ -11,22 +12,26 @@ export interface IgnoreText {
 const VCS = ['.git/', '.gitignore', '.gitmodules', '.gitattributes'];
 
 /** Excluded as long as nobody states a pattern: see Flux, "Source > GitRepository > Excluding files". */
-const DEFAULTS = [
-  ...['*.jpg', '*.jpeg', '*.gif', '*.png', '*.wmv', '*.flv', '*.tar.gz', '*.zip'],
-  ...['.github/', '.circleci/', '.travis.yml', '.gitlab-ci.yml', 'appveyor.yml', '.drone.yml', 'cloudbuild.yaml'],
-  ...['codeship-services.yml', 'codeship-steps.yml', '**/.goreleaser.yml', '**/.sops.yaml', '**/.flux.yaml'],
+const EXTENSIONS = ['*.jpg', '*.jpeg', '*.gif', '*.png', '*.wmv', '*.flv', '*.tar.gz', '*.zip'];
+const PIPELINES = [
+  '.github/',
+  '.circleci/',
+  '.travis.yml',
+  '.gitlab-ci.yml',
+  'appveyor.yml',
+  '.drone.yml',
+  'cloudbuild.yaml',
+  'codeship-services.yml',
+  'codeship-steps.yml',
 ];
+const SETTINGS = ['**/.goreleaser.yml', '**/.sops.yaml', '**/.flux.yaml'];
 
-interface Stated {
-  dir: string;
-  pattern: string;
-}
+const MAX_PATTERNS = 1000;
+const MAX_PATTERN_LENGTH = 4096;
 
-/** Neighbouring patterns of one folder that all exclude, or all take back. */
-interface Group {
-  dir: string;
-  excludes: boolean;
-  matcher: ignore.Ignore;
+interface Rule extends Pattern {
+  /** Names of the folder it speaks of. */
+  folder: readonly string[];
 }
 
 /**
@@ -36,65 +41,67 @@ interface Group {
 export class IgnoreRules {
   /** Names the rules: equal names, equal rules. */
   readonly name: string;
-  readonly #groups: readonly Group[];
-  readonly #takenBack: readonly Stated[];
+  readonly #rules: readonly Rule[];
+  readonly #takingBack: readonly Rule[];
 
+  /** @throws PlumbError `invalid-spec` for more or longer patterns than anyone needs */
   constructor(texts: readonly IgnoreText[]) {
-    const stated = texts.flatMap(({ dir, text }) => patternsOf(text).map((pattern) => ({ dir, pattern })));
-    const base = stated.length > 0 ? VCS : [...VCS, ...DEFAULTS];
-    this.#groups = group([...base.map((pattern) => ({ dir: '', pattern })), ...stated]);
-    this.#takenBack = stated.filter(({ pattern }) => pattern.startsWith('!'));
-    this.name = stated.length === 0 ? 'default' : `sha256:${createHash('sha256').update(JSON.stringify(stated)).digest('hex')}`;
+    const stated = texts.flatMap(({ dir, text }) => linesOf(text).map((line) => ({ dir, line })));
+    checkSize(stated);
+    const base = stated.length > 0 ? VCS : [...VCS, ...EXTENSIONS, ...PIPELINES, ...SETTINGS];
+    const all = [...base.map((line) => ({ dir: '', line })), ...stated];
+    this.#rules = all.map(({ dir, line }) => ({ ...parsePattern(line), folder: namesOf(dir) })).reverse();
+    this.#takingBack = this.#rules.filter(({ excludes }) => !excludes);
+    const digest = createHash('sha256').update(JSON.stringify(stated)).digest('hex');
+    this.name = stated.length === 0 ? 'default' : `sha256:${digest}`;
   }
 
   excludes(path: string, directory: boolean): boolean {
-    for (let index = this.#groups.length - 1; index >= 0; index -= 1) {
-      const candidate = this.#groups[index];
-      if (candidate !== undefined && matches(candidate, path, directory)) return candidate.excludes;
+    const names = namesOf(path);
+    for (const rule of this.#rules) {
+      const inside = below(rule.folder, names);
+      if (inside !== null && inside.length > 0 && matchesPath(rule, inside, directory)) return rule.excludes;
     }
     return false;
   }
 
   /** Whether a pattern could take back something below an excluded folder. False spares a walk through it. */
-  mayTakeBackBelow(folder: string): boolean {
-    return this.#takenBack.some((stated) => mayMatchBelow(stated, folder));
+  mayTakeBackBelow(path: string): boolean {
+    const names = namesOf(path);
+    return this.#takingBack.some((rule) => {
+      const inside = below(rule.folder, names);
+      return inside === null ? below(names, rule.folder) !== null : mayMatchBelow(rule, inside);
+    });
   }
 }
 
-/** Compares the plain leading parts of an anchored pattern with the folder; anything else may match anywhere. */
-function mayMatchBelow({ dir, pattern }: Stated, folder: string): boolean {
-  const body = pattern.slice(1).trimEnd().replace(/\/$/, '');
-  if (!body.includes('/')) return dir === '' || `${folder}/`.startsWith(`${dir}/`) || dir.startsWith(`${folder}/`);
-  const parts = [...dir.split('/'), ...body.split('/')].filter((part) => part !== '');
-  for (const [index, name] of folder.split('/').entries()) {
-    const part = parts[index];
-    if (part === undefined || /[*?[\\]/.test(part)) return true;
-    if (part !== name) return false;
-  }
-  return true;
+/** The names of a path below a folder; null when it is elsewhere. */
+function below(folder: readonly string[], names: readonly string[]): readonly string[] | null {
+  if (folder.length === 0) return names;
+  if (names.length < folder.length || folder.some((name, index) => names[index] !== name)) return null;
+  return names.slice(folder.length);
 }
 
-function matches(candidate: Group, path: string, directory: boolean): boolean {
-  const { dir, matcher } = candidate;
-  if (dir !== '' && !path.startsWith(`${dir}/`)) return false;
-  const relative = dir === '' ? path : path.slice(dir.length + 1);
-  return matcher.ignores(directory ? `${relative}/` : relative);
+function namesOf(path: string): string[] {
+  return path === '' ? [] : path.split('/');
 }
 
-function patternsOf(text: string): string[] {
+function linesOf(text: string): string[] {
   return text.split(/\r?\n/).filter((line) => !line.startsWith('#') && line.trim() !== '');
 }
 
-function group(patterns: readonly Stated[]): Group[] {
-  const groups: Group[] = [];
-  for (const { dir, pattern } of patterns) {
-    const excludes = !pattern.startsWith('!');
-    let last = groups.at(-1);
-    if (last === undefined || last.dir !== dir || last.excludes !== excludes) {
-      last = { dir, excludes, matcher: ignore({ ignorecase: false, allowRelativePaths: true }) };
-      groups.push(last);
-    }
-    last.matcher.add(excludes ? pattern : pattern.slice(1));
+function checkSize(stated: readonly { dir: string; line: string }[]): void {
+  if (stated.length > MAX_PATTERNS) {
+    throw userError(
+      'invalid-spec',
+      `${stated.length} ignore patterns, more than ${MAX_PATTERNS}: use fewer and wider ones`,
+    );
   }
-  return groups;
+  const long = stated.find(({ line }) => line.length > MAX_PATTERN_LENGTH);
+  if (long !== undefined) {
+    throw userError(
+      'invalid-spec',
+      `an ignore pattern of ${long.line.length} characters ('${long.line.slice(0, 40)}'): at most ${MAX_PATTERN_LENGTH}`,
+    );
+  }
 }

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Mirror, type MirrorOptions } from './mirror.ts';
+
+/**
+ * The mirrors of one source: one folder per remote address, and a new one beside a damaged one. Another URL is another repository,
+ * whose objects must not pass for those of this one.
+ */
+export class MirrorSet {
+  readonly #folder: string;
+  readonly #options: Omit<MirrorOptions, 'path'>;
+  readonly #open = new Map<string, Promise<Mirror>>();
+  /** The one that the last resolve used. */
+  #current = '';
+
+  constructor(folder: string, options: Omit<MirrorOptions, 'path'>) {
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  /** The newest sound mirror of a remote, or a new one beside those that are damaged: they still hold the artifact in force. */
+  async of(address: string): Promise<Mirror> {
+    const prefix = `${createHash('sha256').update(address).digest('hex').slice(0, 24)}-`;
+    const newest = (await this.#names()).findLast((name) => name.startsWith(prefix));
+    const known = newest === undefined ? undefined : await this.#mirror(newest).catch(() => undefined);
+    const mirror = known !== undefined && !known.damaged ? known : await this.#mirror(nextName(prefix, newest));
+    this.#current = basename(mirror.path);
+    return mirror;
+  }
+
+  /** A mirror by its folder's name; null when it is not there. */
+  async named(name: string): Promise<Mirror | null> {
+    return (await this.#names()).includes(name) ? this.#mirror(name) : null;
+  }
+
+  /** A sound mirror that holds a commit, the one used last before others. */
+  async holding(commit: string): Promise<Mirror | null> {
+    const names = await this.#names();
+    for (const name of [this.#current, ...names.toReversed()].filter((candidate) => names.includes(candidate))) {
+      const mirror = await this.#mirror(name);
+      if (!mirror.damaged && (await mirror.objects.commit(commit)) !== null) return mirror;
+    }
+    return null;
+  }
+
+  /** Removes all but the named ones, and what a killed process left half made. */
+  async keep(kept: ReadonlySet<string>): Promise<void> {
+    const names = await readdir(this.#folder).catch((): string[] => []);
+    for (const name of names) {
+      if (!kept.has(name)) await this.#remove(name);
+    }
+  }
+
+  async removeAll(): Promise<void> {
+    await this.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    const mirrors = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(mirrors.map(async (mirror) => (await mirror.catch(() => undefined))?.close()));
+  }
+
+  #mirror(name: string): Promise<Mirror> {
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    const mirror = Mirror.open({ ...this.#options, path: join(this.#folder, name) });
+    this.#open.set(name, mirror);
+    mirror.catch(() => this.#open.delete(name));
+    return mirror;
+  }
+
+  async #remove(name: string): Promise<void> {
+    const mirror = this.#open.get(name);
+    this.#open.delete(name);
+    await (await mirror?.catch(() => undefined))?.close();
+    await rm(join(this.#folder, name), { recursive: true, force: true });
+  }
+
+  async #names(): Promise<string[]> {
+    const names = await readdir(this.#folder).catch((): string[] => []);
+    return names.filter((name) => name.endsWith('.git')).sort();
+  }
+}
+
+/** The generation goes up by one; names sort by it. */
+function nextName(prefix: string, newest: string | undefined): string {
+  const generation = newest === undefined ? 0 : Number(/-(\d{6})\.git$/.exec(newest)?.[1] ?? 0) + 1;
+  return `${prefix}${String(generation).padStart(6, '0')}.git`;
+}
