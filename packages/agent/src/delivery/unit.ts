@@ -1,7 +1,7 @@
 import type { JsonObject, KubeObject, ObjectKey, UnitRef } from '@plumb/api';
 import { parseJson, printJson } from '@plumb/api';
 import type { Applied, ObjectRules } from '@plumb/core';
-import { rulesOf } from '@plumb/core';
+import { rulesOf, storedForm } from '@plumb/core';
 import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
 
 /** A desired object at rest: its body is kept as bytes, outside the JavaScript heap. */
@@ -74,6 +74,8 @@ export class UnitMemory {
   answering: string | null = null;
   /** Repairs of drift in a row that failed, and when the next may be tried. */
   driftFailed: { count: number; retryAt: number } = { count: 0, retryAt: 0 };
+  /** Since when something else must come first, in milliseconds. */
+  awaitingSince: number | null = null;
   /** While the unit is being deleted and waits for its objects to end: until when, in milliseconds. */
   terminateBy: number | null = null;
   /** In [0, 1): where in the jitter's range this unit's next run lies. Drawn anew for each delivery. */
@@ -91,7 +93,7 @@ export function storeBundle(bundle: Bundle, stamp: Pick<StoredBundle, 'specDiges
 
 function storeObject(desired: Desired): StoredObject {
   const { key, digest, origin, body } = desired;
-  return { key, digest, origin, rules: rulesOf(body), body: Buffer.from(printJson(body)) };
+  return { key, digest, origin, rules: rulesOf(body), body: Buffer.from(printJson(storedForm(body))) };
 }
 
 export function bodyOf(stored: StoredObject): KubeObject {

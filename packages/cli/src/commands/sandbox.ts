@@ -1,7 +1,7 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { startSandbox } from '@plumb/sandbox';
 import type { Context } from '../context.ts';
-import { flag } from '../options.ts';
+import { flag, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { jsonScreen } from '../terminal/json-screen.ts';
 import { liveScreen } from '../terminal/live-screen.ts';
@@ -12,6 +12,7 @@ export const sandboxOptions = {
   fresh: flag('--fresh', null, 'forget what an earlier start left: cluster, repository and artifacts'),
   plain: flag('--plain', null, 'print lines instead of a live view; a pipe gets them anyway'),
   json: flag('--json', null, 'print one JSON object a line'),
+  dir: text('--dir <path>', null, 'folder for all it keeps; by default .plumb in the clone'),
 } as const;
 
 /** Starts the sandbox and shows it until it is told to stop. @returns the exit code */
@@ -23,7 +24,7 @@ export async function runSandbox(options: OptionValues<typeof sandboxOptions>, c
     const sandbox = await startSandbox({
       clusterPath: join(context.root, 'build', 'cluster'),
       enginePath: join(context.root, 'build', 'engine'),
-      dir: join(context.root, '.plumb'),
+      dir: options.dir === '' ? join(context.root, '.plumb') : resolve(options.dir),
       fresh: options.fresh,
       host: screen,
     });

@@ -57,7 +57,7 @@ export function liveScreen(write: Write, now: () => number, columns: () => numbe
     },
     tell(telling) {
       const name = styleText('bold', nameOf(telling));
-      const lines = telling.event.message.split('\n');
+      const lines = condense(telling.event.message.split('\n'));
       const warned = telling.event.type === 'Warning';
       for (const line of lines) say(`${name} ${warned ? styleText('red', line) : line}`);
     },
@@ -83,6 +83,20 @@ export function liveScreen(write: Write, now: () => number, columns: () => numbe
       if (pending !== null) clearTimeout(pending);
     },
   };
+}
+
+const LONG_LIST = 4;
+
+/** `17 created: Service/shop/cart, Service/shop/checkout, ...` for what would be seventeen lines; other messages stay as they are. */
+export function condense(lines: readonly string[]): string[] {
+  if (lines.length <= LONG_LIST) return [...lines];
+  const byAction = Map.groupBy(lines, (line) => /^\S+ (created|configured|deleted)$/.exec(line)?.[1] ?? '');
+  if (byAction.has('')) return [...lines];
+  return [...byAction].map(([action, changed]) => {
+    const names = changed.slice(0, LONG_LIST - 1).map((line) => line.split(' ', 1)[0]);
+    const more = changed.length > names.length ? ', ...' : '';
+    return `${changed.length} ${action}: ${names.join(', ')}${more}`;
+  });
 }
 
 interface View {

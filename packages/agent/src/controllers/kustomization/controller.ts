@@ -38,6 +38,8 @@ export interface KustomizationControllerOptions {
   };
 }
 
+const TELL_WAIT_AFTER = 1_000;
+
 /** What wakes a Kustomization, and what a wake-up does. */
 export class KustomizationController {
   readonly #options: KustomizationControllerOptions;
@@ -62,6 +64,7 @@ export class KustomizationController {
   onLive(change: LiveChange): void {
     const owner = this.#ownerOf(change);
     if (owner !== null) this.#onOwned(owner, change);
+    if (change.key.kind === 'Namespace' && change.before === undefined) this.#onNewNamespace();
     if (!this.#hands.live.isNamed(change.id)) return;
     for (const [id, memory] of this.#memories) {
       if (memory.settling !== null) this.#wake(id);
@@ -75,6 +78,7 @@ export class KustomizationController {
     const seen = this.#see(id, memory);
     const step = decide(seen);
     const { object } = seen;
+    if (step.do !== 'await') memory.awaitingSince = null;
     if (step.do === 'forget' || object === undefined) {
       this.#memories.delete(id);
       return;
@@ -96,12 +100,21 @@ export class KustomizationController {
       case 'refuse':
         return { type: 'terminal', facts: NOTHING, said: step.said };
       case 'await':
-        return { type: 'retry', facts: NOTHING, said: step.said, after: step.after };
+        return this.#await(memory, step);
       case 'deliver':
         return actDeliver(object, step.source, step.cause, context);
       default:
         return actSettle(object, context);
     }
+  }
+
+  /** What comes first is under way more often than not: only a wait that lasts is told. */
+  #await(memory: UnitMemory, { said, after }: Extract<Step, { do: 'await' }>): Outcome<Facts> {
+    const now = this.#options.clock.now();
+    memory.awaitingSince ??= now;
+    const left = memory.awaitingSince + TELL_WAIT_AFTER - now;
+    if (left > 0) return { type: 'again', facts: NOTHING, after: left };
+    return { type: 'retry', facts: NOTHING, said, after };
   }
 
   async #finalize(id: string, object: Kustomization, memory: UnitMemory): Promise<void> {
@@ -180,6 +193,15 @@ export class KustomizationController {
     if (memory.terminateBy !== null) this.#wake(id);
     else if (judge(change, memory)) this.#repair(id, memory, change);
     else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#wake(id);
+  }
+
+  /** What was deleted with a namespace of another unit can come back now. */
+  #onNewNamespace(): void {
+    for (const [id, memory] of this.#memories) {
+      if (memory.drifted.size === 0) continue;
+      memory.driftFailed = { count: 0, retryAt: 0 };
+      this.#wake(id, PRIORITY.drift);
+    }
   }
 
   #repair(id: string, memory: UnitMemory, change: LiveChange): void {
