@@ -28,3 +28,11 @@ spec:
           image: ${image}
 `;
 }
+
+export function serviceAccount(namespaceName: string, name: string): string {
+  return `apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: ${name}\n  namespace: ${namespaceName}\n`;
+}
+
+export function secret(namespaceName: string, name: string, data: Readonly<Record<string, string>>): string {
+  return configMap(namespaceName, name, data).replace('kind: ConfigMap', 'kind: Secret').replace('\ndata:', '\nstringData:');
+}

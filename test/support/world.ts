@@ -2,22 +2,27 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Agent } from '@plumb/agent';
+import type { Agent, AgentOptions } from '@plumb/agent';
 import { startAgent } from '@plumb/agent';
-import type { KindRef, Kustomization, KubeObject, ObjectKey } from '@plumb/api';
+import type { JsonObject, KindRef, Kustomization, KubeObject, ObjectKey } from '@plumb/api';
 import { GIT_REPOSITORY, keyOf, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { createEngine } from '@plumb/engine';
-import type { Cluster } from '@plumb/kube';
+import type { Cluster, ConnectOptions } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import { startGitServer } from '@plumb/sandbox';
 import type { GitSources } from '@plumb/sources';
 import { createGitSources } from '@plumb/sources';
-import { freshNamespace } from '@plumb/testkit';
+import { checkStatus, freshNamespace } from '@plumb/testkit';
 import { inject } from 'vitest';
 import { Repository } from './repository.ts';
 
+const EVENT: KindRef = { group: '', version: 'v1', kind: 'Event' };
+
 export const ENGINE_PATH = join(import.meta.dirname, '../../build/engine');
+
+/** What a scenario may set of its agent. */
+export type StartAgent = Partial<AgentOptions> & { connect?: Pick<ConnectOptions, 'counter'> };
 
 /**
  * One scenario's own corner of the shared cluster: a namespace for its Flux objects, a Git repository, and an agent that acts on that
@@ -52,7 +57,8 @@ export class World {
     this.#closers = parts.closers;
   }
 
-  static async start(): Promise<World> {
+  /** `agent: false` starts none. */
+  static async start({ agent = {} }: { agent?: StartAgent | false } = {}): Promise<World> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-world-'));
     const cluster = await connect({ kubeconfig: inject('kubeconfig'), userAgent: 'plumb-test' });
     const namespace = await freshNamespace(cluster);
@@ -62,12 +68,12 @@ export class World {
     const engine = createEngine({ path: ENGINE_PATH });
     const closers = [() => engine.close(), () => server.close(), () => cluster.close(), () => rm(dir, { recursive: true, force: true })];
     const world = new World({ cluster, namespace, repository, dir, engine, closers });
-    await world.startAgent();
+    if (agent !== false) await world.startAgent(agent);
     return world;
   }
 
-  async startAgent(options: { defaultServiceAccount?: string; crossNamespaceRefs?: boolean } = {}): Promise<Agent> {
-    const cluster = await connect({ kubeconfig: inject('kubeconfig'), userAgent: 'plumb-agent' });
+  async startAgent({ connect: connection, ...options }: StartAgent = {}): Promise<Agent> {
+    const cluster = await connect({ kubeconfig: inject('kubeconfig'), userAgent: 'plumb-agent', ...connection });
     const sources = createGitSources({ dir: join(this.#dir, 'sources') });
     const agent = await startAgent({
       cluster,
@@ -151,6 +157,17 @@ export class World {
     return { ...GIT_REPOSITORY, namespace: this.namespace, name: 'shop' };
   }
 
+  async suspend(name: string, suspend: boolean): Promise<void> {
+    await this.cluster.patch(this.unitKey(name), { spec: { suspend } }, { type: 'merge', fieldManager: 'flux' });
+  }
+
+  /** Waits until the source offers this revision. */
+  async fetched(revision: string): Promise<void> {
+    await this.until(this.sourceKey(), `offer ${revision}`, (source) => {
+      return (source?.['status'] as { artifact?: { revision: string } } | undefined)?.artifact?.revision === revision;
+    });
+  }
+
   /** Waits until a unit has applied this revision and is Ready. */
   async applied(name: string, revision: string): Promise<Kustomization> {
     const object = await this.until(this.unitKey(name), `be Ready at ${revision}`, (unit) => {
@@ -196,14 +213,51 @@ export class World {
     }
   }
 
+  /** Changes an object as somebody at a keyboard would. */
+  edit(key: ObjectKey, patch: JsonObject, manager = 'kubectl-edit'): Promise<KubeObject> {
+    return this.cluster.patch(key, patch, { type: 'merge', fieldManager: manager });
+  }
+
   get(key: ObjectKey): Promise<KubeObject | null> {
     return this.cluster.get(key);
+  }
+
+  /** What is wrong at the end of a scenario: faults of the agent, and statuses that break a rule. Empty when all is well. */
+  async problems(): Promise<string[]> {
+    const found = [...this.faults];
+    for (const kind of [GIT_REPOSITORY, KUSTOMIZATION]) {
+      const { items } = await this.cluster.list(kind, { namespace: this.namespace });
+      for (const object of items) found.push(...checkStatus(object).map((broken) => `${kind.kind}/${object.metadata.name}: ${broken}`));
+    }
+    return found;
+  }
+
+  /** Waits by watch until an event about an object is as asked. @returns its message */
+  async event(key: ObjectKey, reason: string, holds: (message: string) => boolean = () => true, ms = 15_000): Promise<string> {
+    const selection = { namespace: key.namespace, fieldSelector: `involvedObject.kind=${key.kind},involvedObject.name=${key.name}` };
+    const over = AbortSignal.timeout(ms);
+    const seen: string[] = [];
+    const fits = (object: KubeObject): boolean => {
+      seen.push(`${String(object['reason'])}: ${String(object['message'])}`);
+      return object['reason'] === reason && holds(String(object['message']));
+    };
+    const list = await this.cluster.list(EVENT, { ...selection, signal: over });
+    const found = list.items.find(fits);
+    if (found !== undefined) return String(found['message']);
+    try {
+      for await (const event of this.cluster.watch(EVENT, { ...selection, resourceVersion: list.resourceVersion, signal: over })) {
+        if (event.type === 'added' && fits(event.object)) return String(event.object['message']);
+      }
+    } catch (error) {
+      if (!over.aborted) throw error;
+    }
+    throw new Error(`no event ${reason} as asked about ${key.kind}/${key.name}; seen:\n${seen.join('\n')}`);
   }
 
   /** Events about one object, oldest first. */
   async events(key: ObjectKey): Promise<{ reason: string; message: string; type: string }[]> {
     const fieldSelector = `involvedObject.kind=${key.kind},involvedObject.name=${key.name}`;
-    const list = await this.cluster.list({ group: '', version: 'v1', kind: 'Event' }, { namespace: key.namespace, fieldSelector });
+    const list = await this.cluster.list(EVENT, { namespace: key.namespace, fieldSelector });
     return list.items as unknown as { reason: string; message: string; type: string }[];
   }
 }
