@@ -18,12 +18,16 @@ test.each([
 
 test('the delay stays within its bounds and its ceiling never falls', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 10_000 }), fc.double({ min: 0, max: 0.999_999, noNaN: true }), (failures, random) => {
-      const delay = backoffDelay(failures, random);
-      expect(delay).toBeGreaterThanOrEqual(MIN_RETRY_DELAY / 2);
-      expect(delay).toBeLessThanOrEqual(MAX_RETRY_DELAY);
-      expect(backoffDelay(failures + 1, random)).toBeGreaterThanOrEqual(delay);
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 10_000 }),
+      fc.double({ min: 0, max: 0.999_999, noNaN: true }),
+      (failures, random) => {
+        const delay = backoffDelay(failures, random);
+        expect(delay).toBeGreaterThanOrEqual(MIN_RETRY_DELAY / 2);
+        expect(delay).toBeLessThanOrEqual(MAX_RETRY_DELAY);
+        expect(backoffDelay(failures + 1, random)).toBeGreaterThanOrEqual(delay);
+      },
+    ),
   );
 });
 

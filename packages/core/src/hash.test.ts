@@ -4,9 +4,44 @@ import { Hasher, hashOf, sortedKeys } from './hash.ts';
 
 test('values of different types or places never hash alike', () => {
   const values = [
-    null, true, false, 0, 1, -1, 1.5, '', '0', '1', 'true', 'null', [], {}, [[]], [{}], [null], { a: null }, { a: {} }, ['a', 'b'], ['b', 'a'], ['ab'],
-    ['a', ['b']], [['a'], 'b'], { a: 'b' }, { b: 'a' }, { a: { b: 1 } }, { a: 1, b: {} }, { ab: 1 }, 9007199254740993n, 9007199254740992n, undefined,
-    'a'.repeat(1_000), 'a'.repeat(1_001), '\u0000', '\u0000\u0000', 'ü', 'u\u0308',
+    null,
+    true,
+    false,
+    0,
+    1,
+    -1,
+    1.5,
+    '',
+    '0',
+    '1',
+    'true',
+    'null',
+    [],
+    {},
+    [[]],
+    [{}],
+    [null],
+    { a: null },
+    { a: {} },
+    ['a', 'b'],
+    ['b', 'a'],
+    ['ab'],
+    ['a', ['b']],
+    [['a'], 'b'],
+    { a: 'b' },
+    { b: 'a' },
+    { a: { b: 1 } },
+    { a: 1, b: {} },
+    { ab: 1 },
+    9007199254740993n,
+    9007199254740992n,
+    undefined,
+    'a'.repeat(1_000),
+    'a'.repeat(1_001),
+    '\u0000',
+    '\u0000\u0000',
+    'ü',
+    'u\u0308',
   ];
   expect(new Set(values.map(hashOf)).size).toBe(values.length);
 });
@@ -31,18 +66,24 @@ test('a digest may be taken on the way', () => {
 
 test('the order of keys does not matter, that of items does', () => {
   fc.assert(
-    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.array(fc.integer(), { minLength: 2, maxLength: 6 }), (map, list) => {
-      const reversed = Object.fromEntries(Object.entries(map).reverse());
-      expect(hashOf(reversed)).toBe(hashOf(map));
-      expect(hashOf(list.toReversed()) === hashOf(list)).toBe(String(list.toReversed()) === String(list));
-    }),
+    fc.property(
+      fc.dictionary(fc.string(), fc.jsonValue()),
+      fc.array(fc.integer(), { minLength: 2, maxLength: 6 }),
+      (map, list) => {
+        const reversed = Object.fromEntries(Object.entries(map).reverse());
+        expect(hashOf(reversed)).toBe(hashOf(map));
+        expect(hashOf(list.toReversed()) === hashOf(list)).toBe(String(list.toReversed()) === String(list));
+      },
+    ),
   );
 });
 
 test('texts that differ in one place differ in about half of the bits', () => {
   const seen = new Set(Array.from({ length: 20_000 }, (_, index) => hashOf(`key-${index}`)));
   expect(seen.size).toBe(20_000);
-  const halves = Array.from({ length: 2_000 }, (_, index) => bitsBetween(hashOf(`key-${index}`), hashOf(`key-${index + 1}`)));
+  const halves = Array.from({ length: 2_000 }, (_, index) =>
+    bitsBetween(hashOf(`key-${index}`), hashOf(`key-${index + 1}`)),
+  );
   const mean = halves.reduce((sum, bits) => sum + bits, 0) / halves.length;
   expect(mean).toBeGreaterThan(30);
   expect(mean).toBeLessThan(34);

@@ -4,8 +4,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { diffInventory, inventoryId, inventoryOf, parseInventoryEntry, unionOfKeys } from './inventory.ts';
 
-const key = (fields: Partial<ObjectKey>): ObjectKey => ({ group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'shop', name: 'cart', ...fields });
-const rbac = (kind: string, name: string, namespace = ''): ObjectKey => key({ group: 'rbac.authorization.k8s.io', kind, name, namespace });
+const key = (fields: Partial<ObjectKey>): ObjectKey => ({
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  namespace: 'shop',
+  name: 'cart',
+  ...fields,
+});
+const rbac = (kind: string, name: string, namespace = ''): ObjectKey =>
+  key({ group: 'rbac.authorization.k8s.io', kind, name, namespace });
 
 describe('ids are those of Flux', () => {
   test.each([
@@ -26,9 +34,12 @@ test.each(['a__b', 'a_:b', 'a:b__c'])('an RBAC name that would read back as anot
   expect(() => inventoryId(rbac('ClusterRole', name))).toThrow(`ClusterRole/${name} cannot be kept in an inventory`);
 });
 
-test.each(['', 'shop', 'shop_cart_apps', 'shop__apps_Deployment', 'shop_cart_apps_'])('an id of another form is refused: "%s"', (id) => {
-  expect(() => parseInventoryEntry({ id, v: 'v1' })).toThrow('is not <namespace>_<name>_<group>_<kind>');
-});
+test.each(['', 'shop', 'shop_cart_apps', 'shop__apps_Deployment', 'shop_cart_apps_'])(
+  'an id of another form is refused: "%s"',
+  (id) => {
+    expect(() => parseInventoryEntry({ id, v: 'v1' })).toThrow('is not <namespace>_<name>_<group>_<kind>');
+  },
+);
 
 const dns = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/);
 const anyKey: fc.Arbitrary<ObjectKey> = fc.oneof(
@@ -65,7 +76,11 @@ test('two objects never share an id', () => {
 });
 
 test('an inventory is in apply order, each identity once, the later version kept', () => {
-  const inventory = inventoryOf([key({}), key({ group: '', kind: 'Namespace', namespace: '', name: 'shop' }), key({ version: 'v2' })]);
+  const inventory = inventoryOf([
+    key({}),
+    key({ group: '', kind: 'Namespace', namespace: '', name: 'shop' }),
+    key({ version: 'v2' }),
+  ]);
   expect(inventory).toEqual([
     { id: '_shop__Namespace', v: 'v1' },
     { id: 'shop_cart_apps_Deployment', v: 'v2' },

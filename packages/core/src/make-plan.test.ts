@@ -11,8 +11,18 @@ import { DEFAULT_RULES } from './rules.ts';
 const UNIT = { kind: 'Kustomization', namespace: 'flux-system', name: 'apps' };
 const OTHER = { ...UNIT, name: 'other' };
 
-const key = (name: string, kind = 'ConfigMap'): ObjectKey => ({ group: '', version: 'v1', kind, namespace: 'shop', name });
-const entry = (name: string, rules: Partial<ObjectRules> = {}): DesiredEntry => ({ key: key(name), digest: 'd1', rules: { ...DEFAULT_RULES, ...rules } });
+const key = (name: string, kind = 'ConfigMap'): ObjectKey => ({
+  group: '',
+  version: 'v1',
+  kind,
+  namespace: 'shop',
+  name,
+});
+const entry = (name: string, rules: Partial<ObjectRules> = {}): DesiredEntry => ({
+  key: key(name),
+  digest: 'd1',
+  rules: { ...DEFAULT_RULES, ...rules },
+});
 const live = (fields: Partial<Observed> = {}): Observed => ({
   uid: 'u',
   resourceVersion: '1',
@@ -46,12 +56,24 @@ const actions = (plan: Plan): Action[] => plan.stages.flatMap((stage) => [...sta
 const SAME: Applied = { desiredDigest: 'd1', ownedHash: 'h1' };
 
 describe('the action for one object', () => {
-  const rows: readonly [name: string, rules: Partial<ObjectRules>, seen: Observed | null, sent: Applied | null, kind: ActionKind][] = [
+  const rows: readonly [
+    name: string,
+    rules: Partial<ObjectRules>,
+    seen: Observed | null,
+    sent: Applied | null,
+    kind: ActionKind,
+  ][] = [
     ['absent', {}, null, null, 'create'],
     ['gone after our apply', {}, null, SAME, 'create'],
     ['there, nothing known of our apply', {}, live(), null, 'compare'],
     ['there, declared anew', {}, live(), { ...SAME, desiredDigest: 'd0' }, 'change'],
-    ['declared anew and drifted is one change', {}, live({ ownedHash: 'h2' }), { ...SAME, desiredDigest: 'd0' }, 'change'],
+    [
+      'declared anew and drifted is one change',
+      {},
+      live({ ownedHash: 'h2' }),
+      { ...SAME, desiredDigest: 'd0' },
+      'change',
+    ],
     ['owned fields changed by somebody', {}, live({ ownedHash: 'h2' }), SAME, 'correct'],
     ['owned by nobody any more', {}, live({ ownedHash: '' }), SAME, 'correct'],
     ['as we left it', {}, live(), SAME, 'unchanged'],
@@ -62,13 +84,29 @@ describe('the action for one object', () => {
     ['if not present, there', { ssa: 'IfNotPresent' }, live({ ownedHash: 'h2' }), SAME, 'skip'],
     ['if not present, absent', { ssa: 'IfNotPresent' }, null, null, 'create'],
     ['merge is applied as any other', { ssa: 'Merge' }, live(), { ...SAME, desiredDigest: 'd0' }, 'change'],
-    ['the live object says reconcile disabled', {}, live({ rules: { ...DEFAULT_RULES, reconcile: false } }), null, 'skip'],
+    [
+      'the live object says reconcile disabled',
+      {},
+      live({ rules: { ...DEFAULT_RULES, reconcile: false } }),
+      null,
+      'skip',
+    ],
     ['the live object says ignore', {}, live({ rules: { ...DEFAULT_RULES, ssa: 'Ignore' } }), null, 'skip'],
-    ['the live object says prune disabled only', {}, live({ rules: { ...DEFAULT_RULES, prune: false } }), SAME, 'unchanged'],
+    [
+      'the live object says prune disabled only',
+      {},
+      live({ rules: { ...DEFAULT_RULES, prune: false } }),
+      SAME,
+      'unchanged',
+    ],
   ];
 
-  test.each(rows)('%s', (_name, rules, seen, sent, kind) => {
-    const world = { desired: [entry('a', rules)], observed: seen === null ? {} : { a: seen }, applied: sent === null ? {} : { a: sent } };
+  test.each(rows)('%s', (...[, rules, seen, sent, kind]) => {
+    const world = {
+      desired: [entry('a', rules)],
+      observed: seen === null ? {} : { a: seen },
+      applied: sent === null ? {} : { a: sent },
+    };
     expect(actions(makePlan(input(world)))).toEqual([{ kind, key: key('a'), index: 0 }]);
   });
 });
@@ -76,7 +114,9 @@ describe('the action for one object', () => {
 test('stages are in order and actions name their object in the bundle', () => {
   const desired = [entry('b'), entry('a'), { ...entry('shop'), key: { ...key('shop', 'Namespace'), namespace: '' } }];
   const widgets = { ...entry('w'), key: { ...key('w', 'Widget'), group: 'b.dev' } };
-  const plan = makePlan(input({ desired: [...desired, widgets] }, { customStageKinds: [{ group: 'b.dev', kind: 'Widget' }] }));
+  const plan = makePlan(
+    input({ desired: [...desired, widgets] }, { customStageKinds: [{ group: 'b.dev', kind: 'Widget' }] }),
+  );
   expect(plan.stages.map(({ name, actions: all }) => [name, all.map(({ index }) => index)])).toEqual([
     ['definitions', [2]],
     ['custom', [3]],
@@ -106,7 +146,11 @@ describe('pruning (I1)', () => {
   ];
 
   test.each(rows)('%s', (_name, seen, pruned) => {
-    const world = { desired: [entry('a')], observed: seen === null ? {} : { old: seen }, inventory: [key('a'), key('old')] };
+    const world = {
+      desired: [entry('a')],
+      observed: seen === null ? {} : { old: seen },
+      inventory: [key('a'), key('old')],
+    };
     expect(makePlan(input(world)).prune).toEqual(pruned ? [key('old')] : []);
     expect(makePlan(input(world, { prune: false })).prune).toEqual([]);
   });
@@ -152,7 +196,11 @@ describe('a build without objects', () => {
 });
 
 describe('the inventory (I4)', () => {
-  const world = { desired: [entry('a'), entry('b')], observed: { old: live(), older: live() }, inventory: [key('a'), key('old'), key('older'), key('moved')] };
+  const world = {
+    desired: [entry('a'), entry('b')],
+    observed: { old: live(), older: live() },
+    inventory: [key('a'), key('old'), key('older'), key('moved')],
+  };
   const plan = makePlan(input(world));
   const names = (keys: readonly ObjectKey[]): string[] => keys.map(({ name }) => name);
 
@@ -166,7 +214,13 @@ describe('the inventory (I4)', () => {
   });
 
   test('lets nothing go when apply did not get through', () => {
-    expect(names(nextInventory(world.inventory, plan, { applied: false, gone: new Set() }))).toEqual(['a', 'b', 'moved', 'old', 'older']);
+    expect(names(nextInventory(world.inventory, plan, { applied: false, gone: new Set() }))).toEqual([
+      'a',
+      'b',
+      'moved',
+      'old',
+      'older',
+    ]);
   });
 
   test('lets nothing go on a refused plan or on drift', () => {
@@ -180,7 +234,8 @@ describe('the inventory (I4)', () => {
 
 describe('for any world', () => {
   const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
-  const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> => fc.dictionary(fc.constantFrom(...NAMES), value);
+  const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
+    fc.dictionary(fc.constantFrom(...NAMES), value);
   const rules = fc.record({
     ssa: fc.constantFrom('Override', 'Merge', 'IfNotPresent', 'Ignore'),
     force: fc.boolean(),
@@ -193,7 +248,10 @@ describe('for any world', () => {
     .map(({ rules: own, ...rest }) => live({ ...rest, ...(own === null ? {} : { rules: own }) }));
   const anyInput = fc
     .record({
-      desired: fc.uniqueArray(fc.record({ name: fc.constantFrom(...NAMES), digest: fc.constantFrom('d1', 'd2'), rules }), { selector: ({ name }) => name }),
+      desired: fc.uniqueArray(
+        fc.record({ name: fc.constantFrom(...NAMES), digest: fc.constantFrom('d1', 'd2'), rules }),
+        { selector: ({ name }) => name },
+      ),
       observed: some(seen),
       applied: some(fc.record({ desiredDigest: fc.constantFrom('d1', 'd2'), ownedHash: hash })),
       inventory: fc.subarray(NAMES),
@@ -232,7 +290,9 @@ describe('for any world', () => {
     fc.assert(
       fc.property(anyInput, (asked) => {
         const plan = makePlan(asked);
-        const indexes = actions(plan).map(({ index }) => index).sort((a, b) => a - b);
+        const indexes = actions(plan)
+          .map(({ index }) => index)
+          .sort((a, b) => a - b);
         expect(indexes).toEqual(plan.refused.length > 0 ? [] : asked.desired.map((_, index) => index));
       }),
     );
@@ -243,11 +303,16 @@ describe('for any world', () => {
       fc.property(anyInput, (asked) => {
         const plan = makePlan(asked);
         if (plan.refused.length > 0) return;
-        const sent = new Map(actions(plan).filter(({ kind }) => kind !== 'skip').map(({ key: one, index }) => [keyId(one), asked.desired[index]?.digest ?? '']));
+        const sent = new Map(
+          actions(plan)
+            .filter(({ kind }) => kind !== 'skip')
+            .map(({ key: one, index }) => [keyId(one), asked.desired[index]?.digest ?? '']),
+        );
         const gone = new Set(plan.prune.map(keyId));
         const next = makePlan({
           ...asked,
-          observed: (one) => (sent.has(keyId(one)) ? live({ ownedHash: 'new' }) : gone.has(keyId(one)) ? undefined : asked.observed(one)),
+          observed: (one) =>
+            sent.has(keyId(one)) ? live({ ownedHash: 'new' }) : gone.has(keyId(one)) ? undefined : asked.observed(one),
           applied: (one) => {
             const digest = sent.get(keyId(one));
             return digest === undefined ? asked.applied(one) : { desiredDigest: digest, ownedHash: 'new' };
@@ -265,7 +330,8 @@ describe('for any world', () => {
       fc.property(anyInput, fc.boolean(), (asked, applied) => {
         const plan = makePlan(asked);
         const next = new Set(nextInventory(asked.inventory, plan, { applied, gone: new Set() }).map(keyId));
-        for (const one of [...actions(plan).map((action) => action.key), ...plan.prune]) expect(next.has(keyId(one))).toBe(true);
+        for (const one of [...actions(plan).map((action) => action.key), ...plan.prune])
+          expect(next.has(keyId(one))).toBe(true);
       }),
     );
   });

@@ -69,7 +69,9 @@ function rulesSeen(input: PlanInput, key: ObjectKey, live: Observed): ObjectRule
 function toPrune(input: PlanInput): ObjectKey[] {
   if (!input.prune || input.cause === 'drift') return [];
   const declared = input.desired.map((entry) => entry.key);
-  return diffInventory(input.inventory, declared).filter((key) => mayPrune(input, key)).sort(compareForPrune);
+  return diffInventory(input.inventory, declared)
+    .filter((key) => mayPrune(input, key))
+    .sort(compareForPrune);
 }
 
 function mayPrune(input: PlanInput, key: ObjectKey): boolean {

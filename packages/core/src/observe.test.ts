@@ -15,7 +15,9 @@ const object = (labels: Record<string, string>): KubeObject => ({
     uid: 'u1',
     resourceVersion: '7',
     labels,
-    managedFields: [{ manager: 'kustomize-controller', operation: 'Apply', apiVersion: 'v1', fieldsV1: { 'f:data': { 'f:a': {} } } }],
+    managedFields: [
+      { manager: 'kustomize-controller', operation: 'Apply', apiVersion: 'v1', fieldsV1: { 'f:data': { 'f:a': {} } } },
+    ],
   },
   data: { a: '1' },
 });

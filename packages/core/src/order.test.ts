@@ -4,22 +4,59 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareForApply, compareForPrune, stageOf, stagesOf } from './order.ts';
 
-const key = (kind: string, name = 'x', group = '', namespace = ''): ObjectKey => ({ group, version: 'v1', kind, namespace, name });
+const key = (kind: string, name = 'x', group = '', namespace = ''): ObjectKey => ({
+  group,
+  version: 'v1',
+  kind,
+  namespace,
+  name,
+});
 
 const anyKey = fc.record({
   group: fc.constantFrom('', 'apps', 'b.dev'),
   version: fc.constant('v1'),
-  kind: fc.constantFrom('Namespace', 'Secret', 'Deployment', 'Widget', 'Gadget', 'StorageClass', 'ValidatingWebhookConfiguration'),
+  kind: fc.constantFrom(
+    'Namespace',
+    'Secret',
+    'Deployment',
+    'Widget',
+    'Gadget',
+    'StorageClass',
+    'ValidatingWebhookConfiguration',
+  ),
   namespace: fc.constantFrom('', 'a', 'b'),
   name: fc.constantFrom('x', 'y', 'z'),
 });
 
 test('kinds are applied in the order of Flux', () => {
   const kinds = [
-    'CustomResourceDefinition', 'Namespace', 'ClusterRole', 'ClusterClass', 'RuntimeClass', 'PriorityClass', 'StorageClass', 'VolumeSnapshotClass',
-    'IngressClass', 'GatewayClass', 'ClusterRoleBinding', 'ResourceQuota', 'ServiceAccount', 'Role', 'RoleBinding', 'ConfigMap', 'Secret',
-    'Service', 'LimitRange', 'Deployment', 'StatefulSet', 'CronJob', 'PodDisruptionBudget', 'Ingress', 'Widget',
-    'MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration',
+    'CustomResourceDefinition',
+    'Namespace',
+    'ClusterRole',
+    'ClusterClass',
+    'RuntimeClass',
+    'PriorityClass',
+    'StorageClass',
+    'VolumeSnapshotClass',
+    'IngressClass',
+    'GatewayClass',
+    'ClusterRoleBinding',
+    'ResourceQuota',
+    'ServiceAccount',
+    'Role',
+    'RoleBinding',
+    'ConfigMap',
+    'Secret',
+    'Service',
+    'LimitRange',
+    'Deployment',
+    'StatefulSet',
+    'CronJob',
+    'PodDisruptionBudget',
+    'Ingress',
+    'Widget',
+    'MutatingWebhookConfiguration',
+    'ValidatingWebhookConfiguration',
   ];
   const shuffled = kinds.toReversed().map((kind) => key(kind));
   expect(shuffled.toSorted(compareForApply).map(({ kind }) => kind)).toEqual(kinds);
@@ -27,7 +64,13 @@ test('kinds are applied in the order of Flux', () => {
 });
 
 test('ties are broken by group, kind, namespace and name', () => {
-  const sorted = [key('B', 'x', 'a.dev'), key('A', 'x', 'b.dev'), key('C', 'x', 'b.dev', 'a'), key('C', 'a', 'b.dev', 'b'), key('C', 'b', 'b.dev', 'b')];
+  const sorted = [
+    key('B', 'x', 'a.dev'),
+    key('A', 'x', 'b.dev'),
+    key('C', 'x', 'b.dev', 'a'),
+    key('C', 'a', 'b.dev', 'b'),
+    key('C', 'b', 'b.dev', 'b'),
+  ];
   expect(sorted.toReversed().sort(compareForApply)).toEqual(sorted);
 });
 
@@ -64,14 +107,19 @@ test.each([
 });
 
 test('a custom stage takes kinds by group and kind, and only from the rest', () => {
-  const custom = [{ group: 'b.dev', kind: 'Widget' }, { group: '', kind: 'Namespace' }];
+  const custom = [
+    { group: 'b.dev', kind: 'Widget' },
+    { group: '', kind: 'Namespace' },
+  ];
   expect(stageOf({ group: 'b.dev', kind: 'Widget' }, custom)).toBe('custom');
   expect(stageOf({ group: 'c.dev', kind: 'Widget' }, custom)).toBe('rest');
   expect(stageOf({ group: '', kind: 'Namespace' }, custom)).toBe('definitions');
 });
 
 test('stages come in order, sorted inside, without empty ones', () => {
-  const items = [key('Widget', 'w', 'b.dev'), key('Deployment', 'b'), key('Deployment', 'a'), key('Namespace')].map((one) => ({ key: one }));
+  const items = [key('Widget', 'w', 'b.dev'), key('Deployment', 'b'), key('Deployment', 'a'), key('Namespace')].map(
+    (one) => ({ key: one }),
+  );
   const stages = stagesOf(items, [{ group: 'b.dev', kind: 'Widget' }]);
   expect(stages.map(({ name, items: members }) => [name, members.map((member) => member.key.name)])).toEqual([
     ['definitions', ['x']],

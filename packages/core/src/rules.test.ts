@@ -5,7 +5,9 @@ const P = 'kustomize.toolkit.fluxcd.io';
 
 test('an object that says nothing shares the defaults', () => {
   expect(rulesOf({ metadata: { name: 'x' } })).toBe(DEFAULT_RULES);
-  expect(rulesOf({ metadata: { name: 'x', labels: { [`${P}/ssa`]: 'Override', [`${P}/prune`]: 'enabled' } } })).toBe(DEFAULT_RULES);
+  expect(rulesOf({ metadata: { name: 'x', labels: { [`${P}/ssa`]: 'Override', [`${P}/prune`]: 'enabled' } } })).toBe(
+    DEFAULT_RULES,
+  );
 });
 
 test.each([
@@ -22,7 +24,11 @@ test.each([
 });
 
 test('where label and annotation disagree the careful one holds', () => {
-  const metadata = { name: 'x', labels: { [`${P}/ssa`]: 'Merge' }, annotations: { [`${P}/ssa`]: 'Ignore', [`${P}/prune`]: 'Disabled' } };
+  const metadata = {
+    name: 'x',
+    labels: { [`${P}/ssa`]: 'Merge' },
+    annotations: { [`${P}/ssa`]: 'Ignore', [`${P}/prune`]: 'Disabled' },
+  };
   expect(rulesOf({ metadata })).toEqual({ ...DEFAULT_RULES, ssa: 'Ignore', prune: false });
 });
 

@@ -3,7 +3,12 @@ import type { KubeObject } from '@plumb/api';
 import type { ObjectRules } from './plan.ts';
 
 /** What holds for an object that says nothing. Shared, so that keeping it per object costs no memory. */
-export const DEFAULT_RULES: ObjectRules = Object.freeze({ ssa: 'Override', force: false, prune: true, reconcile: true });
+export const DEFAULT_RULES: ObjectRules = Object.freeze({
+  ssa: 'Override',
+  force: false,
+  prune: true,
+  reconcile: true,
+});
 
 /** From the most careful on: where a label and an annotation disagree, the careful one holds. */
 const SSA_BY_CARE = ['Ignore', 'IfNotPresent', 'Merge'] as const;

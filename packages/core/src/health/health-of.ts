@@ -2,7 +2,13 @@ import { parseApiVersion } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { conditionsOf, valueAt } from '../fields.ts';
 import type { Health } from '../health.ts';
-import { alwaysReady, definitionHealth, disruptionBudgetHealth, serviceHealth, volumeClaimHealth } from './cluster-objects.ts';
+import {
+  alwaysReady,
+  definitionHealth,
+  disruptionBudgetHealth,
+  serviceHealth,
+  volumeClaimHealth,
+} from './cluster-objects.ts';
 import { jobHealth, podHealth } from './pods.ts';
 import { current, failed, inProgress } from './verdict.ts';
 import type { HealthRule } from './verdict.ts';

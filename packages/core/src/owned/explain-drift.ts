@@ -67,7 +67,8 @@ function walkNode(walk: Walk, node: Node): void {
   const { desired, live, place } = node;
   if (isEmpty(desired) || (place.builtIn && isZero(desired) && live === undefined)) return;
   if (isMap(desired) && isMap(live) && !isWhole(walk, node)) walkMap(walk, node);
-  else if (Array.isArray(desired) && Array.isArray(live) && keysOf(walk, node) !== null) walkList(walk, node, desired, live);
+  else if (Array.isArray(desired) && Array.isArray(live) && keysOf(walk, node) !== null)
+    walkList(walk, node, desired, live);
   else if (compareWhole(desired, live, place) === 'different') walk.found.push({ text: node.text, steps: node.steps });
 }
 
@@ -89,7 +90,8 @@ function walkList(walk: Walk, node: Node, desired: readonly unknown[], live: rea
   const names = keysOf(walk, node) ?? [];
   for (const item of desired) {
     if (!isMap(item)) {
-      if (!live.includes(item)) walk.found.push({ text: node.text, steps: [...node.steps, `v:${JSON.stringify(item)}`] });
+      if (!live.includes(item))
+        walk.found.push({ text: node.text, steps: [...node.steps, `v:${JSON.stringify(item)}`] });
       continue;
     }
     const keys = Object.fromEntries(names.map((name) => [name, item[name] ?? keyDefault(name)]));

@@ -6,7 +6,15 @@ const ports = [
   { containerPort: 80, protocol: 'UDP', name: 'b' },
   { containerPort: 9007199254740993n, protocol: 'TCP', name: 'big' },
 ];
-const long = [...ports, ...Array.from({ length: 100 }, (_, index) => ({ containerPort: index + 1_000, protocol: 'TCP' })), ports[1], 'x', 'y', 7, true];
+const long = [
+  ...ports,
+  ...Array.from({ length: 100 }, (_, index) => ({ containerPort: index + 1_000, protocol: 'TCP' })),
+  ports[1],
+  'x',
+  'y',
+  7,
+  true,
+];
 
 test.each([
   ['f:a', { a: 1, b: 2 }, [1]],

@@ -41,7 +41,8 @@ export interface Resolver {
 /** A resolver for one node; lists are indexed once when they are long. */
 export function resolverOf(value: unknown): Resolver {
   if (isMap(value)) return { resolve: (step) => fieldOf(value, step) };
-  if (Array.isArray(value)) return value.length > SCAN_LIMIT ? indexedList(value) : { resolve: (step) => scan(value, step) };
+  if (Array.isArray(value))
+    return value.length > SCAN_LIMIT ? indexedList(value) : { resolve: (step) => scan(value, step) };
   return { resolve: () => [] };
 }
 

@@ -89,8 +89,21 @@ export function isGranularList(path: readonly string[]): boolean {
 
 /** Fields of built-in types that hold a quantity, and maps whose every value is one. */
 const QUANTITY_FIELDS: ReadonlySet<string> = new Set(['averageValue', 'divisor', 'sizeLimit']);
-const QUANTITY_MAPS: ReadonlySet<string> = new Set(['allocatable', 'capacity', 'hard', 'limits', 'podFixed', 'requests']);
-const LIMIT_RANGE_MAPS: ReadonlySet<string> = new Set(['default', 'defaultRequest', 'max', 'maxLimitRequestRatio', 'min']);
+const QUANTITY_MAPS: ReadonlySet<string> = new Set([
+  'allocatable',
+  'capacity',
+  'hard',
+  'limits',
+  'podFixed',
+  'requests',
+]);
+const LIMIT_RANGE_MAPS: ReadonlySet<string> = new Set([
+  'default',
+  'defaultRequest',
+  'max',
+  'maxLimitRequestRatio',
+  'min',
+]);
 
 /**
  * Whether the value at a path is a resource.Quantity, which the API server stores in one spelling.
@@ -100,9 +113,8 @@ export function isQuantity(kind: string, path: readonly string[]): boolean {
   const field = path.at(-1) ?? '';
   const parent = path.at(-2) ?? '';
   if (path[0] !== 'spec') return false;
-  return (
-    QUANTITY_FIELDS.has(field) || QUANTITY_MAPS.has(parent) || (kind === 'LimitRange' && LIMIT_RANGE_MAPS.has(parent))
-  );
+  if (kind === 'LimitRange') return LIMIT_RANGE_MAPS.has(parent);
+  return QUANTITY_FIELDS.has(field) || QUANTITY_MAPS.has(parent);
 }
 
 /** Defaults inside values that are owned whole: the live value has them though nobody declared them. */
@@ -111,7 +123,6 @@ const NESTED_DEFAULTS: Readonly<Record<string, readonly unknown[]>> = {
   'ports.protocol': ['TCP'],
   'roleRef.apiGroup': ['rbac.authorization.k8s.io'],
   'subjects.apiGroup': ['rbac.authorization.k8s.io'],
-  'items.mode': [],
   'volumeClaimTemplates.apiVersion': ['v1'],
   'volumeClaimTemplates.kind': ['PersistentVolumeClaim'],
   'spec.volumeMode': ['Filesystem'],

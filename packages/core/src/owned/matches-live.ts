@@ -146,7 +146,9 @@ function compareList(desired: readonly unknown[], node: Node): Match {
 function compareItem(node: Node, step: string): Match {
   const item = { ...node, fields: childSet(node.fields, step), others: othersAt(node, step) };
   // An item of a list that has no owned fields is owned whole (a LocalObjectReference, say).
-  return isLeaf(item.fields) && item.others.length === 0 ? compareWhole(item.desired, item.live, item.place) : compareNode(item);
+  return isLeaf(item.fields) && item.others.length === 0
+    ? compareWhole(item.desired, item.live, item.place)
+    : compareNode(item);
 }
 
 /** The step a declared item is owned under: its key fields, those left out at their default; or itself in a set. */
@@ -162,10 +164,12 @@ function stepFor(item: unknown, steps: ReadonlySet<string>, fields: FieldSet): s
   const exact = keyed.find(({ keys }) => hasKeyFields(withDefaults(item, keys), keys));
   if (exact !== undefined) return exact.step;
   // Keys with a default of the kind's own schema: left out by us, they are not owned by us.
-  const open = keyed.filter(({ step, keys }) => Object.keys(keys).every((name) => {
-    if (item[name] !== undefined) return sameScalar(item[name], keys[name]);
-    return !Object.hasOwn(childSet(fields, step), `f:${name}`);
-  }));
+  const open = keyed.filter(({ step, keys }) =>
+    Object.keys(keys).every((name) => {
+      if (item[name] !== undefined) return sameScalar(item[name], keys[name]);
+      return !Object.hasOwn(childSet(fields, step), `f:${name}`);
+    }),
+  );
   return open.length === 1 ? open[0]?.step : undefined;
 }
 

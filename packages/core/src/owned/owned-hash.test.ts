@@ -8,9 +8,12 @@ const { live } = DEPLOYMENT;
 const applied = ownedHash(live.applied, MANAGER);
 
 describe('on a real Deployment', () => {
-  test.each(['args', 'image', 'label-removed', 'removed', 'scaled', 'takeover'] as const)('the hash changes: %s', (state) => {
-    expect(ownedHash(live[state], MANAGER)).not.toBe(applied);
-  });
+  test.each(['args', 'image', 'label-removed', 'removed', 'scaled', 'takeover'] as const)(
+    'the hash changes: %s',
+    (state) => {
+      expect(ownedHash(live[state], MANAGER)).not.toBe(applied);
+    },
+  );
 
   test.each(['others-added', 'shared'] as const)('the hash stays: %s', (state) => {
     expect(ownedHash(live[state], MANAGER)).toBe(applied);
@@ -21,7 +24,13 @@ describe('on a real Deployment', () => {
     const later = {
       ...live.applied,
       status: { readyReplicas: 3 },
-      metadata: { ...metadata, resourceVersion: '99', generation: 9, managedFields: metadata.managedFields?.map((entry) => ({ ...entry, time: 'later', apiVersion: 'apps/v2' })) ?? [] },
+      metadata: {
+        ...metadata,
+        resourceVersion: '99',
+        generation: 9,
+        managedFields:
+          metadata.managedFields?.map((entry) => ({ ...entry, time: 'later', apiVersion: 'apps/v2' })) ?? [],
+      },
     };
     expect(ownedHash(later, MANAGER)).toBe(applied);
   });
@@ -44,10 +53,13 @@ test('who owns nothing has no hash', () => {
 });
 
 test('updates and subresources of the same manager are not its applies', () => {
-  const metadata = { name: 'x', managedFields: [
-    { manager: MANAGER, operation: 'Update' as const, fieldsV1: { 'f:data': { 'f:a': {} } } },
-    { manager: MANAGER, operation: 'Apply' as const, subresource: 'status', fieldsV1: { 'f:status': {} } },
-  ] };
+  const metadata = {
+    name: 'x',
+    managedFields: [
+      { manager: MANAGER, operation: 'Update' as const, fieldsV1: { 'f:data': { 'f:a': {} } } },
+      { manager: MANAGER, operation: 'Apply' as const, subresource: 'status', fieldsV1: { 'f:status': {} } },
+    ],
+  };
   expect(ownedHash({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: '1' } }, MANAGER)).toBe('');
 });
 
@@ -69,7 +81,8 @@ const config = (own: JsonObject, fields: Record<string, unknown>, others: JsonOb
   },
   ...fields,
 });
-const hash = (own: JsonObject, fields: Record<string, unknown>, others?: JsonObject[]): string => ownedHash(config(own, fields, others), MANAGER);
+const hash = (own: JsonObject, fields: Record<string, unknown>, others?: JsonObject[]): string =>
+  ownedHash(config(own, fields, others), MANAGER);
 
 describe('what a path without children stands for', () => {
   const own = { 'f:spec': { 'f:selector': {} } };
@@ -80,17 +93,27 @@ describe('what a path without children stands for', () => {
 
   test('a container others filled counts only by being ours', () => {
     const others = [{ 'f:spec': { 'f:selector': { '.': {}, 'f:a': {} } } }];
-    expect(hash(own, { spec: { selector: { a: 'b' } } }, others)).toBe(hash(own, { spec: { selector: { a: 'c' } } }, others));
+    expect(hash(own, { spec: { selector: { a: 'b' } } }, others)).toBe(
+      hash(own, { spec: { selector: { a: 'c' } } }, others),
+    );
     const whole = [{ 'f:spec': { 'f:selector': {} } }];
-    expect(hash(own, { spec: { selector: { a: 'b' } } }, whole)).not.toBe(hash(own, { spec: { selector: { a: 'c' } } }, whole));
+    expect(hash(own, { spec: { selector: { a: 'b' } } }, whole)).not.toBe(
+      hash(own, { spec: { selector: { a: 'c' } } }, whole),
+    );
   });
 
   test('absent, null and empty are three things', () => {
-    expect(new Set([hash(own, { spec: {} }), hash(own, { spec: { selector: null } }), hash(own, { spec: { selector: {} } })]).size).toBe(3);
+    expect(
+      new Set([hash(own, { spec: {} }), hash(own, { spec: { selector: null } }), hash(own, { spec: { selector: {} } })])
+        .size,
+    ).toBe(3);
   });
 
   test('an entry without a set owns nothing in particular, yet is ours', () => {
-    const metadata = { name: 'x', managedFields: [{ manager: MANAGER, operation: 'Apply' as const }, { manager: 'other' }] };
+    const metadata = {
+      name: 'x',
+      managedFields: [{ manager: MANAGER, operation: 'Apply' as const }, { manager: 'other' }],
+    };
     expect(ownedHash({ apiVersion: 'v1', kind: 'ConfigMap', metadata }, MANAGER)).toMatch(/^[0-9a-f]{16}$/);
   });
 });
@@ -104,13 +127,26 @@ describe('for any object', () => {
   const names = fc.constantFrom('a', 'b', 'c', 'd');
   const scalar = fc.oneof(fc.integer(), fc.string(), fc.boolean());
   const { tree } = fc.letrec<{ tree: Record<string, unknown> }>((tie) => ({
-    tree: fc.dictionary(names, fc.oneof({ depthSize: 'small' }, scalar, fc.array(scalar, { maxLength: 3 }), tie('tree')), { minKeys: 1 }),
+    tree: fc.dictionary(
+      names,
+      fc.oneof({ depthSize: 'small' }, scalar, fc.array(scalar, { maxLength: 3 }), tie('tree')),
+      { minKeys: 1 },
+    ),
   }));
   const paths = (at: Record<string, unknown>, above: readonly string[] = []): string[][] =>
-    Object.entries(at).flatMap(([name, value]) => (isTree(value) ? paths(value, [...above, name]) : [[...above, name]]));
+    Object.entries(at).flatMap(([name, value]) =>
+      isTree(value) ? paths(value, [...above, name]) : [[...above, name]],
+    );
   const anyCase = tree.chain((spec) => {
     const all = paths(spec);
-    return fc.record({ spec: fc.constant(spec), owned: fc.subarray(all), pick: fc.nat(), value: fc.string().map((text) => `new ${text}`) }).map((rest) => ({ ...rest, all }));
+    return fc
+      .record({
+        spec: fc.constant(spec),
+        owned: fc.subarray(all),
+        pick: fc.nat(),
+        value: fc.string().map((text) => `new ${text}`),
+      })
+      .map((rest) => ({ ...rest, all }));
   });
 
   test('a change of an owned value shows, a change of any other does not', () => {
@@ -143,7 +179,9 @@ describe('for any object', () => {
       fc.property(anyCase, ({ spec, owned, all }) => {
         const own = fieldSet(owned);
         const others = [fieldSet(all.filter((path) => !owned.includes(path)))];
-        expect(hash(reversed(own) as JsonObject, reversed({ spec }) as Record<string, unknown>, others)).toBe(hash(own, { spec }));
+        expect(hash(reversed(own) as JsonObject, reversed({ spec }) as Record<string, unknown>, others)).toBe(
+          hash(own, { spec }),
+        );
       }),
     );
   });
@@ -162,7 +200,11 @@ function fieldSet(paths: readonly (readonly string[])[]): JsonObject {
   return root;
 }
 
-function replaced(at: Record<string, unknown>, [name = '', ...rest]: readonly string[], value: unknown): Record<string, unknown> {
+function replaced(
+  at: Record<string, unknown>,
+  [name = '', ...rest]: readonly string[],
+  value: unknown,
+): Record<string, unknown> {
   return { ...at, [name]: rest.length === 0 ? value : replaced(at[name] as Record<string, unknown>, rest, value) };
 }
 
@@ -174,5 +216,9 @@ function removed(at: Record<string, unknown>, [name = '', ...rest]: readonly str
 function reversed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reversed);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).reverse().map(([key, part]) => [key, reversed(part)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, part]) => [key, reversed(part)]),
+  );
 }

@@ -15,12 +15,29 @@ test.each([
   for (const spelling of spellings) expect([spelling, canonicalQuantity(spelling)]).toEqual([spelling, canonical]);
 });
 
-test.each(['', '.', 'm', 'Gi', 'one', '1 Gi', '1gi', '1KB', '0x10', '1e', '1e1000', '1.2.3', '1'.repeat(41), null, undefined, true, {}, ['1'], NaN])(
-  '%o is no quantity',
-  (value) => {
-    expect(canonicalQuantity(value)).toBeNull();
-  },
-);
+test.each([
+  '',
+  '.',
+  'm',
+  'Gi',
+  'one',
+  '1 Gi',
+  '1gi',
+  '1KB',
+  '0x10',
+  '1e',
+  '1e1000',
+  '1.2.3',
+  '1'.repeat(41),
+  null,
+  undefined,
+  true,
+  {},
+  ['1'],
+  NaN,
+])('%o is no quantity', (value) => {
+  expect(canonicalQuantity(value)).toBeNull();
+});
 
 test('what the API server would round is left to it', () => {
   expect(canonicalQuantity('0.1n')).toBeNull();

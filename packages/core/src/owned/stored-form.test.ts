@@ -2,7 +2,12 @@ import type { KubeObject } from '@plumb/api';
 import { expect, test } from 'vitest';
 import { storedForm } from './stored-form.ts';
 
-const secret = (fields: Record<string, unknown>): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, ...fields });
+const secret = (fields: Record<string, unknown>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 's' },
+  ...fields,
+});
 
 test('stringData becomes data and wins over it', () => {
   const before = secret({ data: { a: 'b2xk', b: 'Yg==' }, stringData: { a: 'new', text: 'ü€\n' } });
