@@ -308,6 +308,7 @@ describe('a mirror', () => {
       'config.lock',
       'refs/plumb/incoming.lock',
       'objects/pack/tmp_pack_x',
+      'objects/pack/pack-1.keep',
       'objects/pack/.tmp-1-pack',
     ].map((name) => join(mirror(), name));
     for (const file of leftovers) writeFileSync(file, 'x');

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -6,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { GitAuth } from './git-sources.ts';
+import { selfSigned } from './testing/certificate.ts';
 import { startGitServer } from './testing/git-server.ts';
 import { failureOf, openLab, SHOP } from './testing/lab.ts';
 
@@ -113,8 +113,8 @@ describe('TLS', () => {
   test('trusts the given authority, and only that', async () => {
     await using lab = await openLab();
     const commit = lab.repository.commit({ a: '1' });
-    const own = certificate(lab.root, 'own');
-    const other = certificate(lab.root, 'other');
+    const own = selfSigned('own');
+    const other = selfSigned('other');
     await using secure = await startGitServer({ ...lab.server.options, tls: own });
     const url = `${secure.url}/shop.git`;
 
@@ -200,30 +200,4 @@ function readArguments(id: string): string {
 function filesHolding(dir: string, text: string): string[] {
   const files = readdirSync(dir, { recursive: true, encoding: 'utf8' }).map((name) => join(dir, name));
   return files.filter((file) => statSync(file).isFile() && readFileSync(file).includes(text));
-}
-
-function certificate(dir: string, name: string): { key: string; cert: string } {
-  const [key, cert] = [join(dir, `${name}.key`), join(dir, `${name}.crt`)];
-  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      ...subject,
-    ],
-    { stdio: 'ignore' },
-  );
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
 }

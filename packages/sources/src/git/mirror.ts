@@ -100,7 +100,7 @@ async function create(options: MirrorOptions): Promise<void> {
 
 async function clearLeftovers(path: string): Promise<void> {
   for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
-    const stale = /\.lock$|^tmp_|^\.tmp-|^incoming-|^tmp_objdir-/.test(entry.name);
+    const stale = /\.lock$|\.keep$|^tmp_|^\.tmp-|^incoming-/.test(entry.name);
     if (stale) await rm(join(entry.parentPath, entry.name), { recursive: true, force: true });
   }
 }
