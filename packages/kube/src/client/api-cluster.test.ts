@@ -99,6 +99,7 @@ describe('requests', () => {
       what: 'a name with a colon',
       call: () => cluster.get({ ...KEY, name: 'system:view/x' }),
       line: 'GET /api/v1/namespaces/shop/configmaps/system%3Aview%2Fx',
+      type: undefined,
     },
   ])('$what', async ({ call, line, type }) => {
     answering(200, OBJECT);
@@ -240,6 +241,8 @@ describe('failures', () => {
   test('a refusal without a Status names what was asked, and the first line of what came', async () => {
     answering(502, 'bad gateway\nsecond line');
     expect((await failure(cluster.get(KEY))).message).toBe('get ConfigMap/shop/cart: HTTP 502: bad gateway');
+    answering(500, '[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed');
+    expect((await failure(cluster.raw('/readyz'))).message).toBe('get /readyz: HTTP 500: [-]etcd failed: reason withheld');
   });
 
   test.each([

@@ -11,6 +11,8 @@ export interface Subject {
 }
 
 const TEXT_LIMIT = 200;
+/** `/readyz` and its like list the checks that passed before the one that did not. */
+const PASSED_CHECK = '[+]';
 
 /** Turns an answer that is not a success into the error the Cluster port promises. */
 export function failureOf(answer: Pick<Answer, 'status' | 'headers' | 'text'>, subject: Subject): PlumbError {
@@ -77,6 +79,6 @@ export function parseStatus(text: string): JsonObject | undefined {
 }
 
 function shortText(text: string): string {
-  const line = text.trim().split('\n', 1)[0] ?? '';
-  return line === '' ? '' : `: ${line.slice(0, TEXT_LIMIT)}`;
+  const line = text.split('\n').find((part) => part.trim() !== '' && !part.startsWith(PASSED_CHECK)) ?? '';
+  return line === '' ? '' : `: ${line.trim().slice(0, TEXT_LIMIT)}`;
 }
