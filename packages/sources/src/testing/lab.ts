@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { UnitRef } from '@plumb/api';
 import { createGitSources } from '../create-git-sources.ts';
-import type { GitRequest, GitSources } from '../git-sources.ts';
+import type { Artifact } from '../artifact.ts';
+import type { GitRequest, GitSources, Published } from '../git-sources.ts';
 import { startGitServer, type GitServer, type GitServerOptions } from './git-server.ts';
 import { Repository } from './repository.ts';
 
@@ -18,6 +19,12 @@ export interface Lab extends AsyncDisposable {
   server: GitServer;
   sources: GitSources;
   request(over?: Partial<GitRequest>): GitRequest;
+  /** Resolves branch main and publishes it. */
+  publish(ignore?: string): Promise<Published>;
+  /** Opens what was published; fails when it is not there. */
+  artifact(published: Published): Promise<Artifact>;
+  /** The tarball's file. */
+  tarball(published: Published): string;
   /** Ends the sources and starts others on the same folder, as a restart does. */
   restart(): Promise<void>;
 }
@@ -41,6 +48,13 @@ export async function openLab(server: Partial<GitServerOptions> = {}, flags: rea
       timeout: 15_000,
       ...over,
     }),
+    publish: async (ignore) => lab.sources.publish(SHOP, await lab.sources.resolve(SHOP, lab.request()), ignore),
+    artifact: async ({ revision, digest }) => {
+      const opened = await lab.sources.open(SHOP, revision, digest);
+      if (opened === null) throw new Error('the artifact is not there');
+      return opened;
+    },
+    tarball: ({ path }) => join(dir, 'artifacts', path),
     restart: async () => {
       await lab.sources.close();
       lab.sources = createGitSources({ dir });
@@ -52,6 +66,10 @@ export async function openLab(server: Partial<GitServerOptions> = {}, flags: rea
     },
   };
   return lab;
+}
+
+export function text(bytes: Uint8Array | null | undefined): string | null {
+  return bytes ? Buffer.from(bytes).toString('utf8') : null;
 }
 
 /** What a promise was rejected with. */
