@@ -242,7 +242,9 @@ describe('failures', () => {
     answering(502, 'bad gateway\nsecond line');
     expect((await failure(cluster.get(KEY))).message).toBe('get ConfigMap/shop/cart: HTTP 502: bad gateway');
     answering(500, '[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed');
-    expect((await failure(cluster.raw('/readyz'))).message).toBe('get /readyz: HTTP 500: [-]etcd failed: reason withheld');
+    expect((await failure(cluster.raw('/readyz'))).message).toBe(
+      'get /readyz: HTTP 500: [-]etcd failed: reason withheld',
+    );
   });
 
   test.each([
@@ -335,6 +337,15 @@ describe('discovery', () => {
       message: expect.stringContaining('no matches for kind "Thing" in version "x.io/v1"'),
     });
     expect(fake.requests.length - before).toBe(2);
+  });
+
+  test('that hangs keeps no caller that aborts', async () => {
+    fake.discovery = () => {};
+    const stopped = new AbortController();
+    const get = rejection(cluster.get(KEY, { signal: stopped.signal }));
+    stopped.abort();
+    expect(await get).toMatchObject({ code: 'cancelled' });
+    expect(await rejection(cluster.discover({ signal: AbortSignal.abort() }))).toMatchObject({ code: 'cancelled' });
   });
 
   test('a loop over an unknown kind does not hammer the server', async () => {

@@ -12,7 +12,7 @@ import type {
   WatchEvent,
   WatchOptions,
 } from '../cluster.ts';
-import type { Transport } from '../transport/transport.ts';
+import { cancelled, type Transport } from '../transport/transport.ts';
 import type { Headers } from '../transport/wire.ts';
 import { Caller, parseObject, type ApiCall } from './caller.ts';
 import type { Discovery } from './discovery.ts';
@@ -55,22 +55,22 @@ export class ApiCluster implements Cluster {
   }
 
   async get(key: ObjectKey, options: { signal?: AbortSignal } = {}): Promise<KubeObject | null> {
-    const target = await this.#target('get', key);
+    const target = await this.#target('get', key, options.signal);
     const path = objectPath(target.info, key);
     return orNull(this.#caller.object({ ...target, method: 'GET', path, signal: options.signal }));
   }
 
   async list(kind: KindRef, options: ListOptions = {}): Promise<ListResult> {
-    return listAll(this.#caller, await this.#served(kind), options);
+    return listAll(this.#caller, await this.#served(kind, options.signal), options);
   }
 
   async *watch(kind: KindRef, options: WatchOptions): AsyncGenerator<WatchEvent> {
-    yield* watchOnce(this.#caller, await this.#served(kind), options);
+    yield* watchOnce(this.#caller, await this.#served(kind, options.signal), options);
   }
 
   async apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
     const key = keyOf(object);
-    const target = await this.#target('apply', key);
+    const target = await this.#target('apply', key, options.signal);
     const { fieldManager, force, dryRun, signal } = options;
     const path = withQuery(objectPath(target.info, key), { fieldManager, force, dryRun: dryRunOf(dryRun) });
     const contentType = 'application/apply-patch+yaml';
@@ -90,7 +90,7 @@ export class ApiCluster implements Cluster {
     options: { fieldManager?: string; dryRun?: boolean; signal?: AbortSignal } = {},
   ): Promise<KubeObject> {
     const key = keyOf(object);
-    const target = await this.#target('create', key);
+    const target = await this.#target('create', key, options.signal);
     requireNamespace(target.info, key);
     const { fieldManager, dryRun, signal } = options;
     const path = withQuery(collectionPath(target.info, key.namespace), { fieldManager, dryRun: dryRunOf(dryRun) });
@@ -102,14 +102,14 @@ export class ApiCluster implements Cluster {
     options: { fieldManager?: string; subresource?: 'status'; signal?: AbortSignal } = {},
   ): Promise<KubeObject> {
     const key = keyOf(object);
-    const target = await this.#target('update', key);
+    const target = await this.#target('update', key, options.signal);
     const { fieldManager, subresource, signal } = options;
     const path = withQuery(objectPath(target.info, key, subresource), { fieldManager });
     return this.#caller.object({ ...target, method: 'PUT', path, body: object, signal });
   }
 
   async patch(key: ObjectKey, patch: Json, options: PatchOptions): Promise<KubeObject> {
-    const target = await this.#target('patch', key);
+    const target = await this.#target('patch', key, options.signal);
     const { type, fieldManager, subresource, dryRun, signal } = options;
     const path = withQuery(objectPath(target.info, key, subresource), { fieldManager, dryRun: dryRunOf(dryRun) });
     return this.#caller.object({
@@ -123,7 +123,7 @@ export class ApiCluster implements Cluster {
   }
 
   async delete(key: ObjectKey, options: DeleteOptions = {}): Promise<boolean> {
-    const target = await this.#target('delete', key);
+    const target = await this.#target('delete', key, options.signal);
     const { signal, ...body } = options;
     const path = objectPath(target.info, key);
     const gone = await orNull(this.#caller.text({ ...target, method: 'DELETE', path, body, signal }));
@@ -131,7 +131,7 @@ export class ApiCluster implements Cluster {
   }
 
   async discover(options: { refresh?: boolean; signal?: AbortSignal } = {}): Promise<readonly ResourceInfo[]> {
-    return this.#discovery.all(options.refresh ?? false);
+    return abortable(this.#discovery.all(options.refresh ?? false), options.signal);
   }
 
   async resource(kind: KindRef): Promise<ResourceInfo | null> {
@@ -161,17 +161,32 @@ export class ApiCluster implements Cluster {
     if (this.#shared.owner) this.#shared.transport.close();
   }
 
-  async #target(verb: string, key: ObjectKey): Promise<Target> {
-    const info = await this.#served(key);
+  async #target(verb: string, key: ObjectKey, signal: AbortSignal | undefined): Promise<Target> {
+    const info = await this.#served(key, signal);
     return { verb, resource: info.resource, subject: subjectOf(verb, key), info };
   }
 
-  async #served(kind: KindRef): Promise<ResourceInfo> {
-    const info = await this.#discovery.find(kind);
+  async #served(kind: KindRef, signal: AbortSignal | undefined): Promise<ResourceInfo> {
+    const known = this.#discovery.known(kind);
+    const info = known ?? (await abortable(this.#discovery.find(kind), signal));
     if (info !== null) return info;
     const group = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
     const message = `no matches for kind "${kind.kind}" in version "${group}": the API server does not serve it; is its CRD installed?`;
     throw new PlumbError('api-not-found', message, { fault: 'user', policy: 'retry', status: 404 });
+  }
+}
+
+/** Discovery is shared by all callers, so that one that leaves does not end it for the others. */
+async function abortable<T>(step: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return step;
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(cancelled({ verb: 'discover', resource: 'discovery' }));
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([step, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -32,9 +32,14 @@ export class Discovery {
     return this.#resources ?? [];
   }
 
+  /** What earlier answers told of the kind. */
+  known(kind: KindRef): ResourceInfo | undefined {
+    return this.#byKind.get(idOf(kind));
+  }
+
   /** @returns null when the server does not serve the kind, by an answer asked for after this call. */
   async find(kind: KindRef): Promise<ResourceInfo | null> {
-    const known = this.#byKind.get(idOf(kind));
+    const known = this.known(kind);
     if (known !== undefined) return known;
     if (this.#resources === undefined) await this.#refresh();
     else await this.#pacedRefresh();

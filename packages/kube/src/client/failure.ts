@@ -55,7 +55,7 @@ function isSchemaMistake(status: number, message: string): boolean {
 }
 
 /** Milliseconds of a Retry-After header: seconds or an HTTP date (RFC 9110 §10.2.3). */
-export function retryAfterOf(value: string | undefined, now: number = Date.now()): number | undefined {
+function retryAfterOf(value: string | undefined, now: number = Date.now()): number | undefined {
   if (value === undefined) return undefined;
   if (/^\d+$/.test(value.trim())) return Number(value) * 1_000;
   const date = Date.parse(value);
@@ -63,12 +63,12 @@ export function retryAfterOf(value: string | undefined, now: number = Date.now()
 }
 
 /** The message of a `Status` object. */
-export function statusMessage(text: string): string | undefined {
+function statusMessage(text: string): string | undefined {
   const status = parseStatus(text);
   return typeof status?.['message'] === 'string' && status['message'] !== '' ? status['message'] : undefined;
 }
 
-export function parseStatus(text: string): JsonObject | undefined {
+function parseStatus(text: string): JsonObject | undefined {
   if (!text.startsWith('{')) return undefined;
   try {
     const parsed = parseJson(text) as JsonObject;

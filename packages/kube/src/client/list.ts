@@ -88,7 +88,7 @@ class Pages {
 }
 
 /** The items of a typed list do not repeat their apiVersion and kind. */
-export function completeItem(item: Json, info: ResourceInfo): KubeObject {
+function completeItem(item: Json, info: ResourceInfo): KubeObject {
   const object = item as JsonObject & KubeObject;
   if (typeof object.kind === 'string' && typeof object.apiVersion === 'string') return object;
   return { ...object, apiVersion: apiVersionOf(info), kind: info.kind };
