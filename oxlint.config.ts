@@ -47,6 +47,8 @@ const config = defineConfig({
     'no-param-reassign': 'error',
     'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
     'vitest/expect-expect': ['error', { assertFunctionNames: ['expect', 'fc.assert', 'assert*'] }],
+    'vitest/valid-expect': ['error', { maxArgs: 2 }],
+    'vitest/valid-title': ['error', { ignoreTypeOfDescribeName: true }],
     'vitest/no-focused-tests': 'error',
     'vitest/no-disabled-tests': 'error',
     'vitest/no-restricted-vi-methods': [

@@ -1,3 +1,6 @@
 export * from './clock.ts';
 export * from './control-plane.ts';
+export { clusterContract } from './cluster-contract.ts';
+export * from './memory-cluster/faults.ts';
+export { MemoryCluster, type MemoryOptions } from './memory-cluster/memory-cluster.ts';
 export * from './status-checker.ts';
