@@ -47,9 +47,14 @@ export function explain(plan: Plan, context: ApplyContext): DriftNote[] {
     if (evidence === undefined || stored === undefined || kind === 'unchanged' || kind === 'skip') continue;
     if (evidence === 'gone') notes.push({ key, how: 'removed', paths: [], managers: [] });
     else if (evidence === 'unread') notes.push({ key, how: 'changed', paths: [], managers: [] });
-    else notes.push({ key, how: 'changed', ...explainDrift(bodyOf(stored), evidence, fieldManager) });
+    else notes.push(...changeNotes(key, explainDrift(bodyOf(stored), evidence, fieldManager)));
   }
   return notes;
+}
+
+/** A path may change hands without a declared value changing, as when the first annotation is added beside our empty map: that is no news. */
+function changeNotes(key: ObjectKey, found: { paths: string[]; managers: string[] }): DriftNote[] {
+  return found.paths.length === 0 ? [] : [{ key, how: 'changed', paths: found.paths, managers: found.managers }];
 }
 
 const UNLABELLED = [`metadata.labels[${OWNER_NAME_LABEL}]`];

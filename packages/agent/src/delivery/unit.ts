@@ -91,6 +91,7 @@ export function storeBundle(bundle: Bundle, stamp: Pick<StoredBundle, 'specDiges
   return { ...stamp, digest: bundle.digest, reads: bundle.reads, warnings: bundle.warnings, objects: bundle.objects.map(storeObject) };
 }
 
+/** As the server will store it, so that what we own can be compared with what is there. */
 function storeObject(desired: Desired): StoredObject {
   const { key, digest, origin, body } = desired;
   return { key, digest, origin, rules: rulesOf(body), body: Buffer.from(printJson(storedForm(body))) };
