@@ -88,7 +88,14 @@ export function costBetween(before: Spent, after: Spent): Cost {
   const agentCpuSeconds = round(after.usage.own - before.usage.own);
   const childrenCpuSeconds = round(after.usage.children - before.usage.children);
   const cpuSeconds = round(agentCpuSeconds + childrenCpuSeconds);
-  return { cpuSeconds, agentCpuSeconds, childrenCpuSeconds, peakRssMiB: Math.round(after.usage.peakRss), requests, requestsByVerb };
+  return {
+    cpuSeconds,
+    agentCpuSeconds,
+    childrenCpuSeconds,
+    peakRssMiB: Math.round(after.usage.peakRss),
+    requests,
+    requestsByVerb,
+  };
 }
 
 export function round(value: number): number {

@@ -1,6 +1,7 @@
 import type { Cost } from './agent-process.ts';
 import { costBetween, round } from './agent-process.ts';
-import { configName, Stage } from './stage.ts';
+import type { Stage } from './stage.ts';
+import { configName } from './stage.ts';
 
 /** One measured run of a case. Seconds, and what it cost. */
 export interface Measurement extends Cost {
@@ -33,7 +34,9 @@ export async function oneChange(stage: Stage, units: number, trial: number): Pro
   const name = configName(unit);
   const began = performance.now();
   const inCluster = stage
-    .watchUntil(CONFIG_MAP, (object) => (object['data'] as { value?: string }).value === value, { fieldSelector: `metadata.name=${name}` })
+    .watchUntil(CONFIG_MAP, (object) => (object['data'] as { value?: string }).value === value, {
+      fieldSelector: `metadata.name=${name}`,
+    })
     .then(() => since(began));
   const reported = stage.allAt(revision, units).then(() => since(began));
   await stage.request();

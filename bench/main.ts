@@ -42,7 +42,12 @@ async function bench(units: number, runs: number, trials: number): Promise<void>
   const dir = join(import.meta.dirname, '..', 'bench-results');
   await mkdir(dir, { recursive: true });
   const file = join(dir, `${new Date().toISOString().replaceAll(':', '-')}.json`);
-  const machine = { cpus: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), kernel: release(), node: process.version };
+  const machine = {
+    cpus: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+  };
   await writeFile(file, `${JSON.stringify({ machine, measurements: all }, null, 2)}\n`);
   process.stdout.write(`kept in ${file}\n`);
 }
@@ -63,13 +68,17 @@ function summarise(all: readonly Measurement[]): void {
   process.stdout.write('\nmedian (least to most)\n');
   for (const [name, group] of Map.groupBy(all, (measurement) => measurement.case)) {
     const rows: [string, number[]][] = [
-      ...Object.keys(group[0]?.seconds ?? {}).map((time): [string, number[]] => [`${time} s`, group.map(({ seconds }) => seconds[time] ?? 0)]),
+      ...Object.keys(group[0]?.seconds ?? {}).map((time): [string, number[]] => [
+        `${time} s`,
+        group.map(({ seconds }) => seconds[time] ?? 0),
+      ]),
       ['CPU s', group.map(({ cpuSeconds }) => cpuSeconds)],
       ['requests', group.map(({ requests }) => requests)],
       ['requests a unit', group.map(({ requests, units }) => Math.round((requests / units) * 100) / 100)],
       ['peak MiB', group.map(({ peakRssMiB }) => peakRssMiB)],
     ];
-    for (const [what, numbers] of rows) process.stdout.write(`  ${name.padEnd(11)} ${what.padEnd(16)} ${spread(numbers)}\n`);
+    for (const [what, numbers] of rows)
+      process.stdout.write(`  ${name.padEnd(11)} ${what.padEnd(16)} ${spread(numbers)}\n`);
   }
 }
 

@@ -34,7 +34,14 @@ export class Stage {
   readonly #clone: string;
   readonly #url: string;
 
-  private constructor(parts: { cluster: Cluster; agent: AgentProcess; plane: ControlPlane; server: GitServer; dir: string; url: string }) {
+  private constructor(parts: {
+    cluster: Cluster;
+    agent: AgentProcess;
+    plane: ControlPlane;
+    server: GitServer;
+    dir: string;
+    url: string;
+  }) {
     this.cluster = parts.cluster;
     this.agent = parts.agent;
     this.#plane = parts.plane;
@@ -72,7 +79,10 @@ export class Stage {
     const spec = { url: this.#url, interval: '10m', ref: { branch: 'main' } };
     const { group, version, kind, name, namespace } = SOURCE;
     await this.cluster.create({ apiVersion: `${group}/${version}`, kind, metadata: { name, namespace }, spec });
-    await this.watchUntil(SOURCE, (object) => (object['status'] as { artifact?: object } | undefined)?.artifact !== undefined);
+    await this.watchUntil(
+      SOURCE,
+      (object) => (object['status'] as { artifact?: object } | undefined)?.artifact !== undefined,
+    );
   }
 
   async createUnits(units: number): Promise<void> {
@@ -84,8 +94,11 @@ export class Stage {
   async allAt(revision: string, count: number): Promise<void> {
     const done = new Set<string>();
     await this.watchUntil(KUSTOMIZATION, (object) => {
-      const status = object['status'] as { lastAppliedRevision?: string; conditions?: { type: string; status: string }[] } | undefined;
-      const ready = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
+      const status = object['status'] as
+        | { lastAppliedRevision?: string; conditions?: { type: string; status: string }[] }
+        | undefined;
+      const ready =
+        status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
       if (ready && status?.lastAppliedRevision === revision) done.add(object.metadata.name);
       return done.size >= count;
     });
@@ -121,7 +134,12 @@ export class Stage {
       const list = await this.cluster.list(ref, { namespace: NAMESPACE, ...selection, signal });
       for (const object of list.items) if (holds(object)) return;
       const { resourceVersion } = list;
-      for await (const event of this.cluster.watch(ref, { namespace: NAMESPACE, ...selection, resourceVersion, signal })) {
+      for await (const event of this.cluster.watch(ref, {
+        namespace: NAMESPACE,
+        ...selection,
+        resourceVersion,
+        signal,
+      })) {
         if (event.type === 'expired') break;
         if ((event.type === 'added' || event.type === 'modified') && holds(event.object)) return;
       }
@@ -134,7 +152,12 @@ export class Stage {
     for (let unit = 0; unit < units; unit++) {
       const dir = join(this.#clone, 'units', String(unit));
       await mkdir(dir, { recursive: true });
-      const files = { 'config.yaml': configOf(unit, 'first'), 'account.yaml': accountOf(unit), 'service.yaml': serviceOf(unit), 'deployment.yaml': deploymentOf(unit) };
+      const files = {
+        'config.yaml': configOf(unit, 'first'),
+        'account.yaml': accountOf(unit),
+        'service.yaml': serviceOf(unit),
+        'deployment.yaml': deploymentOf(unit),
+      };
       for (const [name, content] of Object.entries(files)) await writeFile(join(dir, name), content);
     }
     await this.#git('add', '--all');

@@ -31,7 +31,10 @@ async function childrenOf(pid: number): Promise<{ own: number; ended: number }[]
 async function statOf(pid: number): Promise<{ parent: number; own: number; ended: number }> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8');
   // The name in parentheses may hold spaces: the fields are counted from behind it.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
   const at = (index: number): number => fields[index] ?? 0;
   return { parent: at(1), own: at(11) + at(12), ended: at(13) + at(14) };
 }

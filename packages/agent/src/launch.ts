@@ -74,11 +74,18 @@ export function requestCounter(metrics: Metrics): RequestCounter {
 export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent> {
   const { cluster, host } = options;
   const engine = createEngine({ path: options.enginePath });
-  const sources = createGitSources({ dir: options.dataDir, ...(options.gitEnvironment && { env: options.gitEnvironment }) });
+  const sources = createGitSources({
+    dir: options.dataDir,
+    ...(options.gitEnvironment && { env: options.gitEnvironment }),
+  });
   const artifacts = await serveArtifacts({ dir: options.dataDir, host, port: options.artifactPort });
   let agent: Agent | null = null;
   let failure: unknown = null;
-  const servers = await serveHealth(options, () => failure === null, () => agent !== null || options.leaseNamespace !== undefined);
+  const servers = await serveHealth(
+    options,
+    () => failure === null,
+    () => agent !== null || options.leaseNamespace !== undefined,
+  );
   const artifactHost = options.advertisedHost ?? new URL(artifacts.url).host;
   let starting: Promise<void> | null = null;
   const begin = (): Promise<void> => {
@@ -87,7 +94,10 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
     });
     return starting;
   };
-  const lease = options.leaseNamespace === undefined ? noLease(begin) : waitForLease(cluster, options.leaseNamespace, options.instance, begin);
+  const lease =
+    options.leaseNamespace === undefined
+      ? noLease(begin)
+      : waitForLease(cluster, options.leaseNamespace, options.instance, begin);
   lease.acting.catch((error: unknown) => (failure = error));
   return {
     acting: lease.acting,
@@ -100,7 +110,13 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
       await starting?.catch(() => undefined);
       await agent?.close();
       await lease.release();
-      await Promise.all([sources.close(), engine.close(), artifacts.close(), servers.metrics.close(), servers.health.close()]);
+      await Promise.all([
+        sources.close(),
+        engine.close(),
+        artifacts.close(),
+        servers.metrics.close(),
+        servers.health.close(),
+      ]);
     },
   };
 }
@@ -111,7 +127,8 @@ async function serveHealth(
   isHealthy: () => boolean,
   isReady: () => boolean,
 ): Promise<{ metrics: TextServer; health: TextServer }> {
-  const verdict = (good: boolean): { status: number; body: string } => (good ? { status: 200, body: 'ok\n' } : { status: 503, body: 'not ready\n' });
+  const verdict = (good: boolean): { status: number; body: string } =>
+    good ? { status: 200, body: 'ok\n' } : { status: 503, body: 'not ready\n' };
   return {
     metrics: await serveText(metricsPort, host, {
       '/metrics': () => ({ status: 200, body: `${[...metrics.lines()].join('\n')}\n` }),
@@ -142,7 +159,7 @@ function waitForLease(cluster: Cluster, namespace: string, identity: string, beg
     namespace,
     identity,
     signal: stop.signal,
-    onAcquired: () => begin().then(acting.resolve, acting.reject),
+    onAcquired: () => void begin().then(acting.resolve, acting.reject),
     onLost: (reason) => lost.resolve(reason),
   });
   const release = async (): Promise<void> => {

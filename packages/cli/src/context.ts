@@ -1,5 +1,12 @@
 import type { WriteStream } from 'node:tty';
 
+export interface Program {
+  program: string;
+  name: string;
+  args: readonly string[];
+  env: Readonly<Record<string, string | undefined>>;
+}
+
 /** What a command gets of the world. Only main.ts makes one. */
 export interface Context {
   /** The root of the clone: where `build` and `.plumb` are. */
@@ -7,6 +14,8 @@ export interface Context {
   environment: Readonly<Record<string, string | undefined>>;
   stdout: Pick<WriteStream, 'write' | 'columns'> & { isTTY?: boolean };
   stderr: { write(text: string): unknown };
+  /** Runs a program in the foreground, under this name. @returns its exit code */
+  run(program: Program): Promise<number>;
   /** Resolves at the first request to stop (Ctrl-C, SIGTERM). */
   untilStopped(): Promise<void>;
 }

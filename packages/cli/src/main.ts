@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { Context } from './context.ts';
+import type { Context, Program } from './context.ts';
 import { runProgram } from './program.ts';
 
 function untilStopped(): Promise<void> {
@@ -9,11 +10,20 @@ function untilStopped(): Promise<void> {
   });
 }
 
+function run({ program, name, args, env }: Program): Promise<number> {
+  const child = spawn(program, args, { argv0: name, stdio: 'inherit', env });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
 const context: Context = {
   root: join(import.meta.dirname, '../../..'),
   environment: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
+  run,
   untilStopped,
 };
 

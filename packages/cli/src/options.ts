@@ -67,7 +67,7 @@ function valueOf(
   environment: Readonly<Record<string, string | undefined>>,
 ): string | number | boolean {
   const set = spec.env === null ? undefined : environment[spec.env];
-  const raw = given === undefined ? set : given === true ? '' : String(given);
+  const raw = given === undefined ? set : textOf(given);
   if (raw === undefined) return spec.fallback;
   const source = given === undefined ? `environment variable ${spec.env}` : (spec.flag.split(' ', 1)[0] ?? name);
   try {
@@ -75,4 +75,9 @@ function valueOf(
   } catch (error) {
     throw new Error(`${source}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+/** commander gives a bare flag as true. */
+function textOf(given: unknown): string {
+  return typeof given === 'string' ? given : '';
 }

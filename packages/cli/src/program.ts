@@ -15,9 +15,16 @@ export async function runProgram(args: readonly string[], context: Context): Pro
   }
   let exitCode = 0;
   const program = new Program('plumb').description('Keeps a cluster true to Git.').exitOverride();
-  program.configureOutput({ writeOut: (text) => void context.stdout.write(text), writeErr: (text) => void context.stderr.write(text) });
-  program.command('kubectl').summary('the kubectl of the sandbox: every word behind it is kubectl\'s').allowUnknownOption();
-  for (const command of commands) await addCommand(program, command, { chosen: args[0] === command.name, context, end: (code) => (exitCode = code) });
+  program.configureOutput({
+    writeOut: (text) => void context.stdout.write(text),
+    writeErr: (text) => void context.stderr.write(text),
+  });
+  program
+    .command('kubectl')
+    .summary("the kubectl of the sandbox: every word behind it is kubectl's")
+    .allowUnknownOption();
+  for (const command of commands)
+    await addCommand(program, command, { chosen: args[0] === command.name, context, end: (code) => (exitCode = code) });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -56,7 +63,10 @@ function optionNames(options: OptionTable): Record<string, string> {
   return Object.fromEntries(
     Object.entries(options).map(([name, spec]) => {
       const words = (spec.flag.split(' ', 1)[0] ?? '').replace(/^--/, '').split('-');
-      return [name, words.map((word, index) => (index === 0 ? word : `${word.charAt(0).toUpperCase()}${word.slice(1)}`)).join('')];
+      return [
+        name,
+        words.map((word, index) => (index === 0 ? word : `${word.charAt(0).toUpperCase()}${word.slice(1)}`)).join(''),
+      ];
     }),
   );
 }

@@ -32,6 +32,8 @@ export interface SandboxOptions {
   dir: string;
   /** Forget what an earlier start left. */
   fresh: boolean;
+  /** Environment that git is given. */
+  gitEnvironment: Readonly<Record<string, string>>;
   host: SandboxHost;
 }
 
@@ -98,7 +100,7 @@ async function startParts(
 }
 
 async function startSandboxAgent(
-  { dir, enginePath, host }: SandboxOptions,
+  { dir, enginePath, gitEnvironment, host }: SandboxOptions,
   plane: ControlPlane,
 ): Promise<{ metricsUrl: string; close: () => Promise<void> }> {
   const metrics = new Metrics();
@@ -110,13 +112,15 @@ async function startSandboxAgent(
     enginePath,
     dataDir: join(dir, 'agent'),
     instance: 'sandbox',
+    gitEnvironment,
     host: '127.0.0.1',
     artifactPort: 0,
     metricsPort: 0,
     healthPort: 0,
     dependencyInterval: 5_000,
     tell: (telling) => host.tell(telling),
-    onFault: (what, error) => host.notice({ level: 'error', event: 'agent-fault', message: `${what}: ${messageOf(error)}` }),
+    onFault: (what, error) =>
+      host.notice({ level: 'error', event: 'agent-fault', message: `${what}: ${messageOf(error)}` }),
   });
   await agent.acting;
   const close = async (): Promise<void> => {
@@ -137,7 +141,11 @@ async function look(cluster: Cluster, host: SandboxHost): Promise<void> {
   try {
     await cluster.patch(key, { metadata: { annotations } }, { type: 'merge' });
   } catch (error) {
-    host.notice({ level: 'warn', event: 'push-not-announced', message: `a push was not announced: ${messageOf(error)}` });
+    host.notice({
+      level: 'warn',
+      event: 'push-not-announced',
+      message: `a push was not announced: ${messageOf(error)}`,
+    });
   }
 }
 

@@ -106,8 +106,11 @@ export const gitRepositoryMessages = {
     level: 'error',
     reason: 'GitOperationFailed',
     channels: ['condition', 'event', 'log'],
-    text: (p: { error: string }) => `failed to checkout and determine revision: ${p.error}`,
-    example: { error: "unable to clone 'https://git.example/shop': authentication required" },
+    text: (p: { error: string }) => p.error,
+    example: {
+      error:
+        "failed to checkout and determine revision: unable to clone 'https://git.example/shop': authentication required",
+    },
   }),
   secretFailed: message({
     id: 'git-secret-failed',

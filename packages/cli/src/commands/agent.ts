@@ -5,25 +5,63 @@ import type { Telling } from '@plumb/agent';
 import { parseDuration } from '@plumb/api';
 import { connect } from '@plumb/kube';
 import type { Context } from '../context.ts';
+import { gitEnvironment } from '../git-environment.ts';
 import type { OptionValues } from '../options.ts';
 import { flag, port, text, whole } from '../options.ts';
 
 export const agentOptions = {
-  kubeconfig: text('--kubeconfig <path>', 'KUBECONFIG', 'kubeconfig of the cluster; without one, the service account of the pod'),
-  context: text('--context <name>', null, "context of the kubeconfig; by default its current one"),
+  kubeconfig: text(
+    '--kubeconfig <path>',
+    'KUBECONFIG',
+    'kubeconfig of the cluster; without one, the service account of the pod',
+  ),
+  context: text('--context <name>', null, 'context of the kubeconfig; by default its current one'),
   dataDir: text('--data-dir <path>', 'PLUMB_DATA_DIR', 'folder for Git mirrors and artifacts', '/data'),
-  enginePath: text('--engine-path <path>', 'PLUMB_ENGINE_PATH', 'the engine helper; by default the one built in this clone'),
-  watchAllNamespaces: flag('--watch-all-namespaces', null, 'act on all namespaces, or only on the one of RUNTIME_NAMESPACE', true),
-  runtimeNamespace: text('--runtime-namespace <name>', 'RUNTIME_NAMESPACE', 'namespace the agent runs in: its lease is kept there', 'flux-system'),
-  enableLeaderElection: flag('--enable-leader-election', null, 'act only while holding the lease, so that one replica acts', true),
+  enginePath: text(
+    '--engine-path <path>',
+    'PLUMB_ENGINE_PATH',
+    'the engine helper; by default the one built in this clone',
+  ),
+  watchAllNamespaces: flag(
+    '--watch-all-namespaces',
+    null,
+    'act on all namespaces, or only on the one of RUNTIME_NAMESPACE',
+    true,
+  ),
+  runtimeNamespace: text(
+    '--runtime-namespace <name>',
+    'RUNTIME_NAMESPACE',
+    'namespace the agent runs in: its lease is kept there',
+    'flux-system',
+  ),
+  enableLeaderElection: flag(
+    '--enable-leader-election',
+    null,
+    'act only while holding the lease, so that one replica acts',
+    true,
+  ),
   host: text('--host <address>', null, 'address the servers listen on', '127.0.0.1'),
   storageAddr: port('--storage-port', null, 'port of the artifact server', 9090),
-  storageAdvAddr: text('--storage-adv-addr <host:port>', 'STORAGE_ADV_ADDR', 'where consumers reach the artifact server; by default where it listens'),
+  storageAdvAddr: text(
+    '--storage-adv-addr <host:port>',
+    'STORAGE_ADV_ADDR',
+    'where consumers reach the artifact server; by default where it listens',
+  ),
   metricsPort: port('--metrics-port', null, 'port of /metrics', 8080),
   healthPort: port('--health-port', null, 'port of /healthz and /readyz', 9440),
   concurrent: whole('--concurrent <n>', null, { help: 'runs of one kind at once', fallback: 8, from: 1, to: 256 }),
-  concurrentSsa: whole('--concurrent-ssa <n>', null, { help: 'requests of one unit at once', fallback: 16, from: 1, to: 256 }),
-  requeueDependency: text('--requeue-dependency <duration>', null, 'how often a missing dependency is looked at again, beside its own events', '30s'),
+  concurrentSsa: whole('--concurrent-ssa <n>', null, {
+    help: 'requests of one unit at once',
+    fallback: 16,
+    from: 1,
+    to: 256,
+  }),
+  requeueDependency: text(
+    '--requeue-dependency <duration>',
+    null,
+    'how often a missing dependency is looked at again, beside its own events',
+    '30s',
+  ),
   intervalJitterPercentage: whole('--interval-jitter-percentage <n>', null, {
     help: 'how far intervals are spread',
     fallback: 5,
@@ -31,7 +69,11 @@ export const agentOptions = {
     to: 99,
   }),
   noCrossNamespaceRefs: flag('--no-cross-namespace-refs', null, 'refuse sources of other namespaces'),
-  defaultServiceAccount: text('--default-service-account <name>', null, 'act as this service account for units that name none'),
+  defaultServiceAccount: text(
+    '--default-service-account <name>',
+    null,
+    'act as this service account for units that name none',
+  ),
 } as const;
 
 const EXIT_LOST_LEASE = 1;
@@ -43,7 +85,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
   const metrics = new Metrics();
   const { kubeconfig } = options;
   const cluster = await connect({
-    ...(kubeconfig === '' ? { inCluster: true } : { kubeconfig }),
+    ...(kubeconfig === '' ? { inCluster: podAddress(context.environment) } : { kubeconfig }),
     ...(options.context === '' ? {} : { context: options.context }),
     userAgent: 'plumb-agent',
     counter: requestCounter(metrics),
@@ -64,7 +106,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     dependencyInterval: parseDuration(options.requeueDependency),
     jitterPercent: options.intervalJitterPercentage,
     crossNamespaceRefs: !options.noCrossNamespaceRefs,
-    gitEnvironment: proxySettings(context.environment),
+    gitEnvironment: gitEnvironment(context.environment),
     ...(options.storageAdvAddr === '' ? {} : { advertisedHost: options.storageAdvAddr }),
     ...(options.watchAllNamespaces ? {} : { namespace: options.runtimeNamespace }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
@@ -72,7 +114,12 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     tell: (telling) => log.told(telling),
     onFault: (what, error) => log.error(what, error),
   });
-  log.info('agent started', { instance, metricsPort: agent.metricsPort, healthPort: agent.healthPort, artifactPort: agent.artifactPort });
+  log.info('agent started', {
+    instance,
+    metricsPort: agent.metricsPort,
+    healthPort: agent.healthPort,
+    artifactPort: agent.artifactPort,
+  });
   const failed = agent.acting.then(() => new Promise<never>(() => undefined));
   const lost = await Promise.race([stopped, agent.lost, failed]);
   if (lost instanceof Error) log.error('the lease is lost: another replica may act now', lost);
@@ -81,10 +128,12 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
   return lost instanceof Error ? EXIT_LOST_LEASE : 0;
 }
 
-const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
-
-function proxySettings(environment: Context['environment']): Record<string, string> {
-  return Object.fromEntries(PROXY_VARIABLES.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])));
+/** Where the pod's environment says the API server is. */
+function podAddress({ KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port }: Context['environment']): {
+  host?: string;
+  port?: string;
+} {
+  return { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
 }
 
 /** Lines in the shape of Flux's controllers, which `flux logs` reads. */
@@ -94,7 +143,8 @@ function logger({ stdout }: Context) {
   };
   return {
     info: (msg: string, fields: object) => line('info', msg, fields),
-    error: (msg: string, error: unknown) => line('error', msg, { error: error instanceof Error ? error.message : String(error) }),
+    error: (msg: string, error: unknown) =>
+      line('error', msg, { error: error instanceof Error ? error.message : String(error) }),
     told({ kind, namespace, name, event }: Telling) {
       const who = { controller: kind.toLowerCase(), controllerKind: kind, name, namespace, reason: event.reason };
       if (event.type === 'Warning') line('error', event.reason, { ...who, error: event.message });

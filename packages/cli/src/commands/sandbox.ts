@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { startSandbox } from '@plumb/sandbox';
 import type { Context } from '../context.ts';
+import { gitEnvironment } from '../git-environment.ts';
 import { flag, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { jsonScreen } from '../terminal/json-screen.ts';
@@ -26,6 +27,7 @@ export async function runSandbox(options: OptionValues<typeof sandboxOptions>, c
       enginePath: join(context.root, 'build', 'engine'),
       dir: options.dir === '' ? join(context.root, '.plumb') : resolve(options.dir),
       fresh: options.fresh,
+      gitEnvironment: gitEnvironment(context.environment),
       host: screen,
     });
     screen.addresses(sandbox);

@@ -72,7 +72,12 @@ export function liveScreen(write: Write, now: () => number, columns: () => numbe
     },
     ready(_addresses, seconds) {
       step = '';
-      say(styleText('green', `ready after ${seconds.toFixed(1)} s: commit to the Git repository, or change the cluster by hand, and watch`));
+      say(
+        styleText(
+          'green',
+          `ready after ${seconds.toFixed(1)} s: commit to the Git repository, or change the cluster by hand, and watch`,
+        ),
+      );
     },
     stopping() {
       step = 'stopping';
@@ -85,6 +90,7 @@ export function liveScreen(write: Write, now: () => number, columns: () => numbe
   };
 }
 
+const STATE_WIDTH = 9;
 const LONG_LIST = 4;
 
 /** `17 created: Service/shop/cart, Service/shop/checkout, ...` for what would be seventeen lines; other messages stay as they are. */
@@ -123,13 +129,22 @@ export function block(view: View): string[] {
 }
 
 function table({ units, now, columns }: View): string[] {
-  const widths = { name: widest(units.map(({ name }) => name), 13), revision: widest(units.map(({ revision }) => revision), 8) };
-  const head = `  ${'KUSTOMIZATION'.padEnd(widths.name)}  ${'REVISION'.padEnd(widths.revision)}  ${'STATE'.padEnd(9)}  AGE`;
+  const widths = {
+    name: widest(
+      units.map(({ name }) => name),
+      13,
+    ),
+    revision: widest(
+      units.map(({ revision }) => revision),
+      8,
+    ),
+  };
+  const head = `  ${'KUSTOMIZATION'.padEnd(widths.name)}  ${'REVISION'.padEnd(widths.revision)}  ${'STATE'.padEnd(STATE_WIDTH)}  AGE`;
   const rows = units.map(({ name, revision, state, detail, since }) => {
-    const left = `  ${name.padEnd(widths.name)}  ${revision.padEnd(widths.revision)}  `;
+    const left = cut(`  ${name.padEnd(widths.name)}  ${revision.padEnd(widths.revision)}  `, columns - STATE_WIDTH);
     const right = `  ${age(since, now).padEnd(4)}  ${detail}`.trimEnd();
-    const room = Math.max(0, columns - left.length - 9);
-    return `${left}${styleText(STATE_STYLE[state], state.padEnd(9))}${cut(right, room)}`;
+    const room = Math.max(0, columns - left.length - STATE_WIDTH);
+    return `${left}${styleText(STATE_STYLE[state], state.padEnd(STATE_WIDTH))}${cut(right, room)}`;
   });
   return [styleText('dim', cut(head, columns)), ...rows, ''];
 }

@@ -25,7 +25,8 @@ export function plainScreen(write: Write, now: () => number): Screen {
       line(`kubeconfig  ${kubeconfig}`);
       line(`git         ${git}`);
     },
-    ready: ({ kubeconfig, git }, seconds) => write(`ready  after ${seconds.toFixed(1)} s  kubeconfig=${kubeconfig}  git=${git}\n`),
+    ready: ({ kubeconfig, git }, seconds) =>
+      write(`ready  after ${seconds.toFixed(1)} s  kubeconfig=${kubeconfig}  git=${git}\n`),
     stopping: () => line('stopping'),
     close: () => undefined,
   };

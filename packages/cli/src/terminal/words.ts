@@ -19,7 +19,8 @@ export function shortRevision(revision: string): string {
 export function unitLine(unit: Kustomization): UnitLine {
   const { metadata, spec, status } = unit;
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  const stalled = status?.conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') ?? false;
+  const stalled =
+    status?.conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') ?? false;
   const state = stateOf({ suspended: spec.suspend === true, stalled, ready: ready?.status, reason: ready?.reason });
   return {
     name: `${metadata.namespace ?? ''}/${metadata.name}`,
@@ -30,7 +31,12 @@ export function unitLine(unit: Kustomization): UnitLine {
   };
 }
 
-function stateOf(seen: { suspended: boolean; stalled: boolean; ready: string | undefined; reason: string | undefined }): UnitLine['state'] {
+function stateOf(seen: {
+  suspended: boolean;
+  stalled: boolean;
+  ready: string | undefined;
+  reason: string | undefined;
+}): UnitLine['state'] {
   if (seen.suspended) return 'Suspended';
   if (seen.stalled) return 'Stalled';
   if (seen.ready === 'True') return 'Ready';

@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { flag, port, readOptions, text } from './options.ts';
+import { optionsPage } from './options-page.ts';
+
+const table = {
+  dir: text('--dir <path>', 'DIR', 'where', '/data'),
+  port: port('--port <port>', null, 'which', 9090),
+  loud: flag('--loud', 'LOUD', 'how'),
+} as const;
+
+describe('readOptions', () => {
+  test.each([
+    ['takes the fallback', {}, {}, { dir: '/data', port: 9090, loud: false }],
+    [
+      'takes the environment before the fallback',
+      {},
+      { DIR: '/env', LOUD: 'true' },
+      { dir: '/env', port: 9090, loud: true },
+    ],
+    [
+      'takes the command line before the environment',
+      { dir: '/given' },
+      { DIR: '/env' },
+      { dir: '/given', port: 9090, loud: false },
+    ],
+    ['reads a bare flag as true', { loud: true }, {}, { dir: '/data', port: 9090, loud: true }],
+    ['reads a flag set to false', { loud: 'false' }, { LOUD: 'true' }, { dir: '/data', port: 9090, loud: false }],
+    ['reads numbers', { port: '0' }, {}, { dir: '/data', port: 0, loud: false }],
+  ])('%s', (_name, given, environment, expected) => {
+    expect(readOptions(table, given, environment)).toEqual(expected);
+  });
+
+  test.each([
+    ['a port out of range', { port: '70000' }, {}, "--port: '70000' is not a whole number from 0 to 65535"],
+    ['a port that is no number', { port: 'http' }, {}, "--port: 'http' is not a whole number from 0 to 65535"],
+    [
+      'a bad flag in the environment',
+      {},
+      { LOUD: 'maybe' },
+      "environment variable LOUD: 'maybe' is neither true nor false",
+    ],
+  ])('refuses %s', (_name, given, environment, message) => {
+    expect(() => readOptions(table, given, environment)).toThrow(message);
+  });
+});
+
+test('docs/options.md is the option tables as they are (vitest --update writes it)', async () => {
+  await expect(await optionsPage()).toMatchFileSnapshot(join(import.meta.dirname, '../../../docs/options.md'));
+});
