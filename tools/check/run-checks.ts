@@ -9,7 +9,7 @@ const CHECKS: readonly Check[] = [
   goVet,
   toolCheck('lint and import rules', 'oxlint', []),
   toolCheck('types', 'tsc', ['-p', '.']),
-  toolCheck('unused code and dependencies', 'knip', ['--no-progress']),
+  toolCheck('unused code and dependencies', 'knip', ['--no-progress', '--no-config-hints']),
   toolCheck('format', 'oxfmt', ['--check', '.']),
   goFormat,
   licences,

@@ -12,7 +12,6 @@ export interface Subject {
 
 export const CONFIG_MAP = { group: '', version: 'v1', kind: 'ConfigMap' };
 export const NAMESPACE = { group: '', version: 'v1', kind: 'Namespace' };
-export const DEPLOYMENT = { group: 'apps', version: 'v1', kind: 'Deployment' };
 
 /** A group of its own for every run: definitions are cluster-wide. */
 const GROUP = `c${randomBytes(4).toString('hex')}.contract.plumb.dev`;
