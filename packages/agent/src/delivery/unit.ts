@@ -1,4 +1,4 @@
-import type { JsonObject, KubeObject, ObjectKey, UnitRef } from '@plumb/api';
+import type { JsonObject, KubeObject, ObjectKey, Said, UnitRef } from '@plumb/api';
 import { parseJson, printJson } from '@plumb/api';
 import type { Applied, ObjectRules } from '@plumb/core';
 import { rulesOf, storedForm } from '@plumb/core';
@@ -52,6 +52,7 @@ export interface Delivered {
 
 /** The last run failed with these inputs: the same ones are not tried again before `retryAt`. */
 export interface Failed {
+  said: Said;
   inputs: string;
   retryAt: number;
   count: number;
@@ -87,8 +88,17 @@ export class UnitMemory {
   }
 }
 
-export function storeBundle(bundle: Bundle, stamp: Pick<StoredBundle, 'specDigest' | 'revision' | 'artifactDigest'>): StoredBundle {
-  return { ...stamp, digest: bundle.digest, reads: bundle.reads, warnings: bundle.warnings, objects: bundle.objects.map(storeObject) };
+export function storeBundle(
+  bundle: Bundle,
+  stamp: Pick<StoredBundle, 'specDigest' | 'revision' | 'artifactDigest'>,
+): StoredBundle {
+  return {
+    ...stamp,
+    digest: bundle.digest,
+    reads: bundle.reads,
+    warnings: bundle.warnings,
+    objects: bundle.objects.map(storeObject),
+  };
 }
 
 /** As the server will store it, so that what we own can be compared with what is there. */

@@ -1,5 +1,13 @@
 import type { GitRepository, Kustomization, ObjectKey, UnitRef } from '@plumb/api';
-import { APPLY_MANAGER, asPlumbError, keyOf, kustomizationMessages as messages, parseDuration, PlumbError, say } from '@plumb/api';
+import {
+  APPLY_MANAGER,
+  asPlumbError,
+  keyOf,
+  kustomizationMessages as messages,
+  parseDuration,
+  PlumbError,
+  say,
+} from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { aggregate, backoffDelay, parseInventoryEntry } from '@plumb/core';
 import type { Cause } from '@plumb/core';
@@ -59,7 +67,8 @@ export async function actDeliver(
   try {
     await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
     const signal = AbortSignal.any([hands.signal, AbortSignal.timeout(base.timeout)]);
-    const bundle = cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
+    const bundle =
+      cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
     const delivery = await carryOut(object, bundle, cause, { ...context, base, signal });
     const took = hands.clock.now() - startedAt;
     const { changes, drift, inventory } = delivery;
@@ -135,12 +144,19 @@ export function inventoryKeys(object: Kustomization): ObjectKey[] {
 }
 
 /** A repair restores what was delivered last; a failure of what came after it still stands. */
-function afterRepair(object: Kustomization, facts: Facts, context: { memory: UnitMemory; hands: Hands }): Outcome<Facts> {
-  const { delivered, failed, settling } = context.memory;
+function afterRepair(
+  object: Kustomization,
+  facts: Facts,
+  context: { memory: UnitMemory; hands: Hands },
+): Outcome<Facts> {
+  const { delivered, failed, settling, awaitingSince } = context.memory;
   const told = delivered === null ? facts : { ...facts, revision: delivered.revision };
   if (failed !== null && settling === null) {
-    return { type: 'again', facts: told, after: Math.max(0, failed.retryAt - context.hands.clock.now()) };
+    const { revision: _delivered, ...done } = facts;
+    const after = Math.max(0, failed.retryAt - context.hands.clock.now());
+    return { type: 'retry', facts: done, said: failed.said, after };
   }
+  if (awaitingSince !== null) return { type: 'again', facts: told, after: 0 };
   return keepSettling(object, told, context);
 }
 
@@ -164,7 +180,11 @@ export function actSettle(object: Kustomization, context: { memory: UnitMemory; 
   return keepSettling(object, facts, context);
 }
 
-function keepSettling(object: Kustomization, facts: Facts, { memory, hands }: { memory: UnitMemory; hands: Hands }): Outcome<Facts> {
+function keepSettling(
+  object: Kustomization,
+  facts: Facts,
+  { memory, hands }: { memory: UnitMemory; hands: Hands },
+): Outcome<Facts> {
   const { settling } = memory;
   const digest = memory.bundle?.digest;
   const all = { ...facts, ...(digest === undefined ? {} : { digest }) };
@@ -190,8 +210,8 @@ function keepSettling(object: Kustomization, facts: Facts, { memory, hands }: { 
   }
   settling.failed = true;
   const after = retryIntervalOf(object);
-  memory.failed = { inputs: memory.delivered?.inputs ?? '', retryAt: now + after, count: 1 };
   const said = say(messages.healthFailed, { took, error: verdict.message });
+  memory.failed = { said, inputs: memory.delivered?.inputs ?? '', retryAt: now + after, count: 1 };
   return { type: 'retry', facts: { ...all, took, health: 'failed' }, said, after };
 }
 
@@ -208,19 +228,20 @@ function fail(
   const { memory, hands, facts, cause } = context;
   const now = hands.clock.now();
   const random = hands.clock.random();
+  const said = saidOf(error);
   if (cause === 'drift') {
     const count = memory.driftFailed.count + 1;
     const wait = Math.max(error.retryAfter ?? 0, backoffDelay(count, random, DRIFT_BACKOFF));
     memory.driftFailed = { count, retryAt: now + wait };
-    return { type: 'retry', facts, said: saidOf(error), after: wait };
+    return { type: 'retry', facts, said, after: wait };
   }
   const inputs = inputsOf(object, source);
   const count = memory.failed?.inputs === inputs ? memory.failed.count + 1 : 1;
   const interval = retryIntervalOf(object);
   const wait = isPassing(error) ? Math.min(interval, backoffDelay(count, random, FAILURE_BACKOFF)) : interval;
   const after = Math.max(error.retryAfter ?? 0, wait);
-  memory.failed = { inputs, retryAt: now + after, count };
-  return { type: 'retry', facts, said: saidOf(error), after };
+  memory.failed = { said, inputs, retryAt: now + after, count };
+  return { type: 'retry', facts, said, after };
 }
 
 export function retryIntervalOf({ spec }: Kustomization): number {

@@ -78,7 +78,8 @@ export class KustomizationController {
     const seen = this.#see(id, memory);
     const step = decide(seen);
     const { object } = seen;
-    if (step.do !== 'await') memory.awaitingSince = null;
+    const repairs = step.do === 'deliver' && step.cause === 'drift';
+    if (step.do !== 'await' && !repairs) memory.awaitingSince = null;
     if (step.do === 'forget' || object === undefined) {
       this.#memories.delete(id);
       return;
@@ -135,7 +136,13 @@ export class KustomizationController {
 
   #see(id: string, memory: UnitMemory): Seen {
     const { kustomizations, gitRepositories, clock, settings } = this.#options;
-    return observeUnit(id, memory, { kustomizations, gitRepositories, now: clock.now(), random: clock.random(), settings });
+    return observeUnit(id, memory, {
+      kustomizations,
+      gitRepositories,
+      now: clock.now(),
+      random: clock.random(),
+      settings,
+    });
   }
 
   #memoryOf(id: string): UnitMemory {
@@ -144,7 +151,10 @@ export class KustomizationController {
     // An object of the same name that was deleted and made anew is another unit.
     if (known !== undefined && (object === undefined || known.uid === object.metadata.uid)) return known;
     const slash = id.indexOf('/');
-    const ref = object === undefined ? { kind: 'Kustomization', namespace: id.slice(0, slash), name: id.slice(slash + 1) } : unitRef(object);
+    const ref =
+      object === undefined
+        ? { kind: 'Kustomization', namespace: id.slice(0, slash), name: id.slice(slash + 1) }
+        : unitRef(object);
     const memory = new UnitMemory(ref, object?.metadata.uid ?? '');
     this.#memories.set(id, memory);
     return memory;

@@ -24,6 +24,8 @@ export interface Seen {
   settling: Settling | null;
   /** The value of requestedAt the last delivery began with. */
   answering: string | null;
+  /** The last run found that something else must come first. */
+  awaiting: boolean;
   /** Objects found changed or gone, not put right yet. */
   drifted: number;
   /** A repair that failed is not tried again before this time. */
@@ -59,6 +61,8 @@ export function decide(seen: Seen): Step {
   const { source } = seen;
   if (cause === 'drift' && source !== undefined) return { do: 'deliver', cause, source };
   const said = sourceFlaw(object, seen) ?? dependencyFlaw(object, seen);
+  // What was delivered is kept as it is even while something newer has to wait.
+  if (said !== null && source !== undefined && isRepairDue(seen)) return { do: 'deliver', cause: 'drift', source };
   if (said !== null || source === undefined) {
     return { do: 'await', said: said ?? sourceMissing(object), after: seen.settings.dependencyInterval };
   }
@@ -87,9 +91,13 @@ function dueCause(object: Kustomization, seen: Seen): Cause | null {
   const { delivered, failed, now } = seen;
   const inputs = inputsOf(object, seen.source);
   const held = failed !== null && failed.inputs === inputs && now < failed.retryAt;
-  const due = failed !== null || delivered?.inputs !== inputs || now >= delivered.at + seen.interval;
+  const due = failed !== null || seen.awaiting || delivered?.inputs !== inputs || now >= delivered.at + seen.interval;
   if (isAsked(object, seen.answering) || (due && !held)) return 'routine';
-  return delivered !== null && seen.drifted > 0 && now >= seen.driftRetryAt ? 'drift' : null;
+  return isRepairDue(seen) ? 'drift' : null;
+}
+
+function isRepairDue({ delivered, drifted, driftRetryAt, now }: Seen): boolean {
+  return delivered !== null && drifted > 0 && now >= driftRetryAt;
 }
 
 /** A new value of the annotation requestedAt asks for a run, whatever else is due. */

@@ -14,7 +14,11 @@ export function saidOf(error: PlumbError): Said {
     case 'engine-failed':
       return say(messages.buildFailed, payload);
     case 'empty-result':
-      return { ...say(messages.buildFailed, payload), id: ownMessages.emptyResult.id, reason: ownMessages.emptyResult.reason };
+      return {
+        ...say(messages.buildFailed, payload),
+        id: ownMessages.emptyResult.id,
+        reason: ownMessages.emptyResult.reason,
+      };
     case 'prune-failed':
       return say(messages.pruneFailed, payload);
     default:

@@ -15,7 +15,7 @@ export interface Eyes {
 
 /** Reads what a decision needs; all of it is in memory. */
 export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
-  const { delivered, failed, settling, drifted, driftFailed, answering } = memory;
+  const { delivered, failed, settling, drifted, driftFailed, answering, awaitingSince } = memory;
   const object = eyes.kustomizations.get(id) as Kustomization | undefined;
   const source = object === undefined ? undefined : eyes.gitRepositories.get(sourceId(object));
   memory.spread ??= eyes.random;
@@ -28,6 +28,7 @@ export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
     failed,
     settling,
     answering,
+    awaiting: awaitingSince !== null,
     drifted: drifted.size,
     driftRetryAt: driftFailed.retryAt,
     interval: object === undefined ? 0 : jitter(intervalOf(object), eyes.settings.jitterPercent, memory.spread),

@@ -64,7 +64,10 @@ export function report(object: Kustomization, outcome: Outcome<Facts>, moment: M
 /** Status at the moment a delivery begins to write; it carries the inventory before any object is created (I4). */
 export function progressStatus(object: Kustomization, facts: Facts, now: number): JsonObject {
   const said = say(messages.detecting, { revision: facts.revision ?? '', timeout: facts.timeout });
-  const changes: Change[] = [set(object, 'Reconciling', 'True', said), set(object, 'Ready', 'Unknown', say(messages.reconciling, {}))];
+  const changes: Change[] = [
+    set(object, 'Reconciling', 'True', said),
+    set(object, 'Ready', 'Unknown', say(messages.reconciling, {})),
+  ];
   return statusOf(object, facts, { conditions: conditions(object, changes, now) });
 }
 
@@ -86,16 +89,22 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
   const before = object.status ?? {};
   const finished = { took: facts.took, next: interval };
   const news = hasNews(object, facts);
-  if (!news && same(before as JsonObject, next)) return { status: null, events: [], after: interval, result: 'success' };
+  if (!news && same(before as JsonObject, next))
+    return { status: null, events: [], after: interval, result: 'success' };
   const history = nextHistory(before.history ?? [], facts, { now, reason: said.reason });
   const events = news ? [...changeEvents(facts), event(say(messages.finished, finished), facts)] : [];
   return { status: { ...next, ...(history && { history }) }, events, after: interval, result: 'success' };
 }
 
-/** A run is news when it changed an object, put drift right or made the unit ready again; a mere advance of the revision is not. */
+/**
+ * A run is news when it changed an object, put drift right, made the unit ready again or was asked for; a mere advance of the revision is
+ * not.
+ */
 function hasNews(object: Kustomization, facts: Facts): boolean {
   const changed = facts.changes.some(({ action }) => action !== 'unchanged' && action !== 'skipped');
-  return changed || facts.drift.length > 0 || readyOf(object as never)?.status !== 'True';
+  const token = requestedAt(object);
+  const asked = token !== undefined && token !== object.status?.lastHandledReconcileAt;
+  return changed || asked || facts.drift.length > 0 || readyOf(object as never)?.status !== 'True';
 }
 
 function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): JsonObject {
@@ -118,7 +127,12 @@ function failedStatus(object: Kustomization, facts: Facts, said: Said, { now }: 
 function stalledStatus(object: Kustomization, said: Said, { now }: Moment): JsonObject {
   const changes: Change[] = [set(object, 'Stalled', 'True', said), set(object, 'Ready', 'False', said)];
   const before = (object.status ?? {}) as JsonObject;
-  return { ...before, conditions: conditions(object, changes, now) as unknown as JsonObject[], ...observed(object), ...handled(object) };
+  return {
+    ...before,
+    conditions: conditions(object, changes, now) as unknown as JsonObject[],
+    ...observed(object),
+    ...handled(object),
+  };
 }
 
 function healthyChanges(object: Kustomization, facts: Facts): Change[] {
@@ -129,7 +143,12 @@ function healthyChanges(object: Kustomization, facts: Facts): Change[] {
   return [set(object, 'Healthy', 'True', say(messages.healthPassed, { took: facts.took }))];
 }
 
-function set(object: Kustomization, type: ConditionChange['type'], status: ConditionChange['status'], said: Said): ConditionChange {
+function set(
+  object: Kustomization,
+  type: ConditionChange['type'],
+  status: ConditionChange['status'],
+  said: Said,
+): ConditionChange {
   const { reason, text } = said;
   return { type, status, reason, message: text, observedGeneration: object.metadata.generation ?? 0 };
 }
