@@ -43,9 +43,15 @@ test('one bad object leaves its whole stage as it was, and says which it is and 
   expect(message).toContain(`Service/${target}/cart dry-run failed (Invalid)`);
   expect(message).toContain('apps/service.yaml');
   expect(message).toContain('99999');
-  expect(failed['status']).toMatchObject({ lastAppliedRevision: `main@sha1:${first}`, lastAttemptedRevision: revision, observedGeneration: 1 });
+  expect(failed['status']).toMatchObject({
+    lastAppliedRevision: `main@sha1:${first}`,
+    lastAttemptedRevision: revision,
+    observedGeneration: 1,
+  });
   expect(condition(failed, 'Reconciling')).toMatchObject({ status: 'True', reason: 'ProgressingWithRetry' });
-  expect((await world.get(configMapKey(target, 'settings')))?.metadata.resourceVersion).toBe(before?.metadata.resourceVersion);
+  expect((await world.get(configMapKey(target, 'settings')))?.metadata.resourceVersion).toBe(
+    before?.metadata.resourceVersion,
+  );
   expect(await world.get(configMapKey(target, 'added'))).toBeNull();
   await world.event(world.unitKey('apps'), 'ReconciliationFailed', (text) => text.includes('apps/service.yaml'));
   await world.applied('other', revision);

@@ -28,7 +28,13 @@ spec:
 const campaign = (name: string, namespaceName: string, spec: string): string =>
   `apiVersion: ${GROUP}/v1\nkind: Campaign\nmetadata:\n  name: ${name}\n  namespace: ${namespaceName}\nspec: ${spec}\n`;
 
-const key = (name: string, namespaceName: string) => ({ group: GROUP, version: 'v1', kind: 'Campaign', namespace: namespaceName, name });
+const key = (name: string, namespaceName: string) => ({
+  group: GROUP,
+  version: 'v1',
+  kind: 'Campaign',
+  namespace: namespaceName,
+  name,
+});
 
 let world: World;
 beforeAll(async () => {
@@ -64,7 +70,8 @@ test('a definition and an object of it arrive in one run', async () => {
 
 test('an integer beyond 2^53 arrives as it was written, and its drift is seen', async () => {
   const { target } = world;
-  const spec = (object: unknown): string => JSON.stringify(object, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+  const spec = (object: unknown): string =>
+    JSON.stringify(object, (_, value) => (typeof value === 'bigint' ? String(value) : value));
   const live = await world.get(key('spring', target));
   expect(spec(live?.['spec'])).toContain(LARGE);
   // One more: as a double it would be the same number.

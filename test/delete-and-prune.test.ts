@@ -31,7 +31,10 @@ const ids = (unit: Kustomization): string[] => (unit.status?.inventory?.entries 
 
 test('what leaves the repository leaves the cluster, unless it asks to stay or is not ours any more', async () => {
   const { target } = world;
-  const others = { 'kustomize.toolkit.fluxcd.io/name': 'elsewhere', 'kustomize.toolkit.fluxcd.io/namespace': 'elsewhere' };
+  const others = {
+    'kustomize.toolkit.fluxcd.io/name': 'elsewhere',
+    'kustomize.toolkit.fluxcd.io/namespace': 'elsewhere',
+  };
   await world.suspend('apps', true);
   await world.edit(configMapKey(target, 'taken'), { metadata: { labels: others } });
   const revision = await world.push({

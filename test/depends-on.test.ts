@@ -12,7 +12,10 @@ afterAll(() => world.close());
 
 test('three units come up in the order they name, each as soon as the one before is Ready', async () => {
   const { target } = world;
-  const slow = deployment(target, 'store').replace('labels: { app: store }\n    spec', `labels: { app: store }\n      annotations: { ${SCRIPT}: slow-start=2s }\n    spec`);
+  const slow = deployment(target, 'store').replace(
+    'labels: { app: store }\n    spec',
+    `labels: { app: store }\n      annotations: { ${SCRIPT}: slow-start=2s }\n    spec`,
+  );
   const commit = await world.repository.commit({
     'first/namespace.yaml': namespace(target),
     'first/store.yaml': slow,
@@ -39,7 +42,8 @@ test('three units come up in the order they name, each as soon as the one before
   await world.applied('third', revision);
   // Thirty seconds is what a unit that only looks again from time to time would need.
   expect(performance.now() - began).toBeLessThan(5_000);
-  const created = (object: { metadata: { creationTimestamp?: string } } | null): number => Date.parse(object?.metadata.creationTimestamp ?? '');
+  const created = (object: { metadata: { creationTimestamp?: string } } | null): number =>
+    Date.parse(object?.metadata.creationTimestamp ?? '');
   const settled = Date.parse(ready.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '');
   expect(created(await world.get(configMapKey(target, 'settings')))).toBeGreaterThanOrEqual(settled);
 });
@@ -61,10 +65,18 @@ test('a dependency that does not exist is named', async () => {
 test('units that wait for each other are told so', async () => {
   await world.kustomization('egg', { path: './second', dependsOn: [{ name: 'hen' }] });
   await world.kustomization('hen', { path: './second', dependsOn: [{ name: 'egg' }] });
-  const cycle = await world.until(world.unitKey('hen'), 'name the cycle', (unit) => condition(unit, 'Ready')?.message.includes('cycle') === true);
+  const cycle = await world.until(
+    world.unitKey('hen'),
+    'name the cycle',
+    (unit) => condition(unit, 'Ready')?.message.includes('cycle') === true,
+  );
   const { namespace: own } = world;
   expect(condition(cycle, 'Ready')?.message).toBe(`dependency cycle: ${own}/hen -> ${own}/egg -> ${own}/hen`);
   expect(condition(cycle, 'Ready')?.reason).toBe('DependencyNotReady');
-  await world.until(world.unitKey('egg'), 'name the cycle', (unit) => condition(unit, 'Ready')?.message.includes('cycle') === true);
+  await world.until(
+    world.unitKey('egg'),
+    'name the cycle',
+    (unit) => condition(unit, 'Ready')?.message.includes('cycle') === true,
+  );
   expect(await world.problems()).toEqual([]);
 });

@@ -22,7 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const data = (object: KubeObject | null): Record<string, string> | undefined => object?.['data'] as Record<string, string> | undefined;
+const data = (object: KubeObject | null): Record<string, string> | undefined =>
+  object?.['data'] as Record<string, string> | undefined;
 
 test('a value edited by hand is put back, and the event says whose it was and where', async () => {
   const key = configMapKey(world.target, 'settings');
@@ -32,7 +33,7 @@ test('a value edited by hand is put back, and the event says whose it was and wh
   expect(message).toBe(`drift corrected: ConfigMap/${world.target}/settings: kubectl-edit changed data.colour`);
 });
 
-test('a field taken over by another manager\'s forced apply is taken back', async () => {
+test("a field taken over by another manager's forced apply is taken back", async () => {
   const key = deploymentKey(world.target, 'cart');
   const other = {
     apiVersion: 'apps/v1',
@@ -43,7 +44,9 @@ test('a field taken over by another manager\'s forced apply is taken back', asyn
   await world.cluster.apply(other, { fieldManager: 'somebody-else', force: true });
   await world.until(key, 'have one replica again', (object) => {
     const spec = object?.['spec'] as { replicas: number } | undefined;
-    const owners = object?.metadata.managedFields?.filter((entry) => JSON.stringify(entry.fieldsV1).includes('f:replicas'));
+    const owners = object?.metadata.managedFields?.filter((entry) =>
+      JSON.stringify(entry.fieldsV1).includes('f:replicas'),
+    );
     return spec?.replicas === 1 && owners?.some(({ manager }) => manager === 'kustomize-controller') === true;
   });
   const message = await world.event(world.unitKey('apps'), 'DriftCorrected', (text) => text.includes('cart'));
@@ -61,7 +64,11 @@ test('a deleted object comes back', async () => {
   const key = configMapKey(world.target, 'settings');
   const before = await world.get(key);
   await world.cluster.delete(key);
-  await world.until(key, 'be another object', (object) => object !== null && object.metadata.uid !== before?.metadata.uid);
+  await world.until(
+    key,
+    'be another object',
+    (object) => object !== null && object.metadata.uid !== before?.metadata.uid,
+  );
   const message = await world.event(world.unitKey('apps'), 'DriftCorrected', (text) => text.includes('deleted'));
   expect(message).toBe(`drift corrected: ConfigMap/${world.target}/settings was deleted and is created again`);
 });
@@ -70,10 +77,16 @@ test('a removed owner label comes back, and is not told as a deletion', async ()
   const key = configMapKey(world.target, 'settings');
   const before = await world.get(key);
   await world.edit(key, { metadata: { labels: { [OWNER_NAME_LABEL]: null } } });
-  const after = await world.until(key, 'be labelled', (object) => object?.metadata.labels?.[OWNER_NAME_LABEL] === 'apps');
+  const after = await world.until(
+    key,
+    'be labelled',
+    (object) => object?.metadata.labels?.[OWNER_NAME_LABEL] === 'apps',
+  );
   expect(after?.metadata.uid).toBe(before?.metadata.uid);
   const message = await world.event(world.unitKey('apps'), 'DriftCorrected', (text) => text.includes('labels'));
-  expect(message).toBe(`drift corrected: ConfigMap/${world.target}/settings: somebody changed metadata.labels[${OWNER_NAME_LABEL}]`);
+  expect(message).toBe(
+    `drift corrected: ConfigMap/${world.target}/settings: somebody changed metadata.labels[${OWNER_NAME_LABEL}]`,
+  );
 });
 
 test('an owner label that names nobody is put right', async () => {
@@ -99,7 +112,11 @@ test('a Secret is put right without a word of its values', async () => {
   await world.until(key, 'be as declared', (object) => data(object)?.['key'] === encode(`${CANARY}-declared`));
   const message = await world.event(world.unitKey('apps'), 'DriftCorrected', (text) => text.includes('Secret'));
   expect(message).toContain(`Secret/${world.target}/token: kubectl-edit changed`);
-  const told = JSON.stringify([await world.events(world.unitKey('apps')), await world.get(world.unitKey('apps')), world.faults]);
+  const told = JSON.stringify([
+    await world.events(world.unitKey('apps')),
+    await world.get(world.unitKey('apps')),
+    world.faults,
+  ]);
   expect(told).not.toContain(CANARY);
   expect(told).not.toContain(encode(CANARY).slice(0, 12));
 });

@@ -18,11 +18,15 @@ test('a rollout that does not get ready in time is told with what it waits for',
   await world.kustomization('apps', { wait: true, timeout: '3s' });
   const waiting = await world.conditionIs(world.unitKey('apps'), 'Healthy', 'Unknown', 'Progressing');
   expect(condition(waiting, 'Ready')?.status).toBe('Unknown');
-  expect(condition(waiting, 'Reconciling')?.message).toBe(`Running health checks for revision main@sha1:${commit} with a timeout of 3s`);
+  expect(condition(waiting, 'Reconciling')?.message).toBe(
+    `Running health checks for revision main@sha1:${commit} with a timeout of 3s`,
+  );
 
   const failed = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'HealthCheckFailed');
   expect(condition(failed, 'Ready')?.message).toMatch(
-    new RegExp(`^health check failed after 3\\S*s: timeout waiting for: \\[Deployment/${target}/cart status: 'InProgress'`),
+    new RegExp(
+      `^health check failed after 3\\S*s: timeout waiting for: \\[Deployment/${target}/cart status: 'InProgress'`,
+    ),
   );
   expect(condition(failed, 'Healthy')).toMatchObject({ status: 'False', reason: 'HealthCheckFailed' });
   expect(failed['status']).not.toHaveProperty('lastAppliedRevision');
@@ -33,7 +37,10 @@ test('the next commit heals it at once, without waiting for the retry', async ()
   const { target } = world;
   const revision = await world.push({ 'apps/cart.yaml': deployment(target, 'cart', { image: 'shop/cart:1.0' }) });
   const unit = await world.applied('apps', revision);
-  expect(unit.status?.conditions?.find(({ type }) => type === 'Healthy')).toMatchObject({ status: 'True', reason: 'Succeeded' });
+  expect(unit.status?.conditions?.find(({ type }) => type === 'Healthy')).toMatchObject({
+    status: 'True',
+    reason: 'Succeeded',
+  });
 });
 
 test('a commit overtakes a rollout that is still waited for', async () => {

@@ -39,10 +39,26 @@ test('a commit becomes the state of the cluster, and its status says so as Flux 
     { id: `${target}_settings__ConfigMap`, v: 'v1' },
     { id: `${target}_cart_apps_Deployment`, v: 'v1' },
   ]);
-  expect(status).toMatchObject({ observedGeneration: 1, lastAppliedRevision: revision, lastAttemptedRevision: revision });
+  expect(status).toMatchObject({
+    observedGeneration: 1,
+    lastAppliedRevision: revision,
+    lastAttemptedRevision: revision,
+  });
   expect(status?.conditions).toMatchObject([
-    { type: 'Ready', status: 'True', reason: 'ReconciliationSucceeded', message: `Applied revision: ${revision}`, observedGeneration: 1 },
-    { type: 'Healthy', status: 'True', reason: 'Succeeded', message: expect.stringMatching(/^Health check passed in /), observedGeneration: 1 },
+    {
+      type: 'Ready',
+      status: 'True',
+      reason: 'ReconciliationSucceeded',
+      message: `Applied revision: ${revision}`,
+      observedGeneration: 1,
+    },
+    {
+      type: 'Healthy',
+      status: 'True',
+      reason: 'Succeeded',
+      message: expect.stringMatching(/^Health check passed in /),
+      observedGeneration: 1,
+    },
   ]);
   expect(status?.history).toMatchObject([
     {
@@ -60,7 +76,11 @@ test('events tell what was created and that the run is over', async () => {
   const key = world.unitKey('apps');
   const created = await world.event(key, 'Progressing');
   expect(created.split('\n').toSorted()).toEqual(
-    [`Namespace/${target} created`, `ConfigMap/${target}/settings created`, `Deployment/${target}/cart created`].toSorted(),
+    [
+      `Namespace/${target} created`,
+      `ConfigMap/${target}/settings created`,
+      `Deployment/${target}/cart created`,
+    ].toSorted(),
   );
   expect(await world.event(key, 'ReconciliationSucceeded')).toMatch(/^Reconciliation finished in .+, next run in .+$/);
   expect(await world.event(world.sourceKey(), 'NewArtifact')).toBe("stored artifact for commit 'Change'");
@@ -76,7 +96,12 @@ test('the source offers an artifact as Flux writes it', async () => {
       path: expect.stringMatching(new RegExp(`^gitrepository/${world.namespace}/shop/[0-9a-f]+\\.tar\\.gz$`)),
     },
     conditions: [
-      { type: 'Ready', status: 'True', reason: 'Succeeded', message: expect.stringMatching(/^stored artifact for revision 'main@sha1:/) },
+      {
+        type: 'Ready',
+        status: 'True',
+        reason: 'Succeeded',
+        message: expect.stringMatching(/^stored artifact for revision 'main@sha1:/),
+      },
       { type: 'ArtifactInStorage', status: 'True', reason: 'Succeeded' },
     ],
   });

@@ -32,14 +32,22 @@ test('a renamed object is there under its new name only', async () => {
 test('a moved file whose object stays the same changes nothing', async () => {
   const { target } = world;
   const before = await world.get(configMapKey(target, 'options'));
-  const revision = await world.push({ 'left/settings.yaml': null, 'left/sub/options.yaml': configMap(target, 'options', { colour: 'green' }) });
+  const revision = await world.push({
+    'left/settings.yaml': null,
+    'left/sub/options.yaml': configMap(target, 'options', { colour: 'green' }),
+  });
   await world.applied('left', revision);
-  expect((await world.get(configMapKey(target, 'options')))?.metadata.resourceVersion).toBe(before?.metadata.resourceVersion);
+  expect((await world.get(configMapKey(target, 'options')))?.metadata.resourceVersion).toBe(
+    before?.metadata.resourceVersion,
+  );
 });
 
 test('an object moves from one Kustomization to another and is there in the end', async () => {
   const { target } = world;
-  const revision = await world.push({ 'left/rates.yaml': null, 'right/rates.yaml': configMap(target, 'rates', { vat: '19' }) });
+  const revision = await world.push({
+    'left/rates.yaml': null,
+    'right/rates.yaml': configMap(target, 'rates', { vat: '19' }),
+  });
   const left = await world.applied('left', revision);
   const right = await world.applied('right', revision);
   const moved = await world.until(configMapKey(target, 'rates'), 'belong to right', (object) => {

@@ -19,7 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const handled = (object: unknown): string | undefined => (object as { status?: { lastHandledReconcileAt?: string } }).status?.lastHandledReconcileAt;
+const handled = (object: unknown): string | undefined =>
+  (object as { status?: { lastHandledReconcileAt?: string } }).status?.lastHandledReconcileAt;
 
 test('a suspended unit touches nothing: neither drift nor a commit', async () => {
   const { target } = world;
@@ -44,7 +45,8 @@ test('resumed, it catches up with both', async () => {
 
 test('a suspended source fetches nothing until it is resumed', async () => {
   const { target } = world;
-  const suspend = (value: boolean) => world.cluster.patch(world.sourceKey(), { spec: { suspend: value } }, { type: 'merge' });
+  const suspend = (value: boolean) =>
+    world.cluster.patch(world.sourceKey(), { spec: { suspend: value } }, { type: 'merge' });
   await suspend(true);
   const before = await world.get(world.sourceKey());
   const revision = await world.push({ 'other/marker.yaml': configMap(target, 'marker', { a: '3' }) });

@@ -32,7 +32,9 @@ async function printed(pattern: RegExp, from: number, said = ''): Promise<void> 
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'plumb-tour-'));
-  sandbox = spawn(process.execPath, [MAIN, 'sandbox', '--plain', '--dir', join(dir, 'sandbox')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  sandbox = spawn(process.execPath, [MAIN, 'sandbox', '--plain', '--dir', join(dir, 'sandbox')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   sandbox.stdout?.on('data', (chunk: Buffer) => {
     output += chunk.toString();
     heard();

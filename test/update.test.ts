@@ -33,11 +33,22 @@ test('a changed value arrives, and what did not change gets no request', async (
 
   const settings = (await world.get(configMapKey(target, 'settings'))) as KubeObject;
   expect(settings['data']).toEqual({ colour: 'blue' });
-  expect((await world.get(configMapKey(target, 'limits')))?.metadata.resourceVersion).toBe(neighbour?.metadata.resourceVersion);
-  expect(unit.status?.history).toMatchObject([{ metadata: { revision } }, { metadata: { revision: `main@sha1:${first}` } }]);
+  expect((await world.get(configMapKey(target, 'limits')))?.metadata.resourceVersion).toBe(
+    neighbour?.metadata.resourceVersion,
+  );
+  expect(unit.status?.history).toMatchObject([
+    { metadata: { revision } },
+    { metadata: { revision: `main@sha1:${first}` } },
+  ]);
   expect(unit.status?.inventory).toEqual(before.status?.inventory);
-  expect(advanced.status?.history).toMatchObject([{ digest: base.status?.history?.[0]?.digest, totalReconciliations: 2, metadata: { revision } }]);
-  await world.event(world.unitKey('apps'), 'Progressing', (message) => message === `ConfigMap/${target}/settings configured`);
+  expect(advanced.status?.history).toMatchObject([
+    { digest: base.status?.history?.[0]?.digest, totalReconciliations: 2, metadata: { revision } },
+  ]);
+  await world.event(
+    world.unitKey('apps'),
+    'Progressing',
+    (message) => message === `ConfigMap/${target}/settings configured`,
+  );
 
   const sent = requests.take();
   expect(sent.filter((request) => request.endsWith(' configmaps'))).toEqual(['apply configmaps']);
@@ -52,6 +63,8 @@ test('a commit that touches no unit only moves their revisions', async () => {
   const sent = requests.take().filter((request) => !request.endsWith(' events'));
   const statuses = sent.filter((request) => request.includes('kustomizations'));
   expect(statuses).toHaveLength(2);
-  expect(sent.filter((request) => !request.includes('kustomizations') && !request.includes('gitrepositories'))).toEqual([]);
+  expect(sent.filter((request) => !request.includes('kustomizations') && !request.includes('gitrepositories'))).toEqual(
+    [],
+  );
   expect(await world.problems()).toEqual([]);
 });

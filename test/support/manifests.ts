@@ -8,7 +8,11 @@ export function configMap(namespaceName: string, name: string, data: Readonly<Re
   return `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n  namespace: ${namespaceName}\ndata:\n${lines.join('')}`;
 }
 
-export function deployment(namespaceName: string, name: string, options: { image?: string; replicas?: number } = {}): string {
+export function deployment(
+  namespaceName: string,
+  name: string,
+  options: { image?: string; replicas?: number } = {},
+): string {
   const { image = 'shop/app:1.0', replicas = 1 } = options;
   return `apiVersion: apps/v1
 kind: Deployment
@@ -34,5 +38,7 @@ export function serviceAccount(namespaceName: string, name: string): string {
 }
 
 export function secret(namespaceName: string, name: string, data: Readonly<Record<string, string>>): string {
-  return configMap(namespaceName, name, data).replace('kind: ConfigMap', 'kind: Secret').replace('\ndata:', '\nstringData:');
+  return configMap(namespaceName, name, data)
+    .replace('kind: ConfigMap', 'kind: Secret')
+    .replace('\ndata:', '\nstringData:');
 }

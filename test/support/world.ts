@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,7 +69,12 @@ export class World {
     const url = await server.create('shop');
     const repository = await Repository.clone(url, dir);
     const engine = createEngine({ path: ENGINE_PATH });
-    const closers = [() => engine.close(), () => server.close(), () => cluster.close(), () => rm(dir, { recursive: true, force: true })];
+    const closers = [
+      () => engine.close(),
+      () => server.close(),
+      () => cluster.close(),
+      () => rm(dir, { recursive: true, force: true }),
+    ];
     const world = new World({ cluster, namespace, repository, dir, engine, closers });
     if (agent !== false) await world.startAgent(agent);
     return world;
@@ -87,6 +95,23 @@ export class World {
     });
     this.#agent = { agent, cluster, sources };
     return agent;
+  }
+
+  /** Starts an agent as a process of its own, on the same storage. @returns the running process; the caller ends it */
+  async spawnAgent({ applies = 16 }: { applies?: number } = {}): Promise<ChildProcess> {
+    const options = {
+      kubeconfig: inject('kubeconfig'),
+      namespace: this.namespace,
+      dir: join(this.#dir, 'sources'),
+      engine: ENGINE_PATH,
+      applies: String(applies),
+    };
+    const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'agent-process.ts'), ...args], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    return child;
   }
 
   async stopAgent(): Promise<void> {
@@ -124,7 +149,14 @@ export class World {
       apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
       kind: 'Kustomization',
       metadata: { name, namespace: this.namespace },
-      spec: { sourceRef: { kind: 'GitRepository', name: 'shop' }, path: `./${name}`, interval: '10m', prune: true, timeout: '1m', ...spec },
+      spec: {
+        sourceRef: { kind: 'GitRepository', name: 'shop' },
+        path: `./${name}`,
+        interval: '10m',
+        prune: true,
+        timeout: '1m',
+        ...spec,
+      },
     });
   }
 
@@ -145,7 +177,11 @@ export class World {
 
   async request(key: ObjectKey): Promise<string> {
     const token = `${new Date().toISOString()}-${randomBytes(2).toString('hex')}`;
-    await this.cluster.patch(key, { metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } } }, { type: 'merge' });
+    await this.cluster.patch(
+      key,
+      { metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } } },
+      { type: 'merge' },
+    );
     return token;
   }
 
@@ -187,7 +223,12 @@ export class World {
   }
 
   /** Waits by watch until an object (null: gone) is as asked. */
-  async until(key: ObjectKey, what: string, holds: (object: KubeObject | null) => boolean, ms = 30_000): Promise<KubeObject | null> {
+  async until(
+    key: ObjectKey,
+    what: string,
+    holds: (object: KubeObject | null) => boolean,
+    ms = 30_000,
+  ): Promise<KubeObject | null> {
     const { group, version, kind, name, namespace } = key;
     const selection = { ...(namespace === '' ? {} : { namespace }), fieldSelector: `metadata.name=${name}` };
     const ref: KindRef = { group, version, kind };
@@ -198,7 +239,11 @@ export class World {
         const list = await this.cluster.list(ref, { ...selection, signal: over });
         last = list.items[0] ?? null;
         if (holds(last)) return last;
-        for await (const event of this.cluster.watch(ref, { ...selection, resourceVersion: list.resourceVersion, signal: over })) {
+        for await (const event of this.cluster.watch(ref, {
+          ...selection,
+          resourceVersion: list.resourceVersion,
+          signal: over,
+        })) {
           if (event.type === 'expired') break;
           if (event.type === 'bookmark') continue;
           last = event.type === 'deleted' ? null : event.object;
@@ -209,7 +254,9 @@ export class World {
     } catch (error) {
       if (!over.aborted) throw error;
       const status = JSON.stringify(last?.['status'] ?? null, null, 1);
-      throw new Error(`${kind}/${namespace}/${name} did not ${what} within ${ms} ms; last seen status: ${status}; faults: ${this.faults.join('; ')}`);
+      throw new Error(
+        `${kind}/${namespace}/${name} did not ${what} within ${ms} ms; last seen status: ${status}; faults: ${this.faults.join('; ')}`,
+      );
     }
   }
 
@@ -227,14 +274,23 @@ export class World {
     const found = [...this.faults];
     for (const kind of [GIT_REPOSITORY, KUSTOMIZATION]) {
       const { items } = await this.cluster.list(kind, { namespace: this.namespace });
-      for (const object of items) found.push(...checkStatus(object).map((broken) => `${kind.kind}/${object.metadata.name}: ${broken}`));
+      for (const object of items)
+        found.push(...checkStatus(object).map((broken) => `${kind.kind}/${object.metadata.name}: ${broken}`));
     }
     return found;
   }
 
   /** Waits by watch until an event about an object is as asked. @returns its message */
-  async event(key: ObjectKey, reason: string, holds: (message: string) => boolean = () => true, ms = 15_000): Promise<string> {
-    const selection = { namespace: key.namespace, fieldSelector: `involvedObject.kind=${key.kind},involvedObject.name=${key.name}` };
+  async event(
+    key: ObjectKey,
+    reason: string,
+    holds: (message: string) => boolean = () => true,
+    ms = 15_000,
+  ): Promise<string> {
+    const selection = {
+      namespace: key.namespace,
+      fieldSelector: `involvedObject.kind=${key.kind},involvedObject.name=${key.name}`,
+    };
     const over = AbortSignal.timeout(ms);
     const seen: string[] = [];
     const fits = (object: KubeObject): boolean => {
@@ -245,7 +301,11 @@ export class World {
     const found = list.items.find(fits);
     if (found !== undefined) return String(found['message']);
     try {
-      for await (const event of this.cluster.watch(EVENT, { ...selection, resourceVersion: list.resourceVersion, signal: over })) {
+      for await (const event of this.cluster.watch(EVENT, {
+        ...selection,
+        resourceVersion: list.resourceVersion,
+        signal: over,
+      })) {
         if (event.type === 'added' && fits(event.object)) return String(event.object['message']);
       }
     } catch (error) {
@@ -262,8 +322,13 @@ export class World {
   }
 }
 
-export function condition(object: KubeObject | null | undefined, type: string): { status: string; reason: string; message: string } | undefined {
-  const status = object?.['status'] as { conditions?: { type: string; status: string; reason: string; message: string }[] } | undefined;
+export function condition(
+  object: KubeObject | null | undefined,
+  type: string,
+): { status: string; reason: string; message: string } | undefined {
+  const status = object?.['status'] as
+    | { conditions?: { type: string; status: string; reason: string; message: string }[] }
+    | undefined;
   return status?.conditions?.find((entry) => entry.type === type);
 }
 

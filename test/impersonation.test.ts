@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { configMap } from './support/manifests.ts';
+import { condition, configMapKey, World } from './support/world.ts';
+
+const RBAC = 'rbac.authorization.k8s.io';
+
+let world: World;
+let revision: string;
+beforeAll(async () => {
+  world = await World.start();
+  const { target } = world;
+  await world.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: target } });
+  await world.cluster.create({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'tenant', namespace: world.namespace },
+  });
+  const commit = await world.repository.commit({
+    'apps/settings.yaml': configMap(target, 'settings', { colour: 'green' }),
+  });
+  revision = `main@sha1:${commit}`;
+  await world.gitRepository();
+});
+afterAll(() => world.close());
+
+const tenantMessage = (): RegExp =>
+  new RegExp(
+    `^ConfigMap/${world.target}/settings apply failed \\(Forbidden\\): .*system:serviceaccount:${world.namespace}:tenant.*\\(apps/settings.yaml\\)$`,
+  );
+
+async function grant(): Promise<void> {
+  const metadata = { name: 'tenant', namespace: world.target };
+  const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+  await world.apply({
+    apiVersion: `${RBAC}/v1`,
+    kind: 'Role',
+    metadata,
+    rules: [{ apiGroups: [''], resources: ['configmaps'], verbs }],
+  });
+  await world.apply({
+    apiVersion: `${RBAC}/v1`,
+    kind: 'RoleBinding',
+    metadata,
+    roleRef: { apiGroup: RBAC, kind: 'Role', name: 'tenant' },
+    subjects: [{ kind: 'ServiceAccount', name: 'tenant', namespace: world.namespace }],
+  });
+}
+
+test('a tenant without rights is refused by name and changes nothing', async () => {
+  await world.kustomization('apps', { serviceAccountName: 'tenant', retryInterval: '1s' });
+  const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');
+  expect(condition(unit, 'Ready')?.message).toMatch(tenantMessage());
+  expect(await world.get(configMapKey(world.target, 'settings'))).toBeNull();
+});
+
+test('with a role it works, by itself', async () => {
+  await grant();
+  await world.applied('apps', revision);
+  expect(await world.get(configMapKey(world.target, 'settings'))).not.toBeNull();
+});
+
+test('what lies outside the role stays as it is', async () => {
+  const kinds = { group: '', version: 'v1', kind: 'ConfigMap', namespace: world.namespace, name: 'stray' };
+  await world.push({
+    'apps/stray.yaml': configMap(world.namespace, 'stray', { a: '1' }),
+    'apps/settings.yaml': configMap(world.target, 'settings', { colour: 'blue' }),
+  });
+  const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');
+  expect(condition(unit, 'Ready')?.message).toContain(`ConfigMap/${world.namespace}/stray dry-run failed (Forbidden)`);
+  expect(await world.get(kinds)).toBeNull();
+  expect((await world.get(configMapKey(world.target, 'settings')))?.['data']).toEqual({ colour: 'green' });
+  await world.push({ 'apps/stray.yaml': null });
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+});
+
+test('a tenant whose rights are gone cannot prune, and says so; the entry stays', async () => {
+  await world.cluster.patch(
+    { group: RBAC, version: 'v1', kind: 'Role', namespace: world.target, name: 'tenant' },
+    { rules: [] },
+    { type: 'merge' },
+  );
+  await world.push({ 'apps/settings.yaml': configMap(world.target, 'other', { a: '1' }) });
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');
+  const unit = await world.get(world.unitKey('apps'));
+  expect(JSON.stringify(unit?.['status'])).toContain(`${world.target}_settings__ConfigMap`);
+  expect(await world.get(configMapKey(world.target, 'settings'))).not.toBeNull();
+  await grant();
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+  await world.until(configMapKey(world.target, 'settings'), 'be gone', (object) => object === null);
+});
+
+test("a service account that does not exist gives nobody the agent's own rights", async () => {
+  await world.kustomization('ghost', { path: './apps', serviceAccountName: 'nobody' });
+  const unit = await world.conditionIs(world.unitKey('ghost'), 'Ready', 'False', 'ReconciliationFailed');
+  expect(condition(unit, 'Ready')?.message).toContain(`system:serviceaccount:${world.namespace}:nobody`);
+});
+
+test('a Kustomization whose account is gone is let go, and says what it leaves', async () => {
+  await world.cluster.delete({
+    group: '',
+    version: 'v1',
+    kind: 'ServiceAccount',
+    namespace: world.namespace,
+    name: 'tenant',
+  });
+  await world.cluster.delete(world.unitKey('apps'));
+  await world.until(world.unitKey('apps'), 'go', (object) => object === null);
+  const message = await world.event(world.unitKey('apps'), 'PruneFailed');
+  expect(message).toContain(`ConfigMap/${world.target}/other`);
+  expect(await world.get(configMapKey(world.target, 'other'))).not.toBeNull();
+  expect(await world.problems()).toEqual([]);
+});
