@@ -7,6 +7,7 @@ import { crds, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@p
 import type { Cluster } from '@plumb/kube';
 import { connect, reflect } from '@plumb/kube';
 import { startControlPlane } from './control-plane/control-plane.ts';
+import { AgentLog } from './example/agent-log.ts';
 import { clusterObjects } from './example/cluster-objects.ts';
 import { EXAMPLE_DIR, seedRepository } from './example/seed.ts';
 import { startGitServer } from './git/git-server.ts';
@@ -82,7 +83,11 @@ async function startParts(
   const cluster = await connect({ kubeconfig: plane.kubeconfig, userAgent: 'plumb-sandbox' });
   parts.push({ stop: () => cluster.close() });
   host.step('registering nodes and kinds');
-  const [nodes] = await Promise.all([startNodes(cluster, { notify }), ...crds().map((crd) => put(cluster, crd))]);
+  const log = new AgentLog();
+  const [nodes] = await Promise.all([
+    startNodes(cluster, { notify, logs: log.of }),
+    ...crds().map((crd) => put(cluster, crd)),
+  ]);
   parts.push({ stop: () => nodes.close() });
   host.step('serving the example repository');
   let following = false;
@@ -91,7 +96,7 @@ async function startParts(
   parts.push({ stop: () => server.close() });
   const git = await seedRepository(server, EXAMPLE_DIR);
   host.step('starting the agent');
-  const agent = await startSandboxAgent(options, plane);
+  const agent = await startSandboxAgent(options, plane, log);
   parts.push({ stop: agent.close });
   const ready = watchUnits(cluster, host, parts);
   for (const object of clusterObjects(git)) await put(cluster, object);
@@ -102,6 +107,7 @@ async function startParts(
 async function startSandboxAgent(
   { dir, enginePath, gitEnvironment, host }: SandboxOptions,
   plane: ControlPlane,
+  log: AgentLog,
 ): Promise<{ metricsUrl: string; close: () => Promise<void> }> {
   const metrics = new Metrics();
   const kubeconfig = await plane.kubeconfigFor(AGENT_USER.user, AGENT_USER.groups);
@@ -118,7 +124,10 @@ async function startSandboxAgent(
     metricsPort: 0,
     healthPort: 0,
     dependencyInterval: 5_000,
-    tell: (telling) => host.tell(telling),
+    tell: (telling) => {
+      log.add(telling, Date.now());
+      host.tell(telling);
+    },
     onFault: (what, error) =>
       host.notice({ level: 'error', event: 'agent-fault', message: `${what}: ${messageOf(error)}` }),
   });
