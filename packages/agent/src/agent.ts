@@ -14,6 +14,7 @@ import { createRenderer } from '@plumb/render';
 import type { GitSources } from '@plumb/sources';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
+import { Artifacts } from './delivery/artifacts.ts';
 import { LiveObjects } from './delivery/live.ts';
 import type { Clock } from './runtime/clock.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -22,6 +23,7 @@ import type { Telling } from './runtime/finisher.ts';
 import { Finisher } from './runtime/finisher.ts';
 import { FluxObjects } from './runtime/flux-objects.ts';
 import { Metrics } from './runtime/metrics.ts';
+import { Limit } from './runtime/limit.ts';
 import { KeyedQueue } from './runtime/queue.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
 
@@ -68,10 +70,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const stop = new AbortController();
   const writes = new AbortController();
   const reconcile = {
-    duration: metrics.histogram('gotk_reconcile_duration_seconds', 'The duration in seconds of a GitOps Toolkit resource reconciliation.'),
+    duration: metrics.histogram(
+      'gotk_reconcile_duration_seconds',
+      'The duration in seconds of a GitOps Toolkit resource reconciliation.',
+    ),
     count: metrics.counter('controller_runtime_reconcile_total', 'Total number of reconciliations per controller.'),
   };
-  const drift = metrics.counter('plumb_drift_corrected_total', 'Objects put right after somebody else changed or deleted them.');
+  const drift = metrics.counter(
+    'plumb_drift_corrected_total',
+    'Objects put right after somebody else changed or deleted them.',
+  );
   const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.');
   const events = new EventRecorder({
     cluster,
@@ -87,10 +95,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     options.tell?.(telling);
   };
   const scope = { ...(options.namespace === undefined ? {} : { namespace: options.namespace }), signal: stop.signal };
+  const statusWrites = new Limit(STATUS_WRITES);
   const wire = (ref: KindRef, component: string, fieldManager: string) => {
     const { kind } = ref;
     const objects = new FluxObjects(cluster, ref, scope);
-    const writer = new StatusWriter({ cluster, objects, kind: ref, fieldManager, clock, signal: writes.signal });
+    const writer = new StatusWriter({ cluster, objects, kind: ref, fieldManager, clock, limit: statusWrites, signal: writes.signal });
     const queueOf = (): KeyedQueue => queue;
     const finisher = new Finisher({
       kind,
@@ -117,12 +126,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   const git = wire(GIT_REPOSITORY, SOURCE_CONTROLLER, SOURCE_STATUS_MANAGER);
   const units = wire(KUSTOMIZATION, KUSTOMIZATION_CONTROLLER, KUSTOMIZATION_STATUS_MANAGER);
-  const live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange: (change) => kustomizations.onLive(change) });
+  const live = new LiveObjects({
+    cluster,
+    manager: APPLY_MANAGER,
+    onChange: (change) => kustomizations.onLive(change),
+  });
   const jitterPercent = options.jitterPercent ?? 5;
-  const hands = { cluster, clock, sources: options.sources, signal: stop.signal };
+  const hands = { cluster, clock, signal: stop.signal };
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
-    hands: { ...hands, artifactHost: options.artifactHost },
+    hands: { ...hands, sources: options.sources, artifactHost: options.artifactHost },
     finisher: git.finisher,
     queue: git.queueOf,
     clock,
@@ -133,6 +146,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gitRepositories: git.objects,
     hands: {
       ...hands,
+      artifacts: new Artifacts(options.sources, () => clock.now()),
       live,
       renderer: createRenderer({ engine: options.engine }),
       parallel: options.concurrentApplies ?? DEFAULT_APPLIES,
@@ -150,7 +164,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       namespace: options.namespace,
     },
   });
-  metrics.gauge('plumb_queue_age_seconds', 'How long the oldest waiting Kustomization has waited.', () => units.queue.age / 1_000);
+  metrics.gauge(
+    'plumb_queue_age_seconds',
+    'How long the oldest waiting Kustomization has waited.',
+    () => units.queue.age / 1_000,
+  );
   metrics.gauge('plumb_queue_depth', 'Kustomizations waiting to run.', () => units.queue.depth);
   metrics.gauge('plumb_objects_observed', 'Live objects kept in view.', () => live.size);
   // A run may need either kind: none starts before both are listed.
@@ -176,6 +194,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 }
 
 const DEFAULT_CONCURRENT = 8;
+/** Status written at once: what it tells of goes before it. */
+const STATUS_WRITES = 8;
 const DEFAULT_APPLIES = 16;
 const RETRY_AFTER_FAULT = 5_000;
 /** At the end there is a little time for what is still to be written, and no more. */

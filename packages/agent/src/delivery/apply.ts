@@ -84,10 +84,16 @@ async function refuseUnserved(actions: readonly Action[], context: ApplyContext)
     const { group, version, kind } = action.key;
     if (resource === null) {
       const served = group === '' ? version : `${group}/${version}`;
-      throw userError('apply-failed', `${what}: the cluster serves no kind ${kind} in ${served}; apply its definition first`);
+      throw userError(
+        'apply-failed',
+        `${what}: the cluster serves no kind ${kind} in ${served}; apply its definition first`,
+      );
     }
     if (resource.namespaced && action.key.namespace === '') {
-      throw userError('apply-failed', `${what}: namespace not specified; set metadata.namespace or spec.targetNamespace`);
+      throw userError(
+        'apply-failed',
+        `${what}: namespace not specified; set metadata.namespace or spec.targetNamespace`,
+      );
     }
   }
 }
@@ -179,7 +185,8 @@ async function awaitServed(plan: Plan, context: ApplyContext): Promise<void> {
 
 function storedOf(action: Action, context: ApplyContext): StoredObject {
   const stored = context.bundle.objects[action.index];
-  if (stored === undefined) throw new Failure('internal', 'plan and bundle disagree', { fault: 'system', policy: 'retry' });
+  if (stored === undefined)
+    throw new Failure('internal', 'plan and bundle disagree', { fault: 'system', policy: 'retry' });
   return stored;
 }
 

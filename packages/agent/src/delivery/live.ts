@@ -57,7 +57,8 @@ export class LiveObjects {
   async watchObject(key: ObjectKey): Promise<void> {
     const id = keyId(key);
     const known = this.#single.get(id);
-    const starting = known ?? this.#start(key, { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` });
+    const starting =
+      known ?? this.#start(key, { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` });
     this.#single.set(id, starting);
     if ((await starting) === null) this.#single.delete(id);
   }

@@ -15,13 +15,19 @@ export interface PrepareContext {
 }
 
 /** Artifact and spec to Bundle; the last bundle is taken again when every tree and file it read is unchanged. */
-export async function prepare(unit: Kustomization, ref: UnitRef, artifact: Artifact, context: PrepareContext): Promise<StoredBundle> {
+export async function prepare(
+  unit: Kustomization,
+  ref: UnitRef,
+  artifact: Artifact,
+  context: PrepareContext,
+): Promise<StoredBundle> {
   const spec = buildSpecOf(unit, ref);
   const specDigest = createHash('sha256').update(printJson(spec)).digest('hex');
   const stamp = { specDigest, revision: artifact.revision, artifactDigest: artifact.digest };
   const { last, renderer } = context;
   if (last !== null && last.specDigest === specDigest) {
-    if (last.artifactDigest === artifact.digest || (await renderer.unchanged(last.reads, artifact))) return { ...last, ...stamp };
+    if (last.artifactDigest === artifact.digest || (await renderer.unchanged(last.reads, artifact)))
+      return { ...last, ...stamp };
   }
   const bundle = await renderer.build(artifact, spec, { deadline: timeoutOf(unit), signal: context.signal });
   refuseEncrypted(bundle);
@@ -53,7 +59,10 @@ function buildSpecOf({ spec }: Kustomization, ref: UnitRef): BuildSpec {
 function refuseEncrypted(bundle: Bundle): void {
   for (const { key, body, origin } of bundle.objects) {
     if (!isEncrypted(body)) continue;
-    throw userError('build-failed', `${displayKey(key)} (${origin.path}) is SOPS encrypted; decryption is not available yet`);
+    throw userError(
+      'build-failed',
+      `${displayKey(key)} (${origin.path}) is SOPS encrypted; decryption is not available yet`,
+    );
   }
 }
 

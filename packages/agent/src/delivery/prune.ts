@@ -48,7 +48,10 @@ async function deleteOwned(key: ObjectKey, context: PruneContext): Promise<boole
     if (object === null || !isOwned(object, unit)) return false;
     const { uid, resourceVersion } = object.metadata;
     try {
-      const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+      const preconditions = {
+        ...(uid === undefined ? {} : { uid }),
+        ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      };
       await cluster.delete(key, { preconditions, propagationPolicy: 'Background', signal });
       return true;
     } catch (thrown) {
@@ -56,7 +59,10 @@ async function deleteOwned(key: ObjectKey, context: PruneContext): Promise<boole
       if (!(thrown instanceof PlumbError) || thrown.code !== 'api-conflict') throw thrown;
     }
   }
-  throw new PlumbError('prune-failed', `${displayKey(key)} keeps changing while it is to be deleted`, { fault: 'system', policy: 'retry' });
+  throw new PlumbError('prune-failed', `${displayKey(key)} keeps changing while it is to be deleted`, {
+    fault: 'system',
+    policy: 'retry',
+  });
 }
 
 function isOwned(object: KubeObject, unit: UnitRef): boolean {

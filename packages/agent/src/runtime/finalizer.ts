@@ -17,7 +17,9 @@ export function addFinalizer(object: KubeObject, context: FinalizerContext): Pro
 
 /** Takes our finalizer from an object, and leaves those of others. Does nothing when it is not there, or when the object is gone. */
 export function dropFinalizer(object: KubeObject, context: FinalizerContext): Promise<void> {
-  return change(object, context, (names) => (names.includes(FINALIZER) ? names.filter((name) => name !== FINALIZER) : null));
+  return change(object, context, (names) =>
+    names.includes(FINALIZER) ? names.filter((name) => name !== FINALIZER) : null,
+  );
 }
 
 /** The list is replaced as a whole, so it is sent with the version it was read at; another's write in between means reading again. */

@@ -10,7 +10,11 @@ export interface TextServer {
 
 export type Answer = () => { status: number; body: string };
 
-export async function serveText(port: number, host: string, answers: Readonly<Record<string, Answer>>): Promise<TextServer> {
+export async function serveText(
+  port: number,
+  host: string,
+  answers: Readonly<Record<string, Answer>>,
+): Promise<TextServer> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const answer = request.method === 'GET' || request.method === 'HEAD' ? answers[path] : undefined;

@@ -2,7 +2,11 @@
 export type Settled<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
 /** Runs `task` over all items, at most `limit` at once; every item is tried and answered in order. */
-export async function settleAll<I, T>(items: readonly I[], limit: number, task: (item: I) => Promise<T>): Promise<Settled<T>[]> {
+export async function settleAll<I, T>(
+  items: readonly I[],
+  limit: number,
+  task: (item: I) => Promise<T>,
+): Promise<Settled<T>[]> {
   const results: Settled<T>[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {

@@ -5,11 +5,14 @@ import type { Clock } from './clock.ts';
 import { sleep } from './clock.ts';
 import type { FluxObjects } from './flux-objects.ts';
 import { parseObjectId } from './flux-objects.ts';
+import type { Limit } from './limit.ts';
 import { mergePatch } from './merge-patch.ts';
 import { compareVersions } from './versions.ts';
 
 interface Slot {
   wanted: JsonObject;
+  /** Somebody waits for it before going on. */
+  urgent: boolean;
   writing: Promise<void> | null;
 }
 
@@ -26,6 +29,7 @@ export class StatusWriter {
   readonly #kind: KindRef;
   readonly #manager: string;
   readonly #clock: Clock;
+  readonly #limit: Limit;
   readonly #slots = new Map<string, Slot>();
   readonly #signal: AbortSignal;
   /** Our last write of each object, until the watch has shown it. */
@@ -37,6 +41,8 @@ export class StatusWriter {
     kind: KindRef;
     fieldManager: string;
     clock: Clock;
+    /** Shared by all writers of the agent. */
+    limit: Limit;
     signal: AbortSignal;
   }) {
     this.#cluster = options.cluster;
@@ -44,13 +50,18 @@ export class StatusWriter {
     this.#kind = options.kind;
     this.#manager = options.fieldManager;
     this.#clock = options.clock;
+    this.#limit = options.limit;
     this.#signal = options.signal;
   }
 
-  /** Resolves when this status, or a later one, is at the server; or when the object is gone or the agent stops. */
-  write(id: string, status: JsonObject): Promise<void> {
-    const slot = this.#slots.get(id) ?? { wanted: status, writing: null };
+  /**
+   * Resolves when this status, or a later one, is at the server; or when the object is gone or the agent stops. An urgent one does not
+   * queue behind the others.
+   */
+  write(id: string, status: JsonObject, options: { urgent?: boolean } = {}): Promise<void> {
+    const slot = this.#slots.get(id) ?? { wanted: status, urgent: false, writing: null };
     slot.wanted = status;
+    slot.urgent = options.urgent ?? false;
     this.#slots.set(id, slot);
     this.#objects.overlay(id, status);
     slot.writing ??= this.#drain(id, slot);
@@ -64,21 +75,21 @@ export class StatusWriter {
 
   async #drain(id: string, slot: Slot): Promise<void> {
     try {
-      for (let sent: JsonObject | null = null; sent !== slot.wanted && !this.#signal.aborted; ) {
+      for (let sent: JsonObject | null = null; sent !== slot.wanted && !this.#signal.aborted;) {
         sent = slot.wanted;
-        await this.#send(id, sent);
+        await this.#send(id, sent, slot.urgent);
       }
     } finally {
       this.#slots.delete(id);
     }
   }
 
-  async #send(id: string, status: JsonObject): Promise<void> {
+  async #send(id: string, status: JsonObject, urgent: boolean): Promise<void> {
     const object = this.#objects.get(id);
     if (object === undefined) return;
     const patch = mergePatch(this.#base(id, object), status);
     if (patch === null) return this.#objects.settleOverlay(id, object.metadata.resourceVersion ?? '');
-    const written = await this.#patch(id, patch);
+    const written = await this.#patch(id, patch, urgent);
     if (written === null) return;
     const resourceVersion = written.metadata.resourceVersion ?? '';
     this.#known.set(id, { resourceVersion, status });
@@ -95,15 +106,13 @@ export class StatusWriter {
   }
 
   /** @returns null when the object is gone or the agent stops */
-  async #patch(id: string, status: JsonObject): Promise<KubeObject | null> {
+  async #patch(id: string, status: JsonObject, urgent: boolean): Promise<KubeObject | null> {
     const key = { ...this.#kind, ...parseObjectId(id) };
     for (let wait = FIRST_RETRY; !this.#signal.aborted; wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
-        return await this.#cluster.patch(
-          key,
-          { status },
-          { type: 'merge', subresource: 'status', fieldManager: this.#manager, signal: this.#signal },
-        );
+        const options = { type: 'merge', subresource: 'status', fieldManager: this.#manager, signal: this.#signal } as const;
+        const send = (): Promise<KubeObject> => this.#cluster.patch(key, { status }, options);
+        return await (urgent ? send() : this.#limit.run(send));
       } catch (thrown) {
         const error = asPlumbError(thrown);
         if (error.code === 'api-not-found' || error.code === 'cancelled') return null;

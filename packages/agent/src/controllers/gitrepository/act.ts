@@ -60,18 +60,28 @@ async function fetch(object: GitRepository, auth: GitAuth, hands: Hands): Promis
   const request = { url: spec.url, ref: spec.ref ?? {}, auth, timeout, signal: hands.signal };
   const resolved = await hands.sources.resolve(ref, request);
   const known = status?.artifact;
-  if (known !== undefined && (await isCurrent(object, known, resolved, hands))) return { artifact: known, ignore: spec.ignore };
+  if (known !== undefined && (await isCurrent(object, known, resolved, hands)))
+    return { artifact: known, ignore: spec.ignore };
   const published = await hands.sources.publish(ref, resolved, spec.ignore);
   const { revision, digest, size, path } = published;
   const url = `http://${hands.artifactHost}/${path}`;
   const same = known?.revision === revision && known.digest === digest && known.url === url;
   if (same) return { artifact: known, ignore: spec.ignore };
   const lastUpdateTime = formatTime(new Date(hands.clock.now()));
-  return { artifact: { revision, digest, size, path, url, lastUpdateTime }, subject: resolved.subject, ignore: spec.ignore };
+  return {
+    artifact: { revision, digest, size, path, url, lastUpdateTime },
+    subject: resolved.subject,
+    ignore: spec.ignore,
+  };
 }
 
 /** Nothing new, nothing lost: same revision, same rules, and the file is still whole and served at this address. */
-async function isCurrent(object: GitRepository, known: ArtifactStatus, resolved: Resolved, hands: Hands): Promise<boolean> {
+async function isCurrent(
+  object: GitRepository,
+  known: ArtifactStatus,
+  resolved: Resolved,
+  hands: Hands,
+): Promise<boolean> {
   if (known.revision !== resolved.revision || object.status?.observedIgnore !== object.spec.ignore) return false;
   if (known.url !== `http://${hands.artifactHost}/${known.path}`) return false;
   return (await hands.sources.open(sourceRef(object), known.revision, known.digest)) !== null;
@@ -85,7 +95,8 @@ async function readAuth(object: GitRepository, hands: Hands): Promise<Auth> {
   const namespace = object.metadata.namespace ?? '';
   const key = { group: '', version: 'v1', kind: 'Secret', namespace, name };
   const secret = await hands.cluster.get(key, { signal: hands.signal });
-  if (secret === null) return { said: say(messages.secretFailed, { namespace, name, error: `secrets "${name}" not found` }) };
+  if (secret === null)
+    return { said: say(messages.secretFailed, { namespace, name, error: `secrets "${name}" not found` }) };
   return authOf(secret);
 }
 
@@ -99,7 +110,9 @@ export function authOf(secret: KubeObject): Auth {
   };
   const [username, password, bearerToken] = [text('username'), text('password'), text('bearerToken')];
   const ca = text('ca.crt') ?? text('caFile');
-  const invalid = (error: string): Auth => ({ said: say(messages.credentialsInvalid, { error: `secret '${namespace}/${name}' ${error}` }) });
+  const invalid = (error: string): Auth => ({
+    said: say(messages.credentialsInvalid, { error: `secret '${namespace}/${name}' ${error}` }),
+  });
   if (bearerToken !== undefined && (username !== undefined || password !== undefined)) {
     return invalid("holds both 'bearerToken' and 'username'/'password': give one of them");
   }
@@ -121,7 +134,11 @@ function saidOf(error: PlumbError, object: GitRepository): Said {
   return say(messages.fetchFailed, { error: error.message });
 }
 
-function fail(said: Said, memory: SourceMemory, { generation, hands }: { generation: number; hands: Hands }): Outcome<Facts> {
+function fail(
+  said: Said,
+  memory: SourceMemory,
+  { generation, hands }: { generation: number; hands: Hands },
+): Outcome<Facts> {
   const count = memory.failed?.generation === generation ? memory.failed.count + 1 : 1;
   const after = backoffDelay(count, hands.clock.random());
   memory.failed = { generation, retryAt: hands.clock.now() + after, count };

@@ -29,7 +29,8 @@ export class GitRepositoryController {
   constructor(options: GitRepositoryControllerOptions) {
     this.#options = options;
     options.gitRepositories.listen((id, object, before) => {
-      if (object === undefined || before === undefined || isNews(before, object)) options.queue().add(id, PRIORITY.request);
+      if (object === undefined || before === undefined || isNews(before, object))
+        options.queue().add(id, PRIORITY.request);
     });
   }
 

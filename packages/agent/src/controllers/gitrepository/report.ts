@@ -9,7 +9,11 @@ type Change = ConditionChange | ConditionRemoval;
 const GROUP = 'source.toolkit.fluxcd.io';
 
 /** What people are told of a run, and when the next one is. `now` and `interval` in milliseconds. Pure. */
-export function report(object: GitRepository, outcome: Outcome<Facts>, moment: { now: number; interval: number }): Report {
+export function report(
+  object: GitRepository,
+  outcome: Outcome<Facts>,
+  moment: { now: number; interval: number },
+): Report {
   const { facts } = outcome;
   switch (outcome.type) {
     case 'done':
@@ -47,14 +51,24 @@ function doneReport(object: GitRepository, facts: Facts, now: number): Pick<Repo
     set(object, 'ArtifactInStorage', 'True', stored),
   ];
   const { observedIgnore: _before, ...rest } = statusOf(object, changes, now, observed(object));
-  const status = { ...rest, artifact: artifact as unknown as JsonObject, ...(ignore === undefined ? {} : { observedIgnore: ignore }) };
-  if (subject === undefined) return { status, events: [] };
-  const said = say(messages.newArtifact, { subject });
-  const annotations = { [`${GROUP}/revision`]: artifact.revision, [`${GROUP}/digest`]: artifact.digest };
+  const status = {
+    ...rest,
+    artifact: artifact as unknown as JsonObject,
+    ...(ignore === undefined ? {} : { observedIgnore: ignore }),
+  };
+  if (subject === undefined && !isAsked(object)) return { status, events: [] };
+  const { revision } = artifact;
+  const said = subject === undefined ? say(messages.upToDate, { revision }) : say(messages.newArtifact, { subject });
+  const annotations = { [`${GROUP}/revision`]: revision, [`${GROUP}/digest`]: artifact.digest };
   return { status, events: [{ type: eventType(said.level), reason: said.reason, message: said.text, annotations }] };
 }
 
-function set(object: GitRepository, type: ConditionChange['type'], status: ConditionChange['status'], said: Said): ConditionChange {
+function set(
+  object: GitRepository,
+  type: ConditionChange['type'],
+  status: ConditionChange['status'],
+  said: Said,
+): ConditionChange {
   const { reason, text } = said;
   return { type, status, reason, message: text, observedGeneration: object.metadata.generation ?? 0 };
 }
@@ -67,6 +81,12 @@ function statusOf(object: GitRepository, changes: readonly Change[], now: number
     ...more,
     ...(token === undefined ? {} : { lastHandledReconcileAt: token }),
   };
+}
+
+/** Somebody waits for an answer, even where there is nothing new. */
+function isAsked({ metadata, status }: GitRepository): boolean {
+  const token = metadata.annotations?.[REQUESTED_AT_ANNOTATION];
+  return token !== undefined && token !== status?.lastHandledReconcileAt;
 }
 
 function observed(object: GitRepository): JsonObject {

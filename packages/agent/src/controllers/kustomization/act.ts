@@ -13,8 +13,8 @@ import { aggregate, backoffDelay, parseInventoryEntry } from '@plumb/core';
 import type { Cause } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
-import type { GitSources } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
+import type { Artifacts } from '../../delivery/artifacts.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
@@ -34,7 +34,7 @@ import { NOTHING } from './facts.ts';
 export interface Hands {
   cluster: Cluster;
   live: LiveObjects;
-  sources: GitSources;
+  artifacts: Artifacts;
   renderer: Renderer;
   clock: Clock;
   signal: AbortSignal;
@@ -95,7 +95,7 @@ async function build(
 ): Promise<StoredBundle> {
   const { revision = '', digest = '' } = source.status?.artifact ?? {};
   const { name, namespace = '' } = source.metadata;
-  const artifact = await hands.sources.open({ kind: 'GitRepository', namespace, name }, revision, digest);
+  const artifact = await hands.artifacts.open({ kind: 'GitRepository', namespace, name }, revision, digest);
   if (artifact === null) {
     const text = `artifact ${revision} is not in this agent's storage yet; it is fetched again`;
     throw new PlumbError('artifact-missing', text, { fault: 'system', policy: 'retry' });

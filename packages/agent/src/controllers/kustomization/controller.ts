@@ -52,7 +52,7 @@ export class KustomizationController {
       ...options.hands,
       saveProgress: (object, facts) => {
         const status = progressStatus(object, facts, options.clock.now());
-        return options.writer.write(idOf(object), status);
+        return options.writer.write(idOf(object), status, { urgent: true });
       },
       onAnswer: (unit, id) => this.#rejudge(unit, id),
     };
