@@ -46,7 +46,10 @@ const config = defineConfig({
     'no-new-func': 'error',
     'no-param-reassign': 'error',
     'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-    'vitest/expect-expect': ['error', { assertFunctionNames: ['expect', 'fc.assert', 'assert*'] }],
+    'vitest/expect-expect': [
+      'error',
+      { assertFunctionNames: ['expect', 'fc.assert', 'assert*', '*.until', '*.event', '*.applied'] },
+    ],
     'vitest/valid-expect': ['error', { maxArgs: 2 }],
     'vitest/valid-title': ['error', { ignoreTypeOfDescribeName: true }],
     'vitest/no-focused-tests': 'error',
@@ -60,7 +63,7 @@ const config = defineConfig({
     ...importRules(),
     { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
     { files: ['**/main.ts', 'tools/**', ...TESTS], rules: { 'node/no-process-env': 'off' } },
-    { files: ['tools/**', 'bench/**', '**/main.ts'], rules: { 'no-console': 'off' } },
+    { files: ['tools/**', 'bench/**', '**/main.ts', '**/*-process.ts'], rules: { 'no-console': 'off' } },
   ],
 });
 export default config;
