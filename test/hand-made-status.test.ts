@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace } from './support/manifests.ts';
-import { condition, configMapKey, World } from './support/world.ts';
+import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
 let world: World;
 let revision: string;
@@ -82,8 +82,7 @@ test('an inventory that lists what is not ours makes nobody delete it', async ()
 
 test('an entry nobody can read is named and stops the unit, and its removal heals it', async () => {
   const { target } = world;
-  const { entries } = ((await world.get(world.unitKey('apps')))?.['status'] as { inventory: { entries: object[] } })
-    .inventory;
+  const entries = statusOf(await world.get(world.unitKey('apps'))).inventory?.entries ?? [];
   await setStatus('apps', { inventory: { entries: [...entries, { id: 'nonsense', v: 'v1' }] } });
   await world.push({ 'apps/settings.yaml': configMap(target, 'settings', { colour: 'red' }) });
   const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');

@@ -4,7 +4,7 @@ import type { KubeObject } from '@plumb/api';
 import { OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL } from '@plumb/api';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace } from './support/manifests.ts';
-import { configMapKey, World } from './support/world.ts';
+import { configMapKey, statusOf, World } from './support/world.ts';
 
 const COUNT = 300;
 const CONFIG_MAP = { group: '', version: 'v1', kind: 'ConfigMap' };
@@ -73,8 +73,7 @@ test('an agent killed while it applies has its inventory written for all it made
   expect(made.size).toBeGreaterThanOrEqual(3);
   expect(made.size).toBeLessThan(COUNT);
   const unit = await world.get(world.unitKey('apps'));
-  const entries =
-    (unit?.['status'] as { inventory?: { entries: { id: string }[] } }).inventory?.entries.map(({ id }) => id) ?? [];
+  const entries = statusOf(unit).inventory?.entries.map(({ id }) => id) ?? [];
   for (const name of made.keys()) expect(entries).toContain(`${target}_${name}__ConfigMap`);
 
   running = await world.spawnAgent();
@@ -96,9 +95,7 @@ test('started anew with everything in place it writes to no managed object', asy
   const before = await managed();
   const token = await world.request(world.unitKey('apps'));
   running = await world.spawnAgent();
-  await world.until(world.unitKey('apps'), 'answer', (unit) => {
-    return (unit?.['status'] as { lastHandledReconcileAt?: string } | undefined)?.lastHandledReconcileAt === token;
-  });
+  await world.until(world.unitKey('apps'), 'answer', (unit) => statusOf(unit).lastHandledReconcileAt === token);
   const after = await managed();
   expect(after.size).toBe(COUNT);
   for (const [name, object] of after)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace } from './support/manifests.ts';
-import { condition, configMapKey, World } from './support/world.ts';
+import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
 let world: World;
 let revision: string;
@@ -30,9 +30,7 @@ test('fields of a Kustomization whose work is to come are named, and nothing is 
   expect(unit['status']).toMatchObject({ observedGeneration: 1 });
   expect(await world.get(configMapKey(target, 'settings'))).toBeNull();
   const token = await world.request(world.unitKey('apps'));
-  await world.until(world.unitKey('apps'), 'answer', (object) => {
-    return (object?.['status'] as { lastHandledReconcileAt?: string } | undefined)?.lastHandledReconcileAt === token;
-  });
+  await world.until(world.unitKey('apps'), 'answer', (object) => statusOf(object).lastHandledReconcileAt === token);
   await world.event(world.unitKey('apps'), 'NotImplemented');
 });
 

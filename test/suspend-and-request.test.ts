@@ -1,6 +1,7 @@
+import type { KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace } from './support/manifests.ts';
-import { condition, configMapKey, World } from './support/world.ts';
+import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -19,8 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const handled = (object: unknown): string | undefined =>
-  (object as { status?: { lastHandledReconcileAt?: string } }).status?.lastHandledReconcileAt;
+const handled = (object: KubeObject | null): string | undefined => statusOf(object).lastHandledReconcileAt;
 
 test('a suspended unit touches nothing: neither drift nor a commit', async () => {
   const { target } = world;

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent, AgentOptions } from '@plumb/agent';
 import { startAgent } from '@plumb/agent';
-import type { JsonObject, KindRef, Kustomization, KubeObject, ObjectKey } from '@plumb/api';
-import { GIT_REPOSITORY, keyOf, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import type { JsonObject, KindRef, Kustomization, KustomizationStatus, KubeObject, ObjectKey } from '@plumb/api';
+import { displayKey, GIT_REPOSITORY, keyOf, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { createEngine } from '@plumb/engine';
 import type { Cluster, ConnectOptions } from '@plumb/kube';
@@ -19,6 +19,7 @@ import { createGitSources } from '@plumb/sources';
 import { checkStatus, freshNamespace } from '@plumb/testkit';
 import { inject } from 'vitest';
 import { Repository } from './repository.ts';
+import { statesOf } from './states.ts';
 
 const EVENT: KindRef = { group: '', version: 'v1', kind: 'Event' };
 
@@ -229,35 +230,20 @@ export class World {
     holds: (object: KubeObject | null) => boolean,
     ms = 30_000,
   ): Promise<KubeObject | null> {
-    const { group, version, kind, name, namespace } = key;
-    const selection = { ...(namespace === '' ? {} : { namespace }), fieldSelector: `metadata.name=${name}` };
-    const ref: KindRef = { group, version, kind };
     const over = AbortSignal.timeout(ms);
     let last: KubeObject | null = null;
     try {
-      for (;;) {
-        const list = await this.cluster.list(ref, { ...selection, signal: over });
-        last = list.items[0] ?? null;
+      for await (const state of statesOf(this.cluster, key, over)) {
+        last = state;
         if (holds(last)) return last;
-        for await (const event of this.cluster.watch(ref, {
-          ...selection,
-          resourceVersion: list.resourceVersion,
-          signal: over,
-        })) {
-          if (event.type === 'expired') break;
-          if (event.type === 'bookmark') continue;
-          last = event.type === 'deleted' ? null : event.object;
-          if (holds(last)) return last;
-        }
-        if (over.aborted) throw new Error('time is over');
       }
     } catch (error) {
       if (!over.aborted) throw error;
-      const status = JSON.stringify(last?.['status'] ?? null, null, 1);
-      throw new Error(
-        `${kind}/${namespace}/${name} did not ${what} within ${ms} ms; last seen status: ${status}; faults: ${this.faults.join('; ')}`,
-      );
     }
+    const seen = JSON.stringify(last?.['status'] ?? null, null, 1);
+    throw new Error(
+      `${displayKey(key)} did not ${what} within ${ms} ms; last seen status: ${seen}; faults: ${this.faults.join('; ')}`,
+    );
   }
 
   /** Changes an object as somebody at a keyboard would. */
@@ -320,6 +306,11 @@ export class World {
     const list = await this.cluster.list(EVENT, { namespace: key.namespace, fieldSelector });
     return list.items as unknown as { reason: string; message: string; type: string }[];
   }
+}
+
+/** The status of a Flux object, to look at without a schema. */
+export function statusOf(object: KubeObject | null): Partial<KustomizationStatus> {
+  return (object?.['status'] ?? {}) as Partial<KustomizationStatus>;
 }
 
 export function condition(

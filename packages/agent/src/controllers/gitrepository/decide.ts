@@ -39,14 +39,14 @@ export function decide(seen: Seen): Step {
   if (flaw !== null) return { do: 'refuse', said: flaw };
   const requested = object.metadata.annotations?.[REQUESTED_AT_ANNOTATION];
   if (requested !== undefined && requested !== object.status?.lastHandledReconcileAt) return { do: 'fetch' };
-  const { succeeded, failed } = memory;
-  const generation = object.metadata.generation ?? 0;
-  if (failed !== null && failed.generation === generation) {
-    return now >= failed.retryAt ? { do: 'fetch' } : { do: 'idle', after: failed.retryAt - now };
-  }
-  if (succeeded === null || succeeded.generation !== generation) return { do: 'fetch' };
-  const next = succeeded.at + interval;
+  const next = nextFetch(object.metadata.generation ?? 0, memory, interval);
   return now >= next ? { do: 'fetch' } : { do: 'idle', after: next - now };
+}
+
+/** When the remote is to be asked next, in milliseconds; a spec it was not asked for yet is due since ever. */
+function nextFetch(generation: number, { succeeded, failed }: SourceMemory, interval: number): number {
+  if (failed?.generation === generation) return failed.retryAt;
+  return succeeded?.generation === generation ? succeeded.at + interval : 0;
 }
 
 function specFlaw(object: GitRepository): Said | null {

@@ -57,7 +57,12 @@ export function decide(seen: Seen): Step {
   const flaw = specFlaw(object, seen);
   if (flaw !== null) return { do: 'refuse', said: flaw };
   const cause = dueCause(object, seen);
-  if (cause === null) return seen.settling === null ? { do: 'idle', after: idleTime(seen) } : { do: 'settle' };
+  if (cause !== null) return stepFor(object, cause, seen);
+  return seen.settling === null ? { do: 'idle', after: idleTime(seen) } : { do: 'settle' };
+}
+
+/** A delivery is due: what has to come before it? */
+function stepFor(object: Kustomization, cause: Cause, seen: Seen): Step {
   const { source } = seen;
   if (cause === 'drift' && source !== undefined) return { do: 'deliver', cause, source };
   const said = sourceFlaw(object, seen) ?? dependencyFlaw(object, seen);
