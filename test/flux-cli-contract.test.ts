@@ -246,6 +246,10 @@ test('flux events: core events that name the object they are about, with the tim
     expect(event['type']).toBe('Normal');
     expect(event['source']).toEqual({ component: 'kustomize-controller' });
   }
+  const { target } = world;
+  const created = [`Namespace/${target}`, `ConfigMap/${target}/settings`, `Deployment/${target}/cart`];
+  const message = created.map((object) => `${object} created`).join('\n');
+  expect(about.map((event) => event['message'])).toContain(message);
   const ofSource = await eventsOf(world.sourceKey());
   expect(ofSource.map((event) => event['reason'])).toContain('NewArtifact');
   const failures = await eventsOf(world.unitKey('nowhere'));

@@ -20,7 +20,7 @@ import {
   say,
   setConditions,
 } from '@plumb/api';
-import { inventoryOf } from '@plumb/core';
+import { compareForApply, compareForPrune, inventoryOf } from '@plumb/core';
 import type { DriftNote } from '../../delivery/drift.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import type { Outcome, Report } from '../../runtime/outcome.ts';
@@ -34,6 +34,7 @@ export interface Moment {
 }
 
 type Change = ConditionChange | ConditionRemoval;
+type Applied = Facts['changes'][number];
 
 const GROUP = 'kustomize.toolkit.fluxcd.io';
 
@@ -217,12 +218,19 @@ export function nextHistory(
 function changeEvents(facts: Facts): EventRecord[] {
   const changes = facts.changes.filter(({ action }) => action !== 'unchanged' && action !== 'skipped');
   const repaired = new Set(facts.drift.map(({ key }) => key));
-  const deliberate = changes.filter(({ key }) => !repaired.has(key));
+  const deliberate = changes.filter(({ key }) => !repaired.has(key)).toSorted(compareChanges);
   const list = deliberate.map(({ key, action }) => ({ object: key, action }));
   return [
     ...facts.drift.map((note) => event(driftSaid(note), facts)),
     ...(list.length === 0 ? [] : [event(say(messages.changed, { changes: list }), facts)]),
   ];
+}
+
+/** As Flux lists them: what was applied, then what was pruned. Answers come in any order; the same changes make the same message. */
+function compareChanges(a: Applied, b: Applied): number {
+  const [first, second] = [a.action === 'deleted', b.action === 'deleted'];
+  if (first !== second) return first ? 1 : -1;
+  return first ? compareForPrune(a.key, b.key) : compareForApply(a.key, b.key);
 }
 
 function driftSaid({ key, how, managers, paths }: DriftNote): Said {
