@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Usage } from './usage.ts';
 import { usageOf } from './usage.ts';
 
@@ -44,8 +45,25 @@ export class AgentProcess {
 
   async spent(): Promise<Spent> {
     const usage = await usageOf(this.#child.pid ?? 0);
+    return { usage, requests: countRequests(await this.#metrics()) };
+  }
+
+  /** Resolves when this many runs of Kustomizations have ended well since the agent started, and none waits. */
+  async untilSettled(units: number): Promise<void> {
+    for (;;) {
+      const metrics = await this.#metrics();
+      const done = /^controller_runtime_reconcile_total\{controller="kustomization",result="success"\} (\d+)$/m.exec(
+        metrics,
+      )?.[1];
+      const waiting = /^plumb_queue_depth (\d+)$/m.exec(metrics)?.[1];
+      if (Number(done ?? 0) >= units && waiting === '0') return;
+      await sleep(50);
+    }
+  }
+
+  async #metrics(): Promise<string> {
     const response = await fetch(`http://127.0.0.1:${this.#metricsPort}/metrics`);
-    return { usage, requests: countRequests(await response.text()) };
+    return response.text();
   }
 
   async stop(): Promise<void> {

@@ -3,39 +3,100 @@ import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Measurement } from './cases.ts';
-import { firstSync, oneChange } from './cases.ts';
+import * as cases from './cases.ts';
+import { largeFiles, unitFiles } from './content.ts';
 import { Stage } from './stage.ts';
 
-const USAGE = `npm run bench -- [--units 300] [--runs 3] [--trials 5]
+const USAGE = `npm run bench -- [--suite units,large,commits,idle] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
 
 Starts a control plane of its own for each run, measures, prints a table and keeps the measurements under bench-results/.
-  --units   Kustomizations of four objects each
-  --runs    how often all of it is repeated
-  --trials  changes of one directory in each run
+  --suite    which cases: units (first sync, one of N changes, drift, at rest, restart), large (one Kustomization of many objects),
+             commits (many commits in a row), idle (memory of an agent without work). Default: units
+  --units    Kustomizations of four objects each
+  --runs     how often all of it is repeated
+  --trials   changes of one directory in each run
+  --drifts   drift trials in each run
+  --rest     seconds at rest
+  --interval spec.interval of the units
+  --objects  objects of the large Kustomization
+  --commits  commits in a row
 `;
 
 const { values } = parseArgs({
   options: {
+    suite: { type: 'string', default: 'units' },
     units: { type: 'string', default: '300' },
     runs: { type: 'string', default: '3' },
     trials: { type: 'string', default: '5' },
+    drifts: { type: 'string', default: '200' },
+    rest: { type: 'string', default: '60' },
+    interval: { type: 'string', default: '1m' },
+    objects: { type: 'string', default: '5000' },
+    commits: { type: 'string', default: '1000' },
     help: { type: 'boolean', default: false },
   },
 });
 
-if (values.help) process.stdout.write(USAGE);
-else await bench(Number(values.units), Number(values.runs), Number(values.trials));
+type Suite = (keep: (measurement: Measurement) => void) => Promise<void>;
 
-async function bench(units: number, runs: number, trials: number): Promise<void> {
+const number = (name: 'units' | 'runs' | 'trials' | 'drifts' | 'rest' | 'objects' | 'commits'): number =>
+  Number(values[name]);
+
+const suites: Record<string, Suite> = {
+  units: async (keep) => {
+    const units = number('units');
+    await onStage(unitFiles(units), async (stage) => {
+      keep(await cases.firstSync(stage, units, values.interval));
+      for (let trial = 0; trial < number('trials'); trial++) keep(await cases.oneChange(stage, units, trial));
+      if (number('drifts') > 0) keep(await cases.drift(stage, units, number('drifts')));
+      if (number('drifts') > 0) keep(await cases.driftOfMany(stage, units));
+      if (number('rest') > 0) keep(await cases.atRest(stage, units, number('rest')));
+      keep(await cases.restart(stage, units, 'restart'));
+    });
+  },
+  large: async (keep) => {
+    await onStage(largeFiles('large', number('objects')), async (stage) => {
+      for (const measurement of await cases.large(stage, number('objects'))) keep(measurement);
+      keep(await cases.idle(stage, `idle with ${number('objects')} objects`, 75));
+      keep(await cases.restart(stage, 1, `restart with ${number('objects')} objects`));
+    });
+  },
+  commits: async (keep) => {
+    const units = Math.min(50, number('units'));
+    await onStage(unitFiles(units), async (stage) => {
+      keep(await cases.firstSync(stage, units, '10m'));
+      keep(await cases.commits(stage, units, number('commits')));
+    });
+  },
+  idle: async (keep) => {
+    await onStage({ README: 'nothing to apply' }, async (stage) => keep(await cases.idle(stage, 'idle agent', 30)));
+  },
+};
+
+if (values.help) process.stdout.write(USAGE);
+else await bench();
+
+async function onStage(files: Readonly<Record<string, string>>, work: (stage: Stage) => Promise<void>): Promise<void> {
+  const stage = await Stage.start(files);
+  try {
+    await work(stage);
+  } finally {
+    await stage.stop();
+  }
+}
+
+async function bench(): Promise<void> {
   const all: Measurement[] = [];
-  for (let run = 1; run <= runs; run++) {
-    process.stdout.write(`run ${run} of ${runs}: ${units} units\n`);
-    const stage = await Stage.start(units);
-    try {
-      keep(all, await firstSync(stage, units));
-      for (let trial = 0; trial < trials; trial++) keep(all, await oneChange(stage, units, trial));
-    } finally {
-      await stage.stop();
+  const keep = (measurement: Measurement): void => {
+    all.push(measurement);
+    tell(measurement);
+  };
+  for (const name of values.suite.split(',')) {
+    const suite = suites[name];
+    if (suite === undefined) throw new Error(`no suite '${name}': there are ${Object.keys(suites).join(', ')}`);
+    for (let run = 1; run <= number('runs'); run++) {
+      process.stdout.write(`${name}, run ${run} of ${number('runs')}\n`);
+      await suite(keep);
     }
   }
   summarise(all);
@@ -52,13 +113,12 @@ async function bench(units: number, runs: number, trials: number): Promise<void>
   process.stdout.write(`kept in ${file}\n`);
 }
 
-function keep(all: Measurement[], measurement: Measurement): void {
-  all.push(measurement);
-  const times = Object.entries(measurement.seconds).map(([name, seconds]) => `${name} ${seconds} s`);
-  const verbs = Object.entries(measurement.requestsByVerb).map(([verb, count]) => `${verb} ${count}`);
-  const { cpuSeconds, agentCpuSeconds, childrenCpuSeconds, peakRssMiB, requests } = measurement;
+function tell(measurement: Measurement): void {
+  const { cpuSeconds, agentCpuSeconds, childrenCpuSeconds, peakRssMiB, requests, requestsByVerb, times } = measurement;
+  const measured = Object.entries(times).map(([name, value]) => `${name} ${value}`);
+  const verbs = Object.entries(requestsByVerb).map(([verb, count]) => `${verb} ${count}`);
   process.stdout.write(
-    `  ${measurement.case.padEnd(11)} ${times.join(', ')}; CPU ${cpuSeconds} s (agent ${agentCpuSeconds}, engine and git ${childrenCpuSeconds}); ` +
+    `  ${measurement.case.padEnd(18)} ${measured.join(', ')}; CPU ${cpuSeconds} s (agent ${agentCpuSeconds}, engine and git ${childrenCpuSeconds}); ` +
       `${requests} requests (${verbs.join(', ')}); peak ${peakRssMiB} MiB\n`,
   );
 }
@@ -66,19 +126,18 @@ function keep(all: Measurement[], measurement: Measurement): void {
 /** Median, with the spread behind it. */
 function summarise(all: readonly Measurement[]): void {
   process.stdout.write('\nmedian (least to most)\n');
-  for (const [name, group] of Map.groupBy(all, (measurement) => measurement.case)) {
+  for (const [name, group] of Map.groupBy(all, (measurement) => `${measurement.case}, N=${measurement.units}`)) {
     const rows: [string, number[]][] = [
-      ...Object.keys(group[0]?.seconds ?? {}).map((time): [string, number[]] => [
-        `${time} s`,
-        group.map(({ seconds }) => seconds[time] ?? 0),
+      ...Object.keys(group[0]?.times ?? {}).map((time): [string, number[]] => [
+        time,
+        group.map(({ times }) => times[time] ?? 0),
       ]),
       ['CPU s', group.map(({ cpuSeconds }) => cpuSeconds)],
       ['requests', group.map(({ requests }) => requests)],
-      ['requests a unit', group.map(({ requests, units }) => Math.round((requests / units) * 100) / 100)],
       ['peak MiB', group.map(({ peakRssMiB }) => peakRssMiB)],
     ];
     for (const [what, numbers] of rows)
-      process.stdout.write(`  ${name.padEnd(11)} ${what.padEnd(16)} ${spread(numbers)}\n`);
+      process.stdout.write(`  ${name.padEnd(28)} ${what.padEnd(18)} ${spread(numbers)}\n`);
   }
 }
 

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { crds, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
-import type { KubeObject } from '@plumb/api';
+import type { KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
-import { connect } from '@plumb/kube';
+import { connect, reflect } from '@plumb/kube';
 import type { ControlPlane, GitServer } from '@plumb/sandbox';
 import { startControlPlane, startGitServer } from '@plumb/sandbox';
 import { AgentProcess } from './agent-process.ts';
@@ -24,10 +24,14 @@ const GIT_ENVIRONMENT = {
   GIT_CONFIG_NOSYSTEM: '1',
 };
 
-/** A control plane, a repository of N directories of four objects each, and an agent in a process of its own. */
+/** The content of a repository by path. */
+export type Files = Readonly<Record<string, string>>;
+
+/** A control plane, a repository, and an agent in a process of its own. */
 export class Stage {
   readonly cluster: Cluster;
-  readonly agent: AgentProcess;
+  #agent: AgentProcess;
+  readonly #kubeconfig: string;
   readonly #plane: ControlPlane;
   readonly #server: GitServer;
   readonly #dir: string;
@@ -37,13 +41,15 @@ export class Stage {
   private constructor(parts: {
     cluster: Cluster;
     agent: AgentProcess;
+    kubeconfig: string;
     plane: ControlPlane;
     server: GitServer;
     dir: string;
     url: string;
   }) {
     this.cluster = parts.cluster;
-    this.agent = parts.agent;
+    this.#agent = parts.agent;
+    this.#kubeconfig = parts.kubeconfig;
     this.#plane = parts.plane;
     this.#server = parts.server;
     this.#dir = parts.dir;
@@ -51,7 +57,7 @@ export class Stage {
     this.#url = parts.url;
   }
 
-  static async start(units: number): Promise<Stage> {
+  static async start(files: Files): Promise<Stage> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-bench-'));
     const plane = await startControlPlane({ clusterPath: join(ROOT, 'build/cluster'), dir: join(dir, 'plane') });
     const cluster = await connect({ kubeconfig: plane.kubeconfig, userAgent: 'plumb-bench' });
@@ -61,13 +67,13 @@ export class Stage {
     const url = await server.create('bench');
     const kubeconfig = await plane.kubeconfigFor('plumb-agent', ['system:masters']);
     const agent = await AgentProcess.start({ root: ROOT, kubeconfig, dir });
-    const stage = new Stage({ cluster, agent, plane, server, dir, url });
-    await stage.#fill(units);
+    const stage = new Stage({ cluster, agent, kubeconfig, plane, server, dir, url });
+    await stage.#fill(files);
     return stage;
   }
 
   async stop(): Promise<void> {
-    await this.agent.stop();
+    await this.#agent.stop();
     await this.cluster.close();
     await this.#server.close();
     await this.#plane.stop();
@@ -85,9 +91,18 @@ export class Stage {
     );
   }
 
-  async createUnits(units: number): Promise<void> {
-    const indexes = Array.from({ length: units }, (_, index) => index);
-    await Promise.all(indexes.map((index) => this.cluster.create(unitObject(index))));
+  get agent(): AgentProcess {
+    return this.#agent;
+  }
+
+  /** Ends the agent and starts another on the same disk. */
+  async restartAgent(): Promise<void> {
+    await this.#agent.stop();
+    this.#agent = await AgentProcess.start({ root: ROOT, kubeconfig: this.#kubeconfig, dir: this.#dir });
+  }
+
+  async createUnits(units: readonly Unit[]): Promise<void> {
+    await Promise.all(units.map((unit) => this.cluster.create(unitObject(unit))));
   }
 
   /** Resolves when `count` units report this revision and are Ready. */
@@ -104,10 +119,10 @@ export class Stage {
     });
   }
 
-  /** Changes one directory and pushes. @returns the revision */
-  async change(unit: number, value: string): Promise<string> {
-    await writeFile(join(this.#clone, `units/${unit}/config.yaml`), configOf(unit, value));
-    await this.#git('commit', '--quiet', '--all', '-m', `Change ${unit}`);
+  /** Writes files, commits and pushes. @returns the revision */
+  async push(files: Files, message: string): Promise<string> {
+    for (const [path, content] of Object.entries(files)) await writeFile(join(this.#clone, path), content);
+    await this.#git('commit', '--quiet', '--all', '-m', message);
     await this.#git('push', '--quiet', 'origin', 'main');
     return this.revision();
   }
@@ -116,14 +131,38 @@ export class Stage {
     return `main@sha1:${await this.#git('rev-parse', 'HEAD')}`;
   }
 
-  async request(): Promise<void> {
-    const annotations = { [REQUESTED_AT_ANNOTATION]: new Date().toISOString() };
-    await this.cluster.patch(SOURCE, { metadata: { annotations } }, { type: 'merge' });
+  /** Asks the source, or another object, to be looked at, as `flux reconcile` does. @returns the token */
+  async request(key: ObjectKey = SOURCE): Promise<string> {
+    const token = new Date().toISOString();
+    await this.cluster.patch(
+      key,
+      { metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } } },
+      { type: 'merge' },
+    );
+    return token;
+  }
+
+  /** Resolves when a unit has answered a request. */
+  handled(name: string, token: string): Promise<void> {
+    const isHandled = (object: KubeObject): boolean =>
+      (object['status'] as { lastHandledReconcileAt?: string } | undefined)?.lastHandledReconcileAt === token;
+    return this.watchUntil(KUSTOMIZATION, isHandled, { fieldSelector: `metadata.name=${name}` });
+  }
+
+  /** Hands on every object of a kind as it changes; `listed` is called when the first list is in. */
+  async follows(
+    kind: KindRef,
+    note: (object: KubeObject) => void,
+    listed: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const sink = { upsert: note, remove: () => undefined, synced: listed };
+    await reflect(this.cluster, kind, sink, { namespace: NAMESPACE, signal }).done();
   }
 
   /** Lists and watches one kind until an object satisfies. */
   async watchUntil(
-    kind: { group: string; version: string; kind: string },
+    kind: KindRef,
     holds: (object: KubeObject) => boolean,
     selection: { fieldSelector?: string } = {},
   ): Promise<void> {
@@ -146,19 +185,13 @@ export class Stage {
     }
   }
 
-  async #fill(units: number): Promise<void> {
+  async #fill(files: Files): Promise<void> {
     await run('git', ['clone', '--quiet', this.#url, this.#clone], { env: GIT_ENVIRONMENT });
     await this.#git('symbolic-ref', 'HEAD', 'refs/heads/main');
-    for (let unit = 0; unit < units; unit++) {
-      const dir = join(this.#clone, 'units', String(unit));
-      await mkdir(dir, { recursive: true });
-      const files = {
-        'config.yaml': configOf(unit, 'first'),
-        'account.yaml': accountOf(unit),
-        'service.yaml': serviceOf(unit),
-        'deployment.yaml': deploymentOf(unit),
-      };
-      for (const [name, content] of Object.entries(files)) await writeFile(join(dir, name), content);
+    for (const [path, content] of Object.entries(files)) {
+      const file = join(this.#clone, path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, content);
     }
     await this.#git('add', '--all');
     await this.#git('commit', '--quiet', '-m', 'First');
@@ -171,62 +204,23 @@ export class Stage {
   }
 }
 
-function unitObject(index: number): KubeObject {
+/** One Kustomization to make. */
+export interface Unit {
+  name: string;
+  path: string;
+  interval?: string;
+  wait?: boolean;
+}
+
+export function unitKey(name: string): ObjectKey {
+  return { ...KUSTOMIZATION, namespace: NAMESPACE, name };
+}
+
+function unitObject({ name, path, interval = '10m', wait = true }: Unit): KubeObject {
   return {
     apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
     kind: 'Kustomization',
-    metadata: { name: `unit-${index}`, namespace: NAMESPACE },
-    spec: {
-      interval: '10m',
-      path: `./units/${index}`,
-      prune: true,
-      wait: true,
-      timeout: '2m',
-      sourceRef: { kind: 'GitRepository', name: 'bench' },
-    },
+    metadata: { name, namespace: NAMESPACE },
+    spec: { interval, path, prune: true, wait, timeout: '2m', sourceRef: { kind: 'GitRepository', name: 'bench' } },
   };
-}
-
-export const configName = (unit: number): string => `app-${unit}`;
-
-function configOf(unit: number, value: string): string {
-  return `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app-${unit}\n  namespace: ${NAMESPACE}\ndata:\n  value: ${JSON.stringify(value)}\n`;
-}
-
-function accountOf(unit: number): string {
-  return `apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: app-${unit}\n  namespace: ${NAMESPACE}\n`;
-}
-
-function serviceOf(unit: number): string {
-  return `apiVersion: v1
-kind: Service
-metadata:
-  name: app-${unit}
-  namespace: ${NAMESPACE}
-spec:
-  clusterIP: None
-  selector: { app: app-${unit} }
-  ports: [{ name: http, port: 80 }]
-`;
-}
-
-function deploymentOf(unit: number): string {
-  return `apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: app-${unit}
-  namespace: ${NAMESPACE}
-spec:
-  replicas: 0
-  selector: { matchLabels: { app: app-${unit} } }
-  template:
-    metadata: { labels: { app: app-${unit} } }
-    spec:
-      serviceAccountName: app-${unit}
-      containers:
-        - name: app
-          image: shop/app:1.0
-          ports: [{ name: http, containerPort: 8080 }]
-          resources: { requests: { cpu: 10m, memory: 32Mi } }
-`;
 }

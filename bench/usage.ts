@@ -6,8 +6,9 @@ export interface Usage {
   own: number;
   /** Seconds of its children, ended and living: the engine helper and git. */
   children: number;
-  /** Highest resident memory of the process itself, in MiB. */
+  /** Highest and present resident memory of the process itself, in MiB. */
   peakRss: number;
+  rss: number;
 }
 
 /** The kernel counts CPU time in this unit on every Linux that Node runs on. */
@@ -16,10 +17,12 @@ const TICKS_PER_SECOND = 100;
 export async function usageOf(pid: number): Promise<Usage> {
   const stat = await statOf(pid);
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const peak = Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0);
+  const mebibytes = (field: string): number =>
+    Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
   let children = stat.ended;
   for (const child of await childrenOf(pid)) children += child.own + child.ended;
-  return { own: stat.own / TICKS_PER_SECOND, children: children / TICKS_PER_SECOND, peakRss: peak / 1024 };
+  const cpu = { own: stat.own / TICKS_PER_SECOND, children: children / TICKS_PER_SECOND };
+  return { ...cpu, peakRss: mebibytes('VmHWM'), rss: mebibytes('VmRSS') };
 }
 
 async function childrenOf(pid: number): Promise<{ own: number; ended: number }[]> {

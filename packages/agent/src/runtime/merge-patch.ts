@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Json, JsonObject } from '@plumb/api';
 
 /**
@@ -20,7 +21,8 @@ export function mergePatch(before: JsonObject, after: JsonObject): JsonObject | 
 /** @returns undefined when the two are equal */
 function partPatch(before: Json | undefined, after: Json): Json | undefined {
   if (isObject(before) && isObject(after)) return mergePatch(before, after) ?? undefined;
-  return JSON.stringify(before) === JSON.stringify(after) ? undefined : after;
+  // The API server gives fields back in its own order.
+  return isDeepStrictEqual(before, after) ? undefined : after;
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

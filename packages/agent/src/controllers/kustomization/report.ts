@@ -23,6 +23,7 @@ import {
 import { compareForApply, compareForPrune, inventoryOf } from '@plumb/core';
 import type { DriftNote } from '../../delivery/drift.ts';
 import type { EventRecord } from '../../runtime/events.ts';
+import { mergePatch } from '../../runtime/merge-patch.ts';
 import type { Outcome, Report } from '../../runtime/outcome.ts';
 import { requestedAt } from './decide.ts';
 import type { Facts } from './facts.ts';
@@ -188,9 +189,9 @@ function handled(object: Kustomization): { lastHandledReconcileAt?: string } {
   return token === undefined ? {} : { lastHandledReconcileAt: token };
 }
 
+/** Whether writing the status would change nothing. */
 function same(before: JsonObject, after: JsonObject): boolean {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].every((key) => JSON.stringify(before[key]) === JSON.stringify(after[key]));
+  return mergePatch(before, after) === null;
 }
 
 /** Newest first, one entry for each result: the same bundle ending the same way again only counts up (flux.md 1.3). */
