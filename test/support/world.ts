@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Agent, AgentOptions } from '@plumb/agent';
 import { startAgent } from '@plumb/agent';
 import type { JsonObject, KindRef, Kustomization, KustomizationStatus, KubeObject, ObjectKey } from '@plumb/api';
-import { displayKey, GIT_REPOSITORY, keyOf, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import { displayKey, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { createEngine } from '@plumb/engine';
 import type { Cluster, ConnectOptions } from '@plumb/kube';
@@ -334,5 +334,3 @@ export function configMapKey(namespace: string, name: string): ObjectKey {
 export function deploymentKey(namespace: string, name: string): ObjectKey {
   return { group: 'apps', version: 'v1', kind: 'Deployment', namespace, name };
 }
-
-export { keyOf };

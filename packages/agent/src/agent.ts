@@ -99,7 +99,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const wire = (ref: KindRef, component: string, fieldManager: string) => {
     const { kind } = ref;
     const objects = new FluxObjects(cluster, ref, scope);
-    const writer = new StatusWriter({ cluster, objects, kind: ref, fieldManager, clock, limit: statusWrites, signal: writes.signal });
+    const writer = new StatusWriter({
+      cluster,
+      objects,
+      kind: ref,
+      fieldManager,
+      clock,
+      limit: statusWrites,
+      signal: writes.signal,
+    });
     const queueOf = (): KeyedQueue => queue;
     const finisher = new Finisher({
       kind,

@@ -30,7 +30,9 @@ describe('Artifacts', () => {
   });
 
   test('looks again for what was not there and for what failed', async () => {
-    const { seen, open } = opener((call) => (call === 1 ? Promise.resolve(null) : call === 2 ? Promise.reject(new Error('disk')) : Promise.resolve(FOUND)));
+    const { seen, open } = opener((call) =>
+      call === 1 ? Promise.resolve(null) : call === 2 ? Promise.reject(new Error('disk')) : Promise.resolve(FOUND),
+    );
     expect(await open('a')).toBeNull();
     await expect(open('a')).rejects.toThrow('disk');
     expect(await open('a')).toBe(FOUND);

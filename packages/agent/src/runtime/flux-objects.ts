@@ -86,6 +86,11 @@ export class FluxObjects {
     if (!isBefore(object, resourceVersion)) this.#written.delete(id);
   }
 
+  /** The write failed for good: what the watch shows stands. */
+  dropOverlay(id: string): void {
+    this.#written.delete(id);
+  }
+
   /** The status the API server has, as far as the watch has told. */
   served(id: string): Json | undefined {
     return this.#objects.get(id)?.['status'] as Json | undefined;

@@ -17,5 +17,11 @@ test('never runs more than its number at once, and runs all in order', async () 
   const results = await Promise.allSettled([0, 1, 2, 3, 4].map((index) => limit.run(task(index))));
   expect(most).toBe(2);
   expect(started).toEqual([0, 1, 2, 3, 4]);
-  expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled']);
+  expect(results.map((result) => result.status)).toEqual([
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+  ]);
 });

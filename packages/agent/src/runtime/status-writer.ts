@@ -77,7 +77,12 @@ export class StatusWriter {
     try {
       for (let sent: JsonObject | null = null; sent !== slot.wanted && !this.#signal.aborted;) {
         sent = slot.wanted;
-        await this.#send(id, sent, slot.urgent);
+        await this.#send(id, sent, slot.urgent).catch((error: unknown) => {
+          // Refused, but overtaken already: the next one may pass.
+          if (slot.wanted !== sent) return;
+          this.#objects.dropOverlay(id);
+          throw error;
+        });
       }
     } finally {
       this.#slots.delete(id);
@@ -110,7 +115,12 @@ export class StatusWriter {
     const key = { ...this.#kind, ...parseObjectId(id) };
     for (let wait = FIRST_RETRY; !this.#signal.aborted; wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
-        const options = { type: 'merge', subresource: 'status', fieldManager: this.#manager, signal: this.#signal } as const;
+        const options = {
+          type: 'merge',
+          subresource: 'status',
+          fieldManager: this.#manager,
+          signal: this.#signal,
+        } as const;
         const send = (): Promise<KubeObject> => this.#cluster.patch(key, { status }, options);
         return await (urgent ? send() : this.#limit.run(send));
       } catch (thrown) {

@@ -1,0 +1,232 @@
+import type { Kustomization } from '@plumb/api';
+import { FINALIZER, kustomizationMessages as messages, REQUESTED_AT_ANNOTATION, say } from '@plumb/api';
+import { describe, expect, test } from 'vitest';
+import { AT, conditionOf, gitRepository, kustomization, REVISION } from '../../testing/builders.ts';
+import type { Seen, Step } from './decide.ts';
+import { decide, inputsOf } from './decide.ts';
+
+const MINUTE = 60_000;
+const source = gitRepository();
+const said = say(messages.applyFailed, { error: 'no' });
+
+/** What is seen of a unit that has delivered the current revision a minute ago, but for what a test says. */
+function seen(parts: Partial<Seen> = {}): Seen {
+  return {
+    object: kustomization(),
+    now: AT,
+    source,
+    kustomization: () => undefined,
+    delivered: { inputs: inputsOf(kustomization(), source), revision: REVISION, at: AT - MINUTE },
+    failed: null,
+    settling: null,
+    answering: null,
+    awaiting: false,
+    drifted: 0,
+    driftRetryAt: 0,
+    interval: 10 * MINUTE,
+    settings: { crossNamespaceRefs: true, dependencyInterval: 30_000 },
+    ...parts,
+  };
+}
+
+const failedAt = (retryAt: number, object = kustomization()) => ({
+  said,
+  inputs: inputsOf(object, source),
+  retryAt,
+  count: 1,
+});
+const settling = { startedAt: AT - 1_000, deadline: AT + MINUTE, failed: false };
+const asked = (token: string, handled?: string): Kustomization =>
+  kustomization({
+    metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } },
+    ...(handled === undefined ? {} : { status: { lastHandledReconcileAt: handled } }),
+  });
+const going = (finalizers: string[]): Kustomization =>
+  kustomization({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers } });
+
+const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: object }[] = [
+  { name: 'an object that is gone is forgotten', seen: { object: undefined }, step: 'forget' },
+  { name: 'one that goes is finalised', seen: { object: going([FINALIZER]) }, step: 'finalize' },
+  {
+    name: 'one that goes and holds no finalizer of ours is forgotten',
+    seen: { object: going(['else']) },
+    step: 'forget',
+  },
+  {
+    name: 'a suspended one rests, whatever is due',
+    seen: { object: kustomization({ spec: { suspend: true } }), drifted: 3 },
+    step: 'rest',
+  },
+  { name: 'nothing is due: idle until the interval is over', seen: {}, step: 'idle', more: { after: 9 * MINUTE } },
+  { name: 'never delivered: deliver', seen: { delivered: null }, step: 'deliver', more: { cause: 'routine' } },
+  {
+    name: 'the interval is over: deliver',
+    seen: { now: AT + 9 * MINUTE },
+    step: 'deliver',
+    more: { cause: 'routine' },
+  },
+  {
+    name: 'a new revision is delivered',
+    seen: {
+      source: gitRepository('main@sha1:2'),
+    },
+    step: 'deliver',
+    more: { cause: 'routine' },
+  },
+  {
+    name: 'a new spec is delivered',
+    seen: {
+      object: kustomization({ metadata: { generation: 2 } }),
+    },
+    step: 'deliver',
+  },
+  {
+    name: 'a new request is a run of its own',
+    seen: { object: asked('now') },
+    step: 'deliver',
+    more: { cause: 'routine' },
+  },
+  { name: 'an answered request is not', seen: { object: asked('now', 'now') }, step: 'idle' },
+  { name: 'a request that is being answered is not', seen: { object: asked('now'), answering: 'now' }, step: 'idle' },
+  {
+    name: 'a request does not wait for a retry',
+    seen: { object: asked('now'), failed: failedAt(AT + MINUTE) },
+    step: 'deliver',
+  },
+  {
+    name: 'a failure waits for its retry',
+    seen: { failed: failedAt(AT + MINUTE) },
+    step: 'idle',
+    more: { after: MINUTE },
+  },
+  {
+    name: 'and is tried again at its time',
+    seen: { failed: failedAt(AT) },
+    step: 'deliver',
+    more: { cause: 'routine' },
+  },
+  {
+    name: 'a failure does not hold back a new revision',
+    seen: { failed: failedAt(AT + MINUTE), source: gitRepository('main@sha1:2') },
+    step: 'deliver',
+    more: { cause: 'routine' },
+  },
+  { name: 'drift is repaired at once', seen: { drifted: 1 }, step: 'deliver', more: { cause: 'drift' } },
+  {
+    name: 'drift is repaired while the head fails',
+    seen: { drifted: 1, failed: failedAt(AT + MINUTE) },
+    step: 'deliver',
+    more: { cause: 'drift' },
+  },
+  {
+    name: 'a repair that failed waits',
+    seen: { drifted: 1, driftRetryAt: AT + 250 },
+    step: 'idle',
+    more: { after: 250 },
+  },
+  {
+    name: "drift of what was never delivered is the first delivery's",
+    seen: { drifted: 1, delivered: null },
+    step: 'deliver',
+    more: { cause: 'routine' },
+  },
+  { name: 'objects that are not healthy yet are looked at', seen: { settling }, step: 'settle' },
+  { name: 'drift goes before that', seen: { settling, drifted: 1 }, step: 'deliver', more: { cause: 'drift' } },
+  {
+    name: 'a new revision overtakes the wait for health',
+    seen: { settling, source: gitRepository('main@sha1:2') },
+    step: 'deliver',
+    more: { cause: 'routine' },
+  },
+  {
+    name: 'without a source it waits',
+    seen: { source: undefined, delivered: null },
+    step: 'await',
+    more: { after: 30_000 },
+  },
+  { name: 'without an artifact it waits', seen: { source: gitRepository(null), delivered: null }, step: 'await' },
+  {
+    name: 'once the wait is over the unit is delivered, though nothing is new',
+    seen: { awaiting: true },
+    step: 'deliver',
+  },
+];
+
+test.each(cases)('$name', ({ seen: parts, step, more = {} }) => {
+  expect(decide(seen(parts))).toMatchObject({ do: step, ...more });
+});
+
+describe('a spec that cannot be carried out is refused by name', () => {
+  const flaws: { name: string; object: Kustomization; settings?: Seen['settings']; reason: string; says: string }[] = [
+    {
+      name: 'an interval that is none',
+      object: kustomization({ spec: { interval: 'soon' } }),
+      reason: 'InvalidSpec',
+      says: 'spec.interval',
+    },
+    {
+      name: 'a field whose work is to come',
+      object: kustomization({ spec: { postBuild: { substitute: { a: 'b' } } } }),
+      reason: 'NotImplemented',
+      says: 'spec.postBuild',
+    },
+    {
+      name: 'a foreign source where that is forbidden',
+      object: kustomization({ spec: { sourceRef: { kind: 'GitRepository', name: 'shop', namespace: 'other' } } }),
+      settings: { crossNamespaceRefs: false, dependencyInterval: 1 },
+      reason: 'AccessDenied',
+      says: "can't access 'GitRepository/other/shop', cross-namespace references have been blocked",
+    },
+  ];
+  test.each(flaws)('$name', ({ object, settings, reason, says }) => {
+    const step = decide(seen({ object, ...(settings === undefined ? {} : { settings }) }));
+    expect(step).toMatchObject({ do: 'refuse', said: { reason, text: expect.stringContaining(says) as string } });
+  });
+});
+
+describe('dependencies', () => {
+  const dependant = kustomization({ spec: { dependsOn: [{ name: 'base' }] } });
+  const base = (status: Kustomization['status'], dependsOn?: { name: string }[]): Kustomization =>
+    kustomization({
+      metadata: { name: 'base' },
+      spec: dependsOn === undefined ? {} : { dependsOn },
+      ...(status && { status }),
+    });
+  const ready = {
+    observedGeneration: 1,
+    lastAppliedRevision: REVISION,
+    conditions: [conditionOf('Ready', 'True', 'ReconciliationSucceeded')],
+  };
+  const lookup = (found: Kustomization | undefined) => (id: string) =>
+    id === 'shop/base' ? found : id === 'shop/apps' ? dependant : undefined;
+
+  const waits: { name: string; found: Kustomization | undefined; says: string }[] = [
+    { name: 'one that is missing', found: undefined, says: "dependency 'shop/base' not found" },
+    { name: 'one nobody has looked at', found: base(undefined), says: "dependency 'shop/base' is not ready" },
+    {
+      name: 'one at an older revision',
+      found: base({ ...ready, lastAppliedRevision: 'main@sha1:0' }),
+      says: "dependency 'shop/base' revision is not up to date",
+    },
+    {
+      name: 'one that waits for us',
+      found: base(ready, [{ name: 'apps' }]),
+      says: 'dependency cycle: shop/apps -> shop/base -> shop/apps',
+    },
+  ];
+  test.each(waits)('$name is waited for', ({ found, says }) => {
+    const step = decide(seen({ object: dependant, delivered: null, kustomization: lookup(found) }));
+    expect(step).toMatchObject({ do: 'await', said: { reason: 'DependencyNotReady', text: says } });
+  });
+
+  test('one that is ready lets us go on', () => {
+    expect(decide(seen({ object: dependant, delivered: null, kustomization: lookup(base(ready)) }))).toMatchObject({
+      do: 'deliver',
+    });
+  });
+
+  test('what was delivered is kept as it is while a dependency is waited for', () => {
+    const step = decide(seen({ object: dependant, awaiting: true, drifted: 1 }));
+    expect(step).toMatchObject({ do: 'deliver', cause: 'drift' });
+  });
+});

@@ -1,0 +1,251 @@
+import type { Condition, Kustomization, KustomizationStatus, ObjectKey } from '@plumb/api';
+import { kustomizationMessages as messages, ownMessages, REQUESTED_AT_ANNOTATION, say } from '@plumb/api';
+import { checkStatus } from '@plumb/testkit';
+import { describe, expect, test } from 'vitest';
+import type { Outcome } from '../../runtime/outcome.ts';
+import { AT, conditionOf, kustomization, REVISION } from '../../testing/builders.ts';
+import type { Facts } from './facts.ts';
+import { NOTHING } from './facts.ts';
+import { nextHistory, progressStatus, report } from './report.ts';
+
+const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
+const facts: Facts = { ...NOTHING, revision: REVISION, timeout: 60_000, digest: 'd1', inventory: [KEY], took: 312 };
+const created: Facts = { ...facts, changes: [{ key: KEY, action: 'created' }] };
+const said = say(messages.applyFailed, { error: 'Service/shop/cart dry-run failed' });
+const asked = { annotations: { [REQUESTED_AT_ANNOTATION]: 'now' } };
+const READY = conditionOf('Ready', 'True', 'ReconciliationSucceeded', `Applied revision: ${REVISION}`);
+
+function told(object: Kustomization, outcome: Outcome<Facts>) {
+  const result = report(object, outcome, { now: AT, interval: 600_000 });
+  const status = (result.status ?? object.status ?? {}) as KustomizationStatus;
+  expect(checkStatus({ ...object, status } as never)).toEqual([]);
+  const conditions = (status.conditions ?? []).map((one: Condition) => `${one.type} ${one.status} ${one.reason}`);
+  return {
+    ...result,
+    conditions,
+    next: status,
+    events: result.events.map(({ type, reason, message }) => ({ type, reason, message })),
+  };
+}
+
+describe('a run that reached what is declared', () => {
+  test('is Ready at its revision, tells what it changed and that it is over', () => {
+    const { conditions, next, events, after } = told(kustomization(), { type: 'done', facts: created });
+    expect(conditions).toEqual(['Ready True ReconciliationSucceeded']);
+    expect(next).toMatchObject({
+      observedGeneration: 1,
+      lastAppliedRevision: REVISION,
+      lastAttemptedRevision: REVISION,
+      inventory: { entries: [{ id: 'shop_settings__ConfigMap', v: 'v1' }] },
+      history: [
+        { digest: 'sha256:d1', lastReconciledStatus: 'ReconciliationSucceeded', lastReconciledDuration: '312ms' },
+      ],
+    });
+    expect(events).toEqual([
+      { type: 'Normal', reason: 'Progressing', message: 'ConfigMap/shop/settings created' },
+      {
+        type: 'Normal',
+        reason: 'ReconciliationSucceeded',
+        message: 'Reconciliation finished in 312ms, next run in 10m0s',
+      },
+    ]);
+    expect(after).toBe(600_000);
+  });
+
+  test('and found all as it was writes nothing and tells nothing', () => {
+    const before = told(kustomization(), { type: 'done', facts }).next;
+    const again = told(kustomization({ status: before }), { type: 'done', facts });
+    expect(again.status).toBeNull();
+    expect(again.events).toEqual([]);
+  });
+
+  test('at another revision with the same objects counts up in history, without an event', () => {
+    const before = told(kustomization(), { type: 'done', facts }).next;
+    const { next, events } = told(kustomization({ status: before }), {
+      type: 'done',
+      facts: { ...facts, revision: 'main@sha1:2' },
+    });
+    expect(next.history).toMatchObject([{ totalReconciliations: 2, metadata: { revision: 'main@sha1:2' } }]);
+    expect(events).toEqual([]);
+  });
+
+  test('answers a request with an event, though nothing changed', () => {
+    const before = told(kustomization(), { type: 'done', facts }).next;
+    const { next, events } = told(kustomization({ metadata: asked, status: before }), { type: 'done', facts });
+    expect(next.lastHandledReconcileAt).toBe('now');
+    expect(events).toMatchObject([{ reason: 'ReconciliationSucceeded' }]);
+  });
+
+  test('says that objects are healthy where it waited for them', () => {
+    const spec = { wait: true };
+    const { conditions } = told(kustomization({ spec }), { type: 'done', facts: { ...facts, health: 'passed' } });
+    expect(conditions).toEqual(['Ready True ReconciliationSucceeded', 'Healthy True Succeeded']);
+  });
+
+  test('says nothing of health any more where it does not wait', () => {
+    const status = { conditions: [READY, conditionOf('Healthy', 'True', 'Succeeded')] };
+    expect(told(kustomization({ status }), { type: 'done', facts }).conditions).toEqual([
+      'Ready True ReconciliationSucceeded',
+    ]);
+  });
+
+  test('takes Stalled and Reconciling away', () => {
+    const status = {
+      conditions: [
+        conditionOf('Reconciling', 'True', 'ProgressingWithRetry'),
+        conditionOf('Ready', 'False', 'BuildFailed'),
+      ],
+    };
+    expect(told(kustomization({ status }), { type: 'done', facts }).conditions).toEqual([
+      'Ready True ReconciliationSucceeded',
+    ]);
+  });
+});
+
+describe('drift', () => {
+  const note = { key: KEY, how: 'changed' as const, paths: ['data.colour'], managers: ['kubectl-edit'] };
+  test('is told with whose it was, and not as a change of ours', () => {
+    const drift: Facts = { ...facts, drift: [note], changes: [{ key: KEY, action: 'configured' }] };
+    const { events } = told(kustomization({ status: { conditions: [READY] } }), { type: 'done', facts: drift });
+    const correction = say(ownMessages.driftCorrected, {
+      object: KEY,
+      paths: note.paths,
+      managers: note.managers,
+    }).text;
+    expect(events.map(({ reason, message }) => [reason, message])).toContainEqual(['DriftCorrected', correction]);
+    expect(events.filter(({ message }) => message.includes('configured'))).toEqual([]);
+  });
+
+  test('put right while the head fails is told, and the failure stands', () => {
+    const { revision: _none, ...rest } = { ...facts, drift: [note] };
+    const status = {
+      lastAttemptedRevision: 'main@sha1:2',
+      conditions: [conditionOf('Ready', 'False', said.reason, said.text)],
+    };
+    const { conditions, events, next } = told(kustomization({ status }), {
+      type: 'retry',
+      facts: rest,
+      said,
+      after: 5,
+    });
+    expect(events.map(({ reason }) => reason)).toEqual(['DriftCorrected']);
+    expect(conditions).toContain('Ready False ReconciliationFailed');
+    expect(next.lastAttemptedRevision).toBe('main@sha1:2');
+  });
+});
+
+describe('a run that failed', () => {
+  test('keeps what was applied, does not move observedGeneration, and answers a request', () => {
+    const status = { observedGeneration: 1, lastAppliedRevision: 'main@sha1:0', conditions: [READY] };
+    const object = kustomization({ metadata: { generation: 2, ...asked }, status });
+    const { conditions, next, events, after } = told(object, { type: 'retry', facts, said, after: 600_000 });
+    expect(conditions).toEqual(['Reconciling True ProgressingWithRetry', 'Ready False ReconciliationFailed']);
+    expect(next).toMatchObject({
+      observedGeneration: 1,
+      lastAppliedRevision: 'main@sha1:0',
+      lastAttemptedRevision: REVISION,
+      lastHandledReconcileAt: 'now',
+    });
+    expect(events).toEqual([{ type: 'Warning', reason: 'ReconciliationFailed', message: said.text }]);
+    expect(after).toBe(600_000);
+  });
+
+  test('is not told again at each try', () => {
+    const status = { conditions: [conditionOf('Ready', 'False', said.reason, said.text)] };
+    expect(told(kustomization({ status }), { type: 'retry', facts, said, after: 1 }).events).toEqual([]);
+  });
+
+  test('tells what it did change before', () => {
+    const { events } = told(kustomization(), { type: 'retry', facts: created, said, after: 1 });
+    expect(events.map(({ reason }) => reason)).toEqual(['Progressing', 'ReconciliationFailed']);
+  });
+
+  test('over health says so in Healthy too', () => {
+    const unhealthy = say(messages.healthFailed, { took: 60_000, error: 'timeout' });
+    const { conditions } = told(kustomization(), {
+      type: 'retry',
+      facts: { ...facts, health: 'failed' },
+      said: unhealthy,
+      after: 1,
+    });
+    expect(conditions).toEqual([
+      'Reconciling True ProgressingWithRetry',
+      'Ready False HealthCheckFailed',
+      'Healthy False HealthCheckFailed',
+    ]);
+  });
+});
+
+test('what only a change of the object can help stalls, and keeps all that is known', () => {
+  const status = {
+    lastAppliedRevision: REVISION,
+    conditions: [conditionOf('Reconciling', 'True', 'Progressing'), READY],
+  };
+  const refused = say(ownMessages.notImplemented, { fields: ['spec.decryption'] });
+  const { conditions, next, after } = told(kustomization({ metadata: asked, status }), {
+    type: 'terminal',
+    facts: NOTHING,
+    said: refused,
+  });
+  expect(conditions).toEqual(['Stalled True NotImplemented', 'Ready False NotImplemented']);
+  expect(next).toMatchObject({ lastAppliedRevision: REVISION, lastHandledReconcileAt: 'now', observedGeneration: 1 });
+  expect(after).toBeNull();
+});
+
+describe('a wait for health', () => {
+  const waiting = (took: number): Outcome<Facts> => ({
+    type: 'again',
+    facts: { ...facts, health: 'waiting', took },
+    after: 5,
+  });
+  test('is told when it lasts', () => {
+    const { conditions } = told(kustomization(), waiting(1_000));
+    expect(conditions).toEqual([
+      'Reconciling True Progressing',
+      'Ready Unknown Progressing',
+      'Healthy Unknown Progressing',
+    ]);
+  });
+
+  test('is not before', () => {
+    expect(told(kustomization(), waiting(999)).status).toBeNull();
+  });
+});
+
+test('the inventory stands in the status before anything is made', () => {
+  const status = progressStatus(kustomization(), facts, AT) as KustomizationStatus;
+  expect(checkStatus({ ...kustomization(), status } as never)).toEqual([]);
+  expect(status.inventory?.entries).toEqual([{ id: 'shop_settings__ConfigMap', v: 'v1' }]);
+  expect(status.conditions).toMatchObject([
+    { type: 'Reconciling', status: 'True' },
+    { type: 'Ready', status: 'Unknown' },
+  ]);
+});
+
+describe('history', () => {
+  const moment = { now: AT, reason: 'ReconciliationSucceeded' as const };
+  const after = (digests: readonly string[]) =>
+    digests.reduce<NonNullable<ReturnType<typeof nextHistory>>>(
+      (list, digest) => nextHistory(list, { ...facts, digest }, moment) ?? list,
+      [],
+    );
+
+  test('has the newest first and at most five', () => {
+    expect(after(['a', 'b', 'c', 'd', 'e', 'f']).map(({ digest }) => digest)).toEqual(
+      ['f', 'e', 'd', 'c', 'b'].map((name) => `sha256:${name}`),
+    );
+  });
+
+  test('counts the same result on one entry, wherever it stands', () => {
+    const list = after(['a', 'b', 'a']);
+    expect(list.map(({ digest, totalReconciliations }) => [digest, totalReconciliations])).toEqual([
+      ['sha256:a', 2],
+      ['sha256:b', 1],
+    ]);
+  });
+
+  test('is left as it is by a run without a bundle', () => {
+    const { digest: _none, ...rest } = facts;
+    expect(nextHistory([], rest, moment)).toBeNull();
+  });
+});

@@ -1,0 +1,145 @@
+import type { JsonObject, KubeObject } from '@plumb/api';
+import { crds, KUSTOMIZATION, systemError, userError } from '@plumb/api';
+import { FakeClock, MemoryCluster } from '@plumb/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FluxObjects } from './flux-objects.ts';
+import { Limit } from './limit.ts';
+import { StatusWriter } from './status-writer.ts';
+
+const ID = 'shop/apps';
+const KEY = { ...KUSTOMIZATION, namespace: 'shop', name: 'apps' };
+
+let cluster: MemoryCluster;
+let clock: FakeClock;
+let objects: FluxObjects;
+let writer: StatusWriter;
+let stop: AbortController;
+
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  clock = new FakeClock();
+  stop = new AbortController();
+  for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'test' });
+  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+  await cluster.create(unit());
+  objects = new FluxObjects(cluster, KUSTOMIZATION, { signal: stop.signal });
+  const { signal } = stop;
+  writer = new StatusWriter({
+    cluster,
+    objects,
+    kind: KUSTOMIZATION,
+    fieldManager: 'test',
+    clock,
+    limit: new Limit(8),
+    signal,
+  });
+  await objects.ready();
+  cluster.clearRequests();
+});
+afterEach(async () => {
+  stop.abort();
+  await objects.done();
+});
+
+function unit(): KubeObject {
+  const spec = { interval: '1m', path: './', prune: true, sourceRef: { kind: 'GitRepository', name: 'shop' } };
+  return {
+    apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+    kind: 'Kustomization',
+    metadata: { name: 'apps', namespace: 'shop' },
+    spec,
+  };
+}
+
+const served = async (): Promise<JsonObject> => ((await cluster.get(KEY))?.['status'] ?? {}) as JsonObject;
+const patches = (): number => cluster.requests.filter(({ verb }) => verb === 'patch').length;
+const status = (revision: string): JsonObject => ({ observedGeneration: 1, lastAppliedRevision: revision });
+
+test('a status is written, and what is at the server already is not written again', async () => {
+  await writer.write(ID, status('a'));
+  expect(await served()).toEqual(status('a'));
+  await writer.write(ID, status('a'));
+  expect(patches()).toBe(1);
+});
+
+test('a field that is no longer there is taken away', async () => {
+  await writer.write(ID, { ...status('a'), lastHandledReconcileAt: 'now' });
+  await writer.write(ID, status('a'));
+  expect(await served()).toEqual(status('a'));
+});
+
+test('a status that was replaced before it was sent is never sent, and all who wrote are told at the end', async () => {
+  await Promise.all(['a', 'b', 'c', 'd'].map((revision) => writer.write(ID, status(revision))));
+  expect(await served()).toEqual(status('d'));
+  expect(patches()).toBe(2);
+});
+
+test('whoever reads between write and watch sees what was written', async () => {
+  const writing = writer.write(ID, status('a'));
+  expect(objects.get(ID)?.['status']).toEqual(status('a'));
+  await writing;
+  expect(objects.get(ID)?.['status']).toEqual(status('a'));
+});
+
+test('it keeps trying while the API server is away, ever more slowly, and not before it may', async () => {
+  const away = { fault: 'system', policy: 'retry' } as const;
+  const isPatch = ({ verb }: { verb: string }): boolean => verb === 'patch';
+  cluster.faults.fail(systemError('api-unavailable', 'away', away), 2, isPatch);
+  const writing = writer.write(ID, status('a'));
+  await clock.advance(249);
+  expect(patches()).toBe(1);
+  await clock.advance(1);
+  expect(patches()).toBe(2);
+  await clock.advance(499);
+  expect(patches()).toBe(2);
+  await clock.advance(1);
+  await writing;
+  expect(await served()).toEqual(status('a'));
+});
+
+test('an object that is gone needs no status', async () => {
+  await cluster.delete(KEY);
+  await writer.write(ID, status('a'));
+  expect(await cluster.get(KEY)).toBeNull();
+});
+
+test('flush waits for what is under way', async () => {
+  void writer.write(ID, status('a'));
+  await writer.flush();
+  expect(await served()).toEqual(status('a'));
+});
+
+test("an object of the same name that was made anew has nothing of the old one's status", async () => {
+  await writer.write(ID, status('a'));
+  const before = objects.get(ID)?.metadata.uid;
+  const anew = new Promise<void>((resolve) => {
+    objects.listen((_id, object) => {
+      if (object !== undefined && object.metadata.uid !== before) resolve();
+    });
+  });
+  await cluster.delete(KEY);
+  await cluster.create(unit());
+  await anew;
+  expect(objects.get(ID)?.['status']).not.toMatchObject({ lastAppliedRevision: 'a' });
+});
+
+test('listeners are told of nothing until the list is whole, and then of all of it', async () => {
+  const heard: string[] = [];
+  const held = new FluxObjects(cluster, KUSTOMIZATION, { signal: stop.signal });
+  held.hold();
+  held.listen((id) => heard.push(id));
+  await held.ready();
+  expect(heard).toEqual([]);
+  held.release();
+  expect(heard).toEqual([ID]);
+});
+
+test('a status the API server refuses is told, and nobody goes on as if it stood', async () => {
+  await writer.write(ID, status('a'));
+  const refused = userError('api-invalid', 'status.conditions: too long');
+  cluster.faults.fail(refused, 1, ({ verb }) => verb === 'patch');
+  await expect(writer.write(ID, status('b'))).rejects.toBe(refused);
+  expect(objects.get(ID)?.['status']).toEqual(status('a'));
+  await writer.write(ID, status('b'));
+  expect(await served()).toEqual(status('b'));
+});
