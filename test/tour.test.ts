@@ -76,7 +76,7 @@ test('stopping leaves no process behind', async () => {
   sandbox.kill('SIGINT');
   const [code] = (await once(sandbox, 'exit')) as [number];
   expect(code).toBe(0);
-  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
+  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
 });
 
 async function childrenOf(pid: number): Promise<number[]> {

@@ -1,6 +1,5 @@
 import type { Telling } from '@plumb/agent';
-import type { Kustomization } from '@plumb/api';
-import type { Notice, SandboxHost } from '@plumb/sandbox';
+import type { SandboxHost } from '@plumb/sandbox';
 
 /** What is shown once the sandbox answers. */
 export interface Addresses {
@@ -22,5 +21,3 @@ export type Write = (text: string) => void;
 export function nameOf({ kind, namespace, name }: Telling): string {
   return `${kind}/${namespace}/${name}`;
 }
-
-export type { Kustomization, Notice, Telling };

@@ -30,7 +30,7 @@ interface Claim {
 }
 
 /** The volume made for a claim; the controller-manager's binder joins the two. */
-export function volumeFor(object: KubeObject): KubeObject | null {
+function volumeFor(object: KubeObject): KubeObject | null {
   const claim = object as unknown as Claim;
   const { name, namespace, uid } = claim.metadata;
   if (claim.spec.storageClassName !== STORAGE_CLASS || (claim.spec.volumeName ?? '') !== '' || uid === undefined)
