@@ -7,6 +7,7 @@ import { declaredIn, toObject } from './declared.ts';
 import type { Declared } from './declared.ts';
 import { buildError } from './errors.ts';
 import type { Kustomization } from './kustomization.ts';
+import { withoutContent } from './mask.ts';
 import { join } from './paths.ts';
 import { Reach } from './reach.ts';
 import type { Reached } from './reach.ts';
@@ -54,7 +55,7 @@ function explain(error: EngineError, reached: Reached, root: KustomizeRoot): Plu
   switch (error.code) {
     case 'failed':
       findMistake(reached);
-      return buildError(root.path, plainWords(error.message), error);
+      return buildError(root.path, withoutContent(plainWords(error.message)), error);
     case 'timeout':
       return systemError('timeout', `the build of ${root.path} did not end in time: ${error.message}`, error);
     case 'cancelled':
