@@ -2,6 +2,7 @@ import type { Access } from './access/access.ts';
 import { ApiCluster } from './client/api-cluster.ts';
 import { Caller } from './client/caller.ts';
 import { Discovery } from './client/discovery.ts';
+import { ListGate } from './client/list-gate.ts';
 import type { Cluster, RequestCounter } from './cluster.ts';
 import type { KeepAlive } from './transport/http2-wire.ts';
 import { NegotiatedWire } from './transport/negotiated-wire.ts';
@@ -23,12 +24,14 @@ const LIMITS = { timeout: 60_000, body: 64 * 1024 * 1024 };
 export function clusterOver(access: Access, settings: ClusterSettings): Cluster {
   const { userAgent, maxInFlight, counter, keepAlive = KEEP_ALIVE, limits = LIMITS } = settings;
   const wire = new NegotiatedWire(access, keepAlive);
-  const transport = new Transport(access, { wire, window: new RequestWindow(maxInFlight), limits, counter });
   const agent = { 'user-agent': userAgent };
-  const caller = new Caller(transport, { ...agent, ...access.impersonation });
+  const headers = { ...agent, ...access.impersonation };
+  const window = new RequestWindow(maxInFlight);
+  const transport = new Transport(access, { wire, window, limits, counter, headers });
+  const caller = new Caller(transport, headers);
   const discovery = new Discovery((path, accept) => {
     const subject = { what: `get ${path}`, secret: false, names: [] };
     return caller.json({ verb: 'discover', resource: 'discovery', method: 'GET', path, accept, subject });
   });
-  return new ApiCluster({ transport, discovery, agent, owner: true }, caller);
+  return new ApiCluster({ transport, discovery, lists: new ListGate(), agent, owner: true }, caller);
 }

@@ -14,6 +14,8 @@ export interface ListOptions {
   fieldSelector?: string;
   /** '0' reads from the API server's watch cache; left out, the read is consistent (quorum). */
   resourceVersion?: string;
+  /** Every object's metadata and nothing else of it. */
+  metadataOnly?: boolean;
   /** Page size. The list is read page by page and handed on as it comes. Default 500. */
   limit?: number;
   signal?: AbortSignal;
@@ -64,6 +66,39 @@ export interface DeleteOptions {
 }
 
 /**
+ * How urgent a request is, the most urgent first: `emergency`, repair of `drift`, `request` (what a commit or a person asked for; the
+ * default), `background` (status, events, relists, checks).
+ */
+export const PRIORITIES = ['emergency', 'drift', 'request', 'background'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+/** Since when the API server does not answer (milliseconds since the epoch), and how that showed. */
+export interface Away {
+  readonly since: number;
+  readonly error: string;
+}
+
+/** The requests under way: how many may be, are, and wait for it. */
+export interface Load {
+  readonly window: number;
+  readonly inFlight: number;
+  readonly waiting: Readonly<Record<Priority, number>>;
+}
+
+/** The state of a connection, the same for all identities and priorities on it. */
+export interface Connection {
+  /** Null while the API server answers. While it is away, requests wait for it, a minute at most each. */
+  readonly away: Away | null;
+  readonly load: Load;
+  /** Milliseconds the API server has been away, by a clock that never goes back; 0 while it answers. */
+  awayFor(): number;
+  /** Told when the API server goes and when it comes back (null). @returns ends the listening */
+  listen(listener: (away: Away | null) => void): () => void;
+  /** Resolves while the API server answers, at once or when it does again. Rejects when the signal aborts before. */
+  back(signal?: AbortSignal): Promise<void>;
+}
+
+/**
  * The port to one Kubernetes API server as one identity. The real one speaks HTTP/2; testkit's in-memory one passes the same
  * contract suite. Objects pass through as they came: no field dropped, no number rounded.
  *
@@ -98,6 +133,9 @@ export interface Cluster {
   version(): Promise<string>;
   /** The same connection acting as another user (impersonation). An empty user is refused with `access-denied` (I9). */
   as(user: string): Cluster;
+  /** The same connection and identity; its requests queue in this class where requests have to wait. Leases never wait. */
+  withPriority(priority: Priority): Cluster;
+  readonly connection: Connection;
   /** A raw GET below the API root (`/readyz`, `/openapi/v3`). */
   raw(path: string): Promise<JsonObject | string>;
   close(): Promise<void>;

@@ -75,6 +75,10 @@ class Script implements ListWatch {
     return watch.events();
   }
 
+  withPriority(): this {
+    return this;
+  }
+
   next(): Promise<Watch> {
     const waiting = this.#watches.shift();
     if (waiting !== undefined) return Promise.resolve(waiting);

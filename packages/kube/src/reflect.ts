@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError, type KindRef, type KubeObject } from '@plumb/api';
 import { Backoff } from './backoff.ts';
-import type { Cluster, WatchEvent } from './cluster.ts';
+import type { Cluster, Priority, WatchEvent } from './cluster.ts';
 import { Known } from './known.ts';
 import type { Reflector, ReflectorOptions, Sink } from './reflector.ts';
 
 /** The part of a cluster that a reflector needs. */
-export type ListWatch = Pick<Cluster, 'list' | 'watch'>;
+export type ListWatch = Pick<Cluster, 'list' | 'watch'> & { withPriority(priority: Priority): Pick<Cluster, 'list'> };
 
 /** A watch that ends sooner than this was not ended by its own timeout: the next one waits. */
 const SHORT_WATCH_MS = 1_000;

@@ -3,21 +3,25 @@ import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/ap
 import type {
   ApplyOptions,
   Cluster,
+  Connection,
   DeleteOptions,
   ListOptions,
   ListResult,
   PatchOptions,
   PatchType,
+  Priority,
   ResourceInfo,
   WatchEvent,
   WatchOptions,
 } from '../cluster.ts';
-import { cancelled, type Transport } from '../transport/transport.ts';
+import { cancelled } from '../transport/errors.ts';
+import type { Transport } from '../transport/transport.ts';
 import type { Headers } from '../transport/wire.ts';
 import { Caller, parseObject, type ApiCall } from './caller.ts';
 import type { Discovery } from './discovery.ts';
 import type { Subject } from './failure.ts';
 import { listAll } from './list.ts';
+import type { ListGate } from './list-gate.ts';
 import { collectionPath, objectPath, requireNamespace, withQuery } from './paths.ts';
 import { watchOnce } from './watch.ts';
 
@@ -33,6 +37,7 @@ type Target = Pick<ApiCall, 'verb' | 'resource' | 'subject'> & { info: ResourceI
 export interface SharedConnection {
   readonly transport: Transport;
   readonly discovery: Discovery;
+  readonly lists: ListGate;
   /** Headers that stay whoever the caller acts as. */
   readonly agent: Headers;
   /** Only the cluster that `connect` gave ends the connection. */
@@ -61,7 +66,9 @@ export class ApiCluster implements Cluster {
   }
 
   async list(kind: KindRef, options: ListOptions = {}): Promise<ListResult> {
-    return listAll(this.#caller, await this.#served(kind, options.signal), options);
+    const info = await this.#served(kind, options.signal);
+    const place = `${info.group}/${info.resource}`;
+    return this.#shared.lists.run(place, options.signal, () => listAll(this.#caller, info, options));
   }
 
   async *watch(kind: KindRef, options: WatchOptions): AsyncGenerator<WatchEvent> {
@@ -147,8 +154,16 @@ export class ApiCluster implements Cluster {
     if (!PRINTABLE.test(user) || user.trim() === '') {
       throw userError('access-denied', `the user name "${user}" cannot be impersonated: name a service account`);
     }
-    const caller = new Caller(this.#shared.transport, { ...this.#shared.agent, 'impersonate-user': user });
+    const caller = this.#caller.withIdentity({ ...this.#shared.agent, 'impersonate-user': user });
     return new ApiCluster({ ...this.#shared, owner: false }, caller);
+  }
+
+  withPriority(priority: Priority): Cluster {
+    return new ApiCluster({ ...this.#shared, owner: false }, this.#caller.withPriority(priority));
+  }
+
+  get connection(): Connection {
+    return this.#shared.transport.connection;
   }
 
   async raw(path: string): Promise<JsonObject | string> {

@@ -1,4 +1,5 @@
 import { parseJson, PlumbError, printJson, type Json, type JsonObject, type KubeObject } from '@plumb/api';
+import type { Priority } from '../cluster.ts';
 import type { Headers } from '../transport/wire.ts';
 import type { Answer, Call, Stream, Transport } from '../transport/transport.ts';
 import { readText } from '../transport/body.ts';
@@ -23,10 +24,20 @@ const ERROR_BODY_LIMIT = 64 * 1024;
 export class Caller {
   readonly #transport: Transport;
   readonly #identity: Headers;
+  readonly #priority: Priority;
 
-  constructor(transport: Transport, identity: Headers) {
+  constructor(transport: Transport, identity: Headers, priority: Priority = 'request') {
     this.#transport = transport;
     this.#identity = identity;
+    this.#priority = priority;
+  }
+
+  withIdentity(identity: Headers): Caller {
+    return new Caller(this.#transport, identity, this.#priority);
+  }
+
+  withPriority(priority: Priority): Caller {
+    return new Caller(this.#transport, this.#identity, priority);
   }
 
   /** @throws PlumbError for every status but 2xx. */
@@ -63,6 +74,7 @@ export class Caller {
       path: call.path,
       headers,
       signal: call.signal,
+      priority: this.#priority,
     };
     const repeatable = call.repeatable ?? call.method === 'GET';
     const urgent = call.resource === 'leases';

@@ -1,4 +1,5 @@
 import { parseJson, PlumbError, type ErrorCode, type Fault, type JsonObject } from '@plumb/api';
+import { retryAfterOf } from '../transport/retry-after.ts';
 import type { Answer } from '../transport/transport.ts';
 import { maskSecretText } from './mask.ts';
 
@@ -52,14 +53,6 @@ function kindOf(status: number): { code: ErrorCode; fault: Fault } {
  */
 function isSchemaMistake(status: number, message: string): boolean {
   return status === 500 && /^failed to (create typed patch object|convert new object) /.test(message);
-}
-
-/** Milliseconds of a Retry-After header: seconds or an HTTP date (RFC 9110 §10.2.3). */
-function retryAfterOf(value: string | undefined, now: number = Date.now()): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d+$/.test(value.trim())) return Number(value) * 1_000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
 /** The message of a `Status` object. */

@@ -1,9 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '@plumb/api';
 import type { Access } from '../access/access.ts';
-import type { RequestCounter } from '../cluster.ts';
+import type { Connection, Priority, RequestCounter } from '../cluster.ts';
 import { readText, TooLargeError, type Body } from './body.ts';
+import { cancelled, unavailable } from './errors.ts';
+import { Limiter } from './limiter.ts';
+import { Reachability } from './reachability.ts';
+import { retryAfterOf } from './retry-after.ts';
 import type { RequestWindow } from './window.ts';
-import { WireError, type Exchange, type Head, type Headers, type Wire } from './wire.ts';
+import { WireError, type Head, type Headers, type Wire } from './wire.ts';
 
 /** One call of the API. `verb` and `resource` are what it is counted under. */
 export interface Call {
@@ -16,6 +21,7 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
   /** May be sent again when the connection is cut before an answer came. */
   readonly repeatable: boolean;
+  readonly priority: Priority;
   /** Passes the queue: a lease must not wait behind the work it protects. */
   readonly urgent?: boolean;
 }
@@ -42,6 +48,13 @@ export interface TransportLimits {
 
 const ATTEMPTS = 3;
 const RENEWAL_PAUSE_MS = 5_000;
+const PROBE_TIMEOUT_MS = 10_000;
+/** The server was given rest this often in a row, and there was still no answer but errors: it counts as away. */
+const RESTS_UNTIL_AWAY = 5;
+/** Watches that waited for the server are opened again spread over this time. */
+const WATCH_SPREAD_MS = 1_000;
+/** Server-side apply wraps what is wrong with an object, and what a webhook failed with, into a 500 (KEP-555, admission webhooks). */
+const OF_THE_OBJECT = /failed to (create typed patch object|convert new object)|failed calling webhook/;
 
 /** Sends calls over a wire: credentials, the bound on requests in flight, deadlines, safe repetition, counting. */
 export class Transport {
@@ -50,42 +63,99 @@ export class Transport {
   readonly #window: RequestWindow;
   readonly #limits: TransportLimits;
   readonly #counter: RequestCounter | undefined;
+  readonly #headers: Headers;
+  readonly #reachability = new Reachability(() => this.#probe());
+  /** What users of the connection may see of it. */
+  readonly connection: Connection;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     access: Access,
-    parts: { wire: Wire; window: RequestWindow; limits: TransportLimits; counter: RequestCounter | undefined },
+    parts: {
+      wire: Wire;
+      window: RequestWindow;
+      limits: TransportLimits;
+      counter: RequestCounter | undefined;
+      /** Headers of the probe for a server that is away. */
+      headers: Headers;
+    },
   ) {
     this.#access = access;
     this.#wire = parts.wire;
     this.#window = parts.window;
     this.#limits = parts.limits;
     this.#counter = parts.counter;
+    this.#headers = parts.headers;
+    this.connection = connectionOf(this.#reachability, this.#window);
+    this.#reachability.listen((away) => (away === null ? this.#window.open() : this.#window.shut()));
   }
 
   /** Sends a call and reads the whole answer, whatever its status. @throws PlumbError when no answer came. */
   async send(call: Call): Promise<Answer> {
     if (call.signal?.aborted === true) throw cancelled(call);
     if (call.urgent === true) return this.#withRenewal(call, () => this.#answer(call));
-    try {
-      await this.#window.acquire(call.signal);
-    } catch {
-      throw cancelled(call);
-    }
+    if (!this.#window.tryEnter(call.priority)) await this.#waitForPlace(call);
     try {
       return await this.#withRenewal(call, () => this.#answer(call));
     } finally {
-      this.#window.release();
+      this.#window.leave(call.priority);
     }
   }
 
   /** Opens a response that lasts: a watch. It takes no place among the requests in flight. */
   async stream(call: Call): Promise<Stream> {
+    await this.#waitForCalm(call);
     return this.#withRenewal(call, () => this.#opened(call));
   }
 
   close(): void {
+    this.#reachability.close();
     this.#wire.close();
+    // Those who still wait learn it at once.
+    this.#window.open();
+  }
+
+  /** While the server is there, a place comes by itself; while it is away, a caller waits as long as it would for an answer. */
+  async #waitForPlace(call: Call): Promise<void> {
+    const ended = new AbortController();
+    const abort = (): void => ended.abort(cancelled(call));
+    const lookUp = setInterval(() => {
+      if (this.#reachability.awayFor() >= this.#limits.timeout) ended.abort(this.#awayError(call));
+    }, this.#limits.timeout);
+    call.signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await this.#window.enter(call.priority, ended.signal);
+    } finally {
+      clearInterval(lookUp);
+      call.signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #waitForCalm(call: Call): Promise<void> {
+    const { signal } = call;
+    try {
+      while (this.#reachability.away !== null) {
+        await this.#reachability.back(signal);
+        await sleep(Math.random() * WATCH_SPREAD_MS, undefined, { signal });
+      }
+      if (this.#window.hold > 0) await sleep(this.#window.hold, undefined, { signal });
+    } catch {
+      throw cancelled(call);
+    }
+  }
+
+  async #probe(): Promise<void> {
+    const call = { verb: 'get', resource: 'readyz', method: 'GET', path: '/readyz', priority: 'request' } as const;
+    const signal = AbortSignal.timeout(Math.min(PROBE_TIMEOUT_MS, this.#limits.timeout));
+    const { status } = await this.#answer({ ...call, headers: this.#headers, repeatable: false, signal });
+    if (status >= 500 || status === 429) throw new Error(`not ready: HTTP ${status}`);
+  }
+
+  #awayError(call: Call): PlumbError {
+    const away = this.#reachability.away;
+    const since = new Date(away?.since ?? Date.now()).toISOString();
+    const message = `${call.verb} ${call.resource}: the API server has not answered since ${since}: ${away?.error ?? ''}`;
+    return new PlumbError('api-unavailable', message, { fault: 'system', policy: 'retry' });
   }
 
   /** A 401 can mean that a token was rotated: credentials are read again, once. */
@@ -114,6 +184,8 @@ export class Transport {
         if (!(error instanceof WireError)) throw error;
         const harmless = error.loss === 'unprocessed' || (error.loss === 'unknown' && call.repeatable);
         if (left === 0 || !harmless || call.signal?.aborted === true) throw unavailable(call, error);
+        if (error.loss === 'unknown')
+          await sleep(this.#window.hold, undefined, { signal: call.signal }).catch(() => {});
       }
     }
   }
@@ -126,12 +198,14 @@ export class Transport {
       const head = await this.#start(call, limiter);
       const text = await readText(head, this.#limits.body);
       status = head.status;
+      this.#learn(call, started, { status, headers: head.headers, text });
       return { status, headers: head.headers, text };
+    } catch (error) {
+      this.#learnLoss(call, started, error);
+      throw error;
     } finally {
       limiter.stop();
-      const elapsed = performance.now() - started;
-      this.#window.feedback(elapsed, status);
-      this.#counter?.count(call.verb, call.resource, status, elapsed / 1_000);
+      this.#counter?.count(call.verb, call.resource, status, (performance.now() - started) / 1_000);
     }
   }
 
@@ -143,11 +217,32 @@ export class Transport {
       const head = await this.#start(call, limiter);
       status = head.status;
       head.stream.on('error', () => {});
+      this.#learn(call, started, { status, headers: head.headers, text: '' });
       return { status, headers: head.headers, body: head, cancel: (reason) => limiter.cancel(reason) };
+    } catch (error) {
+      this.#learnLoss(call, started, error);
+      throw error;
     } finally {
       limiter.stop();
       this.#counter?.count(call.verb, call.resource, status, (performance.now() - started) / 1_000);
     }
+  }
+
+  #learn({ verb }: Call, sentAt: number, { status, headers, text }: Answer): void {
+    const harmless = status === 500 && OF_THE_OBJECT.test(text);
+    this.#window.learn({ verb, sentAt, status, retryAfter: retryAfterOf(headers['retry-after']), harmless });
+    if (status < 500) this.#reachability.found();
+    else if (this.#window.squeezes >= RESTS_UNTIL_AWAY) this.#reachability.lost(`HTTP ${status}`);
+  }
+
+  /** What the caller or the server ended in good order says nothing of the server. */
+  #learnLoss({ verb }: Call, sentAt: number, error: unknown): void {
+    const timeout = error instanceof PlumbError && error.code === 'timeout';
+    const loss = error instanceof WireError ? error.loss : undefined;
+    if (loss === 'unreachable') this.#reachability.lost((error as WireError).message);
+    if (!timeout && loss !== 'unknown') return;
+    this.#window.learn({ verb, sentAt, status: 0 });
+    if (this.#window.squeezes >= RESTS_UNTIL_AWAY) this.#reachability.lost((error as Error).message);
   }
 
   async #start(call: Call, limiter: Limiter): Promise<Head> {
@@ -162,57 +257,16 @@ export class Transport {
   }
 }
 
-/** Ends a call at its deadline or when its signal aborts, in whatever step it is. */
-class Limiter {
-  readonly #call: Call;
-  readonly #timer: NodeJS.Timeout;
-  readonly #abort: () => void;
-  #ended: PromiseWithResolvers<never> | undefined;
-  #reason: Error | undefined;
-  #exchange: Exchange | undefined;
-
-  constructor(call: Call, timeout: number) {
-    this.#call = call;
-    this.#timer = setTimeout(() => this.cancel(timedOut(call, timeout)), timeout);
-    this.#abort = () => this.cancel(cancelled(call));
-    call.signal?.addEventListener('abort', this.#abort, { once: true });
-    if (call.signal?.aborted === true) this.cancel(cancelled(call));
-  }
-
-  /** For what comes before the request is sent; after that, cancelling the exchange ends it. */
-  race<T>(step: Promise<T>): Promise<T> {
-    this.#ended ??= Promise.withResolvers<never>();
-    if (this.#reason !== undefined) this.#ended.reject(this.#reason);
-    return Promise.race([step, this.#ended.promise]);
-  }
-
-  watch(exchange: Exchange): void {
-    this.#exchange = exchange;
-    if (this.#reason !== undefined) exchange.cancel(this.#reason);
-  }
-
-  cancel(reason: Error): void {
-    this.#reason ??= reason;
-    this.#ended?.reject(reason);
-    this.#exchange?.cancel(reason);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#call.signal?.removeEventListener('abort', this.#abort);
-  }
-}
-
-export function cancelled(call: Pick<Call, 'verb' | 'resource'>): PlumbError {
-  return new PlumbError('cancelled', `${call.verb} ${call.resource}: cancelled`, { fault: 'system', policy: 'retry' });
-}
-
-function timedOut(call: Call, timeout: number): PlumbError {
-  const message = `${call.verb} ${call.resource}: no answer from the API server within ${timeout / 1_000} s`;
-  return new PlumbError('timeout', message, { fault: 'system', policy: 'retry' });
-}
-
-function unavailable(call: Call, cause: Error): PlumbError {
-  const message = `${call.verb} ${call.resource}: ${cause.message}`;
-  return new PlumbError('api-unavailable', message, { fault: 'system', policy: 'retry', cause });
+function connectionOf(reachability: Reachability, window: RequestWindow): Connection {
+  return {
+    get away() {
+      return reachability.away;
+    },
+    get load() {
+      return window.load;
+    },
+    awayFor: () => reachability.awayFor(),
+    listen: (listener) => reachability.listen(listener),
+    back: (signal) => reachability.back(signal),
+  };
 }

@@ -1,83 +1,122 @@
-const SHRINK = 0.5;
-const SHRINK_PAUSE_MS = 1_000;
+import type { Load, Priority } from '../cluster.ts';
+import { Pace, type Outcome, type PaceClock } from './pace.ts';
+import { Queues, type Waiter } from './queues.ts';
 
-interface Waiter {
-  readonly admit: () => void;
-}
+const SYSTEM: PaceClock = { now: () => performance.now(), random: () => Math.random() };
 
 /**
- * Bounds the requests in flight (I12): halves on 429 and on overload answers, at most once a second, and grows by one for each
- * full window answered well. `feedback` is the only input, so another rule can take its place here.
+ * The places for requests in flight to one API server (I12): as many as its answers allow, given by priority. Background work
+ * never takes more than half of them, so that what is urgent finds one at once.
  */
 export class RequestWindow {
-  readonly #most: number;
-  readonly #now: () => number;
-  #limit: number;
+  readonly #pace: Pace;
+  readonly #queues = new Queues();
   #inFlight = 0;
-  #shrunkAt = Number.NEGATIVE_INFINITY;
-  #waiting: Waiter[] = [];
+  #inBackground = 0;
+  #closed = false;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(most: number, now: () => number = () => performance.now()) {
-    this.#most = most;
-    this.#limit = most;
-    this.#now = now;
+  constructor(most: number, clock: PaceClock = SYSTEM) {
+    this.#pace = new Pace(most, clock);
   }
 
   get limit(): number {
-    return Math.floor(this.#limit);
+    return this.#pace.limit;
   }
 
-  /** Resolves when a place is free, first come first served. Rejects with the signal's reason when it aborts before. */
-  acquire(signal?: AbortSignal): Promise<void> | undefined {
-    if (this.#inFlight < this.limit && this.#waiting.length === 0) {
-      this.#inFlight += 1;
-      return undefined;
-    }
+  get load(): Load {
+    const waiting = {
+      emergency: this.#queues.waiting('emergency'),
+      drift: this.#queues.waiting('drift'),
+      request: this.#queues.waiting('request'),
+      background: this.#queues.waiting('background'),
+    };
+    return { window: this.limit, inFlight: this.#inFlight, waiting };
+  }
+
+  /** Times in a row the server had to be given rest, with no good answer since. */
+  get squeezes(): number {
+    return this.#pace.squeezes;
+  }
+
+  /** Takes a place when one is free and nobody waits. */
+  tryEnter(priority: Priority): boolean {
+    const free = this.#queues.size === 0 && this.#isOpen() && this.#isEligible(priority);
+    if (free) this.#enter(priority);
+    return free;
+  }
+
+  /** Resolves when a place is free and it is this one's turn. Rejects with the signal's reason when it aborts before. */
+  enter(priority: Priority, signal?: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const abort = (): void => {
-      this.#waiting = this.#waiting.filter((other) => other !== waiter);
+      this.#queues.remove(waiter);
       reject(signal?.reason);
     };
     const waiter: Waiter = {
+      priority,
       admit: () => {
         signal?.removeEventListener('abort', abort);
         resolve();
       },
     };
     signal?.addEventListener('abort', abort, { once: true });
-    this.#waiting.push(waiter);
+    this.#queues.add(waiter);
+    this.#admit();
     return promise;
   }
 
-  release(): void {
+  leave(priority: Priority): void {
     this.#inFlight -= 1;
+    if (priority === 'background') this.#inBackground -= 1;
     this.#admit();
   }
 
-  /** @param status HTTP status, or 0 when no answer came. @param latency milliseconds from sending to the whole answer. */
-  feedback(latency: number, status: number): void {
-    if (isOverload(latency, status)) this.#shrink();
-    else if (status !== 0 && this.#limit < this.#most)
-      this.#limit = Math.min(this.#most, this.#limit + 1 / this.#limit);
+  learn(outcome: Outcome): void {
+    this.#pace.learn(outcome, this.#inFlight * 2 >= this.limit);
   }
 
-  #shrink(): void {
-    const now = this.#now();
-    if (now - this.#shrunkAt < SHRINK_PAUSE_MS) return;
-    this.#shrunkAt = now;
-    this.#limit = Math.max(1, this.#limit * SHRINK);
+  /** Milliseconds until anything may be sent. */
+  get hold(): number {
+    return this.#pace.hold;
+  }
+
+  /** Gives no more places until `open`: there is no server to send to. */
+  shut(): void {
+    this.#closed = true;
+  }
+
+  open(): void {
+    this.#closed = false;
+    this.#pace.startAnew();
+    this.#admit();
+  }
+
+  #isOpen(): boolean {
+    return !this.#closed && this.#inFlight < this.limit && this.#pace.hold === 0;
+  }
+
+  #isEligible(priority: Priority): boolean {
+    return priority !== 'background' || this.#inBackground < Math.max(1, Math.floor(this.limit / 2));
+  }
+
+  #enter(priority: Priority): void {
+    this.#inFlight += 1;
+    if (priority === 'background') this.#inBackground += 1;
   }
 
   #admit(): void {
-    while (this.#waiting.length > 0 && this.#inFlight < this.limit) {
-      this.#inFlight += 1;
-      this.#waiting.shift()?.admit();
+    while (this.#isOpen()) {
+      const next = this.#queues.take((priority) => this.#isEligible(priority));
+      if (next === undefined) return;
+      this.#enter(next.priority);
+      next.admit();
     }
+    if (this.#queues.size > 0 && !this.#closed && this.#pace.hold > 0) this.#wakeLater();
   }
-}
 
-const SLOW_MS = 10_000;
-
-function isOverload(latency: number, status: number): boolean {
-  return status === 429 || status === 503 || status === 504 || latency > SLOW_MS;
+  #wakeLater(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#admit(), Math.ceil(this.#pace.hold));
+  }
 }

@@ -3,10 +3,12 @@ import type { Json, JsonObject, KindRef, KubeObject, ObjectKey, PlumbError } fro
 import type {
   ApplyOptions,
   Cluster,
+  Connection,
   DeleteOptions,
   ListOptions,
   ListResult,
   PatchOptions,
+  Priority,
   ResourceInfo,
   WatchEvent,
   WatchOptions,
@@ -33,6 +35,13 @@ export interface MemoryOptions {
 }
 
 const MANAGER = 'testkit';
+const ALWAYS_THERE: Connection = {
+  away: null,
+  load: { window: 1, inFlight: 0, waiting: { emergency: 0, drift: 0, request: 0, background: 0 } },
+  awayFor: () => 0,
+  listen: () => () => undefined,
+  back: () => Promise.resolve(),
+};
 
 /** The state behind every identity. */
 class Backend {
@@ -52,6 +61,7 @@ class Backend {
 
 /** One identity's door to an in-memory cluster. */
 class MemoryClient implements Cluster {
+  readonly connection = ALWAYS_THERE;
   protected readonly backend: Backend;
   readonly #user: string;
 
@@ -179,6 +189,11 @@ class MemoryClient implements Cluster {
     if (user.trim() === '')
       throw userError('access-denied', `the user name "${user}" cannot be impersonated: name a service account`);
     return new MemoryClient(this.backend, user);
+  }
+
+  /** Nothing waits in memory, so nothing is served before anything else. */
+  withPriority(_priority: Priority): Cluster {
+    return this;
   }
 
   async raw(path: string): Promise<JsonObject | string> {
