@@ -27,4 +27,5 @@ const context: Context = {
   untilStopped,
 };
 
-process.exitCode = await runProgram(process.argv.slice(2), context);
+// What a failed start left open must not keep the process alive.
+process.exit(await runProgram(process.argv.slice(2), context));

@@ -2,10 +2,11 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Telling } from '@plumb/agent';
 import { launchAgent, Metrics, requestCounter } from '@plumb/agent';
-import type { Kustomization, KubeObject } from '@plumb/api';
+import type { GitRepository, Kustomization, KubeObject } from '@plumb/api';
 import { crds, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { connect, reflect } from '@plumb/kube';
+import { freePort } from './control-plane/port.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
 import { AgentLog } from './example/agent-log.ts';
 import { clusterObjects } from './example/cluster-objects.ts';
@@ -51,6 +52,8 @@ export interface Sandbox {
 }
 
 const GIT_PORT = 8930;
+/** The same at each start where it can be had, so that artifacts keep their URL. */
+const ARTIFACT_PORT = 9090;
 const AGENT_USER = { user: 'plumb-agent', groups: ['system:masters'] };
 
 /** The embedded default: control plane, nodes, Git server with the example, and the agent, all on loopback. */
@@ -84,11 +87,9 @@ async function startParts(
   parts.push({ stop: () => cluster.close() });
   host.step('registering nodes and kinds');
   const log = new AgentLog();
-  const [nodes] = await Promise.all([
-    startNodes(cluster, { notify, logs: log.of }),
-    ...crds().map((crd) => put(cluster, crd)),
-  ]);
-  parts.push({ stop: () => nodes.close() });
+  const registering = startNodes(cluster, { notify, logs: log.of });
+  parts.push({ stop: () => registering.then((nodes) => nodes.close()).catch(() => undefined) });
+  await Promise.all([registering, ...crds().map((crd) => put(cluster, crd))]);
   host.step('serving the example repository');
   let following = false;
   const onPush = (): void => void (following && look(cluster, host));
@@ -98,9 +99,9 @@ async function startParts(
   host.step('starting the agent');
   const agent = await startSandboxAgent(options, plane, log);
   parts.push({ stop: agent.close });
-  const ready = watchUnits(cluster, host, parts);
   for (const object of clusterObjects(git)) await put(cluster, object);
   following = true;
+  const ready = watchUnits(cluster, host, parts, await look(cluster, host));
   return { url: plane.url, kubeconfig: plane.kubeconfig, git, metricsUrl: agent.metricsUrl, ready, stop };
 }
 
@@ -120,7 +121,7 @@ async function startSandboxAgent(
     instance: 'sandbox',
     gitEnvironment,
     host: '127.0.0.1',
-    artifactPort: 0,
+    artifactPort: await freePort(ARTIFACT_PORT),
     metricsPort: 0,
     healthPort: 0,
     dependencyInterval: 5_000,
@@ -143,12 +144,12 @@ function put(cluster: Cluster, object: KubeObject): Promise<KubeObject> {
   return cluster.apply(object, { fieldManager: 'plumb-sandbox', force: true });
 }
 
-/** What a Git host's webhook would do: a push is seen at once. */
-async function look(cluster: Cluster, host: SandboxHost): Promise<void> {
+/** What a Git host's webhook would do: a push is seen at once. @returns the token of the request */
+async function look(cluster: Cluster, host: SandboxHost): Promise<string> {
   const key = { ...GIT_REPOSITORY, namespace: 'flux-system', name: 'flux-system' };
-  const annotations = { [REQUESTED_AT_ANNOTATION]: new Date().toISOString() };
+  const token = new Date().toISOString();
   try {
-    await cluster.patch(key, { metadata: { annotations } }, { type: 'merge' });
+    await cluster.patch(key, { metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } } }, { type: 'merge' });
   } catch (error) {
     host.notice({
       level: 'warn',
@@ -156,46 +157,75 @@ async function look(cluster: Cluster, host: SandboxHost): Promise<void> {
       message: `a push was not announced: ${messageOf(error)}`,
     });
   }
+  return token;
 }
 
-/** Hands the Kustomizations to the host. @returns when all of them are Ready */
-function watchUnits(cluster: Cluster, host: SandboxHost, parts: { stop(): Promise<unknown> }[]): Promise<void> {
+/**
+ * Hands the Kustomizations to the host. @returns when the agent has looked at the repository since `token` and all of them are Ready at its
+ * revision: what an earlier start left Ready does not count
+ */
+function watchUnits(
+  cluster: Cluster,
+  host: SandboxHost,
+  parts: { stop(): Promise<unknown> }[],
+  token: string,
+): Promise<void> {
   const units = new Map<string, Kustomization>();
-  const stop = new AbortController();
+  let source: GitRepository | undefined;
   const ready = Promise.withResolvers<void>();
-  const changed = (): void => {
-    const all = [...units.values()].toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-    host.units(all);
-    if (all.length > 1 && all.every(isReady)) ready.resolve();
+  const judge = (): void => {
+    const looked = (source?.status?.lastHandledReconcileAt ?? '') >= token;
+    const revision = source?.status?.artifact?.revision;
+    const all = [...units.values()];
+    if (looked && all.length > 1 && all.every((unit) => isReadyAt(unit, revision))) ready.resolve();
   };
-  const sink = {
+  const changed = (): void => {
+    host.units([...units.values()].toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)));
+    judge();
+  };
+  const unitSink = {
     upsert: (object: KubeObject) => {
-      units.set(nameOf(object as unknown as Kustomization), object as unknown as Kustomization);
+      units.set(nameOf(object), object as unknown as Kustomization);
       changed();
     },
     remove: (object: KubeObject) => {
-      units.delete(nameOf(object as unknown as Kustomization));
+      units.delete(nameOf(object));
       changed();
     },
     synced: () => undefined,
   };
-  const reflector = reflect(cluster, KUSTOMIZATION, sink, { signal: stop.signal });
+  const sourceSink = {
+    upsert: (object: KubeObject) => {
+      source = object as unknown as GitRepository;
+      judge();
+    },
+    remove: () => (source = undefined),
+    synced: () => undefined,
+  };
+  const stop = new AbortController();
+  const { signal } = stop;
+  const one = { namespace: 'flux-system', fieldSelector: 'metadata.name=flux-system' };
+  const watches = [
+    reflect(cluster, KUSTOMIZATION, unitSink, { signal }),
+    reflect(cluster, GIT_REPOSITORY, sourceSink, { ...one, signal }),
+  ];
   parts.push({
     stop: () => {
       stop.abort();
-      return reflector.done();
+      return Promise.all(watches.map((watch) => watch.done()));
     },
   });
   return ready.promise;
 }
 
-function nameOf({ metadata }: Kustomization): string {
+function nameOf({ metadata }: Pick<KubeObject, 'metadata'>): string {
   return `${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
-function isReady({ metadata, status }: Kustomization): boolean {
+function isReadyAt({ metadata, status }: Kustomization, revision: string | undefined): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  return ready?.status === 'True' && status?.observedGeneration === metadata.generation;
+  const current = status?.observedGeneration === metadata.generation && status?.lastAppliedRevision === revision;
+  return ready?.status === 'True' && current;
 }
 
 function messageOf(error: unknown): string {

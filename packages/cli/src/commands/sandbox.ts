@@ -30,8 +30,9 @@ export async function runSandbox(options: OptionValues<typeof sandboxOptions>, c
       gitEnvironment: gitEnvironment(context.environment),
       host: screen,
     });
-    screen.addresses(sandbox);
-    void sandbox.ready.then(() => screen.ready(sandbox, (Date.now() - began) / 1_000));
+    const { url, kubeconfig, git } = sandbox;
+    screen.addresses({ url, kubeconfig, git });
+    void sandbox.ready.then(() => screen.ready({ url, kubeconfig, git }, (Date.now() - began) / 1_000));
     await stopped;
     screen.stopping();
     await sandbox.stop();

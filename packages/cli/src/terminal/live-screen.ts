@@ -72,12 +72,10 @@ export function liveScreen(write: Write, now: () => number, columns: () => numbe
     },
     ready(_addresses, seconds) {
       step = '';
-      say(
-        styleText(
-          'green',
-          `ready after ${seconds.toFixed(1)} s: commit to the Git repository, or change the cluster by hand, and watch`,
-        ),
-      );
+      erase();
+      const text = `ready after ${seconds.toFixed(1)} s: commit to the Git repository, or change the cluster by hand, and watch`;
+      write(`${styleText('green', text)}\n`);
+      draw();
     },
     stopping() {
       step = 'stopping';
