@@ -93,3 +93,17 @@ test('an entry nobody can read is named and stops the unit, and its removal heal
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
   expect(await world.problems()).toEqual([]);
 });
+
+test('a unit whose inventory cannot be read is not let go before somebody mends it', async () => {
+  const { target } = world;
+  const entries = statusOf(await world.get(world.unitKey('apps'))).inventory?.entries ?? [];
+  await setStatus('apps', { inventory: { entries: [...entries, { id: 'nonsense', v: 'v1' }] } });
+  await world.cluster.delete(world.unitKey('apps'));
+  const message = await world.event(world.unitKey('apps'), 'PruneFailed');
+  expect(message).toContain('"nonsense"');
+  expect(await world.get(configMapKey(target, 'settings'))).not.toBeNull();
+  await setStatus('apps', { inventory: { entries } });
+  await world.until(world.unitKey('apps'), 'go', (object) => object === null);
+  expect(await world.get(configMapKey(target, 'settings'))).toBeNull();
+  expect(await world.problems()).toEqual([]);
+});

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KindRef, KubeObject, ObjectKey } from '@plumb/api';
-import { keyId, keyOf, OWNER_NAME_LABEL } from '@plumb/api';
+import { asPlumbError, keyId, keyOf, OWNER_NAME_LABEL, PlumbError } from '@plumb/api';
 import type { Observed } from '@plumb/core';
 import { observe } from '@plumb/core';
 import type { Cluster, Reflector } from '@plumb/kube';
@@ -16,6 +17,16 @@ export interface LiveChange {
   object: KubeObject;
 }
 
+/** A watch, and what it last stumbled over. */
+interface Watch {
+  reflector: Reflector;
+  trouble: { error: unknown };
+}
+
+const WATCH_VERBS = ['list', 'watch'] as const;
+/** Milliseconds a run waits for the first list of a kind. */
+const LIST_WITHIN = 15_000;
+
 const kindId = (kind: KindRef): string => `${kind.group}/${kind.kind}`;
 
 /**
@@ -27,12 +38,21 @@ export class LiveObjects {
   readonly #manager: string;
   readonly #onChange: (change: LiveChange) => void;
   readonly #observed = new Map<string, Observed>();
-  readonly #kinds = new Map<string, Promise<Reflector | null>>();
-  readonly #single = new Map<string, Promise<Reflector | null>>();
+  readonly #kinds = new Map<string, Promise<Watch | null>>();
+  readonly #single = new Map<string, Promise<Watch | null>>();
   readonly #waiters = new Set<() => void>();
   readonly #stop = new AbortController();
 
-  constructor(options: { cluster: Cluster; manager: string; onChange: (change: LiveChange) => void }) {
+  readonly #listWithin: number;
+
+  constructor(options: {
+    cluster: Cluster;
+    manager: string;
+    onChange: (change: LiveChange) => void;
+    /** Milliseconds. */
+    listWithin?: number;
+  }) {
+    this.#listWithin = options.listWithin ?? LIST_WITHIN;
     this.#cluster = options.cluster;
     this.#manager = options.manager;
     this.#onChange = options.onChange;
@@ -50,17 +70,16 @@ export class LiveObjects {
   async watchKinds(kinds: Iterable<KindRef>): Promise<void> {
     const wanted = new Map<string, KindRef>();
     for (const kind of kinds) wanted.set(kindId(kind), kind);
-    await Promise.all([...wanted].map(([id, kind]) => this.#watchKind(id, kind)));
+    const selection = { labelSelector: OWNER_NAME_LABEL };
+    const watches = [...wanted].map(([id, kind]) => this.#inStep(this.#kinds, id, () => this.#start(kind, selection)));
+    await Promise.all(watches);
   }
 
   /** Watches one object that carries no owner label of ours: a health check may name any object. */
   async watchObject(key: ObjectKey): Promise<void> {
     const id = keyId(key);
-    const known = this.#single.get(id);
-    const starting =
-      known ?? this.#start(key, { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` });
-    this.#single.set(id, starting);
-    if ((await starting) === null) this.#single.delete(id);
+    const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` };
+    await this.#inStep(this.#single, id, () => this.#start(key, selection));
   }
 
   /** Whether an object is watched by its name, for somebody's health check. */
@@ -98,35 +117,66 @@ export class LiveObjects {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    const watches = await Promise.all([...this.#kinds.values(), ...this.#single.values()]);
-    await Promise.all(watches.map((watch) => watch?.done()));
+    const watches = await Promise.allSettled([...this.#kinds.values(), ...this.#single.values()]);
+    await Promise.all(
+      watches.map((watch) => (watch.status === 'fulfilled' ? watch.value?.reflector.done() : undefined)),
+    );
   }
 
-  async #watchKind(id: string, kind: KindRef): Promise<void> {
-    const known = this.#kinds.get(id);
-    const starting = known ?? this.#start(kind, { labelSelector: OWNER_NAME_LABEL });
-    this.#kinds.set(id, starting);
-    const watch = await starting;
+  /** Starts a watch unless there is one, and waits for its first list, but not for ever: a kind that cannot be listed must hold nobody up. */
+  async #inStep(
+    watches: Map<string, Promise<Watch | null>>,
+    id: string,
+    start: () => Promise<Watch | null>,
+  ): Promise<void> {
+    const starting = watches.get(id) ?? start();
+    watches.set(id, starting);
+    try {
+      const watch = await starting;
+      if (watch !== null) return await this.#listed(watch);
+    } catch (error) {
+      if (await isStarted(starting)) throw error;
+      watches.delete(id);
+      throw error;
+    }
     // Not served (yet): ask again the next time somebody needs it.
-    if (watch === null) this.#kinds.delete(id);
+    watches.delete(id);
   }
 
+  async #listed({ reflector, trouble }: Watch): Promise<void> {
+    const over = new AbortController();
+    const late = sleep(this.#listWithin, undefined, { signal: over.signal, ref: false }).then(() => {
+      const why = trouble.error === null ? 'no answer yet' : asPlumbError(trouble.error).message;
+      const text = `${reflector.kind.kind} cannot be watched: ${why}`;
+      throw new PlumbError('api-unavailable', text, { fault: 'system', policy: 'retry' });
+    });
+    try {
+      await Promise.race([reflector.ready(), late]);
+    } finally {
+      late.catch(() => undefined);
+      over.abort();
+    }
+  }
+
+  /** @returns null for a kind that is not served, or of which no object is kept: such as a review, that can only be created */
   async #start(
     kind: KindRef,
     selection: { namespace?: string; labelSelector?: string; fieldSelector?: string },
-  ): Promise<Reflector | null> {
+  ): Promise<Watch | null> {
     const resource = await this.#cluster.resource(kind);
-    if (resource === null) return null;
-    const signal = this.#stop.signal;
+    if (resource === null || !WATCH_VERBS.every((verb) => resource.verbs.includes(verb))) return null;
     const sink = {
       upsert: (object: KubeObject) => this.#upsert(object),
       remove: (object: KubeObject) => this.#remove(object),
       synced: () => undefined,
     };
     const { group, version, kind: name } = resource;
-    const reflector = reflect(this.#cluster, { group, version, kind: name }, sink, { ...selection, signal });
-    await reflector.ready();
-    return reflector;
+    const trouble: Watch['trouble'] = { error: null };
+    const onInterruption = (error: unknown): void => {
+      trouble.error = error;
+    };
+    const options = { ...selection, signal: this.#stop.signal, onInterruption };
+    return { reflector: reflect(this.#cluster, { group, version, kind: name }, sink, options), trouble };
   }
 
   #upsert(object: KubeObject): void {
@@ -158,4 +208,11 @@ export class LiveObjects {
 function isOlder(candidate: Observed, known: Observed): boolean {
   if (candidate.uid !== known.uid) return false;
   return compareVersions(candidate.resourceVersion, known.resourceVersion) < 0;
+}
+
+async function isStarted(starting: Promise<Watch | null>): Promise<boolean> {
+  return starting.then(
+    (watch) => watch !== null,
+    () => false,
+  );
 }

@@ -51,6 +51,8 @@ export class GitRepositoryController {
       step.do === 'refuse'
         ? ({ type: 'terminal', facts: {}, said: step.said } as const)
         : await actFetch(object, seen.memory, hands);
+    // The agent stops: what was not done is no failure, the next process goes on.
+    if (hands.signal.aborted && outcome.type !== 'done') return;
     const told = report(object, outcome, { now: clock.now(), interval: this.#see(id).interval });
     finisher.finish(id, object as KubeObject, told, (clock.now() - startedAt) / 1_000);
   }

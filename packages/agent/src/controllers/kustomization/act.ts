@@ -2,6 +2,7 @@ import type { GitRepository, Kustomization, ObjectKey, UnitRef } from '@plumb/ap
 import {
   APPLY_MANAGER,
   asPlumbError,
+  formatDuration,
   keyOf,
   kustomizationMessages as messages,
   parseDuration,
@@ -64,16 +65,19 @@ export async function actDeliver(
   const revision = source.status?.artifact?.revision ?? '';
   const base: Facts = { ...NOTHING, revision, timeout: timeoutOf(object) };
   if (cause !== 'drift') memory.answering = requestedAt(object) ?? null;
+  const over = AbortSignal.timeout(base.timeout);
+  const signal = AbortSignal.any([hands.signal, over]);
+  const failed = (facts: Facts, error: PlumbError): Outcome<Facts> =>
+    fail(object, source, { ...context, facts, cause }, over.aborted ? overdue(base.timeout, error) : error);
   try {
     await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
-    const signal = AbortSignal.any([hands.signal, AbortSignal.timeout(base.timeout)]);
     const bundle =
       cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
     const delivery = await carryOut(object, bundle, cause, { ...context, base, signal });
     const took = hands.clock.now() - startedAt;
     const { changes, drift, inventory } = delivery;
     const facts: Facts = { ...base, changes, drift, inventory, took };
-    if (delivery.error !== null) return fail(object, source, { ...context, facts, cause }, delivery.error);
+    if (delivery.error !== null) return failed(facts, delivery.error);
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
     memory.bundle = bundle;
@@ -82,9 +86,15 @@ export async function actDeliver(
     memory.spread = null;
     return await beginSettling(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
   } catch (thrown) {
-    const facts = { ...base, took: hands.clock.now() - startedAt };
-    return fail(object, source, { ...context, facts, cause }, asPlumbError(thrown));
+    return failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
   }
+}
+
+/** What was cut off says only that it was: the limit is the reason. */
+function overdue(timeout: number, error: PlumbError): PlumbError {
+  if (error.code !== 'cancelled') return error;
+  const text = `not done within the timeout of ${formatDuration(timeout)}; raise spec.timeout if it needs longer`;
+  return new PlumbError('timeout', text, { fault: 'user', policy: 'retry', cause: error });
 }
 
 async function build(

@@ -88,6 +88,8 @@ export class KustomizationController {
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
     if (step.do === 'finalize') return this.#finalize(id, object, memory);
     const outcome = await this.#carryOut(object, memory, step);
+    // The agent stops: what was not done is no failure, the next process goes on.
+    if (this.#hands.signal.aborted && outcome.type !== 'done') return;
     // The run may have written status meanwhile: report on what stands now.
     const current = (this.#options.kustomizations.get(id) as Kustomization | undefined) ?? object;
     const told = { ...object, status: current.status ?? {} } as Kustomization;

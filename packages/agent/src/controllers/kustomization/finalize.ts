@@ -1,5 +1,5 @@
 import type { Kustomization, KubeObject, ObjectKey, Said } from '@plumb/api';
-import { APPLY_MANAGER, keyId, kustomizationMessages as messages, say } from '@plumb/api';
+import { APPLY_MANAGER, asPlumbError, keyId, kustomizationMessages as messages, PlumbError, say } from '@plumb/api';
 import { compareForPrune } from '@plumb/core';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { prune } from '../../delivery/prune.ts';
@@ -21,11 +21,14 @@ export interface Finalized {
  */
 export async function finalize(object: Kustomization, memory: UnitMemory, hands: Hands): Promise<Finalized> {
   const keys = ownedToDelete(object);
+  if (keys instanceof PlumbError)
+    return { deleted: [], said: [say(messages.pruneFailed, { error: keys.message })], next: 'retry' };
   if (keys.length > 0 && (await accountIsGone(object, hands))) {
     await letGo(object, hands);
     return { deleted: [], said: [say(messages.accountGone, { objects: keys })], next: 'gone' };
   }
-  await hands.live.watchKinds(keys);
+  const waits = object.spec.deletionPolicy === 'WaitForTermination';
+  if (waits) await hands.live.watchKinds(keys);
   for (const key of keys) memory.applied.delete(keyId(key));
   memory.drifted.clear();
   const context = { cluster: actingAs(object, hands), unit: unitRef(object), signal: hands.signal };
@@ -35,7 +38,7 @@ export async function finalize(object: Kustomization, memory: UnitMemory, hands:
     const said = [say(messages.deletionPruneFailed, {}), say(messages.pruneFailed, { error: failures.join('\n') })];
     return { deleted, said, next: 'retry' };
   }
-  if (object.spec.deletionPolicy !== 'WaitForTermination' || keys.length === 0) {
+  if (!waits || keys.length === 0) {
     await letGo(object, hands);
     return { deleted, said: [], next: 'gone' };
   }
@@ -56,11 +59,16 @@ async function endOfWait(
   return { deleted, said: ending ? [say(messages.terminationTimeout, {})] : [], next: 'gone' };
 }
 
-function ownedToDelete(object: Kustomization): ObjectKey[] {
+/** @returns the error instead, where the inventory cannot be read: nobody knows then what would be left behind */
+function ownedToDelete(object: Kustomization): ObjectKey[] | PlumbError {
   const { deletionPolicy = 'MirrorPrune', prune: prunes, suspend } = object.spec;
   if (suspend === true || deletionPolicy === 'Orphan') return [];
   if (deletionPolicy === 'MirrorPrune' && !prunes) return [];
-  return inventoryKeys(object).sort(compareForPrune);
+  try {
+    return inventoryKeys(object).sort(compareForPrune);
+  } catch (error) {
+    return asPlumbError(error);
+  }
 }
 
 async function accountIsGone(object: Kustomization, hands: Hands): Promise<boolean> {

@@ -1,0 +1,125 @@
+import { APPLY_MANAGER, keyId, OWNER_NAME_LABEL, systemError } from '@plumb/api';
+import type { KubeObject, ObjectKey } from '@plumb/api';
+import type { Cluster, ResourceInfo } from '@plumb/kube';
+import { MemoryCluster } from '@plumb/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { LiveChange } from './live.ts';
+import { LiveObjects } from './live.ts';
+
+const CONFIG_MAP = { group: '', version: 'v1', kind: 'ConfigMap' };
+const KEY: ObjectKey = { ...CONFIG_MAP, namespace: 'shop', name: 'settings' };
+const away = systemError('api-unavailable', 'the server is away');
+const isList = ({ verb }: { verb: string }): boolean => verb === 'list';
+
+let cluster: MemoryCluster;
+let live: LiveObjects;
+let changes: LiveChange[];
+
+const start = (over: Cluster = cluster): LiveObjects =>
+  new LiveObjects({
+    cluster: over,
+    manager: APPLY_MANAGER,
+    onChange: (change) => changes.push(change),
+    listWithin: 50,
+  });
+
+const map = (labels: Record<string, string> = { [OWNER_NAME_LABEL]: 'apps' }): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'settings', namespace: 'shop', labels },
+});
+
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  changes = [];
+  live = start();
+  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+});
+afterEach(() => live.close());
+
+test('objects with an owner label are in view, others are not', async () => {
+  await cluster.create(map());
+  await cluster.create({ ...map({}), metadata: { name: 'other', namespace: 'shop' } });
+  await live.watchKinds([CONFIG_MAP]);
+  expect(live.size).toBe(1);
+  expect(live.get(keyId(KEY))).toBeDefined();
+});
+
+test('many units that need one kind share its list', async () => {
+  await Promise.all([live.watchKinds([CONFIG_MAP]), live.watchKinds([CONFIG_MAP]), live.watchKinds([CONFIG_MAP])]);
+  expect(cluster.requests.filter(isList)).toHaveLength(1);
+});
+
+test('an object that left is gone, and told', async () => {
+  await cluster.create(map());
+  await live.watchKinds([CONFIG_MAP]);
+  await cluster.delete(KEY);
+  expect(await live.until(() => live.get(keyId(KEY)) === undefined, 5_000, AbortSignal.timeout(5_000))).toBe(true);
+  expect(changes.at(-1)).toMatchObject({ id: keyId(KEY), after: undefined });
+});
+
+test('what an apply answered is known before the watch tells of it, and an older event does not undo it', async () => {
+  const first = await cluster.create(map());
+  await live.watchKinds([CONFIG_MAP]);
+  const second = await cluster.patch(KEY, { data: { a: '1' } }, { type: 'merge' });
+  live.note(second);
+  live.note(first);
+  expect(live.get(keyId(KEY))?.resourceVersion).toBe(second.metadata.resourceVersion);
+});
+
+/** The same cluster, where discovery answers as a test says. */
+async function discovering(resource: Cluster['resource']): Promise<void> {
+  await live.close();
+  const get = (target: MemoryCluster, name: keyof MemoryCluster): unknown => {
+    const value: unknown = name === 'resource' ? resource : target[name];
+    return typeof value === 'function' ? value.bind(target) : value;
+  };
+  live = start(new Proxy(cluster, { get: (target, name) => get(target, name as keyof MemoryCluster) }));
+}
+
+test('a kind that is not served is asked for again the next time, and watched as soon as it is', async () => {
+  await cluster.create(map());
+  const served: (ResourceInfo | null)[] = [null, await cluster.resource(CONFIG_MAP)];
+  await discovering(() => Promise.resolve(served.shift() ?? null));
+  await live.watchKinds([CONFIG_MAP]);
+  expect(live.size).toBe(0);
+  await live.watchKinds([CONFIG_MAP]);
+  expect(live.size).toBe(1);
+});
+
+test('discovery that failed once is asked again', async () => {
+  let asked = 0;
+  await discovering((kind) => (asked++ === 0 ? Promise.reject(away) : cluster.resource(kind)));
+  await expect(live.watchKinds([CONFIG_MAP])).rejects.toThrow('the server is away');
+  await live.watchKinds([CONFIG_MAP]);
+  expect(asked).toBe(2);
+});
+
+test('a kind that cannot be listed holds nobody up for ever, and is in view once it can', async () => {
+  await cluster.create(map());
+  const off = cluster.faults.add({
+    times: 100,
+    before: () => {
+      throw away;
+    },
+    matches: isList,
+  });
+  await expect(live.watchKinds([CONFIG_MAP])).rejects.toThrow('ConfigMap cannot be watched: the server is away');
+  off();
+  expect(await live.until(() => live.size === 1, 5_000, AbortSignal.timeout(5_000))).toBe(true);
+  await live.watchKinds([CONFIG_MAP]);
+});
+
+test('a kind of which nothing is kept is not watched', async () => {
+  const review: ResourceInfo = {
+    group: 'authorization.k8s.io',
+    version: 'v1',
+    kind: 'SelfSubjectReview',
+    resource: 'selfsubjectreviews',
+    namespaced: false,
+    verbs: ['create'],
+  };
+  await discovering(() => Promise.resolve(review));
+  await live.watchKinds([review]);
+  expect(cluster.requests.filter(isList)).toEqual([]);
+});
