@@ -16,6 +16,7 @@ import { GitRepositoryController } from './controllers/gitrepository/controller.
 import { KustomizationController } from './controllers/kustomization/controller.ts';
 import { Artifacts } from './delivery/artifacts.ts';
 import { LiveObjects } from './delivery/live.ts';
+import { tellOfApiServer } from './runtime/api-server.ts';
 import type { Clock } from './runtime/clock.ts';
 import { systemClock } from './runtime/clock.ts';
 import { EventRecorder } from './runtime/events.ts';
@@ -52,6 +53,8 @@ export interface AgentOptions {
   tell?: (telling: Telling) => void;
   /** Told of what went wrong inside the agent itself. */
   onFault?: (what: string, error: unknown) => void;
+  /** Told, in a line each, that the API server went away and that it is back. */
+  onNotice?: (text: string) => void;
 }
 
 export interface Agent {
@@ -81,8 +84,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     'Objects put right after somebody else changed or deleted them.',
   );
   const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.');
+  const endTelling = tellOfApiServer(cluster.connection, metrics, (text) => options.onNotice?.(text));
   const events = new EventRecorder({
-    cluster,
+    cluster: cluster.withPriority('background'),
     clock,
     instance: options.instance,
     onDrop: (error) => {
@@ -122,6 +126,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const runs: { run?: (id: string) => Promise<void> } = {};
     const handler = async (id: string): Promise<void> => {
       try {
+        // What is fetched and built now could not be delivered, nor told.
+        await cluster.connection.back(stop.signal);
         await runs.run?.(id);
       } catch (error) {
         if (stop.signal.aborted) return;
@@ -192,6 +198,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     metrics,
     observedObjects: () => live.size,
     close: async () => {
+      endTelling();
       stop.abort();
       await Promise.all([git.queue.close(), units.queue.close()]);
       await settleWithin(Promise.all([git.writer.flush(), units.writer.flush(), events.flush()]), LAST_WRITES, clock);

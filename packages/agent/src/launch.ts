@@ -5,6 +5,7 @@ import { createGitSources, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
 import { startAgent } from './agent.ts';
 import type { TextServer } from './runtime/http-server.ts';
+import { awayText } from './runtime/api-server.ts';
 import { serveText } from './runtime/http-server.ts';
 import type { Metrics } from './runtime/metrics.ts';
 
@@ -19,6 +20,7 @@ type Tuning = Pick<
   | 'defaultServiceAccount'
   | 'tell'
   | 'onFault'
+  | 'onNotice'
 >;
 
 /** What an agent process is made of. Port 0 takes any free one. */
@@ -123,19 +125,25 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
 
 /** Flux's ports and paths: metrics on one, /healthz and /readyz on the other. */
 async function serveHealth(
-  { metrics, host, metricsPort, healthPort }: LaunchOptions,
+  { cluster, metrics, host, metricsPort, healthPort }: LaunchOptions,
   isHealthy: () => boolean,
   isReady: () => boolean,
 ): Promise<{ metrics: TextServer; health: TextServer }> {
   const verdict = (good: boolean): { status: number; body: string } =>
     good ? { status: 200, body: 'ok\n' } : { status: 503, body: 'not ready\n' };
+  // Artifacts are served without the API server: an outage of it is told, and takes nobody from us.
+  const ready = (): { status: number; body: string } => {
+    const { status, body } = verdict(isHealthy() && isReady());
+    const away = awayText(cluster.connection);
+    return { status, body: away === null ? body : `${body}${away}\n` };
+  };
   return {
     metrics: await serveText(metricsPort, host, {
       '/metrics': () => ({ status: 200, body: `${[...metrics.lines()].join('\n')}\n` }),
     }),
     health: await serveText(healthPort, host, {
       '/healthz': () => verdict(isHealthy()),
-      '/readyz': () => verdict(isHealthy() && isReady()),
+      '/readyz': ready,
     }),
   };
 }

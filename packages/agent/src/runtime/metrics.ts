@@ -21,7 +21,13 @@ interface Family {
   type: 'counter' | 'gauge' | 'histogram';
   series: Map<string, Series>;
   distributions: Map<string, Distribution>;
-  read: (() => number) | null;
+  read: (() => readonly Reading[]) | null;
+}
+
+/** One value of a gauge; without labels it is the only one. */
+export interface Reading {
+  labels?: Labels;
+  value: number;
 }
 
 /** A registry in Prometheus' text format. A family is declared once, with its help; a series is made by its first use. */
@@ -43,6 +49,11 @@ export class Metrics {
 
   /** A gauge whose value is read when it is asked for. */
   gauge(name: string, help: string, read: () => number): void {
+    this.#declare(name, help, 'gauge', () => [{ value: read() }]);
+  }
+
+  /** A gauge with a value for each of some labels. */
+  gauges(name: string, help: string, read: () => readonly Reading[]): void {
     this.#declare(name, help, 'gauge', read);
   }
 
@@ -61,7 +72,7 @@ export class Metrics {
     for (const family of this.#families.values()) {
       yield `# HELP ${family.name} ${family.help}`;
       yield `# TYPE ${family.name} ${family.type}`;
-      if (family.read !== null) yield `${family.name} ${family.read()}`;
+      for (const { labels, value } of family.read?.() ?? []) yield `${family.name}${bracketed(labels)} ${value}`;
       for (const { labels, value } of family.series.values()) yield `${family.name}{${labels}} ${value}`;
       for (const distribution of family.distributions.values()) yield* distributionLines(family.name, distribution);
     }
@@ -104,6 +115,10 @@ function seriesOf(all: Map<string, Series>, labels: Labels): Series {
   const series = all.get(id) ?? { labels: id, value: 0 };
   all.set(id, series);
   return series;
+}
+
+function bracketed(labels: Labels | undefined): string {
+  return labels === undefined ? '' : `{${labelText(labels)}}`;
 }
 
 function labelText(labels: Labels): string {

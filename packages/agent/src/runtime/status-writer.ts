@@ -25,6 +25,7 @@ const LAST_RETRY = 15_000;
  */
 export class StatusWriter {
   readonly #cluster: Cluster;
+  readonly #background: Cluster;
   readonly #objects: FluxObjects;
   readonly #kind: KindRef;
   readonly #manager: string;
@@ -46,6 +47,7 @@ export class StatusWriter {
     signal: AbortSignal;
   }) {
     this.#cluster = options.cluster;
+    this.#background = options.cluster.withPriority('background');
     this.#objects = options.objects;
     this.#kind = options.kind;
     this.#manager = options.fieldManager;
@@ -121,8 +123,8 @@ export class StatusWriter {
           fieldManager: this.#manager,
           signal: this.#signal,
         } as const;
-        const send = (): Promise<KubeObject> => this.#cluster.patch(key, { status }, options);
-        return await (urgent ? send() : this.#limit.run(send));
+        const send = (via: Cluster): Promise<KubeObject> => via.patch(key, { status }, options);
+        return await (urgent ? send(this.#cluster) : this.#limit.run(() => send(this.#background)));
       } catch (thrown) {
         const error = asPlumbError(thrown);
         if (error.code === 'api-not-found' || error.code === 'cancelled') return null;

@@ -113,6 +113,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     ...(options.defaultServiceAccount === '' ? {} : { defaultServiceAccount: options.defaultServiceAccount }),
     tell: (telling) => log.told(telling),
     onFault: (what, error) => log.error(what, error),
+    onNotice: (text) => log.info(text, {}),
   });
   log.info('agent started', {
     instance,

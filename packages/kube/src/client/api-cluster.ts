@@ -17,7 +17,7 @@ import type {
 import { cancelled } from '../transport/errors.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Headers } from '../transport/wire.ts';
-import { Caller, parseObject, type ApiCall } from './caller.ts';
+import { parseObject, type ApiCall, type Caller } from './caller.ts';
 import type { Discovery } from './discovery.ts';
 import type { Subject } from './failure.ts';
 import { listAll } from './list.ts';

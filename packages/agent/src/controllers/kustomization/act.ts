@@ -12,7 +12,7 @@ import {
 import type { KubeObject } from '@plumb/api';
 import { aggregate, backoffDelay, parseInventoryEntry } from '@plumb/core';
 import type { Cause } from '@plumb/core';
-import type { Cluster } from '@plumb/kube';
+import type { Cluster, Priority } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
 import type { ApplyContext } from '../../delivery/apply.ts';
 import type { Artifacts } from '../../delivery/artifacts.ts';
@@ -121,7 +121,7 @@ function carryOut(
 ): Promise<Delivery> {
   const { memory, hands, base, signal } = context;
   const apply: ApplyContext = {
-    cluster: actingAs(object, hands),
+    cluster: actingAs(object, hands).withPriority(priorityOf(cause)),
     live: hands.live,
     clock: hands.clock,
     unit: memory,
@@ -140,6 +140,10 @@ function carryOut(
     saveInventory: (inventory: readonly ObjectKey[]) => hands.saveProgress(object, { ...base, inventory }),
   };
   return deliver(request, apply);
+}
+
+function priorityOf(cause: Cause): Priority {
+  return cause === 'drift' || cause === 'emergency' ? cause : 'request';
 }
 
 /** The identity objects are applied as (I9): the unit's service account, as Flux writes its user name. */
