@@ -184,6 +184,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     () => units.queue.age / 1_000,
   );
   metrics.gauge('plumb_queue_depth', 'Kustomizations waiting to run.', () => units.queue.depth);
+  metrics.gauge(
+    'plumb_drift_loops',
+    'Objects that somebody changes again as often as they are put right.',
+    () => kustomizations.driftLoops,
+  );
   metrics.gauge('plumb_objects_observed', 'Live objects kept in view.', () => live.size);
   // A run may need either kind: none starts before both are listed.
   git.objects.hold();

@@ -6,6 +6,7 @@ import type { Cluster } from '@plumb/kube';
 import { settleAll } from '../runtime/parallel.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sleep } from '../runtime/clock.ts';
+import { settleDrift } from './drift.ts';
 import type { LiveObjects } from './live.ts';
 import type { StoredBundle, StoredObject, UnitMemory } from './unit.ts';
 import { bodyOf } from './unit.ts';
@@ -127,7 +128,9 @@ function send(action: Action, context: ApplyContext, dryRunOnly: boolean): Promi
 
 function record(stored: StoredObject, live: KubeObject, context: ApplyContext): void {
   const observed = context.live.note(live);
-  context.unit.applied.set(keyId(stored.key), {
+  const id = keyId(stored.key);
+  settleDrift(context.unit, id, context.clock.now());
+  context.unit.applied.set(id, {
     desiredDigest: stored.digest,
     ownedHash: observed.ownedHash,
     uid: observed.uid,

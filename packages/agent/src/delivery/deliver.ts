@@ -6,7 +6,7 @@ import type { Action, Cause } from '@plumb/core';
 import type { ApplyContext, Change } from './apply.ts';
 import { applyPlan } from './apply.ts';
 import type { DriftNote } from './drift.ts';
-import { explain, tellApart } from './drift.ts';
+import { dueDrift, explain, tellApart } from './drift.ts';
 import type { Gate } from './gate.ts';
 import { passGates } from './gate.ts';
 import { prune } from './prune.ts';
@@ -47,7 +47,7 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
     const inventory = nextInventory(request.inventory, plan, { applied: false, gone: new Set() });
     return { changes, drift: [], inventory, error: asPlumbError(error) };
   }
-  for (const action of actionsOf(plan)) unit.drifted.delete(keyId(action.key));
+  for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') unit.drifted.delete(keyId(key));
   if (request.cause !== 'drift') letGoOfUndeclared(context);
   const pruned = await prune(plan.prune, { cluster: context.cluster, unit: unit.ref, signal: context.signal });
   changes.push(...pruned.changes);
@@ -57,7 +57,7 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   return { changes, drift: drift(), inventory, error: pruneError(pruned.failures) };
 }
 
-function planNow(request: DeliveryRequest, { live, unit, bundle }: ApplyContext): Plan {
+function planNow(request: DeliveryRequest, { live, unit, bundle, clock }: ApplyContext): Plan {
   return makePlan({
     cause: request.cause,
     desired: bundle.objects,
@@ -66,7 +66,7 @@ function planNow(request: DeliveryRequest, { live, unit, bundle }: ApplyContext)
     inventory: request.inventory,
     unit: unit.ref,
     prune: request.prune,
-    ...(request.cause === 'drift' ? { only: new Set(unit.drifted.keys()) } : {}),
+    ...(request.cause === 'drift' ? { only: dueDrift(unit, clock.now()) } : {}),
   });
 }
 

@@ -33,8 +33,36 @@ export function judge(change: LiveChange, unit: UnitMemory): boolean {
     unit.drifted.delete(id);
     return false;
   }
-  unit.drifted.set(id, object);
+  unit.drifted.set(id, unit.drifted.size < EVIDENCE_LIMIT ? object : 'unread');
   return true;
+}
+
+/** Objects of one unit whose drift is kept with the object itself, to name managers and paths. */
+const EVIDENCE_LIMIT = 256;
+
+/** The drifted objects that may be put right now; those somebody insists on wait their time. */
+export function dueDrift({ drifted, fights }: UnitMemory, now: number): Set<string> {
+  return new Set([...drifted.keys()].filter((id) => fights.dueAt(id, now) <= now));
+}
+
+/** When the next of those that wait may be put right; null when none waits. */
+export function nextDrift({ drifted, fights }: UnitMemory, now: number): number | null {
+  const waits = [...drifted.keys()].map((id) => fights.dueAt(id, now)).filter((at) => at > now);
+  return waits.length === 0 ? null : Math.min(...waits);
+}
+
+/** An object is as declared again: what is found from now on is new drift. */
+export function settleDrift({ drifted, fights }: UnitMemory, id: string, now: number): void {
+  if (drifted.delete(id)) fights.corrected(id, now);
+}
+
+/** Who changed a drifted object again and again; null while only that it differs is known. */
+export function culprits(unit: UnitMemory, id: string, manager: string): string[] | null {
+  const evidence = unit.drifted.get(id);
+  if (evidence === undefined || evidence === 'unread') return null;
+  if (evidence === 'gone') return [];
+  const stored = unit.bundle?.objects.find(({ key }) => keyId(key) === id);
+  return stored === undefined ? [] : explainDrift(bodyOf(stored), evidence, manager).managers;
 }
 
 /** Says what a plan is about to put right, from the evidence kept when it was found. */

@@ -3,6 +3,7 @@ import { parseJson, printJson } from '@plumb/api';
 import type { Applied, ObjectRules } from '@plumb/core';
 import { rulesOf, storedForm } from '@plumb/core';
 import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
+import { Fights } from './fights.ts';
 
 /** A desired object at rest: its body is kept as bytes, outside the JavaScript heap. */
 export interface StoredObject {
@@ -66,6 +67,7 @@ export class UnitMemory {
   bundle: StoredBundle | null = null;
   readonly applied = new Map<string, AppliedRecord>();
   readonly drifted = new Map<string, Evidence>();
+  readonly fights = new Fights();
   /** Objects an apply is under way for: an event about them is judged when the answer is in. */
   readonly inFlight = new Set<string>();
   settling: Settling | null = null;

@@ -53,7 +53,7 @@ export const ownMessages = {
     reason: 'DriftCorrected',
     channels: ['event', 'log'],
     text: (p: { object: Named; managers: readonly string[]; paths: readonly string[] }) =>
-      `drift corrected: ${displayKey(p.object)}: ${who(p.managers)} changed ${some(p.paths)}`,
+      `drift corrected: ${displayKey(p.object)}: ${who(p.managers)} changed ${p.paths.length === 0 ? 'it' : some(p.paths)}`,
     example: { object: CART, managers: ['kubectl-edit'], paths: ['.spec.replicas'] },
   }),
   deletionCorrected: message({

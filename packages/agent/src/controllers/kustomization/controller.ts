@@ -1,8 +1,8 @@
-import type { Kustomization, KubeObject } from '@plumb/api';
-import { eventType, kustomizationMessages as messages, say } from '@plumb/api';
+import type { Kustomization, KubeObject, ObjectKey } from '@plumb/api';
+import { APPLY_MANAGER, eventType, kustomizationMessages as messages, ownMessages, say } from '@plumb/api';
 import type { Observed } from '@plumb/core';
 import { dependencyIds, isSameUnit } from '@plumb/core';
-import { judge } from '../../delivery/drift.ts';
+import { culprits, judge, nextDrift } from '../../delivery/drift.ts';
 import type { LiveChange } from '../../delivery/live.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -71,7 +71,21 @@ export class KustomizationController {
     }
   }
 
+  /** Objects that somebody changes again and again. */
+  get driftLoops(): number {
+    const now = this.#options.clock.now();
+    return this.#memories.values().reduce((sum, { fights }) => sum + fights.count(now), 0);
+  }
+
   async run(id: string): Promise<void> {
+    try {
+      await this.#run(id);
+    } finally {
+      this.#wakeForNextDrift(id);
+    }
+  }
+
+  async #run(id: string): Promise<void> {
     const { clock, finisher } = this.#options;
     const startedAt = clock.now();
     const memory = this.#memoryOf(id);
@@ -219,7 +233,38 @@ export class KustomizationController {
   #repair(id: string, memory: UnitMemory, change: LiveChange): void {
     // What was deleted with its namespace can come back as soon as the namespace can.
     if (change.after === undefined && change.key.kind === 'Namespace') memory.driftFailed = { count: 0, retryAt: 0 };
-    this.#wake(id, PRIORITY.drift);
+    this.#repairWhenDue(id, memory, change);
+  }
+
+  /** The first corrections are made at once; who insists is named, and waits longer each time. */
+  #repairWhenDue(id: string, memory: UnitMemory, drifted: { id: string; key: ObjectKey }): void {
+    const { clock, kustomizations, finisher } = this.#options;
+    if (!this.#wakeWhenDue(id, memory, drifted.id)) return;
+    const now = clock.now();
+    const object = kustomizations.get(id);
+    const managers = culprits(memory, drifted.id, APPLY_MANAGER);
+    const fight = managers === null || object === undefined ? null : memory.fights.news(drifted.id, now);
+    if (managers === null || object === undefined || fight === null) return;
+    const { level, reason, text } = say(ownMessages.driftLoop, { object: drifted.key, managers, ...fight });
+    finisher.say(object, { type: eventType(level), reason, message: text });
+  }
+
+  /** @returns whether the repair has to wait */
+  #wakeWhenDue(id: string, memory: UnitMemory, drifted: string): boolean {
+    const now = this.#options.clock.now();
+    const wait = memory.fights.dueAt(drifted, now) - now;
+    if (wait <= 0) this.#wake(id, PRIORITY.drift);
+    else this.#options.queue().addAfter(id, wait);
+    return wait > 0;
+  }
+
+  /** Any wake-up takes the place of a later one that was asked for: what waits is asked for again. */
+  #wakeForNextDrift(id: string): void {
+    const memory = this.#memories.get(id);
+    if (memory === undefined || memory.drifted.size === 0) return;
+    const now = this.#options.clock.now();
+    const next = nextDrift(memory, now);
+    if (next !== null) this.#options.queue().addAfter(id, next - now);
   }
 
   /** An apply's answer is in: what the watch brought while it was under way is judged against it. */
@@ -229,7 +274,7 @@ export class KustomizationController {
     if (applied === undefined || after === undefined || !isSameUnit(after.owner, memory.ref)) return;
     if (after.ownedHash === applied.ownedHash) return;
     memory.drifted.set(id, 'unread');
-    this.#wake(objectId(memory.ref), PRIORITY.drift);
+    this.#wakeWhenDue(objectId(memory.ref), memory, id);
   }
 
   #wake(id: string, priority: (typeof PRIORITY)[keyof typeof PRIORITY] = PRIORITY.routine): void {

@@ -26,7 +26,7 @@ export interface Seen {
   answering: string | null;
   /** The last run found that something else must come first. */
   awaiting: boolean;
-  /** Objects found changed or gone, not put right yet. */
+  /** Objects found changed or gone that may be put right now. */
   drifted: number;
   /** A repair that failed is not tried again before this time. */
   driftRetryAt: number;

@@ -1,6 +1,7 @@
 import type { GitRepository, Kustomization } from '@plumb/api';
 import { parseDuration } from '@plumb/api';
 import { jitter } from '@plumb/core';
+import { dueDrift } from '../../delivery/drift.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
 import type { Seen } from './decide.ts';
@@ -15,7 +16,7 @@ export interface Eyes {
 
 /** Reads what a decision needs; all of it is in memory. */
 export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
-  const { delivered, failed, settling, drifted, driftFailed, answering, awaitingSince } = memory;
+  const { delivered, failed, settling, driftFailed, answering, awaitingSince } = memory;
   const object = eyes.kustomizations.get(id) as Kustomization | undefined;
   const source = object === undefined ? undefined : eyes.gitRepositories.get(sourceId(object));
   memory.spread ??= eyes.random;
@@ -29,7 +30,7 @@ export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
     settling,
     answering,
     awaiting: awaitingSince !== null,
-    drifted: drifted.size,
+    drifted: dueDrift(memory, eyes.now).size,
     driftRetryAt: driftFailed.retryAt,
     interval: object === undefined ? 0 : jitter(intervalOf(object), eyes.settings.jitterPercent, memory.spread),
     settings: eyes.settings,
