@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import type { KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { namespace } from './support/manifests.ts';
-import { condition, World } from './support/world.ts';
+import { condition, statusOf, World } from './support/world.ts';
 
 const GROUP = `shop-${randomBytes(4).toString('hex')}.example.com`;
 const LARGE = '9007199254740993';
@@ -92,8 +93,19 @@ test('a kind nobody serves is named, with its file, and nothing beside it is app
   expect(await world.get(key('autumn', target))).toBeNull();
 });
 
+test('nor does it keep a new definition waiting for it', async () => {
+  const other = definition.replaceAll('campaign', 'coupon').replaceAll('Campaign', 'Coupon');
+  const revision = await world.push({ 'apps/more.yaml': other });
+  const told = (unit: KubeObject | null): boolean => {
+    const ready = condition(unit, 'Ready');
+    return ready?.status === 'False' && ready.message.includes('the cluster serves no kind Voucher');
+  };
+  const isOver = (unit: KubeObject | null): boolean => statusOf(unit).lastAttemptedRevision === revision && told(unit);
+  await world.until(world.unitKey('apps'), 'name the unknown kind', isOver, 15_000);
+});
+
 test('without it the rest goes on', async () => {
-  const revision = await world.push({ 'apps/voucher.yaml': null });
+  const revision = await world.push({ 'apps/voucher.yaml': null, 'apps/more.yaml': null });
   await world.applied('apps', revision);
   expect(await world.get(key('autumn', world.target))).not.toBeNull();
   expect(await world.problems()).toEqual([]);

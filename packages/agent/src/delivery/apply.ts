@@ -6,6 +6,7 @@ import type { Cluster } from '@plumb/kube';
 import { settleAll } from '../runtime/parallel.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sleep } from '../runtime/clock.ts';
+import { definedKinds } from './defined-kinds.ts';
 import { settleDrift } from './drift.ts';
 import type { LiveObjects } from './live.ts';
 import type { StoredBundle, StoredObject, UnitMemory } from './unit.ts';
@@ -167,23 +168,21 @@ async function awaitStage(stage: Stage, plan: Plan, context: ApplyContext): Prom
     const names = late.map((action) => displayKey(action.key)).join(', ');
     throw new Failure('timeout', `timeout waiting for: ${names}`, { fault: 'system', policy: 'retry' });
   }
-  if (written.some((action) => action.key.kind === 'CustomResourceDefinition')) await awaitServed(plan, context);
+  await awaitServed(definedKinds(written.map((action) => bodyOf(storedOf(action, context)))), plan, context);
 }
 
 /** A new kind shows up in discovery a moment after its definition is established; discovery has no watch. */
-async function awaitServed(plan: Plan, context: ApplyContext): Promise<void> {
-  const keys = plan.stages.flatMap((stage) => stage.actions.map((action) => action.key));
-  const kinds = new Map(keys.map((key) => [`${key.group}/${key.version}/${key.kind}`, key]));
+async function awaitServed(kinds: Set<string>, plan: Plan, context: ApplyContext): Promise<void> {
+  if (kinds.size === 0) return;
   const { clock } = context;
   const end = clock.now() + context.stageTimeout;
   for (let wait = 50; clock.now() < end && !context.signal.aborted; wait = Math.min(wait * 2, 1_000)) {
     const served = await context.cluster.discover({ refresh: true, signal: context.signal });
     const names = new Set(served.map((info) => `${info.group}/${info.version}/${info.kind}`));
-    for (const id of kinds.keys()) if (names.has(id)) kinds.delete(id);
-    if (kinds.size === 0) break;
+    if (kinds.isSubsetOf(names)) break;
     await sleep(clock, wait);
   }
-  await context.live.watchKinds(keys);
+  await context.live.watchKinds(plan.stages.flatMap((stage) => stage.actions.map((action) => action.key)));
 }
 
 function storedOf(action: Action, context: ApplyContext): StoredObject {
