@@ -23,6 +23,8 @@ interface Sent {
 const FOLD_WINDOW = 10 * 60_000;
 const MESSAGE_LIMIT = 1_024;
 const REMEMBERED = 1_000;
+/** A name has at most 253 characters; the time and the serial number need some of them. */
+const NAME_PART = 230;
 
 /** Records core Events. Losing one must never fail the work it tells of: what cannot be written is counted and dropped. */
 export class EventRecorder {
@@ -56,17 +58,25 @@ export class EventRecorder {
     const now = this.#clock.now();
     const fold = [about.metadata.uid, component, event.type, event.reason, event.message].join('\u0000');
     const sent = this.#sent.get(fold);
-    if (sent !== undefined && now - sent.at < FOLD_WINDOW) {
-      sent.count += 1;
-      sent.at = now;
-      const key = { group: '', version: 'v1', kind: 'Event', namespace: sent.namespace, name: sent.name };
-      await this.#cluster.patch(key, { count: sent.count, lastTimestamp: seconds(now) }, { type: 'merge' });
-      return;
-    }
+    if (sent !== undefined && now - sent.at < FOLD_WINDOW && (await this.#countUp(sent, now))) return;
     const namespace = about.metadata.namespace ?? 'default';
-    const name = `${about.metadata.name}.${now.toString(16)}${(this.#serial++ % 4096).toString(16).padStart(3, '0')}`;
+    const name = `${about.metadata.name.slice(0, NAME_PART)}.${now.toString(16)}${(this.#serial++ % 4096).toString(16).padStart(3, '0')}`;
     await this.#cluster.create(this.#body(about, component, event, { name, namespace, now }));
     this.#remember(fold, { name, namespace, count: 1, at: now });
+  }
+
+  /** @returns false when the Event is not there any more: events are kept for an hour, or less */
+  async #countUp(sent: Sent, now: number): Promise<boolean> {
+    sent.count += 1;
+    sent.at = now;
+    const key = { group: '', version: 'v1', kind: 'Event', namespace: sent.namespace, name: sent.name };
+    try {
+      await this.#cluster.patch(key, { count: sent.count, lastTimestamp: seconds(now) }, { type: 'merge' });
+      return true;
+    } catch (thrown) {
+      if (asPlumbError(thrown).code !== 'api-not-found') throw thrown;
+      return false;
+    }
   }
 
   #remember(fold: string, sent: Sent): void {
