@@ -113,3 +113,29 @@ test('what was broken while no agent ran is put right by the next', async () => 
   });
   await world.until(configMapKey(target, 'map-001'), 'be back', (object) => object !== null);
 });
+
+test('an agent killed while it prunes has lost nothing it still has to delete', async () => {
+  const { target } = world;
+  const kept = names.slice(0, 5);
+  const gone = Object.fromEntries(names.slice(5).map((name) => [`apps/${name}.yaml`, null]));
+  const commit = await world.repository.commit(gone);
+  await world.requestSource();
+  running = await world.spawnAgent();
+  // They go in reverse order, one after the other.
+  await world.until(configMapKey(target, 'map-290'), 'be gone', (object) => object === null);
+  await kill(running);
+  const left = await managed();
+  expect(left.size).toBeGreaterThan(kept.length);
+  const known = statusOf(await world.get(world.unitKey('apps'))).inventory?.entries.map(({ id }) => id) ?? [];
+  for (const name of left.keys()) expect(known).toContain(`${target}_${name}__ConfigMap`);
+
+  running = await world.spawnAgent();
+  const unit = await world.applied('apps', `main@sha1:${commit}`);
+  expect([...(await managed()).keys()].toSorted()).toEqual(kept);
+  expect(unit.status?.inventory?.entries.map(({ id }) => id)).toEqual([
+    `_${target}__Namespace`,
+    ...kept.map((name) => `${target}_${name}__ConfigMap`),
+  ]);
+  expect(await world.get(configMapKey(target, 'stranger'))).not.toBeNull();
+  expect(await world.problems()).toEqual([]);
+});
