@@ -22,11 +22,13 @@ export type ErrorCode =
   | 'engine-failed'
   | 'health-failed'
   | 'internal'
+  | 'include-failed'
   | 'invalid-path'
   | 'invalid-spec'
   | 'invalid-url'
   | 'not-implemented'
   | 'prune-failed'
+  | 'source-empty'
   | 'source-failed'
   | 'storage-failed'
   | 'timeout';

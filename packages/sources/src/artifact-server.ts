@@ -17,7 +17,7 @@ export interface ArtifactServerOptions {
 }
 
 /** `<kind>/<namespace>/<name>/<file>.tar.gz`, and nothing that could lead elsewhere. */
-const PATH = /^\/([a-z0-9][-a-z0-9.]*\/){3}[0-9a-f]{40}\.tar\.gz$/;
+const PATH = /^\/([a-z0-9][-a-z0-9.]*\/){3}([0-9a-f]{40}|[0-9a-f]{64})\.tar\.gz$/;
 
 /** Serves the tarballs with GET and HEAD; every other path is 404. No listing, no other file. */
 export async function serveArtifacts(options: ArtifactServerOptions): Promise<ArtifactServer> {

@@ -2,8 +2,10 @@ import { mkdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { systemError, type UnitRef } from '@plumb/api';
 import { GitSource } from './git-source.ts';
-import type { GitSources, GitSourcesOptions } from './git-sources.ts';
+import type { GitInclude, GitSources, GitSourcesOptions } from './git-sources.ts';
+import { Tokens } from './github/tokens.ts';
 import { Layout } from './layout.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { Verifier } from './store/records.ts';
 
 const IDLE_TIMEOUT = 30_000;
@@ -15,7 +17,10 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
     layout,
     inherited: options.env ?? {},
     idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
     verifier: new Verifier(),
+    tokens: new Tokens(),
+    borrow: async ({ source, revision, digest }: GitInclude) => (await sourceOf(source)).offer(revision, digest),
   };
   const sources = new Map<string, GitSource>();
   let ready: Promise<void> | undefined;
@@ -32,7 +37,7 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
 
   return {
     resolve: async (source, request) => (await sourceOf(source)).resolve(request),
-    publish: async (source, resolved, ignore) => (await sourceOf(source)).publish(resolved, ignore),
+    publish: async (source, resolved, content = {}) => (await sourceOf(source)).publish(resolved, content),
     open: async (source, revision, digest) => (await sourceOf(source)).open(revision, digest),
     remove: async (source) => {
       const known = await sourceOf(source);

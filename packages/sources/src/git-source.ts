@@ -2,14 +2,14 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemError, type UnitRef } from '@plumb/api';
 import type { Artifact } from './artifact.ts';
-import type { GitRequest, Published, Resolved } from './git-sources.ts';
-import { parseAddress } from './git/address.ts';
+import { withIncludes, type Offer } from './compose/include.ts';
+import { onlyFolders } from './compose/sparse.ts';
+import { Fetcher } from './fetcher.ts';
 import { MirrorSet } from './git/mirror-set.ts';
 import type { Mirror } from './git/mirror.ts';
-import { wantedOf, type Wanted } from './git/reference.ts';
-import { DamagedMirror, Remote } from './git/remote.ts';
+import type { Content, GitInclude, GitLimits, GitRequest, Published, Resolved } from './git-sources.ts';
+import type { Tokens } from './github/tokens.ts';
 import type { Layout } from './layout.ts';
-import { resolveRef } from './resolve.ts';
 import { readRecords, writeRecords, type ArtifactRecord, type Verifier } from './store/records.ts';
 import { writeTarball } from './store/tarball.ts';
 import { GitTree } from './tree/git-tree.ts';
@@ -21,13 +21,11 @@ export interface SourceContext {
   layout: Layout;
   inherited: Readonly<Record<string, string>>;
   idleTimeout: number;
+  limits: GitLimits;
   verifier: Verifier;
-}
-
-interface BoundedRequest extends GitRequest {
-  /** Milliseconds since 1970. */
-  deadline: number;
-  signal: AbortSignal;
+  tokens: Tokens;
+  /** What another source offers. */
+  borrow: (include: GitInclude) => Promise<Offer | null>;
 }
 
 /** One GitRepository: its mirrors, its tarballs and the file that lists them. Its operations run one after the other. */
@@ -35,7 +33,10 @@ export class GitSource {
   readonly #source: UnitRef;
   readonly #context: SourceContext;
   readonly #mirrors: MirrorSet;
+  readonly #fetcher: Fetcher;
   #records: ArtifactRecord[] | undefined;
+  /** Mirrors of submodules that the last fetch needed. */
+  #helpers: string[] = [];
   #queue: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   /** Ends what is under way when the source is removed or closed. */
@@ -44,8 +45,9 @@ export class GitSource {
   constructor(source: UnitRef, context: SourceContext) {
     this.#source = source;
     this.#context = context;
-    const { inherited, idleTimeout } = context;
-    this.#mirrors = new MirrorSet(context.layout.mirrors(source), { inherited, idleTimeout });
+    const { inherited, idleTimeout, limits, layout, tokens } = context;
+    this.#mirrors = new MirrorSet(layout.mirrors(source), { inherited, idleTimeout, limits });
+    this.#fetcher = new Fetcher({ mirrors: this.#mirrors, scratch: layout.scratch, inherited, limits, tokens });
   }
 
   /** True when nothing is under way. */
@@ -55,51 +57,52 @@ export class GitSource {
 
   resolve(request: GitRequest): Promise<Resolved> {
     return this.#next(async (end) => {
-      const wanted = wantedOf(request.ref);
-      const address = parseAddress(request.url);
       const deadline = Date.now() + request.timeout;
       const signal = request.signal ? AbortSignal.any([request.signal, end]) : end;
-      const bounded = { ...request, deadline, signal };
-      const mirror = await this.#mirrors.of(address);
-      try {
-        return await this.#ask(mirror, wanted, bounded);
-      } catch (error) {
-        if (error instanceof DamagedMirror) mirror.damaged = true;
-        if (!mirror.damaged) throw error;
-      }
-      try {
-        return await this.#ask(await this.#mirrors.of(address), wanted, bounded);
-      } catch (error) {
-        throw error instanceof DamagedMirror ? error.failure : error;
-      }
+      const { resolved, mirror, helpers } = await this.#fetcher.fetch({ ...request, deadline, signal });
+      this.#mirrors.use(mirror);
+      this.#helpers = helpers;
+      return resolved;
     });
   }
 
-  publish(resolved: Resolved, ignore: string | undefined): Promise<Published> {
-    return this.#next(async () => {
+  publish(resolved: Resolved, content: Content): Promise<Published> {
+    return this.#next(async (end) => {
       const { commit, revision } = resolved;
       const mirror = await this.#mirrors.holding(commit);
       const found = await mirror?.objects.commit(commit);
       if (!mirror || !found) throw notFetched(commit);
-      const rules = await mirror.ignoreFiles.rules(found.tree, ignore);
-      const { layout, verifier } = this.#context;
+      const { layout, verifier, limits } = this.#context;
+      const root = await this.#compose(mirror, resolved.tree ?? found.tree, content, end);
+      const rules = await mirror.ignoreFiles.rules(root, content.ignore);
       const path = `${layout.place(this.#source)}/${commit}.tar.gz`;
       const file = join(layout.artifacts, path);
       const records = await this.#load();
-      const same = records.find((record) => record.commit === commit && record.rules === rules.name);
+      const same = records.find(
+        (record) => record.path === path && record.tree === root && record.rules === rules.name,
+      );
       const whole = same !== undefined && (await verifier.whole(file, same.size, same.digest));
-      const tree = new GitTree(mirror.objects, found.tree, rules);
-      const { digest, size } = whole ? same : await writeTarball(tree, mirror.objects, file);
+      const tree = new GitTree(mirror.objects, root, rules);
+      const { digest, size } = whole ? same : await writeTarball(tree, { store: mirror.objects, file, limits });
       const published: Published = { revision, digest, size, path };
-      const origin = { commit, rules: rules.name, ignore: ignore ?? null, mirror: basename(mirror.path) };
+      const helpers = this.#helpers;
+      const origin = { commit, tree: root, rules: rules.name, ignore: content.ignore ?? null, helpers };
       const older = records.filter((record) => record.path !== path);
-      await this.#keep([{ ...published, ...origin }, ...older].slice(0, KEPT));
+      await this.#keep([{ ...published, ...origin, mirror: basename(mirror.path) }, ...older].slice(0, KEPT));
       this.#tidy(mirror);
       return published;
     });
   }
 
   async open(revision: string, digest: string): Promise<Artifact | null> {
+    const offer = await this.offer(revision, digest);
+    if (offer === null) return null;
+    const { tree, rules } = offer;
+    return { source: this.#source, revision, digest, rules, tree };
+  }
+
+  /** A published artifact, its tarball still whole; null when it is not here. */
+  async offer(revision: string, digest: string): Promise<(Offer & { rules: string }) | null> {
     const records = await this.#load();
     const record = records.find((candidate) => candidate.revision === revision && candidate.digest === digest);
     if (record === undefined) return null;
@@ -108,11 +111,9 @@ export class GitSource {
     const mirror = await this.#mirrors.named(record.mirror);
     if (mirror === null || mirror.damaged) return null;
     try {
-      const commit = await mirror.objects.commit(record.commit);
-      if (commit === null) return null;
-      const rules = await mirror.ignoreFiles.rules(commit.tree, record.ignore ?? undefined);
-      const tree = new GitTree(mirror.objects, commit.tree, rules);
-      return { source: this.#source, revision, digest, rules: rules.name, tree };
+      if (!(await mirror.objects.has(record.tree))) return null;
+      const rules = await mirror.ignoreFiles.rules(record.tree, record.ignore ?? undefined);
+      return { mirror, tree: new GitTree(mirror.objects, record.tree, rules), rules: rules.name };
     } catch {
       // Not readable is not there: the caller fetches again, and that mends the mirror.
       return null;
@@ -135,12 +136,12 @@ export class GitSource {
     return this.#next(() => this.#mirrors.close());
   }
 
-  async #ask(mirror: Mirror, wanted: Wanted, request: BoundedRequest): Promise<Resolved> {
-    const { url, auth, timeout, deadline, signal } = request;
-    const { layout, inherited } = this.#context;
-    const place = { gitDir: mirror.path, scratch: layout.scratch, inherited };
-    await using remote = await Remote.open({ url, auth, ...place, deadline, timeout, signal });
-    return await resolveRef(remote, mirror, wanted);
+  /** The tree to offer: what was fetched, only the folders asked for, and with it what is included. */
+  async #compose(mirror: Mirror, fetched: string, content: Content, signal: AbortSignal): Promise<string> {
+    const { sparse = [], include = [] } = content;
+    const { borrow, limits } = this.#context;
+    const root = sparse.length === 0 ? fetched : await onlyFolders(mirror, fetched, sparse);
+    return withIncludes(mirror, root, include, { borrow, entries: limits.entries, signal });
   }
 
   #cancel(): void {
@@ -163,8 +164,11 @@ export class GitSource {
 
   /** After the answer was given: packing may take long, and nobody waits for it. */
   #tidy(mirror: Mirror): void {
-    const commits = this.#records?.map((record) => record.commit) ?? [];
-    this.#next((end) => mirror.tidy(commits, end)).catch(() => undefined);
+    const kept = this.#records?.flatMap(({ commit, tree }) => [commit, tree]) ?? [];
+    this.#next(async (end) => {
+      await mirror.tidy(kept, end);
+      for (const name of this.#helpers) await (await this.#mirrors.named(name))?.tidy([], end);
+    }).catch(() => undefined);
   }
 
   async #load(): Promise<ArtifactRecord[]> {
@@ -184,7 +188,7 @@ export class GitSource {
       await rm(join(folder, name), { force: true });
       verifier.forget(join(folder, name));
     }
-    await this.#mirrors.keep(new Set(records.map((record) => record.mirror)));
+    await this.#mirrors.keep(new Set(records.flatMap((record) => [record.mirror, ...record.helpers])));
   }
 }
 

@@ -17,23 +17,81 @@ export interface GitAuth {
   bearerToken?: string;
   /** PEM certificates to trust instead of the system's. */
   ca?: string;
+  /** Key for ssh. */
+  ssh?: SshAuth;
+  /** Credentials are made from this, and kept until they expire. */
+  githubApp?: GithubAppAuth;
+}
+
+/** What ssh needs: no agent and no configuration of any user is looked at. */
+export interface SshAuth {
+  /** Private key: PEM or OpenSSH's own form. */
+  identity: string;
+  /** Of the key, where it has one. */
+  password?: string;
+  /** Lines of OpenSSH's known_hosts; a host that is not there is refused. */
+  knownHosts: string;
+}
+
+/** A GitHub App as installed for an owner (GitHub, "Authenticating as a GitHub App installation"). */
+export interface GithubAppAuth {
+  appId: string;
+  installationId: string;
+  /** PEM, RSA. */
+  privateKey: string;
+  /** Address of the API; default that of github.com. */
+  baseUrl?: string;
+}
+
+/** A proxy for everything a fetch asks for. With one, proxy variables of the environment do not count. */
+export interface GitProxy {
+  /** `http://`, `https://` or `socks5://` with host and port. */
+  address: string;
+  username?: string;
+  password?: string;
 }
 
 export interface GitRequest {
   url: string;
   ref: GitRef;
   auth: GitAuth;
+  proxy?: GitProxy;
+  /** Fetch submodules too, at the commits that are pinned. */
+  submodules?: boolean;
   /** Milliseconds for the whole fetch. */
   timeout: number;
   signal?: AbortSignal;
 }
 
-/** What the remote has now. `revision` is as Flux writes it: `main@sha1:<40 hex>`. */
+/** Content of another source's artifact to place inside this one. */
+export interface GitInclude {
+  source: UnitRef;
+  /** The artifact on offer there. */
+  revision: string;
+  digest: string;
+  /** Folder of it to take; '' is all. */
+  fromPath: string;
+  /** Folder to place it in; it must not be there yet. */
+  toPath: string;
+}
+
+/** What goes into an artifact. */
+export interface Content {
+  /** spec.ignore */
+  ignore?: string | undefined;
+  /** The only folders to offer; none: all. */
+  sparse?: readonly string[];
+  include?: readonly GitInclude[];
+}
+
+/** What the remote has now. `revision` is as Flux writes it: `main@sha1:<40 hex>`, or `main@sha256:<64 hex>`. */
 export interface Resolved {
   revision: string;
   commit: string;
   /** First line of the commit message. */
   subject: string;
+  /** Id of the tree to offer, where it is not the commit's own: the submodules are in it. */
+  tree?: string;
 }
 
 /** The tarball of one revision, as status.artifact describes it. */
@@ -50,11 +108,16 @@ export interface Published {
 export interface GitSources {
   /**
    * Asks the remote for the ref and fetches what is missing. Nothing changes for readers until `publish`.
-   * @throws PlumbError `authentication-failed`, `source-failed`, `invalid-url`, `timeout`, `cancelled`; the message is what Flux says where it says something.
+   * @throws PlumbError `authentication-failed`, `source-failed`, `invalid-url`, `source-empty`, `timeout`, `cancelled`; the message is what Flux
+   * says where it says something.
    */
   resolve(source: UnitRef, request: GitRequest): Promise<Resolved>;
-  /** Writes the revision's tarball (deterministic) and makes it the source's artifact. Keeps the one before it. */
-  publish(source: UnitRef, resolved: Resolved, ignore: string | undefined): Promise<Published>;
+  /**
+   * Writes the revision's tarball (deterministic) and makes it the source's artifact. Keeps the one before it.
+   * @throws PlumbError `source-failed` (beyond a limit, a sparse folder that is not there), `artifact-missing` (not fetched),
+   * `include-failed`
+   */
+  publish(source: UnitRef, resolved: Resolved, content?: Content): Promise<Published>;
   /** The published artifact, still whole on disk; null when it is not here (a fresh disk), so that it must be fetched again. */
   open(source: UnitRef, revision: string, digest: string): Promise<Artifact | null>;
   /** Forgets a source: mirror and tarballs. */
@@ -69,6 +132,26 @@ export interface GitSourcesOptions {
   env?: Readonly<Record<string, string>>;
   /** Milliseconds without a read after which a mirror's reading process is stopped. Default 30,000. */
   idleTimeout?: number;
+  /** What one source may take; those not given have their default. */
+  limits?: Partial<GitLimits>;
+}
+
+/** Bounds for what a repository may make the agent do. */
+export interface GitLimits {
+  /** Files and folders of one artifact. Default 250,000. */
+  entries: number;
+  /** Levels of folders. Default 256. */
+  depth: number;
+  /** Bytes of one file. Default 100 MiB. */
+  fileBytes: number;
+  /** Bytes of an artifact's files together, before compression. Default 2 GiB. */
+  totalBytes: number;
+  /** Bytes that one fetch may add to the disk. Default 2 GiB. */
+  fetchBytes: number;
+  /** Bytes of one object that git must hold in memory: folders, and files that are kept as differences. Default 256 MiB. */
+  objectBytes: number;
+  /** Submodules of one source, nested ones too. Default 100. */
+  submodules: number;
 }
 
 /** Serves the published tarballs over HTTP at `/<Published.path>`, and nothing else below `dir`. */

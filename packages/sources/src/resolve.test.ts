@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { GitRef } from './git-sources.ts';
-import { failureOf, openLab, SHOP, type Lab } from './testing/lab.ts';
+import { failureOf, openLab, SHOP, text, type Lab } from './testing/lab.ts';
 
 let lab: Lab;
 beforeEach(async () => {
@@ -119,7 +119,27 @@ describe('what is not there', () => {
   });
 
   test('an empty repository', async () => {
-    expect((await failureOf(resolve({ branch: 'main' }))).message).toMatch(/git repository is empty/);
+    expect(await failureOf(resolve({ branch: 'main' }))).toMatchObject({
+      code: 'source-empty',
+      message: 'git repository is empty',
+      policy: 'retry',
+    });
+  });
+
+  test('a repository that was emptied keeps its last artifact, and is followed again once it is filled', async () => {
+    lab.repository.commit({ 'a.yaml': '1' });
+    const good = await lab.publish();
+    lab.repository.git(['update-ref', '-d', 'refs/heads/main']);
+    expect(await failureOf(lab.publish())).toMatchObject({ code: 'source-empty' });
+    expect(text(await (await lab.artifact(good)).tree.read('a.yaml'))).toBe('1');
+    const again = lab.repository.commit({ 'b.yaml': '1' });
+    expect((await lab.publish()).revision).toBe(`main@sha1:${again}`);
+  });
+
+  test('a commit without files is an artifact without files', async () => {
+    lab.repository.commit({ 'a.yaml': '1' });
+    lab.repository.commit({ 'a.yaml': null });
+    expect(await (await lab.artifact(await lab.publish())).tree.entries('')).toEqual([]);
   });
 
   test('a tag that leads to a file', async () => {
@@ -131,10 +151,41 @@ describe('what is not there', () => {
   });
 });
 
-test('a repository with SHA-256 ids is refused by name', async () => {
-  await using other = await openLab({}, ['--object-format=sha256']);
-  other.repository.commit({ a: '1' });
-  const error = await failureOf(other.sources.resolve(SHOP, other.request()));
-  expect(error).toMatchObject({ code: 'not-implemented', policy: 'stall' });
-  expect(error.message).toMatch(/SHA-256/);
+describe('a repository with SHA-256 ids', () => {
+  test('is followed, published and read like any other', async () => {
+    await using other = await openLab({}, ['--object-format=sha256']);
+    const first = other.repository.commit({ 'a.yaml': '1', 'b/c.yaml': '2' });
+    other.repository.tag('v1.0.0', first, true);
+    const published = await other.publish();
+    expect(published).toMatchObject({ revision: `main@sha256:${first}` });
+    expect(published.path).toMatch(/\/[0-9a-f]{64}\.tar\.gz$/);
+    expect(text(await (await other.artifact(published)).tree.read('b/c.yaml'))).toBe('2');
+    const second = other.repository.commit({ 'a.yaml': '2' });
+    expect((await other.publish()).revision).toBe(`main@sha256:${second}`);
+    const of = async (ref: GitRef): Promise<string> =>
+      (await other.sources.resolve(SHOP, other.request({ ref }))).revision;
+    expect(await of({ commit: first })).toBe(`sha256:${first}`);
+    expect(await of({ semver: '1.x' })).toBe(`v1.0.0@sha256:${first}`);
+    await other.restart();
+    other.server.requests.length = 0;
+    expect((await other.publish()).revision).toBe(`main@sha256:${second}`);
+    expect(other.server.requests).toHaveLength(2);
+  });
+
+  test('takes the place of one with SHA-1 ids at the same address, and gives it back', async () => {
+    await using other = await openLab();
+    const before = other.repository.commit({ a: '1' });
+    await other.publish();
+    other.repository.recreate(['--object-format=sha256']);
+    const sha256 = other.repository.commit({ a: '2' });
+    expect((await other.publish()).revision).toBe(`main@sha256:${sha256}`);
+    other.repository.recreate([]);
+    other.repository.commit({ a: '1' });
+    expect(await failureOf(other.sources.resolve(SHOP, other.request({ ref: { commit: sha256 } })))).toMatchObject({
+      message: expect.stringMatching(/its commits have sha1 ids, not the kind asked for$/),
+      policy: 'retry',
+    });
+    expect((await other.publish()).revision).toMatch(/^main@sha1:/);
+    expect(before).toHaveLength(40);
+  });
 });

@@ -25,11 +25,12 @@ function find(remote: Remote, refs: readonly RemoteRef[], ref: string): RemoteRe
   const found = refs.find((candidate) => candidate.ref === ref);
   if (found !== undefined) return found;
   const context = remote.failureContext(ref);
-  throw refs.length === 0 && ref.startsWith('refs/heads/') ? emptyRemote(context.url) : refNotFound(context);
+  throw refs.length === 0 && ref.startsWith('refs/heads/') ? emptyRemote() : refNotFound(context);
 }
 
-function emptyRemote(url: string): Error {
-  return correctable('source-failed', cloneMessage({ url }, 'git repository is empty: it has no branches'));
+/** A fetch may find more later; the words are Flux's. */
+function emptyRemote(): Error {
+  return correctable('source-empty', 'git repository is empty');
 }
 
 interface Target extends RemoteRef {

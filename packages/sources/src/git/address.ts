@@ -1,34 +1,31 @@
 import { userError, PlumbError } from '@plumb/api';
 
+const SCHEMES = ['http:', 'https:', 'ssh:'];
+
 /**
- * Checks spec.url. Returns the address for git, without anything that could be taken for an option or a secret.
- * @throws PlumbError `invalid-url`, `not-implemented` (ssh)
+ * Checks spec.url. Returns the address for git, without anything that could be taken for an option or a secret. Of ssh, a user may
+ * stand in it; `git` by default.
+ * @throws PlumbError `invalid-url`
  */
 export function parseAddress(url: string): string {
+  const shown = scrubUserInfo(url);
+  const refuse = (words: string): Error => userError('invalid-url', words);
   // A control character would be dropped by the URL parser, but not by git.
-  if (/[\u0000-\u0020\u007f]/.test(url))
-    throw userError('invalid-url', `spec.url must not hold spaces or control characters`);
+  if (/[\u0000-\u0020\u007f]/.test(url)) throw refuse('spec.url must not hold spaces or control characters');
   const parsed = URL.parse(url);
-  if (parsed === null)
-    throw userError('invalid-url', `failed to parse url '${scrubUserInfo(url)}': use http:// or https://`);
-  if (parsed.protocol === 'ssh:') {
-    throw userError('not-implemented', `spec.url '${scrubUserInfo(url)}': ssh is not supported yet, use https`);
-  }
-  if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
-    throw userError(
-      'invalid-url',
-      `spec.url '${scrubUserInfo(url)}': scheme '${parsed.protocol.slice(0, -1)}' is not supported, use http or https`,
-    );
-  }
-  if (parsed.username !== '' || parsed.password !== '') {
-    throw userError(
-      'invalid-url',
-      `spec.url '${scrubUserInfo(url)}' holds credentials: put them in the secret of spec.secretRef`,
-    );
-  }
-  if (parsed.search !== '' || parsed.hash !== '') {
-    throw userError('invalid-url', `spec.url '${parsed.origin}${parsed.pathname}' must not have a query or a fragment`);
-  }
+  if (parsed === null) throw refuse(`failed to parse url '${shown}': use http://, https:// or ssh://`);
+  const { protocol, username, password, hostname } = parsed;
+  if (!SCHEMES.includes(protocol))
+    throw refuse(`spec.url '${shown}': scheme '${protocol.slice(0, -1)}' is not supported, use http, https or ssh`);
+  const ssh = protocol === 'ssh:';
+  if (password !== '' || (username !== '' && !ssh))
+    throw refuse(`spec.url '${shown}' holds credentials: put them in the secret of spec.secretRef`);
+  if (parsed.search !== '' || parsed.hash !== '')
+    throw refuse(`spec.url '${shown.replace(/[?#].*/s, '')}' must not have a query or a fragment`);
+  if (ssh && (!/^(\w[\w.-]*|\[[0-9a-f:]+\])$/i.test(hostname) || !/^([\w][\w.-]*)?$/.test(username)))
+    throw refuse(`spec.url '${shown}' needs a plain host name and user, such as ssh://git@host/path`);
+  if (ssh && parsed.pathname.length < 2) throw refuse(`spec.url '${shown}' names no repository on its host`);
+  if (ssh && username === '') parsed.username = 'git';
   return parsed.href;
 }
 

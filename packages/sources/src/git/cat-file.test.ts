@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Repository } from '../testing/repository.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
 import { CatFile } from './cat-file.ts';
 import { gitEnvironment } from './environment.ts';
 import { gitProcessesStarted } from './run.ts';
@@ -22,7 +23,11 @@ afterEach(async () => {
 });
 
 const open = (idleTimeout: number): CatFile =>
-  new CatFile({ env: gitEnvironment(repository.path, {}), cwd: repository.path, idleTimeout });
+  new CatFile({
+    env: gitEnvironment(repository.path, { inherited: {}, limits: DEFAULT_LIMITS }),
+    cwd: repository.path,
+    idleTimeout,
+  });
 const blob = (content: string | Buffer): string => repository.git(['hash-object', '-w', '--stdin'], content);
 
 test('a thousand questions at once are answered in order by one process', async () => {

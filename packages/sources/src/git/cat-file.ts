@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { systemError } from '@plumb/api';
+import { formatOf, idOf } from './object-format.ts';
 import { countGitProcess, killGroup } from './run.ts';
 
 /** One answer. `body` is null when only the size was asked for, or when the object is larger than the limit. */
@@ -222,6 +222,7 @@ function failed(what: string, why: string, closed: boolean): Error {
 
 /** A pack that rots on disk must not become a manifest. */
 function verify(object: GitObject, body: Buffer): void {
-  const sum = createHash('sha1').update(`${object.type} ${object.size}\0`).update(body).digest('hex');
-  if (sum !== object.id) throw systemError('storage-failed', `git object ${object.id} is damaged on disk`);
+  const format = formatOf(object.id);
+  if (format === undefined || idOf(format, object.type, body) !== object.id)
+    throw systemError('storage-failed', `git object ${object.id} is damaged on disk`);
 }

@@ -1,4 +1,5 @@
 import { PlumbError, systemError } from '@plumb/api';
+import { sshTrouble } from '../ssh/words.ts';
 import { correctable, scrub } from './address.ts';
 
 export interface FailureContext {
@@ -26,6 +27,8 @@ export function refNotFound(context: FailureContext): PlumbError {
 /** Turns what git said into one short line without secrets. The end of the line is git's own, so that a search engine finds it. */
 export function gitFailure(stderr: string, context: FailureContext): PlumbError {
   const text = scrub(stderr, context.secrets);
+  const ssh = sshTrouble(text);
+  if (ssh !== undefined) return sshFailure(context, ssh);
   const status = Number(/The requested URL returned error: (\d{3})/.exec(text)?.[1] ?? 0);
   if (
     /could not read (Username|Password)|Authentication failed|HTTP Basic: Access denied/i.test(text) ||
@@ -34,7 +37,7 @@ export function gitFailure(stderr: string, context: FailureContext): PlumbError 
     return refused(context, 'authentication required', 401);
   }
   if (status === 403) return refused(context, 'authorization failed', 403);
-  if (status === 404 || /repository '.*' not found/i.test(text)) {
+  if (status === 404 || NO_REPOSITORY.test(text)) {
     return correctable('source-failed', cloneMessage(context, 'repository not found'), 404);
   }
   if (/couldn't find remote ref|remote ref .* not found/i.test(text)) return refNotFound(context);
@@ -46,6 +49,17 @@ export function gitFailure(stderr: string, context: FailureContext): PlumbError 
   if (unreachable !== undefined)
     return systemError('source-failed', cloneMessage(context, connectionWords(unreachable)));
   return systemError('source-failed', cloneMessage(context, lastLine(text)));
+}
+
+function sshFailure(
+  context: FailureContext,
+  { trouble, words }: NonNullable<ReturnType<typeof sshTrouble>>,
+): PlumbError {
+  if (trouble === 'connect') return systemError('source-failed', cloneMessage(context, `host unreachable: ${words}`));
+  if (trouble === 'identity')
+    return correctable('authentication-failed', cloneMessage(context, `the ssh identity cannot be used: ${words}`));
+  const what = trouble === 'denied' ? 'authentication required' : 'the host is not trusted';
+  return correctable('authentication-failed', cloneMessage(context, `${what}: ${words}`));
 }
 
 function refused(context: FailureContext, words: string, status: number): PlumbError {
@@ -76,6 +90,8 @@ function lastLine(text: string): string {
   const line = told.replace(/^(fatal|error): /, '');
   return line === '' ? 'git failed without a message' : line.slice(0, 500);
 }
+
+const NO_REPOSITORY = /repository '.*' not found|repository not found|does not appear to be a git repository/i;
 
 const DAMAGE = [
   /object file .* is empty/,

@@ -2,6 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Mirror, type MirrorOptions } from './mirror.ts';
+import type { ObjectFormat } from './object-format.ts';
+
+type SharedOptions = Omit<MirrorOptions, 'path' | 'format'>;
+
+/** In the name of a mirror whose objects have SHA-256 ids. */
+const SHA256 = '-sha256';
 
 /**
  * The mirrors of one source: one folder per remote address, and a new one beside a damaged one. Another URL is another repository,
@@ -9,24 +15,31 @@ import { Mirror, type MirrorOptions } from './mirror.ts';
  */
 export class MirrorSet {
   readonly #folder: string;
-  readonly #options: Omit<MirrorOptions, 'path'>;
+  readonly #options: SharedOptions;
   readonly #open = new Map<string, Promise<Mirror>>();
   /** The one that the last resolve used. */
   #current = '';
 
-  constructor(folder: string, options: Omit<MirrorOptions, 'path'>) {
+  constructor(folder: string, options: SharedOptions) {
     this.#folder = folder;
     this.#options = options;
   }
 
-  /** The newest sound mirror of a remote, or a new one beside those that are damaged: they still hold the artifact in force. */
-  async of(address: string): Promise<Mirror> {
+  /**
+   * The newest sound mirror of a remote, or a new one beside those that are damaged or of another object format: they still hold
+   * the artifact in force. Without a format, that of the newest is taken.
+   */
+  async of(address: string, format?: ObjectFormat): Promise<Mirror> {
     const prefix = `${createHash('sha256').update(address).digest('hex').slice(0, 24)}-`;
     const newest = (await this.#names()).findLast((name) => name.startsWith(prefix));
     const known = newest === undefined ? undefined : await this.#mirror(newest).catch(() => undefined);
-    const mirror = known !== undefined && !known.damaged ? known : await this.#mirror(nextName(prefix, newest));
+    if (known !== undefined && !known.damaged && (format === undefined || format === known.format)) return known;
+    return this.#mirror(nextName(prefix, newest, format ?? formatIn(newest ?? '')));
+  }
+
+  /** Remembers the mirror that the last resolve used. */
+  use(mirror: Mirror): void {
     this.#current = basename(mirror.path);
-    return mirror;
   }
 
   /** A mirror by its folder's name; null when it is not there. */
@@ -66,7 +79,7 @@ export class MirrorSet {
   #mirror(name: string): Promise<Mirror> {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
-    const mirror = Mirror.open({ ...this.#options, path: join(this.#folder, name) });
+    const mirror = Mirror.open({ ...this.#options, path: join(this.#folder, name), format: formatIn(name) });
     this.#open.set(name, mirror);
     mirror.catch(() => this.#open.delete(name));
     return mirror;
@@ -86,7 +99,11 @@ export class MirrorSet {
 }
 
 /** The generation goes up by one; names sort by it. */
-function nextName(prefix: string, newest: string | undefined): string {
-  const generation = newest === undefined ? 0 : Number(/-(\d{6})\.git$/.exec(newest)?.[1] ?? 0) + 1;
-  return `${prefix}${String(generation).padStart(6, '0')}.git`;
+function nextName(prefix: string, newest: string | undefined, format: ObjectFormat): string {
+  const generation = newest === undefined ? 0 : Number(/-(\d{6})[-.]/.exec(newest)?.[1] ?? 0) + 1;
+  return `${prefix}${String(generation).padStart(6, '0')}${format === 'sha256' ? SHA256 : ''}.git`;
+}
+
+function formatIn(name: string): ObjectFormat {
+  return name.includes(SHA256) ? 'sha256' : 'sha1';
 }

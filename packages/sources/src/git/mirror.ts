@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemError } from '@plumb/api';
+import { systemError, userError } from '@plumb/api';
+import type { GitLimits } from '../git-sources.ts';
 import { IgnoreFiles } from '../tree/ignore-files.ts';
 import { CatFile } from './cat-file.ts';
 import { gitEnvironment } from './environment.ts';
+import { writeLooseTree } from './loose.ts';
+import { encodeTree, type GitTreeObject } from './objects.ts';
+import type { ObjectFormat } from './object-format.ts';
 import { ObjectStore } from './object-store.ts';
-import { runGit } from './run.ts';
+import { pipeGit, runGit } from './run.ts';
 
 /** Where a fetch puts what it got. Readers go by commit id, so this ref may move at any time. */
 export const INCOMING = 'refs/plumb/incoming';
@@ -20,11 +24,14 @@ export interface MirrorOptions {
   path: string;
   inherited: Readonly<Record<string, string>>;
   idleTimeout: number;
+  format: ObjectFormat;
+  limits: GitLimits;
 }
 
 /** One bare repository on disk: the objects of one remote. */
 export class Mirror {
   readonly path: string;
+  readonly format: ObjectFormat;
   readonly objects: ObjectStore;
   readonly ignoreFiles: IgnoreFiles;
   /** Set when a read failed: the next fetch builds the mirror anew. */
@@ -34,10 +41,11 @@ export class Mirror {
 
   private constructor(options: MirrorOptions) {
     this.path = options.path;
-    this.#env = gitEnvironment(options.path, options.inherited);
+    this.format = options.format;
+    this.#env = gitEnvironment(options.path, options);
     this.#cat = new CatFile({ env: this.#env, cwd: options.path, idleTimeout: options.idleTimeout });
     this.objects = new ObjectStore(this.#cat, () => (this.damaged = true));
-    this.ignoreFiles = new IgnoreFiles(this.objects);
+    this.ignoreFiles = new IgnoreFiles(this.objects, options.limits.entries);
   }
 
   /** Opens a mirror, or makes an empty one. Leftovers of a killed git are cleared away. */
@@ -58,7 +66,41 @@ export class Mirror {
     return code === 0;
   }
 
-  /** Packs what is needed of `keep` into one file when there are many; the rest goes once it is an hour old. */
+  /** Adds a folder that no commit has. @returns its id */
+  writeTree(tree: Pick<GitTreeObject, 'entries' | 'odd'>): Promise<string> {
+    return writeLooseTree(this.path, this.format, encodeTree(tree));
+  }
+
+  /** Takes a tree with all below it over from another mirror; commits stay there, so that none passes for one of this remote. */
+  async copyTree(from: Mirror, tree: string, signal: AbortSignal): Promise<void> {
+    if (from === this || (await this.objects.has(tree))) return;
+    if (from.format !== this.format) {
+      throw userError(
+        'not-implemented',
+        `a repository with ${from.format} object ids cannot become part of one with ${this.format} ids`,
+      );
+    }
+    const shared = { timeout: LOCAL_TIMEOUT, signal };
+    const packing = ['pack-objects', '--revs', '--stdout', '--quiet', '--threads=1', '--delta-base-offset'];
+    await pipeGit(
+      { args: packing, env: from.#env, cwd: from.path, input: `${tree}\n` },
+      { args: ['index-pack', '--stdin', '--threads=1'], env: this.#env, cwd: this.path },
+      shared,
+    );
+  }
+
+  /** The settings in a blob that is a git config, as `<key>\n<value>\0`; null when it is none. */
+  async configIn(blob: string): Promise<string | null> {
+    const { code, stdout } = await this.#git(['config', `--blob=${blob}`, '--no-includes', '--null', '--list']);
+    return code === 0 ? stdout.toString('utf8') : null;
+  }
+
+  /** Clears away what a git that was killed has left. Nothing else may run on this mirror meanwhile. */
+  sweep(): Promise<void> {
+    return clearLeftovers(this.path);
+  }
+
+  /** Packs what is needed of `keep` (commits and trees) into one file when there are many; the rest goes once it is an hour old. */
   async tidy(keep: readonly string[], signal: AbortSignal): Promise<void> {
     const packs = (await readdir(join(this.path, 'objects', 'pack')).catch(() => [])).filter((name) =>
       name.endsWith('.pack'),
@@ -68,7 +110,7 @@ export class Mirror {
     for (const ref of held.stdout.toString('utf8').split('\n')) {
       if (ref !== '') await this.#git(['update-ref', '-d', ref]);
     }
-    for (const commit of keep) await this.#git(['update-ref', `refs/plumb/keep/${commit}`, commit]);
+    for (const id of keep) await this.#git(['update-ref', `refs/plumb/keep/${id}`, id]);
     await this.#git(['gc', '--quiet', '--prune=1.hour.ago'], signal);
   }
 
@@ -88,8 +130,9 @@ async function create(options: MirrorOptions): Promise<void> {
   await rm(options.path, { recursive: true, force: true });
   const temporary = join(parent, `new-${randomBytes(6).toString('hex')}`);
   await mkdir(temporary, { mode: 0o700 });
-  const env = gitEnvironment(temporary, options.inherited);
-  const { code, stderr } = await runGit(['init', '--bare', '--quiet', '--template='], {
+  const env = gitEnvironment(temporary, options);
+  const format = `--object-format=${options.format}`;
+  const { code, stderr } = await runGit(['init', '--bare', '--quiet', '--template=', format], {
     env,
     cwd: temporary,
     timeout: LOCAL_TIMEOUT,

@@ -45,6 +45,11 @@ export class ObjectStore {
     return object.body;
   }
 
+  /** Whether an object is here. */
+  async has(id: string): Promise<boolean> {
+    return (await this.#guard(this.#cat.info(id))) !== null;
+  }
+
   /** Bytes of a file, without reading it. */
   async size(id: string): Promise<number> {
     const known = this.#sizes.get(id);

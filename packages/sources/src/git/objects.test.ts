@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseCommit, parseTree } from './objects.ts';
+import { encodeTree, parseCommit, parseTree } from './objects.ts';
 
 const ID = 'ab'.repeat(20);
+const TREE = '01'.repeat(20);
 const entry = (mode: string, name: string | Buffer, id = ID): Buffer =>
   Buffer.concat([Buffer.from(`${mode} `), Buffer.from(name), Buffer.from([0]), Buffer.from(id, 'hex')]);
 
@@ -14,7 +15,7 @@ test('every mode has its type, and entries come sorted by name', () => {
     entry('100664', 'c.yaml'),
     entry('40000', 'apps'),
   ]);
-  expect(parseTree('t', body).entries.map(({ name, type }) => `${name}:${type}`)).toEqual([
+  expect(parseTree(TREE, body).entries.map(({ name, type }) => `${name}:${type}`)).toEqual([
     'apps:directory',
     'b.yaml:file',
     'c.yaml:file',
@@ -26,20 +27,38 @@ test('every mode has its type, and entries come sorted by name', () => {
 
 test('an id that holds zero bytes and spaces does not confuse the reader', () => {
   const id = '0020'.repeat(10);
-  const { entries } = parseTree('t', Buffer.concat([entry('100644', 'a', id), entry('100644', 'b')]));
+  const { entries } = parseTree(TREE, Buffer.concat([entry('100644', 'a', id), entry('100644', 'b')]));
   expect(entries).toEqual([
     { name: 'a', type: 'file', id },
     { name: 'b', type: 'file', id: ID },
   ]);
 });
 
+test("what is written is what was read, in Git's own order", () => {
+  const body = Buffer.concat([
+    entry('100644', 'a.b'),
+    entry('40000', 'a'),
+    entry('100644', 'a0'),
+    entry('120000', 'link'),
+    entry('160000', 'sub'),
+    entry('100755', 'ü'),
+    entry('100644', Buffer.from([0xff, 0x41])),
+  ]);
+  expect(encodeTree(parseTree(TREE, body))).toEqual(body);
+});
+
+test('ids are as long as the id of the tree', () => {
+  const id = 'cd'.repeat(32);
+  expect(parseTree('01'.repeat(32), entry('100644', 'a', id)).entries).toEqual([{ name: 'a', type: 'file', id }]);
+});
+
 test('a name that is not UTF-8 is counted, not shown', () => {
-  const { entries, unreadable } = parseTree(
-    't',
+  const { entries, odd } = parseTree(
+    TREE,
     Buffer.concat([entry('100644', Buffer.from([0xff, 0x41])), entry('100644', 'ü.yaml')]),
   );
   expect(entries.map(({ name }) => name)).toEqual(['ü.yaml']);
-  expect(unreadable).toBe(1);
+  expect(odd.map(({ name }) => name)).toEqual([Buffer.from([0xff, 0x41])]);
 });
 
 test.each([
@@ -51,7 +70,7 @@ test.each([
   ['an empty name', entry('100644', '')],
   ['an unknown mode', entry('70000', 'a')],
 ])('refuses a tree with %s', (_, body) => {
-  expect(() => parseTree('t', body)).toThrow('git tree t is malformed');
+  expect(() => parseTree(TREE, body)).toThrow(`git tree ${TREE} is malformed`);
 });
 
 test.each([

@@ -57,6 +57,12 @@ test('revisions are written as Flux writes them', () => {
   expect(revisionOf('tag', 'refs/tags/v1.2.3', COMMIT)).toBe(`v1.2.3@sha1:${COMMIT}`);
   expect(revisionOf('name', 'refs/heads/main', COMMIT)).toBe(`refs/heads/main@sha1:${COMMIT}`);
   expect(revisionOf('commit', '', COMMIT)).toBe(`sha1:${COMMIT}`);
+  expect(revisionOf('branch', 'refs/heads/main', 'ab'.repeat(32))).toBe(`main@sha256:${'ab'.repeat(32)}`);
+});
+
+test('of ssh the user is git where none is named', () => {
+  expect(parseAddress('ssh://git.test:2222/~ada/x.git')).toBe('ssh://git@git.test:2222/~ada/x.git');
+  expect(parseAddress('ssh://ada@[::1]/x')).toBe('ssh://ada@[::1]/x');
 });
 
 test.each<[url: string, code: string, words: RegExp]>([
@@ -65,7 +71,10 @@ test.each<[url: string, code: string, words: RegExp]>([
   ['--upload-pack=touch', 'invalid-url', /failed to parse url/],
   ['file:///etc', 'invalid-url', /scheme 'file'/],
   ['ext::sh -c x', 'invalid-url', /spaces/],
-  ['ssh://git@git.test/x', 'not-implemented', /ssh is not supported yet/],
+  ['ssh://git:secret@git.test/x', 'invalid-url', /'ssh:\/\/\*\*\*@git.test\/x' holds credentials/],
+  ['ssh://-oProxyCommand=x/x', 'invalid-url', /needs a plain host name/],
+  ['ssh://-l@git.test/x', 'invalid-url', /needs a plain host name/],
+  ['ssh://git.test', 'invalid-url', /names no repository/],
   ['https://ada:secret@git.test/x', 'invalid-url', /'https:\/\/\*\*\*@git.test\/x' holds credentials/],
   ['https://token@git.test/x', 'invalid-url', /holds credentials/],
   ['https://git.test/x?token=secret', 'invalid-url', /'https:\/\/git.test\/x' must not have a query/],

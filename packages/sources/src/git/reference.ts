@@ -1,5 +1,6 @@
 import { userError } from '@plumb/api';
 import type { GitRef } from '../git-sources.ts';
+import { formatOf } from './object-format.ts';
 
 /** What spec.ref asks for. `ref` is the full name of what must be on the remote; '' is any. */
 export type Wanted =
@@ -12,10 +13,10 @@ const MAX_LENGTH = 1024;
 /** Precedence as in Flux: commit, name, semver, tag, branch; nothing at all is branch master. @throws PlumbError `invalid-spec` */
 export function wantedOf(ref: GitRef): Wanted {
   if (ref.commit) {
-    if (!/^[0-9a-f]{40}$/.test(ref.commit)) {
+    if (formatOf(ref.commit) === undefined) {
       throw userError(
         'invalid-spec',
-        `spec.ref.commit '${ref.commit.slice(0, 80)}' is not a full commit id of 40 lower-case hex digits`,
+        `spec.ref.commit '${ref.commit.slice(0, 80)}' is not a full commit id of 40 (or 64) lower-case hex digits`,
       );
     }
     return { kind: 'commit', commit: ref.commit, ref: ref.branch ? branchRef(ref.branch) : '' };
@@ -46,9 +47,10 @@ function checkedRef(field: string, ref: string): string {
   return ref;
 }
 
-/** `main@sha1:<id>`, `refs/pull/1/head@sha1:<id>` for spec.ref.name, `sha1:<id>` for a commit alone (Flux RFC-0005). */
+/** `main@sha1:<id>`, `refs/pull/1/head@sha1:<id>` for spec.ref.name, `sha1:<id>` for a commit alone (Flux RFC-0005); sha256 where the repository has such ids. */
 export function revisionOf(kind: Wanted['kind'], ref: string, commit: string): string {
-  if (ref === '') return `sha1:${commit}`;
+  const pin = `${formatOf(commit) ?? 'unknown'}:${commit}`;
+  if (ref === '') return pin;
   const name = kind === 'name' ? ref : ref.replace(/^refs\/(heads|tags)\//, '');
-  return `${name}@sha1:${commit}`;
+  return `${name}@${pin}`;
 }

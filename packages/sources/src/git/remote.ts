@@ -1,12 +1,16 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PlumbError, systemError, userError } from '@plumb/api';
-import type { GitAuth } from '../git-sources.ts';
+import { PlumbError, systemError } from '@plumb/api';
+import type { GitAuth, GitLimits, GitProxy } from '../git-sources.ts';
 import { correctable, parseAddress, scrubUserInfo } from './address.ts';
-import { authorization, gitEnvironment, remoteSettings, secretsOf } from './environment.ts';
+import { authorization, gitEnvironment, NO_OTHER_PROXY, remoteSettings, secretsOf } from './environment.ts';
+import { diskGuard } from './disk-guard.ts';
 import { cloneMessage, gitFailure, saysDamaged, type FailureContext } from './failure.ts';
 import { judgeRedirect, locationIn } from './redirect.ts';
+import { formatOf, type ObjectFormat } from './object-format.ts';
 import { runGit, type RunResult } from './run.ts';
+import type { SshSettings } from '../ssh/client.ts';
+import { writeLauncher } from '../ssh/launcher.ts';
 
 /** The name of a remote's ref, and the commit it leads to (an annotated tag is peeled). */
 export interface RemoteRef {
@@ -17,7 +21,11 @@ export interface RemoteRef {
 export interface RemoteOptions {
   url: string;
   auth: GitAuth;
+  proxy?: GitProxy;
   gitDir: string;
+  /** Of the mirror. */
+  format: ObjectFormat;
+  limits: GitLimits;
   /** A folder of ours for files that live as long as one exchange. */
   scratch: string;
   inherited: Readonly<Record<string, string>>;
@@ -38,6 +46,16 @@ export class DamagedMirror extends Error {
   constructor(failure: PlumbError) {
     super(failure.message);
     this.failure = failure;
+  }
+}
+
+/** The remote's object ids are of another format than the mirror's: the caller takes another mirror. */
+export class OtherFormat extends Error {
+  readonly format: ObjectFormat;
+
+  constructor(format: ObjectFormat) {
+    super(`the remote has ${format} ids`);
+    this.format = format;
   }
 }
 
@@ -71,8 +89,11 @@ export class Remote implements AsyncDisposable {
       await writeFile(caFile, options.auth.ca, { mode: 0o600 });
       await mkdir(join(folder, 'empty'), { mode: 0o700 });
     }
-    const settings = remoteSettings(options.auth, caFile, join(folder, 'empty'));
-    return new Remote(address, options, gitEnvironment(options.gitDir, options.inherited, settings), folder);
+    const settings = remoteSettings(options, caFile, join(folder, 'empty'));
+    const env = gitEnvironment(options.gitDir, options, settings);
+    if (options.proxy) Object.assign(env, NO_OTHER_PROXY);
+    if (address.startsWith('ssh:')) Object.assign(env, await writeLauncher(folder, sshSettings(options)));
+    return new Remote(address, options, env, folder);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -80,8 +101,9 @@ export class Remote implements AsyncDisposable {
   }
 
   failureContext(ref: string): FailureContext {
-    const { auth, url } = this.#options;
-    return { url: scrubUserInfo(url), secrets: secretsOf(auth), authenticated: authorization(auth) !== undefined, ref };
+    const { auth, proxy, url } = this.#options;
+    const authenticated = authorization(auth) !== undefined;
+    return { url: scrubUserInfo(url), secrets: secretsOf(auth, proxy), authenticated, ref };
   }
 
   /** Asks for refs; nothing is transferred but their names. `scope` lets the server leave out the rest. */
@@ -95,7 +117,7 @@ export class Remote implements AsyncDisposable {
       address,
     ]);
     if (code !== 0) throw this.#failure(stderr, wanted);
-    return parseRefs(stdout.toString('utf8'));
+    return parseRefs(stdout.toString('utf8'), this.#options.format);
   }
 
   /** Fetches refspecs into the mirror. Depth 1 unless `whole`. Resolves to false when the remote does not give out an unadvertised commit. */
@@ -154,11 +176,12 @@ export class Remote implements AsyncDisposable {
   }
 
   async #run(args: readonly string[], extra: Readonly<Record<string, string>> = {}): Promise<RunResult> {
-    const { deadline, timeout, signal, gitDir } = this.#options;
+    const { deadline, timeout, signal, gitDir, limits } = this.#options;
     const left = deadline - Date.now();
     if (left <= 0) throw this.#late(timeout);
     try {
-      return await runGit(args, { env: { ...this.#env, ...extra }, cwd: gitDir, timeout: left, signal });
+      const guard = args[0] === 'fetch' ? diskGuard(gitDir, limits.fetchBytes) : undefined;
+      return await runGit(args, { env: { ...this.#env, ...extra }, cwd: gitDir, timeout: left, signal, guard });
     } catch (error) {
       if (error instanceof PlumbError && error.code === 'timeout') throw this.#late(timeout);
       throw error;
@@ -174,18 +197,22 @@ export class Remote implements AsyncDisposable {
   }
 }
 
-function parseRefs(text: string): RemoteRef[] {
+function sshSettings({ auth, proxy, url }: RemoteOptions): SshSettings {
+  if (auth.ssh === undefined) {
+    const words = `no ssh key may be used for '${scrubUserInfo(url)}': it needs one in the secret of spec.secretRef, for its host`;
+    throw correctable('authentication-failed', `failed to configure authentication options: ${words}`);
+  }
+  return { auth: auth.ssh, ...(proxy && { proxy }) };
+}
+
+function parseRefs(text: string, expected: ObjectFormat): RemoteRef[] {
   const refs = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [id, name] = line.split('\t');
     if (id === undefined || name === undefined) continue;
-    if (id.length === 64) {
-      throw userError(
-        'not-implemented',
-        'the repository uses SHA-256 object ids, which are not supported yet: use a SHA-1 repository',
-      );
-    }
-    if (!/^[0-9a-f]{40}$/.test(id)) continue;
+    const format = formatOf(id);
+    if (format === undefined) continue;
+    if (format !== expected) throw new OtherFormat(format);
     // A peeled line follows that of its tag and takes its place.
     refs.set(name.endsWith('^{}') ? name.slice(0, -3) : name, id);
   }

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { systemError, type PlumbError } from '@plumb/api';
+import type { Guard } from './disk-guard.ts';
 
 export interface RunOptions {
   env: Record<string, string>;
@@ -10,6 +11,10 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
   /** Most bytes of standard output. Default 64 MiB. */
   maxOutput?: number;
+  /** Ends the run when it takes too much. */
+  guard?: Guard | undefined;
+  /** Standard input. */
+  input?: string;
 }
 
 export interface RunResult {
@@ -31,53 +36,97 @@ export function countGitProcess(): void {
   started += 1;
 }
 
+type Bounds = Pick<RunOptions, 'timeout' | 'signal' | 'guard'>;
+
 /**
  * Runs git once, without a shell, in a process group of its own. A non-zero exit is a result, not an error.
- * @throws PlumbError `timeout`, `cancelled`, `source-failed` (cannot be started, says too much)
+ * @throws PlumbError `timeout`, `cancelled`, `source-failed` (cannot be started, says too much, takes too much)
  */
-export function runGit(args: readonly string[], options: RunOptions): Promise<RunResult> {
-  const { promise, resolve, reject } = Promise.withResolvers<RunResult>();
-  if (options.signal?.aborted) return Promise.reject(cancelled());
-  countGitProcess();
-  const child = spawn('git', args, {
-    cwd: options.cwd,
-    env: options.env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+export async function runGit(args: readonly string[], options: RunOptions): Promise<RunResult> {
+  if (options.signal?.aborted) throw cancelled();
+  const child = start(args, options, [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe']);
+  child.stdin?.on('error', () => undefined).end(options.input);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const running = supervise([child], options);
+  child.stdout?.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > (options.maxOutput ?? MAX_OUTPUT))
+      running.stop(systemError('source-failed', 'git printed more than expected'));
+    else chunks.push(chunk);
   });
+  const [ended] = await running.done;
+  return { ...(ended ?? NOT_RUN), stdout: Buffer.concat(chunks) };
+}
+
+interface Side {
+  args: readonly string[];
+  env: Record<string, string>;
+  cwd: string;
+  input?: string;
+}
+
+/** Runs two gits, the output of one being the input of the other. @throws PlumbError as runGit, `storage-failed` when one fails */
+export async function pipeGit(from: Side, to: Side, bounds: Bounds): Promise<void> {
+  if (bounds.signal?.aborted) throw cancelled();
+  const source = start(from.args, from, ['pipe', 'pipe', 'pipe']);
+  const target = start(to.args, to, ['pipe', 'ignore', 'pipe']);
+  source.stdin?.on('error', () => undefined).end(from.input);
+  target.stdin?.on('error', () => source.stdout?.destroy());
+  if (target.stdin) source.stdout?.pipe(target.stdin);
+  const ended = await supervise([source, target], bounds).done;
+  const failed = ended.find(({ code }) => code !== 0);
+  if (failed) throw systemError('storage-failed', `copying objects failed: ${failed.stderr.trim().slice(-300)}`);
+}
+
+type Ended = Pick<RunResult, 'code' | 'stderr'>;
+const NOT_RUN: Ended = { code: 128, stderr: '' };
+
+function start(
+  args: readonly string[],
+  { cwd, env }: Pick<RunOptions, 'cwd' | 'env'>,
+  stdio: StdioOptions,
+): ChildProcess {
+  countGitProcess();
+  return spawn('git', args, { cwd, env, detached: true, stdio });
+}
+
+/** Watches over processes until all have ended; `stop` ends them early, and `done` is then rejected. */
+function supervise(
+  children: readonly ChildProcess[],
+  bounds: Bounds,
+): { done: Promise<Ended[]>; stop: (error: PlumbError) => void } {
   let failure: PlumbError | undefined;
   const stop = (error: PlumbError): void => {
     failure ??= error;
-    killGroup(child.pid);
+    for (const child of children) killGroup(child.pid);
   };
   const onAbort = (): void => stop(cancelled());
-  const timer = setTimeout(() => stop(timedOut(options.timeout)), Math.min(options.timeout, 2 ** 31 - 1));
-  options.signal?.addEventListener('abort', onAbort, { once: true });
-
-  const chunks: Buffer[] = [];
-  let size = 0;
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > (options.maxOutput ?? MAX_OUTPUT)) stop(systemError('source-failed', 'git printed more than expected'));
-    else chunks.push(chunk);
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString('utf8')).slice(-MAX_STDERR);
-  });
-  const settle = (): void => {
+  const timer = setTimeout(() => stop(timedOut(bounds.timeout)), Math.min(bounds.timeout, 2 ** 31 - 1));
+  bounds.signal?.addEventListener('abort', onAbort, { once: true });
+  const unwatch = bounds.guard?.(stop);
+  const done = Promise.all(children.map(ending)).finally(() => {
     clearTimeout(timer);
-    options.signal?.removeEventListener('abort', onAbort);
+    unwatch?.();
+    bounds.signal?.removeEventListener('abort', onAbort);
+  });
+  return {
+    stop,
+    done: done.then((ended) => {
+      if (failure) throw failure;
+      return ended;
+    }),
   };
-  child.once('error', (error) => {
-    settle();
-    reject(systemError('source-failed', `cannot run git (${error.message}): install git 2.39 or newer`, error));
-  });
-  child.once('close', (code) => {
-    settle();
-    if (failure) reject(failure);
-    else resolve({ code: code ?? 128, stdout: Buffer.concat(chunks), stderr });
-  });
+}
+
+function ending(child: ChildProcess): Promise<Ended> {
+  const { promise, resolve, reject } = Promise.withResolvers<Ended>();
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString('utf8')).slice(-MAX_STDERR)));
+  child.once('error', (error) =>
+    reject(systemError('source-failed', `cannot run git (${error.message}): install git 2.39 or newer`, error)),
+  );
+  child.once('close', (code) => resolve({ code: code ?? 128, stderr }));
   return promise;
 }
 

@@ -8,12 +8,16 @@ import type { Published } from '../git-sources.ts';
 /** One published tarball, with what is needed to show its tree again after a restart. */
 export interface ArtifactRecord extends Published {
   commit: string;
+  /** Root of what is offered; not the commit's own tree where that was cut down or added to. */
+  tree: string;
   /** Name of the ignore rules in force. */
   rules: string;
   /** spec.ignore as it was. */
   ignore: string | null;
   /** Folder name of the mirror that holds the commit. */
   mirror: string;
+  /** Folder names of the mirrors of its submodules. */
+  helpers: string[];
 }
 
 /** Newest first. A file that cannot be read counts as none: the source is then fetched and published again. */
@@ -41,11 +45,14 @@ export async function writeRecords(file: string, records: readonly ArtifactRecor
 function isRecord(value: unknown): value is ArtifactRecord {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Record<string, unknown>;
-  const texts = ['revision', 'digest', 'path', 'commit', 'rules', 'mirror'].every(
+  const texts = ['revision', 'digest', 'path', 'commit', 'rules', 'mirror', 'tree'].every(
     (field) => typeof fields[field] === 'string',
   );
   return (
-    texts && typeof fields['size'] === 'number' && (fields['ignore'] === null || typeof fields['ignore'] === 'string')
+    texts &&
+    Array.isArray(fields['helpers']) &&
+    typeof fields['size'] === 'number' &&
+    (fields['ignore'] === null || typeof fields['ignore'] === 'string')
   );
 }
 

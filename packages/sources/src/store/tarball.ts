@@ -6,14 +6,12 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack, type Pack } from 'tar-stream';
-import { systemError, userError } from '@plumb/api';
+import { systemError } from '@plumb/api';
 import type { ObjectStore } from '../git/object-store.ts';
+import type { GitLimits } from '../git-sources.ts';
+import { beyond, Budget } from '../limits.ts';
 import type { GitTree } from '../tree/git-tree.ts';
 
-const MAX_FILE_BYTES = 256 * 1024 * 1024;
-const MAX_TOTAL_BYTES = 4 * 1024 * 1024 * 1024;
-const MAX_ENTRIES = 1_000_000;
-const MAX_DEPTH = 256;
 /** Bytes of file contents held at once. */
 const WINDOW = 8 * 1024 * 1024;
 /** Bytes handed to the compressor at once: each hand-over costs a turn of the thread pool. */
@@ -35,12 +33,18 @@ export interface Tarball {
   size: number;
 }
 
+export interface TarballOptions {
+  store: ObjectStore;
+  file: string;
+  limits: GitLimits;
+}
+
 /**
  * Writes a tree as a gzip tarball the way Flux lays it out: owner 0, no times, folders 0750, files 0600, executables 0700, no
  * symlinks; names that are not UTF-8 are left out. Same tree and rules, same bytes. The file appears whole or not at all.
  */
-export async function writeTarball(tree: GitTree, store: ObjectStore, file: string): Promise<Tarball> {
-  const items = await measure(await list(tree), store);
+export async function writeTarball(tree: GitTree, { store, file, limits }: TarballOptions): Promise<Tarball> {
+  const items = await measure(await list(tree, limits), store, limits);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const temporary = `${file}.tmp-${randomBytes(6).toString('hex')}`;
   const archive = pack();
@@ -91,15 +95,15 @@ async function* coalesce(source: AsyncIterable<unknown>): AsyncGenerator<Buffer>
   if (size > 0) yield Buffer.concat(chunks);
 }
 
-async function list(tree: GitTree): Promise<Item[]> {
+async function list(tree: GitTree, limits: GitLimits): Promise<Item[]> {
   const items: Item[] = [];
+  const budget = new Budget(limits.entries);
   const visit = async (dir: string, id: string, depth: number): Promise<void> => {
-    if (depth > MAX_DEPTH)
-      throw userError('invalid-path', `folder '${dir.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
+    if (depth > limits.depth)
+      throw beyond(`folder '${dir.slice(0, 100)}' is nested deeper than ${limits.depth} levels`);
     for (const entry of await tree.readable(dir, id)) {
       const path = dir === '' ? entry.name : `${dir}/${entry.name}`;
-      if (items.length >= MAX_ENTRIES)
-        throw userError('source-failed', `more than ${MAX_ENTRIES} files: exclude some with .sourceignore`);
+      budget.spend();
       if (entry.type === 'directory') {
         items.push({ path, mode: 0o750, blob: null, size: 0 });
         await visit(path, entry.id, depth + 1);
@@ -112,24 +116,23 @@ async function list(tree: GitTree): Promise<Item[]> {
   return items;
 }
 
-async function measure(items: Item[], store: ObjectStore): Promise<Item[]> {
+async function measure(items: Item[], store: ObjectStore, limits: GitLimits): Promise<Item[]> {
   const sizes = await Promise.all(items.map(({ blob }) => (blob === null ? 0 : store.size(blob))));
   let total = 0;
   for (const [index, item] of items.entries()) {
     item.size = sizes[index] ?? 0;
     total += item.size;
-    if (item.size > MAX_FILE_BYTES) {
-      throw userError(
-        'source-failed',
-        `file '${item.path}' has ${item.size} bytes, more than ${MAX_FILE_BYTES}: exclude it with .sourceignore`,
+    if (item.size > limits.fileBytes) {
+      throw beyond(
+        `file '${item.path}' has ${item.size} bytes, more than ${limits.fileBytes}; exclude it in .sourceignore or raise the limit`,
       );
     }
   }
-  if (total > MAX_TOTAL_BYTES)
-    throw userError(
-      'source-failed',
-      `the files have ${total} bytes, more than ${MAX_TOTAL_BYTES}: exclude some with .sourceignore`,
+  if (total > limits.totalBytes) {
+    throw beyond(
+      `the files have ${total} bytes, more than ${limits.totalBytes}; exclude some in .sourceignore or raise the limit`,
     );
+  }
   return items;
 }
 

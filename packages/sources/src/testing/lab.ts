@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { UnitRef } from '@plumb/api';
 import { createGitSources } from '../create-git-sources.ts';
 import type { Artifact } from '../artifact.ts';
-import type { GitRequest, GitSources, Published } from '../git-sources.ts';
+import type { Content, GitLimits, GitRequest, GitSources, Published } from '../git-sources.ts';
 import { startGitServer, type GitServer, type GitServerOptions } from './git-server.ts';
 import { Repository } from './repository.ts';
 
@@ -13,6 +13,8 @@ export const SHOP: UnitRef = { kind: 'GitRepository', namespace: 'flux-system', 
 /** A folder with a repository, its server and the sources under test. */
 export interface Lab extends AsyncDisposable {
   root: string;
+  /** Folder of the repositories that the server shows. */
+  repositories: string;
   /** The folder of the sources. */
   dir: string;
   repository: Repository;
@@ -20,7 +22,7 @@ export interface Lab extends AsyncDisposable {
   sources: GitSources;
   request(over?: Partial<GitRequest>): GitRequest;
   /** Resolves branch main and publishes it. */
-  publish(ignore?: string): Promise<Published>;
+  publish(ignore?: string, content?: Content): Promise<Published>;
   /** Opens what was published; fails when it is not there. */
   artifact(published: Published): Promise<Artifact>;
   /** The tarball's file. */
@@ -29,7 +31,11 @@ export interface Lab extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export async function openLab(server: Partial<GitServerOptions> = {}, flags: readonly string[] = []): Promise<Lab> {
+export async function openLab(
+  server: Partial<GitServerOptions> = {},
+  flags: readonly string[] = [],
+  limits: Partial<GitLimits> = {},
+): Promise<Lab> {
   const root = mkdtempSync(join(tmpdir(), 'plumb-sources-'));
   const repositories = join(root, 'repositories');
   const repository = new Repository(repositories, 'shop.git', flags);
@@ -37,10 +43,11 @@ export async function openLab(server: Partial<GitServerOptions> = {}, flags: rea
   const dir = join(root, 'plumb');
   const lab: Lab = {
     root,
+    repositories,
     dir,
     repository,
     server: running,
-    sources: createGitSources({ dir }),
+    sources: createGitSources({ dir, limits }),
     request: (over = {}) => ({
       url: `${running.url}/shop.git`,
       ref: { branch: 'main' },
@@ -48,7 +55,8 @@ export async function openLab(server: Partial<GitServerOptions> = {}, flags: rea
       timeout: 15_000,
       ...over,
     }),
-    publish: async (ignore) => lab.sources.publish(SHOP, await lab.sources.resolve(SHOP, lab.request()), ignore),
+    publish: async (ignore, content = {}) =>
+      lab.sources.publish(SHOP, await lab.sources.resolve(SHOP, lab.request()), { ignore, ...content }),
     artifact: async ({ revision, digest }) => {
       const opened = await lab.sources.open(SHOP, revision, digest);
       if (opened === null) throw new Error('the artifact is not there');
@@ -57,7 +65,7 @@ export async function openLab(server: Partial<GitServerOptions> = {}, flags: rea
     tarball: ({ path }) => join(dir, 'artifacts', path),
     restart: async () => {
       await lab.sources.close();
-      lab.sources = createGitSources({ dir });
+      lab.sources = createGitSources({ dir, limits });
     },
     [Symbol.asyncDispose]: async () => {
       await lab.sources.close();

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Content by path. null removes; `->` before a text makes a symlink; `!` before it an executable. */
+/** Content by path. null removes; `->` before a text makes a symlink; `!` before it an executable; `@<commit>` a submodule. */
 export type Files = Readonly<Record<string, string | null>>;
 
 const ENV = {
@@ -22,6 +22,12 @@ export class Repository {
 
   constructor(root: string, name: string, flags: readonly string[] = []) {
     this.path = join(root, name);
+    this.recreate(flags);
+  }
+
+  /** Empties it, as somebody does who deletes a repository and makes another of its name. */
+  recreate(flags: readonly string[]): void {
+    rmSync(this.path, { recursive: true, force: true });
     mkdirSync(this.path, { recursive: true });
     this.git(['init', '--bare', '--quiet', '--initial-branch=main', ...flags]);
   }
@@ -65,6 +71,7 @@ function data(text: string): string {
 
 function change(path: string, content: string | null): string {
   if (content === null) return `D ${path}\n`;
+  if (/^@[0-9a-f]{40,64}$/.test(content)) return `M 160000 ${content.slice(1)} ${path}\n`;
   if (content.startsWith('->')) return `M 120000 inline ${path}\n${data(content.slice(2))}`;
   if (content.startsWith('!')) return `M 100755 inline ${path}\n${data(content.slice(1))}`;
   return `M 100644 inline ${path}\n${data(content)}`;

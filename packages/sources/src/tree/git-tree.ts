@@ -1,21 +1,29 @@
-import { systemError, userError } from '@plumb/api';
+import { userError } from '@plumb/api';
 import type { Entry, Tree } from '../artifact.ts';
 import type { ObjectStore } from '../git/object-store.ts';
+import { beyond, Budget } from '../limits.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 
 /** Default most bytes of one file read into memory. */
 const DEFAULT_LIMIT = 32 * 1024 * 1024;
 const MAX_DEPTH = 256;
+/** Entries looked at to see whether anything below an excluded folder is taken back. */
+const MAX_LOOKED_AT = 250_000;
 
-/** A commit's tree behind the Tree interface: read from the mirror on demand, ignore rules applied. */
+interface Search {
+  depth: number;
+  budget: Budget;
+}
+
+/** A tree of Git behind the Tree interface: read from the mirror on demand, ignore rules applied. */
 export class GitTree implements Tree {
   readonly #store: ObjectStore;
-  readonly #root: string;
+  readonly root: string;
   readonly #rules: IgnoreRules;
 
   constructor(store: ObjectStore, root: string, rules: IgnoreRules) {
     this.#store = store;
-    this.#root = root;
+    this.root = root;
     this.#rules = rules;
   }
 
@@ -27,11 +35,11 @@ export class GitTree implements Tree {
   async entries(dir: string): Promise<Entry[] | null> {
     const id = await this.#directory(dir);
     if (id === null) return null;
-    const { unreadable } = await this.#store.tree(id);
-    if (unreadable > 0) {
+    const { odd } = await this.#store.tree(id);
+    if (odd.length > 0) {
       throw userError(
         'invalid-path',
-        `${unreadable} name(s) in folder '${dir === '' ? '.' : dir}' are not UTF-8: rename them`,
+        `${odd.length} name(s) in folder '${dir === '' ? '.' : dir}' are not UTF-8: rename them`,
       );
     }
     return this.readable(dir, id);
@@ -70,7 +78,7 @@ export class GitTree implements Tree {
 
   /** The tree id at a path, whatever the ignore rules say of it. */
   async #walk(dir: string): Promise<string | null> {
-    let id = this.#root;
+    let id = this.root;
     if (dir === '') return id;
     for (const name of dir.split('/')) {
       const entry = (await this.#store.tree(id)).byName.get(name);
@@ -81,14 +89,20 @@ export class GitTree implements Tree {
   }
 
   /** An excluded folder still shows when a later pattern takes something below it back. */
-  async #visible(path: string, entry: Pick<Entry, 'type' | 'id'>, depth = 0): Promise<boolean> {
+  #visible(path: string, entry: Pick<Entry, 'type' | 'id'>): Promise<boolean> | boolean {
+    if (!this.#rules.excludes(path, entry.type === 'directory')) return true;
+    return this.#showsBelow(path, entry, { depth: 0, budget: new Budget(MAX_LOOKED_AT) });
+  }
+
+  async #showsBelow(path: string, entry: Pick<Entry, 'type' | 'id'>, search: Search): Promise<boolean> {
+    const { depth, budget } = search;
+    budget.spend();
     const directory = entry.type === 'directory';
     if (!this.#rules.excludes(path, directory)) return true;
     if (!directory || !this.#rules.mayTakeBackBelow(path)) return false;
-    if (depth > MAX_DEPTH)
-      throw systemError('storage-failed', `folder '${path.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
+    if (depth > MAX_DEPTH) throw beyond(`folder '${path.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
     for (const child of (await this.#store.tree(entry.id)).entries) {
-      if (await this.#visible(join(path, child.name), child, depth + 1)) return true;
+      if (await this.#showsBelow(join(path, child.name), child, { depth: depth + 1, budget })) return true;
     }
     return false;
   }

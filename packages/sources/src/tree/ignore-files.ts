@@ -1,14 +1,21 @@
 import type { ObjectStore } from '../git/object-store.ts';
+import { beyond, Budget } from '../limits.ts';
 import { Lru } from '../lru.ts';
 import { IgnoreRules, type IgnoreText } from './ignore-rules.ts';
 
 const FILE_NAME = '.sourceignore';
 const MAX_BYTES = 1024 * 1024;
 const MAX_DEPTH = 256;
+const MAX_FILES = 1000;
 
 interface Found {
   dir: string;
   id: string;
+}
+
+interface Walk {
+  depth: number;
+  budget: Budget;
 }
 
 const NONE: readonly Found[] = [];
@@ -16,15 +23,19 @@ const NONE: readonly Found[] = [];
 /** Finds the `.sourceignore` files of a tree. What stands below a tree id never changes, so a new commit costs only its changed folders. */
 export class IgnoreFiles {
   readonly #store: ObjectStore;
-  readonly #below = new Lru<string, readonly Found[]>(65_536);
+  readonly #entries: number;
+  readonly #below = new Lru<string, Promise<readonly Found[]>>(65_536);
 
-  constructor(store: ObjectStore) {
+  /** `entries` bounds how many files and folders are looked through. */
+  constructor(store: ObjectStore, entries: number) {
     this.#store = store;
+    this.#entries = entries;
   }
 
   /** The rules in force: files from the root down, then spec.ignore. */
   async rules(root: string, specIgnore: string | undefined): Promise<IgnoreRules> {
-    const found = await this.#find(root, 0);
+    const found = await this.#find(root, { depth: 0, budget: new Budget(this.#entries) });
+    if (found.length > MAX_FILES) throw beyond(`${found.length} ${FILE_NAME} files, more than ${MAX_FILES}`);
     const texts: IgnoreText[] = await Promise.all(
       found.map(async ({ dir, id }) => ({
         dir,
@@ -35,25 +46,36 @@ export class IgnoreFiles {
     return new IgnoreRules(texts);
   }
 
-  async #find(tree: string, depth: number): Promise<readonly Found[]> {
+  /** The walk is kept, not its result: a tree that names itself many times is then walked once. */
+  #find(tree: string, walk: Walk): Promise<readonly Found[]> {
     const known = this.#below.get(tree);
     if (known !== undefined) return known;
-    if (depth > MAX_DEPTH) return NONE;
+    if (walk.depth > MAX_DEPTH) return Promise.resolve(NONE);
+    const found = this.#look(tree, walk);
+    this.#below.set(tree, found);
+    found.catch(() => this.#below.delete(tree));
+    return found;
+  }
+
+  async #look(tree: string, { depth, budget }: Walk): Promise<readonly Found[]> {
+    budget.spend();
     const { entries, byName } = await this.#store.tree(tree);
     const own = byName.get(FILE_NAME);
     const below = await Promise.all(
       entries
         .filter(({ type }) => type === 'directory')
         .map(async ({ name, id }) =>
-          (await this.#find(id, depth + 1)).map((found) => ({ dir: join(name, found.dir), id: found.id })),
+          (await this.#find(id, { depth: depth + 1, budget })).map((found) => ({
+            dir: join(name, found.dir),
+            id: found.id,
+          })),
         ),
     );
     const here =
       own !== undefined && (own.type === 'file' || own.type === 'executable') ? [{ dir: '', id: own.id }] : [];
     const all = [...here, ...below.flat()];
-    const result = all.length === 0 ? NONE : all;
-    this.#below.set(tree, result);
-    return result;
+    // One more than are let through is enough to know; a tree that names itself would have billions.
+    return all.length === 0 ? NONE : all.slice(0, MAX_FILES + 1);
   }
 }
 

@@ -62,7 +62,7 @@ async function fetch(object: GitRepository, auth: GitAuth, hands: Hands): Promis
   const known = status?.artifact;
   if (known !== undefined && (await isCurrent(object, known, resolved, hands)))
     return { artifact: known, ignore: spec.ignore };
-  const published = await hands.sources.publish(ref, resolved, spec.ignore);
+  const published = await hands.sources.publish(ref, resolved, { ignore: spec.ignore });
   const { revision, digest, size, path } = published;
   const url = `http://${hands.artifactHost}/${path}`;
   const same = known?.revision === revision && known.digest === digest && known.url === url;

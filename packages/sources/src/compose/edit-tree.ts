@@ -1,0 +1,62 @@
+import type { Entry } from '../artifact.ts';
+import type { Mirror } from '../git/mirror.ts';
+import type { GitTreeObject } from '../git/objects.ts';
+
+const EMPTY: GitTreeObject = { entries: [], byName: new Map(), odd: [] };
+
+/** The entry at a path; null when there is none. '' is the root itself. */
+export async function entryAt(mirror: Mirror, root: string, path: string): Promise<Entry | null> {
+  let entry: Entry = { name: '', type: 'directory', id: root };
+  for (const name of namesOf(path)) {
+    if (entry.type !== 'directory') return null;
+    const next = (await mirror.objects.tree(entry.id)).byName.get(name);
+    if (next === undefined) return null;
+    entry = next;
+  }
+  return entry;
+}
+
+/** What is to stand at the end of a path: a tree id, by the names that lead there. */
+interface Planting {
+  id?: string;
+  below: Map<string, Planting>;
+}
+
+/**
+ * The tree with each of the given folders put at its path, in place of what is there; with `only`, nothing else is in it. Folders
+ * that no path leads through keep their ids. @returns its id
+ */
+export async function plant(
+  mirror: Mirror,
+  root: string | null,
+  folders: ReadonlyMap<string, string>,
+): Promise<string> {
+  const top: Planting = { below: new Map() };
+  for (const [path, id] of folders) {
+    let at = top;
+    for (const name of namesOf(path)) {
+      const next = at.below.get(name) ?? { below: new Map() };
+      at.below.set(name, next);
+      at = next;
+    }
+    at.id = id;
+  }
+  return grow(mirror, root, top);
+}
+
+async function grow(mirror: Mirror, base: string | null, { id, below }: Planting): Promise<string> {
+  const start = id ?? base;
+  if (below.size === 0 && start !== null) return start;
+  const tree = start === null ? EMPTY : await mirror.objects.tree(start);
+  const entries = new Map(tree.byName);
+  for (const [name, planting] of below) {
+    const there = entries.get(name);
+    const inside = there?.type === 'directory' ? there.id : null;
+    entries.set(name, { name, type: 'directory', id: await grow(mirror, inside, planting) });
+  }
+  return mirror.writeTree({ entries: [...entries.values()], odd: tree.odd });
+}
+
+function namesOf(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.');
+}

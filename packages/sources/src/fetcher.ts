@@ -1,0 +1,133 @@
+import { basename } from 'node:path';
+import { correctable, parseAddress } from './git/address.ts';
+import { cloneMessage } from './git/failure.ts';
+import type { MirrorSet } from './git/mirror-set.ts';
+import type { Mirror } from './git/mirror.ts';
+import { formatOf } from './git/object-format.ts';
+import { wantedOf, type Wanted } from './git/reference.ts';
+import { DamagedMirror, OtherFormat, Remote } from './git/remote.ts';
+import type { GitAuth, GitLimits, GitRequest, Resolved } from './git-sources.ts';
+import type { Tokens } from './github/tokens.ts';
+import { resolveRef } from './resolve.ts';
+import { sameHost } from './submodules/address.ts';
+import { withSubmodules } from './submodules/fetch.ts';
+
+export interface FetcherContext {
+  mirrors: MirrorSet;
+  /** A folder for files that live as long as one exchange. */
+  scratch: string;
+  inherited: Readonly<Record<string, string>>;
+  limits: GitLimits;
+  tokens: Tokens;
+}
+
+export interface BoundedRequest extends GitRequest {
+  /** Milliseconds since 1970. */
+  deadline: number;
+  signal: AbortSignal;
+}
+
+/** What a fetch brought, and the folder names of the mirrors of submodules it needed. */
+export interface Fetched {
+  resolved: Resolved;
+  mirror: Mirror;
+  helpers: string[];
+}
+
+/** A damaged mirror, or one of another object format, is replaced and the work done again. */
+const ATTEMPTS = 3;
+
+/** Fetches into the mirrors of one source: the repository itself, and its submodules. */
+export class Fetcher {
+  readonly #context: FetcherContext;
+  /** The tree that the last one with submodules became. */
+  #composed: { commit: string; address: string; tree: string; helpers: string[] } | undefined;
+
+  constructor(context: FetcherContext) {
+    this.#context = context;
+  }
+
+  async fetch(request: BoundedRequest): Promise<Fetched> {
+    const wanted = wantedOf(request.ref);
+    const address = parseAddress(request.url);
+    return this.#withMirror({ address, wanted, request }, async (mirror) => {
+      const { auth, signal, deadline, proxy } = request;
+      const bounds = { signal, deadline, ...(proxy && { proxy }) };
+      const granted = auth.githubApp ? await this.#context.tokens.of(auth.githubApp, { ...bounds, ca: auth.ca }) : auth;
+      const resolved = await this.#ask(mirror, wanted, { ...request, auth: granted });
+      if (request.submodules !== true) return { resolved, mirror, helpers: [] };
+      const { tree, helpers } = await this.#compose(mirror, resolved.commit, { ...request, auth: granted });
+      return { resolved: { ...resolved, tree }, mirror, helpers };
+    });
+  }
+
+  async #ask(mirror: Mirror, wanted: Wanted, request: BoundedRequest): Promise<Resolved> {
+    const { scratch, inherited, limits } = this.#context;
+    const place = { gitDir: mirror.path, format: mirror.format, scratch, inherited, limits };
+    await using remote = await Remote.open({ ...request, ...place });
+    return await resolveRef(remote, mirror, wanted);
+  }
+
+  async #compose(
+    mirror: Mirror,
+    commit: string,
+    request: BoundedRequest,
+  ): Promise<{ tree: string; helpers: string[] }> {
+    const top = parseAddress(request.url);
+    const known = this.#composed;
+    if (known?.commit === commit && known.address === top && (await mirror.objects.has(known.tree))) return known;
+    const helpers = new Set<string>();
+    const { limits } = this.#context;
+    const root = await treeOf(mirror, commit);
+    const tree = await withSubmodules(mirror, root, top, {
+      limits,
+      signal: request.signal,
+      fetched: (address, pin, work) => {
+        const wanted: Wanted = { kind: 'commit', commit: pin, ref: '' };
+        const asked = { ...request, url: address, auth: sameHost(top, address) ? request.auth : NOBODY };
+        return this.#withMirror({ address, wanted, request: asked }, async (helper) => {
+          helpers.add(basename(helper.path));
+          if ((await helper.objects.commit(pin)) === null) await this.#ask(helper, wanted, asked);
+          return work(helper, await treeOf(helper, pin));
+        });
+      },
+    });
+    this.#composed = { commit, address: top, tree, helpers: [...helpers] };
+    return this.#composed;
+  }
+
+  async #withMirror<T>(
+    { address, wanted, request }: { address: string; wanted: Wanted; request: BoundedRequest },
+    work: (mirror: Mirror) => Promise<T>,
+  ): Promise<T> {
+    const { mirrors } = this.#context;
+    let mirror = await mirrors.of(address, wanted.kind === 'commit' ? formatOf(wanted.commit) : undefined);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await work(mirror);
+      } catch (error) {
+        // What a killed git had received would stay on the disk otherwise.
+        await mirror.sweep();
+        const last = attempt === ATTEMPTS;
+        if (error instanceof OtherFormat) {
+          if (last || wanted.kind === 'commit') throw otherFormat(error, request.url);
+          mirror = await mirrors.of(address, error.format);
+          continue;
+        }
+        if (error instanceof DamagedMirror) mirror.damaged = true;
+        if (!mirror.damaged || last) throw error instanceof DamagedMirror ? error.failure : error;
+        mirror = await mirrors.of(address, mirror.format);
+      }
+    }
+  }
+}
+
+const NOBODY: GitAuth = {};
+
+async function treeOf(mirror: Mirror, commit: string): Promise<string> {
+  return (await mirror.objects.commit(commit))?.tree ?? '';
+}
+
+function otherFormat({ format }: OtherFormat, url: string): Error {
+  return correctable('source-failed', cloneMessage({ url }, `its commits have ${format} ids, not the kind asked for`));
+}

@@ -1,0 +1,49 @@
+import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { connect as connectTls } from 'node:tls';
+import type { GitProxy } from '../git-sources.ts';
+import { tunnel } from './tunnel.ts';
+
+export interface ProxiedRequest {
+  method: string;
+  headers: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970. */
+  deadline: number;
+  signal: AbortSignal;
+  proxy?: GitProxy;
+  /** PEM certificates to trust instead of the system's. */
+  ca?: string | undefined;
+}
+
+export interface ProxiedAnswer {
+  status: number;
+  body: string;
+}
+
+const MAX_BODY = 1024 * 1024;
+
+/** One request and its answer, through a proxy where one is given. No redirect is followed. */
+export async function proxied(url: URL, options: ProxiedRequest): Promise<ProxiedAnswer> {
+  const late = AbortSignal.timeout(Math.max(1, options.deadline - Date.now()));
+  const signal = AbortSignal.any([options.signal, late]);
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const settings: RequestOptions = { method: options.method, headers: options.headers, signal, agent: false };
+  const secure = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const ca = options.ca === undefined ? {} : { ca: options.ca };
+  if (options.proxy) {
+    const socket = await tunnel(options.proxy, { host, port: Number(url.port || (secure ? 443 : 80)) }, signal);
+    settings.createConnection = () => (secure ? connectTls({ socket, servername: host, ...ca }) : socket);
+  }
+  const request = (secure ? requestHttps : requestHttp)(url, { ...settings, ...ca }, resolve);
+  request.once('error', reject).end();
+  const response = await promise;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY) throw new Error('the answer is too long');
+    chunks.push(chunk);
+  }
+  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') };
+}
