@@ -72,6 +72,12 @@ export interface DeleteOptions {
 export const PRIORITIES = ['emergency', 'drift', 'request', 'background'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
+/**
+ * Asked at the very moment a mutating request is sent, however long it waited for that. It throws to refuse, or gives the
+ * milliseconds after which the API server is to end the request: its `timeout` parameter.
+ */
+export type Guard = () => number;
+
 /** Since when the API server does not answer (milliseconds since the epoch), and how that showed. */
 export interface Away {
   readonly since: number;
@@ -135,6 +141,8 @@ export interface Cluster {
   as(user: string): Cluster;
   /** The same connection and identity; its requests queue in this class where requests have to wait. Leases never wait. */
   withPriority(priority: Priority): Cluster;
+  /** The same connection and identity; nothing is changed through it but by leave of the guard, which is asked for each try. */
+  withGuard(guard: Guard): Cluster;
   readonly connection: Connection;
   /** A raw GET below the API root (`/readyz`, `/openapi/v3`). */
   raw(path: string): Promise<JsonObject | string>;

@@ -1,6 +1,6 @@
 import { PlumbError, type KindRef, type KubeObject } from '@plumb/api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ListResult, WatchEvent, WatchOptions } from './cluster.ts';
+import type { ListOptions, ListResult, WatchEvent, WatchOptions } from './cluster.ts';
 import { rejection } from './fake-api.ts';
 import { reflect, type ListWatch } from './reflect.ts';
 import type { Reflector } from './reflector.ts';
@@ -60,7 +60,11 @@ class Script implements ListWatch {
     this.#answers = answers;
   }
 
-  async list(): Promise<ListResult> {
+  /** What a list of metadata shows; by default what the next list does. */
+  metadata: ListResult | undefined;
+
+  async list(_kind: KindRef, options: ListOptions): Promise<ListResult> {
+    if (options.metadataOnly === true && this.metadata !== undefined) return this.metadata;
     this.lists += 1;
     const answer = this.#answers.length > 1 ? this.#answers.shift() : this.#answers[0];
     if (answer === undefined || answer instanceof Error) throw answer ?? new Error('no list');
@@ -105,7 +109,7 @@ afterEach(async () => {
   await reflector.done();
 });
 
-function run(server: ListWatch): Reflector {
+function run(server: ListWatch, settings: { checkInterval?: number } = {}): Reflector {
   reflector = reflect(
     server,
     KIND,
@@ -115,6 +119,7 @@ function run(server: ListWatch): Reflector {
         removed.push(last);
         told.push(`remove ${last.metadata.name}`);
       },
+      listed: (_version, rewound) => rewound && told.push('rewound'),
       synced: (version) => told.push(`synced ${version}`),
     },
     {
@@ -122,6 +127,7 @@ function run(server: ListWatch): Reflector {
       labelSelector: 'app',
       signal: stop.signal,
       onInterruption: (_error, wait) => waits.push(wait),
+      ...settings,
     },
   );
   return reflector;
@@ -208,4 +214,74 @@ test('stopping before the first list rejects ready, and ends it in the middle of
   stop.abort();
   expect(await ready).toMatchObject({ code: 'cancelled' });
   await reflector.done();
+});
+
+describe('versions that go back', () => {
+  test('are told before the list, whose objects are the state now', async () => {
+    const server = new Script(
+      { resourceVersion: '100', items: [object('a', '90'), object('b', '95')] },
+      { resourceVersion: '60', items: [object('a', '50')] },
+    );
+    run(server);
+    (await server.next()).send({ type: 'expired' });
+    expect((await server.next()).options.resourceVersion).toBe('60');
+    expect(told.slice(3)).toEqual(['rewound', 'upsert a@50', 'remove b', 'synced 60']);
+  });
+
+  test('show in single objects when the server has come past our version again', async () => {
+    const server = new Script(
+      { resourceVersion: '100', items: [object('a', '90')] },
+      { resourceVersion: '140', items: [object('a', '50')] },
+    );
+    run(server);
+    (await server.next()).send({ type: 'expired' });
+    await server.next();
+    expect(told.slice(2)).toEqual(['rewound', 'upsert a@50', 'synced 140']);
+  });
+
+  test('are none when the list is as far as the last bookmark', async () => {
+    const server = new Script({ resourceVersion: '10', items: [] }, { resourceVersion: '40', items: [] });
+    run(server);
+    (await server.next()).send({ type: 'bookmark', resourceVersion: '40' }, { type: 'expired' });
+    await server.next();
+    expect(told).toEqual(['synced 10', 'synced 40']);
+  });
+});
+
+describe('events that never come', () => {
+  const FIRST = { resourceVersion: '10', items: [object('a', '3'), object('b', '7')] };
+
+  test.each([
+    { what: 'a change', items: [object('a', '12'), object('b', '7')] },
+    { what: 'a new object', items: [object('a', '3'), object('b', '7'), object('c', '12')] },
+    { what: 'a deletion', items: [object('a', '3')] },
+    { what: 'a state from before a restore', items: [object('a', '2'), object('b', '7')] },
+  ])('are found by comparing versions: $what', async ({ items }) => {
+    const now = { resourceVersion: '20', items };
+    const server = new Script(FIRST, now);
+    server.metadata = now;
+    run(server, { checkInterval: 30 });
+    await server.next();
+    expect((await server.next()).options.resourceVersion).toBe('20');
+    expect(server.lists).toBe(2);
+  });
+
+  test('are not what the watch brings a little later, nor what is newer than the list', async () => {
+    const server = new Script(FIRST);
+    const listed = Promise.withResolvers<void>();
+    server.metadata = {
+      resourceVersion: '20',
+      get items() {
+        listed.resolve();
+        return [object('a', '12'), object('b', '7')];
+      },
+    };
+    run(server, { checkInterval: 100 });
+    const watch = await server.next();
+    watch.send({ type: 'modified', object: object('b', '25') });
+    await listed.promise;
+    watch.send({ type: 'modified', object: object('a', '26') });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(server.lists).toBe(1);
+  });
 });

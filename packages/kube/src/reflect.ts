@@ -2,14 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError, type KindRef, type KubeObject } from '@plumb/api';
 import { Backoff } from './backoff.ts';
 import type { Cluster, Priority, WatchEvent } from './cluster.ts';
+import { GapCheck } from './gap-check.ts';
 import { Known } from './known.ts';
 import type { Reflector, ReflectorOptions, Sink } from './reflector.ts';
+import { compareVersions } from './versions.ts';
 
 /** The part of a cluster that a reflector needs. */
 export type ListWatch = Pick<Cluster, 'list' | 'watch'> & { withPriority(priority: Priority): Pick<Cluster, 'list'> };
 
 /** A watch that ends sooner than this was not ended by its own timeout: the next one waits. */
 const SHORT_WATCH_MS = 1_000;
+/** After a restart of the server every version has expired: the lists of all kinds are spread over this time. */
+const RELIST_SPREAD_MS = 500;
+const CHECK_INTERVAL_MS = 5 * 60_000;
 
 /**
  * Keeps `sink` in step with one kind: lists, watches from there, resumes from the last version seen, and lists again only
@@ -31,6 +36,10 @@ class Run {
   readonly #backoff = new Backoff();
   /** Where the next watch starts; undefined when a list is due. */
   #version: string | undefined;
+  /** The last version seen, whatever became of it. */
+  #latest: string | undefined;
+  #restart = new AbortController();
+  readonly #check: GapCheck;
 
   constructor(cluster: ListWatch, kind: KindRef, sink: Sink, options: ReflectorOptions) {
     this.#cluster = cluster;
@@ -38,14 +47,24 @@ class Run {
     this.#sink = sink;
     this.#options = options;
     this.ready.promise.catch(() => {});
+    const { signal, checkInterval = CHECK_INTERVAL_MS } = options;
+    const background = cluster.withPriority('background');
+    this.#check = new GapCheck({
+      known: this.#known,
+      list: () => background.list(kind, { ...options, metadataOnly: true }),
+      onGap: (objects) => this.#onGap(objects),
+      signal,
+      interval: checkInterval,
+    });
   }
 
   async start(): Promise<void> {
     const { signal } = this.#options;
+    const checking = this.ready.promise.then(() => this.#check.run()).catch(() => {});
     while (!signal.aborted) {
       try {
         if (this.#version === undefined) await this.#list();
-        else await this.#watch(this.#version);
+        else await this.#watchFrom(this.#version);
       } catch (error) {
         if (!signal.aborted) await this.#pause(error);
       }
@@ -53,11 +72,17 @@ class Run {
     this.ready.reject(
       new PlumbError('cancelled', `reflector of ${this.#kind.kind} stopped`, { fault: 'system', policy: 'retry' }),
     );
+    await checking;
   }
 
   async #list(): Promise<void> {
-    const { items, resourceVersion } = await this.#cluster.list(this.#kind, this.#options);
-    this.#options.signal.throwIfAborted();
+    const { signal } = this.#options;
+    const again = this.#latest !== undefined;
+    if (again) await sleep(Math.random() * RELIST_SPREAD_MS, undefined, { signal });
+    const via = again ? this.#cluster.withPriority('background') : this.#cluster;
+    const { items, resourceVersion } = await via.list(this.#kind, this.#options);
+    signal.throwIfAborted();
+    this.#sink.listed?.(resourceVersion, this.#isRewound(items, resourceVersion));
     const seen = this.#known.startOver();
     for (const object of items) {
       this.#known.put(object);
@@ -65,22 +90,55 @@ class Run {
     }
     for (const last of seen.missingFrom(this.#known)) this.#sink.remove(last);
     this.#version = resourceVersion;
+    this.#latest = resourceVersion;
     this.#sink.synced(resourceVersion);
     this.#backoff.reset();
     this.ready.resolve();
   }
 
-  async #watch(resourceVersion: string): Promise<void> {
+  /** Versions only ever grow, but for a restore of etcd. It may have grown past ours again since: then single objects show it. */
+  #isRewound(items: readonly KubeObject[], resourceVersion: string): boolean {
+    if (this.#latest === undefined) return false;
+    return compareVersions(resourceVersion, this.#latest) < 0 || this.#known.isAheadOf(items);
+  }
+
+  #onGap(objects: number): void {
+    const lost = new PlumbError(
+      'api-unavailable',
+      `watch ${this.#kind.kind}: events of ${objects} objects never came`,
+      {
+        fault: 'system',
+        policy: 'retry',
+      },
+    );
+    this.#options.onInterruption?.(lost, 0);
+    this.#version = undefined;
+    this.#restart.abort();
+  }
+
+  /** A watch that is given up for a list ends without error. */
+  async #watchFrom(resourceVersion: string): Promise<void> {
+    const restart = new AbortController();
+    this.#restart = restart;
+    const signal = AbortSignal.any([this.#options.signal, restart.signal]);
+    try {
+      await this.#watch(resourceVersion, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const started = performance.now();
     let events = 0;
-    for await (const event of this.#cluster.watch(this.#kind, { ...this.#options, resourceVersion })) {
-      if (this.#options.signal.aborted) return;
+    for await (const event of this.#cluster.watch(this.#kind, { ...this.#options, resourceVersion, signal })) {
+      if (signal.aborted) return;
       if (events === 0) this.#backoff.reset();
       events += 1;
       this.#deliver(event);
       if (this.#version === undefined) return;
     }
-    if (this.#options.signal.aborted) return;
+    if (signal.aborted) return;
     if (events === 0 && performance.now() - started < SHORT_WATCH_MS) {
       await this.#pause(
         new PlumbError('api-unavailable', `watch ${this.#kind.kind}: ended at once`, {
@@ -100,6 +158,7 @@ class Run {
       this.#version = event.object.metadata.resourceVersion ?? this.#version;
       this.#change(event.type, event.object);
     }
+    this.#latest = this.#version ?? this.#latest;
   }
 
   #change(type: 'added' | 'modified' | 'deleted', object: KubeObject): void {
@@ -114,6 +173,7 @@ class Run {
 
   async #pause(error: unknown): Promise<void> {
     const wait = this.#backoff.after(error);
+    this.#check.hasten();
     this.#options.onInterruption?.(error, wait);
     await sleep(wait, undefined, { signal: this.#options.signal }).catch(() => {});
   }

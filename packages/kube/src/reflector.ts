@@ -9,6 +9,11 @@ export interface Sink {
    * last sent; where only a relist told that it is gone, it holds no more than identity, version, labels and owners.
    */
   remove(last: KubeObject): void;
+  /**
+   * A list follows: an upsert for all that is in it, a removal for what was known and is not, then `synced`. `rewound`: the server's
+   * versions have gone back (etcd was restored): what follows is the state now, however old it looks.
+   */
+  listed?(resourceVersion: string, rewound: boolean): void;
   /** A full list is in. After a relist, what the reflector knew before and did not see again has been removed already. */
   synced(resourceVersion: string): void;
 }
@@ -18,6 +23,11 @@ export interface ReflectorOptions {
   labelSelector?: string;
   fieldSelector?: string;
   signal: AbortSignal;
+  /**
+   * Milliseconds between comparisons with a consistent list of metadata, which find events the watch never brought: the bound on how
+   * long one stays unnoticed (and 5 s). Default 5 minutes; a tenth of it after an interruption.
+   */
+  checkInterval?: number;
   /** Told of every interruption, for logs and metrics. */
   onInterruption?: (error: unknown, retryInMs: number) => void;
 }

@@ -5,6 +5,7 @@ import type {
   Cluster,
   Connection,
   DeleteOptions,
+  Guard,
   ListOptions,
   ListResult,
   PatchOptions,
@@ -160,6 +161,10 @@ export class ApiCluster implements Cluster {
 
   withPriority(priority: Priority): Cluster {
     return new ApiCluster({ ...this.#shared, owner: false }, this.#caller.withPriority(priority));
+  }
+
+  withGuard(guard: Guard): Cluster {
+    return new ApiCluster({ ...this.#shared, owner: false }, this.#caller.withGuard(guard));
   }
 
   get connection(): Connection {

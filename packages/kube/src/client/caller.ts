@@ -1,5 +1,5 @@
 import { parseJson, PlumbError, printJson, type Json, type JsonObject, type KubeObject } from '@plumb/api';
-import type { Priority } from '../cluster.ts';
+import type { Guard, Priority } from '../cluster.ts';
 import type { Headers } from '../transport/wire.ts';
 import type { Answer, Call, Stream, Transport } from '../transport/transport.ts';
 import { readText } from '../transport/body.ts';
@@ -18,26 +18,36 @@ export interface ApiCall {
   readonly repeatable?: boolean;
 }
 
+/** How calls are sent, whoever sends them. */
+interface Ways {
+  readonly priority: Priority;
+  readonly guard?: Guard;
+}
+
 const ERROR_BODY_LIMIT = 64 * 1024;
 
 /** Sends API calls as one identity: headers and JSON in, parsed answers or PlumbErrors out. */
 export class Caller {
   readonly #transport: Transport;
   readonly #identity: Headers;
-  readonly #priority: Priority;
+  readonly #ways: Ways;
 
-  constructor(transport: Transport, identity: Headers, priority: Priority = 'request') {
+  constructor(transport: Transport, identity: Headers, ways: Ways = { priority: 'request' }) {
     this.#transport = transport;
     this.#identity = identity;
-    this.#priority = priority;
+    this.#ways = ways;
   }
 
   withIdentity(identity: Headers): Caller {
-    return new Caller(this.#transport, identity, this.#priority);
+    return new Caller(this.#transport, identity, this.#ways);
   }
 
   withPriority(priority: Priority): Caller {
-    return new Caller(this.#transport, this.#identity, priority);
+    return new Caller(this.#transport, this.#identity, { ...this.#ways, priority });
+  }
+
+  withGuard(guard: Guard): Caller {
+    return new Caller(this.#transport, this.#identity, { ...this.#ways, guard });
   }
 
   /** @throws PlumbError for every status but 2xx. */
@@ -74,7 +84,8 @@ export class Caller {
       path: call.path,
       headers,
       signal: call.signal,
-      priority: this.#priority,
+      priority: this.#ways.priority,
+      ...(this.#ways.guard !== undefined && call.method !== 'GET' && { guard: this.#ways.guard }),
     };
     const repeatable = call.repeatable ?? call.method === 'GET';
     const urgent = call.resource === 'leases';

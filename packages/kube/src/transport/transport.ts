@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '@plumb/api';
 import type { Access } from '../access/access.ts';
-import type { Connection, Priority, RequestCounter } from '../cluster.ts';
+import type { Connection, Guard, Priority, RequestCounter } from '../cluster.ts';
 import { readText, TooLargeError, type Body } from './body.ts';
 import { cancelled, unavailable } from './errors.ts';
 import { Limiter } from './limiter.ts';
@@ -24,6 +24,8 @@ export interface Call {
   readonly priority: Priority;
   /** Passes the queue: a lease must not wait behind the work it protects. */
   readonly urgent?: boolean;
+  /** Has the last word, each time the call is sent. */
+  readonly guard?: Guard;
 }
 
 export interface Answer {
@@ -251,10 +253,18 @@ export class Transport {
     let channel = this.#wire.channel();
     if (channel instanceof Promise) channel = await limiter.race(channel);
     const headers = { ...credentials, ...call.headers };
-    const exchange = channel.start({ method: call.method, path: call.path, headers, body: call.body });
+    const path = guardedPath(call);
+    const exchange = channel.start({ method: call.method, path, headers, body: call.body });
     limiter.watch(exchange);
     return exchange.head;
   }
+}
+
+/** Nothing may come between the guard's word and the sending. */
+function guardedPath({ guard, path }: Call): string {
+  if (guard === undefined) return path;
+  const timeout = Math.floor(guard());
+  return `${path}${path.includes('?') ? '&' : '?'}timeout=${timeout}ms`;
 }
 
 function connectionOf(reachability: Reachability, window: RequestWindow): Connection {

@@ -5,6 +5,7 @@ import type {
   Cluster,
   Connection,
   DeleteOptions,
+  Guard,
   ListOptions,
   ListResult,
   PatchOptions,
@@ -35,6 +36,7 @@ export interface MemoryOptions {
 }
 
 const MANAGER = 'testkit';
+const PARTIAL = { apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadata' };
 const ALWAYS_THERE: Connection = {
   away: null,
   load: { window: 1, inFlight: 0, waiting: { emergency: 0, drift: 0, request: 0, background: 0 } },
@@ -59,15 +61,19 @@ class Backend {
   }
 }
 
+const MUTATING: ReadonlySet<string> = new Set(['apply', 'create', 'update', 'patch', 'delete']);
+
 /** One identity's door to an in-memory cluster. */
 class MemoryClient implements Cluster {
   readonly connection = ALWAYS_THERE;
   protected readonly backend: Backend;
   readonly #user: string;
+  readonly #guard: Guard | undefined;
 
-  constructor(backend: Backend, user: string) {
+  constructor(backend: Backend, user: string, guard?: Guard) {
     this.backend = backend;
     this.#user = user;
+    this.#guard = guard;
   }
 
   async get(key: ObjectKey, options: { signal?: AbortSignal } = {}): Promise<KubeObject | null> {
@@ -86,7 +92,10 @@ class MemoryClient implements Cluster {
       const items = this.#server.store.all(collection).filter(matches).sort(byName);
       return {
         resourceVersion: this.#server.store.version,
-        items: items.map((item) => this.#server.present(kind, item)),
+        items: items.map((item) => {
+          const object = this.#server.present(kind, item);
+          return options.metadataOnly === true ? { ...PARTIAL, metadata: object.metadata } : object;
+        }),
       };
     });
   }
@@ -188,12 +197,16 @@ class MemoryClient implements Cluster {
   as(user: string): Cluster {
     if (user.trim() === '')
       throw userError('access-denied', `the user name "${user}" cannot be impersonated: name a service account`);
-    return new MemoryClient(this.backend, user);
+    return new MemoryClient(this.backend, user, this.#guard);
   }
 
   /** Nothing waits in memory, so nothing is served before anything else. */
   withPriority(_priority: Priority): Cluster {
     return this;
+  }
+
+  withGuard(guard: Guard): Cluster {
+    return new MemoryClient(this.backend, this.#user, guard);
   }
 
   async raw(path: string): Promise<JsonObject | string> {
@@ -244,6 +257,7 @@ class MemoryClient implements Cluster {
     const fault = this.backend.faults.take(request);
     await fault?.before?.(request);
     if (signal?.aborted) throw cancelled(request);
+    if (MUTATING.has(verb)) this.#guard?.();
     const answer = work();
     await fault?.after?.(request);
     return answer;

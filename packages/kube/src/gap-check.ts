@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ListResult } from './cluster.ts';
+import type { Known } from './known.ts';
+
+/** Each wait is between 0.9 and 1.1 of what it should be, so that many watches do not ask together. */
+const SPREAD = 0.2;
+/** How long the watch may be behind a consistent list before that counts as a gap. */
+const GRACE_MS = 5_000;
+/** After an interruption the next check comes within this part of the interval. */
+const SOON = 0.1;
+
+export interface GapCheckParts {
+  readonly known: Known;
+  /** A consistent list of metadata. */
+  readonly list: () => Promise<ListResult>;
+  /** Called with how many objects the watch has lost sight of: list again. */
+  readonly onGap: (objects: number) => void;
+  readonly signal: AbortSignal;
+  /** Milliseconds between checks. */
+  readonly interval: number;
+}
+
+/**
+ * Finds events a watch never brought: no protocol tells of them. Now and then a consistent list of metadata is compared, version by
+ * version, with what is known; what still differs when the watch has had time to catch up was lost. A lost event is noticed after one
+ * interval and the grace at the latest.
+ */
+export class GapCheck {
+  readonly #parts: GapCheckParts;
+  #due: number;
+  #wake = new AbortController();
+
+  constructor(parts: GapCheckParts) {
+    this.#parts = parts;
+    this.#due = performance.now() + jittered(parts.interval);
+  }
+
+  /** Runs until the signal aborts. A list that fails is tried again at the next turn. */
+  async run(): Promise<void> {
+    const { signal, interval } = this.#parts;
+    while (!signal.aborted) {
+      await this.#pause(this.#due - performance.now());
+      if (signal.aborted) return;
+      if (performance.now() < this.#due) continue;
+      this.#due = performance.now() + jittered(interval);
+      const lost = await this.#lost().catch(() => 0);
+      if (lost > 0 && !signal.aborted) this.#parts.onGap(lost);
+    }
+  }
+
+  /** The watch was interrupted: what it missed should not wait for the next turn. */
+  hasten(): void {
+    const soon = performance.now() + jittered(this.#parts.interval * SOON);
+    if (soon >= this.#due) return;
+    this.#due = soon;
+    this.#wake.abort();
+    this.#wake = new AbortController();
+  }
+
+  async #lost(): Promise<number> {
+    const { known, list, signal, interval } = this.#parts;
+    const suspects = known.differences(await list());
+    if (suspects.size === 0) return 0;
+    await sleep(Math.min(GRACE_MS, interval), undefined, { signal, ref: false });
+    return [...suspects].filter(([id, version]) => known.versionOf(id) === version).length;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const signal = AbortSignal.any([this.#parts.signal, this.#wake.signal]);
+    await sleep(Math.max(0, ms), undefined, { signal, ref: false }).catch(() => {});
+  }
+}
+
+function jittered(ms: number): number {
+  return ms * (1 - SPREAD / 2 + Math.random() * SPREAD);
+}
