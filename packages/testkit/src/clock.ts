@@ -7,6 +7,7 @@ interface Timer {
 /** Time that stands still until a test moves it. Fits every port with `now` (ms since the epoch) and `after`. */
 export class FakeClock {
   #now: number;
+  #set = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
 
@@ -16,6 +17,16 @@ export class FakeClock {
 
   now(): number {
     return this.#now;
+  }
+
+  /** The system's time: as `now`, until somebody sets it. */
+  time(): number {
+    return this.#now + this.#set;
+  }
+
+  /** Sets the system's time forward or (below 0) back by `ms`. No timer notices. */
+  jump(ms: number): void {
+    this.#set += ms;
   }
 
   /** The middle, so that jitter around an interval adds nothing. */

@@ -28,7 +28,9 @@ export function judge(change: LiveChange, unit: UnitMemory): boolean {
     unit.drifted.set(id, 'gone');
     return true;
   }
-  if (after.uid === applied.uid && compareVersions(after.resourceVersion, applied.resourceVersion) <= 0) return false;
+  // What comes after is measured against the state the server went back to.
+  if (change.rewound === true) applied.resourceVersion = after.resourceVersion;
+  else if (after.uid === applied.uid && compareVersions(after.resourceVersion, applied.resourceVersion) <= 0) return false;
   if (after.ownedHash === applied.ownedHash) {
     unit.drifted.delete(id);
     return false;

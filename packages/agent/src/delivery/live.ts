@@ -6,6 +6,7 @@ import { observe } from '@plumb/core';
 import type { Cluster, Reflector } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
 import { compareVersions } from '../runtime/versions.ts';
+import { Listing } from './listing.ts';
 
 /** What a change of a live object looks like to whoever asked to be told. `object` is null when it left the watch. */
 export interface LiveChange {
@@ -15,6 +16,8 @@ export interface LiveChange {
   after: Observed | undefined;
   /** The object as the server sent it: held only while this call lasts. */
   object: KubeObject;
+  /** The server has gone back to an earlier state of this object. */
+  rewound?: boolean;
 }
 
 /** A watch, and what it last stumbled over. */
@@ -40,6 +43,8 @@ export class LiveObjects {
   readonly #observed = new Map<string, Observed>();
   readonly #kinds = new Map<string, Promise<Watch | null>>();
   readonly #single = new Map<string, Promise<Watch | null>>();
+  /** Written or read by us, and not shown by a watch yet. */
+  readonly #unseen = new Map<string, KubeObject>();
   readonly #waiters = new Set<() => void>();
   readonly #stop = new AbortController();
 
@@ -92,7 +97,9 @@ export class LiveObjects {
     const id = keyId(keyOf(object));
     const observed = observe(object, this.#manager);
     const known = this.#observed.get(id);
-    if (known === undefined || !isOlder(observed, known)) this.#observed.set(id, observed);
+    if (known !== undefined && isOlder(observed, known)) return observed;
+    this.#observed.set(id, observed);
+    if (known?.resourceVersion !== observed.resourceVersion) this.#unseen.set(id, identityOf(object));
     return observed;
   }
 
@@ -165,10 +172,15 @@ export class LiveObjects {
   ): Promise<Watch | null> {
     const resource = await this.#cluster.resource(kind);
     if (resource === null || !WATCH_VERBS.every((verb) => resource.verbs.includes(verb))) return null;
+    const list = new Listing();
     const sink = {
-      upsert: (object: KubeObject) => this.#upsert(object),
-      remove: (object: KubeObject) => this.#remove(object),
-      synced: () => undefined,
+      listed: (listVersion: string, rewound: boolean) => list.begin(listVersion, rewound),
+      upsert: (object: KubeObject) => this.#upsert(object, list),
+      remove: (object: KubeObject) => this.#remove(object, list),
+      synced: () => {
+        if (selection.labelSelector !== undefined) this.#removeUnseen(kind, list);
+        list.end();
+      },
     };
     const { group, version, kind: name } = resource;
     const trouble: Watch['trouble'] = { error: null };
@@ -179,14 +191,16 @@ export class LiveObjects {
     return { reflector: reflect(this.#cluster, { group, version, kind: name }, sink, options), trouble };
   }
 
-  #upsert(object: KubeObject): void {
+  #upsert(object: KubeObject, list: Listing): void {
     const key = keyOf(object);
     const id = keyId(key);
     const before = this.#observed.get(id);
     const after = observe(object, this.#manager);
-    if (before !== undefined && isOlder(after, before)) return;
+    const rewound = before !== undefined && isOlder(after, before);
+    if (rewound && !list.overrules(before)) return;
+    this.#unseen.delete(id);
     this.#observed.set(id, after);
-    this.#changed({ id, key, before, after, object });
+    this.#changed({ id, key, before, after, object, rewound });
   }
 
   #changed(change: LiveChange): void {
@@ -194,14 +208,31 @@ export class LiveObjects {
     for (const look of this.#waiters) look();
   }
 
-  #remove(object: KubeObject): void {
+  /** What we wrote, and a later list does not hold, was deleted before any watch could show it. */
+  #removeUnseen(kind: KindRef, list: Listing): void {
+    for (const object of this.#unseen.values()) {
+      const key = keyOf(object);
+      if (kindId(key) === kindId(kind)) this.#remove(object, list);
+    }
+  }
+
+  #remove(object: KubeObject, list: Listing): void {
     const key = keyOf(object);
     const id = keyId(key);
     const before = this.#observed.get(id);
-    if (before !== undefined && isOlder(observe(object, this.#manager), before)) return;
+    const ahead = before !== undefined && isOlder(observe(object, this.#manager), before);
+    if (ahead && !list.overrules(before)) return;
+    this.#unseen.delete(id);
     this.#observed.delete(id);
     this.#changed({ id, key, before, after: undefined, object });
   }
+}
+
+/** All a removal needs of an object. */
+function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  const { name, namespace, uid, labels } = metadata;
+  const kept = { name, resourceVersion: '0', ...(uid && { uid }), ...(namespace && { namespace }), ...(labels && { labels }) };
+  return { apiVersion, kind, metadata: kept };
 }
 
 /** Another uid is another object and always news. */

@@ -71,7 +71,7 @@ export class EventRecorder {
     sent.at = now;
     const key = { group: '', version: 'v1', kind: 'Event', namespace: sent.namespace, name: sent.name };
     try {
-      await this.#cluster.patch(key, { count: sent.count, lastTimestamp: seconds(now) }, { type: 'merge' });
+      await this.#cluster.patch(key, { count: sent.count, lastTimestamp: seconds(this.#clock.time()) }, { type: 'merge' });
       return true;
     } catch (thrown) {
       if (asPlumbError(thrown).code !== 'api-not-found') throw thrown;
@@ -115,8 +115,8 @@ export class EventRecorder {
       source: { component },
       reportingComponent: component,
       reportingInstance: this.#instance,
-      firstTimestamp: seconds(place.now),
-      lastTimestamp: seconds(place.now),
+      firstTimestamp: seconds(this.#clock.time()),
+      lastTimestamp: seconds(this.#clock.time()),
       count: 1,
     };
   }

@@ -22,14 +22,23 @@ export class FluxObjects {
   readonly #objects = new Map<string, KubeObject>();
   readonly #written = new Map<string, { status: JsonObject; resourceVersion: string | undefined }>();
   readonly #listeners: Listener[] = [];
+  readonly #rewoundListeners: (() => void)[] = [];
+  #rewound = false;
   #held: (() => void)[] | null = null;
   readonly #reflector: Reflector;
 
   constructor(cluster: Cluster, kind: KindRef, options: { namespace?: string; signal: AbortSignal }) {
     const sink = {
+      listed: (_version: string, rewound: boolean) => {
+        this.#rewound = rewound;
+        if (rewound) this.#written.clear();
+      },
       upsert: (object: KubeObject) => this.#upsert(object),
       remove: (object: KubeObject) => this.#remove(object),
-      synced: () => undefined,
+      synced: () => {
+        if (this.#rewound) for (const listener of this.#rewoundListeners) listener();
+        this.#rewound = false;
+      },
     };
     this.#reflector = reflect(cluster, kind, sink, options);
   }
@@ -59,6 +68,11 @@ export class FluxObjects {
   /** Called on each change, after it is in. */
   listen(listener: Listener): void {
     this.#listeners.push(listener);
+  }
+
+  /** Called when the API server has gone back to an earlier state, after that is in: what was written since is lost. */
+  listenRewound(listener: () => void): void {
+    this.#rewoundListeners.push(listener);
   }
 
   /** Keeps what listeners would be told until `release`: nobody should act on a list that is not whole. */

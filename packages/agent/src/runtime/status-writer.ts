@@ -54,6 +54,7 @@ export class StatusWriter {
     this.#clock = options.clock;
     this.#limit = options.limit;
     this.#signal = options.signal;
+    options.objects.listenRewound(() => this.#known.clear());
   }
 
   /**

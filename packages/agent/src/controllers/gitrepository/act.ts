@@ -67,7 +67,7 @@ async function fetch(object: GitRepository, auth: GitAuth, hands: Hands): Promis
   const url = `http://${hands.artifactHost}/${path}`;
   const same = known?.revision === revision && known.digest === digest && known.url === url;
   if (same) return { artifact: known, ignore: spec.ignore };
-  const lastUpdateTime = formatTime(new Date(hands.clock.now()));
+  const lastUpdateTime = formatTime(new Date(hands.clock.time()));
   return {
     artifact: { revision, digest, size, path, url, lastUpdateTime },
     subject: resolved.subject,

@@ -32,6 +32,7 @@ export class GitRepositoryController {
       if (object === undefined || before === undefined || isNews(before, object))
         options.queue().add(id, PRIORITY.request);
     });
+    options.gitRepositories.listenRewound(() => this.#onRewound());
   }
 
   async run(id: string): Promise<void> {
@@ -53,8 +54,14 @@ export class GitRepositoryController {
         : await actFetch(object, seen.memory, hands);
     // The agent stops: what was not done is no failure, the next process goes on.
     if (hands.signal.aborted && outcome.type !== 'done') return;
-    const told = report(object, outcome, { now: clock.now(), interval: this.#see(id).interval });
+    const told = report(object, outcome, { now: clock.time(), interval: this.#see(id).interval });
     finisher.finish(id, object as KubeObject, told, (clock.now() - startedAt) / 1_000);
+  }
+
+  /** The statuses are older than what was fetched: they are brought up again. */
+  #onRewound(): void {
+    for (const memory of this.#memories.values()) Object.assign(memory, { succeeded: null, failed: null });
+    for (const id of this.#options.gitRepositories.ids()) this.#options.queue().add(id);
   }
 
   #see(id: string): Seen {

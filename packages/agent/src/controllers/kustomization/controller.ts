@@ -51,13 +51,14 @@ export class KustomizationController {
     this.#hands = {
       ...options.hands,
       saveProgress: (object, facts) => {
-        const status = progressStatus(object, facts, options.clock.now());
+        const status = progressStatus(object, facts, options.clock.time());
         return options.writer.write(idOf(object), status, { urgent: true });
       },
       onAnswer: (unit, id) => this.#rejudge(unit, id),
     };
     options.kustomizations.listen((id, object, before) => this.#onObject(id, object, before));
     options.gitRepositories.listen((id, object, before) => this.#onSource(id, object, before));
+    options.kustomizations.listenRewound(() => this.#onRewound());
   }
 
   /** A live object changed: drift wakes its unit before anything else, a change of health wakes a unit that waits for it. */
@@ -107,7 +108,7 @@ export class KustomizationController {
     // The run may have written status meanwhile: report on what stands now.
     const current = (this.#options.kustomizations.get(id) as Kustomization | undefined) ?? object;
     const told = { ...object, status: current.status ?? {} } as Kustomization;
-    const moment = { now: clock.now(), interval: this.#see(id, memory).interval };
+    const moment = { now: clock.time(), interval: this.#see(id, memory).interval };
     finisher.finish(id, told as KubeObject, report(told, outcome, moment), (clock.now() - startedAt) / 1_000);
   }
 
@@ -181,6 +182,16 @@ export class KustomizationController {
     const then = before as Kustomization | undefined;
     if (now === undefined || then === undefined || isNews(then, now)) this.#wake(id, PRIORITY.request);
     if (readyMark(now) !== readyMark(then)) this.#wakeDependants(id);
+  }
+
+  /** What was delivered since is lost with the status that told of it: every unit delivers again, which changes only what differs. */
+  #onRewound(): void {
+    for (const [id, memory] of this.#memories) {
+      memory.delivered = null;
+      memory.failed = null;
+      memory.driftFailed = { count: 0, retryAt: 0 };
+      this.#wake(id);
+    }
   }
 
   #onSource(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
