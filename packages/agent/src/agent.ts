@@ -16,6 +16,8 @@ import { GitRepositoryController } from './controllers/gitrepository/controller.
 import { KustomizationController } from './controllers/kustomization/controller.ts';
 import { Artifacts } from './delivery/artifacts.ts';
 import { LiveObjects } from './delivery/live.ts';
+import { Packs } from './delivery/packs.ts';
+import { Records } from './delivery/records.ts';
 import { tellOfApiServer } from './runtime/api-server.ts';
 import type { Clock } from './runtime/clock.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -49,6 +51,10 @@ export interface AgentOptions {
   jitterPercent?: number;
   crossNamespaceRefs?: boolean;
   defaultServiceAccount?: string;
+  /** Bytes of desired objects kept in memory; what is beyond is built again when it is needed. Default 32 MiB. */
+  bodiesLimit?: number;
+  /** Where to keep what a restart needs: a folder of its own, and the name of the program that builds. Without it everything is read anew. */
+  records?: { dir: string; maker: string };
   /** Told of every event. */
   tell?: (telling: Telling) => void;
   /** Told of what went wrong inside the agent itself. */
@@ -147,6 +153,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const jitterPercent = options.jitterPercent ?? 5;
   const hands = { cluster, clock, signal: stop.signal };
+  const packs = new Packs(options.bodiesLimit ?? DEFAULT_BODIES);
+  const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
     hands: { ...hands, sources: options.sources, artifactHost: options.artifactHost },
@@ -163,6 +171,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       artifacts: new Artifacts(options.sources, () => clock.now()),
       live,
       renderer: createRenderer({ engine: options.engine }),
+      packs,
+      records,
       parallel: options.concurrentApplies ?? DEFAULT_APPLIES,
       stageTimeout: STAGE_TIMEOUT,
       defaultServiceAccount: options.defaultServiceAccount,
@@ -196,6 +206,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await Promise.all([git.objects.ready(), units.objects.ready()]);
   git.runs.run = (id) => gitRepositories.run(id);
   units.runs.run = (id) => kustomizations.run(id);
+  records?.keepOnly(uidsOf(units.objects));
   git.objects.release();
   units.objects.release();
 
@@ -207,6 +218,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       stop.abort();
       await Promise.all([git.queue.close(), units.queue.close()]);
       await settleWithin(Promise.all([git.writer.flush(), units.writer.flush(), events.flush()]), LAST_WRITES, clock);
+      await records?.flush();
       writes.abort();
       await Promise.all([live.close(), git.objects.done(), units.objects.done()]);
     },
@@ -214,12 +226,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 }
 
 const DEFAULT_CONCURRENT = 8;
+const DEFAULT_BODIES = 32 * 1024 * 1024;
 /** Status written at once: what it tells of goes before it. */
 const STATUS_WRITES = 8;
 const DEFAULT_APPLIES = 16;
 const RETRY_AFTER_FAULT = 5_000;
 /** At the end there is a little time for what is still to be written, and no more. */
 const LAST_WRITES = 2_000;
+
+function uidsOf(objects: FluxObjects): Set<string> {
+  return new Set([...objects.ids()].map((id) => objects.get(id)?.metadata.uid ?? ''));
+}
 
 async function settleWithin(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
   let cancel: () => void = () => undefined;

@@ -1,3 +1,5 @@
+import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createEngine } from '@plumb/engine';
 import type { Cluster, RequestCounter } from '@plumb/kube';
 import { holdLease } from '@plumb/kube';
@@ -18,6 +20,7 @@ type Tuning = Pick<
   | 'jitterPercent'
   | 'crossNamespaceRefs'
   | 'defaultServiceAccount'
+  | 'bodiesLimit'
   | 'tell'
   | 'onFault'
   | 'onNotice'
@@ -31,6 +34,8 @@ export interface LaunchOptions extends Tuning {
   dataDir: string;
   /** The engine helper's executable. */
   enginePath: string;
+  /** Version of the program: bundles that another version built are built again. */
+  version?: string;
   /** Names this process: in its lease and its Events. */
   instance: string;
   /** Address the servers listen on. */
@@ -89,9 +94,10 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
     () => agent !== null || options.leaseNamespace !== undefined,
   );
   const artifactHost = options.advertisedHost ?? new URL(artifacts.url).host;
+  const records = { dir: join(options.dataDir, 'units'), maker: await makerOf(options) };
   let starting: Promise<void> | null = null;
   const begin = (): Promise<void> => {
-    starting = startAgent({ ...options, engine, sources, artifactHost }).then((started) => {
+    starting = startAgent({ ...options, engine, sources, artifactHost, records }).then((started) => {
       agent = started;
     });
     return starting;
@@ -121,6 +127,13 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
       ]);
     },
   };
+}
+
+/** Names this program and its helper: what another pair built may differ. */
+async function makerOf({ enginePath, version = '' }: LaunchOptions): Promise<string> {
+  const path = await realpath(enginePath);
+  const { size, mtimeMs } = await stat(path);
+  return [version, path, size, mtimeMs].join(' ');
 }
 
 /** Flux's ports and paths: metrics on one, /healthz and /readyz on the other. */

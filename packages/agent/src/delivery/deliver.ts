@@ -10,6 +10,7 @@ import { dueDrift, explain, tellApart } from './drift.ts';
 import type { Gate } from './gate.ts';
 import { passGates } from './gate.ts';
 import { prune } from './prune.ts';
+import { confirmRecalled } from './records.ts';
 
 export interface DeliveryRequest {
   cause: Cause;
@@ -17,6 +18,8 @@ export interface DeliveryRequest {
   inventory: readonly ObjectKey[];
   prune: boolean;
   gates: readonly Gate[];
+  /** Brings the bundle's bodies into memory, where they are not. */
+  loadBodies: () => Promise<void>;
   /** Writes the inventory before an object it does not list is created (I4); resolves when the API server has it. */
   saveInventory: (inventory: readonly ObjectKey[]) => Promise<void>;
 }
@@ -36,8 +39,10 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   const { live, unit, bundle } = context;
   const changes: Change[] = [];
   await live.watchKinds([...bundle.objects.map((object) => object.key), ...request.inventory]);
+  confirmRecalled(unit, bundle, live);
   const plan = planNow(request, context);
   passGates(plan, request.gates);
+  if (actionsOf(plan).some(({ kind }) => kind !== 'skip')) await request.loadBodies();
   const before = inventoryBefore(request.inventory, plan);
   if (before.length > request.inventory.length) await request.saveInventory(before);
   const drift = tellApart(explain(plan, context), unit);

@@ -106,8 +106,16 @@ describe('what a repair tells', () => {
     prune: [],
     refused: [],
   };
-  const body = Buffer.from(printJson(declared));
-  const stored = { key: KEY, digest: 'd', rules: DEFAULT_RULES, origin: { path: 'a.yaml', document: 0 }, body };
+  const bytes = Buffer.from(printJson(declared));
+  const stored = {
+    key: KEY,
+    digest: 'd',
+    rules: DEFAULT_RULES,
+    origin: { path: 'a.yaml', document: 0 },
+    pack: { bytes },
+    at: 0,
+    size: bytes.length,
+  };
   const notes = () => {
     const context = { unit, bundle: { objects: [stored] }, fieldManager: APPLY_MANAGER } as unknown as ApplyContext;
     return explain(plan, context);

@@ -30,7 +30,8 @@ export function judge(change: LiveChange, unit: UnitMemory): boolean {
   }
   // What comes after is measured against the state the server went back to.
   if (change.rewound === true) applied.resourceVersion = after.resourceVersion;
-  else if (after.uid === applied.uid && compareVersions(after.resourceVersion, applied.resourceVersion) <= 0) return false;
+  else if (after.uid === applied.uid && compareVersions(after.resourceVersion, applied.resourceVersion) <= 0)
+    return false;
   if (after.ownedHash === applied.ownedHash) {
     unit.drifted.delete(id);
     return false;
@@ -58,13 +59,14 @@ export function settleDrift({ drifted, fights }: UnitMemory, id: string, now: nu
   if (drifted.delete(id)) fights.corrected(id, now);
 }
 
-/** Who changed a drifted object again and again; null while only that it differs is known. */
+/** Who changed a drifted object again; null while that is not known. */
 export function culprits(unit: UnitMemory, id: string, manager: string): string[] | null {
   const evidence = unit.drifted.get(id);
   if (evidence === undefined || evidence === 'unread') return null;
   if (evidence === 'gone') return [];
   const stored = unit.bundle?.objects.find(({ key }) => keyId(key) === id);
-  return stored === undefined ? [] : explainDrift(bodyOf(stored), evidence, manager).managers;
+  if (stored === undefined || stored.pack.bytes === null) return null;
+  return explainDrift(bodyOf(stored), evidence, manager).managers;
 }
 
 /** Says what a plan is about to put right, from the evidence kept when it was found. */

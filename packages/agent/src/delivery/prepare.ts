@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
-import { displayKey, parseDuration, printJson, userError } from '@plumb/api';
+import { displayKey, parseDuration, printJson, systemError, userError } from '@plumb/api';
 import { ownerLabels } from '@plumb/core';
 import type { Bundle, BuildSpec, Renderer } from '@plumb/render';
 import type { Artifact } from '@plumb/sources';
 import type { StoredBundle } from './unit.ts';
-import { storeBundle } from './unit.ts';
+import { refill, storeBundle } from './unit.ts';
 
 export interface PrepareContext {
   renderer: Renderer;
@@ -32,6 +32,24 @@ export async function prepare(
   const bundle = await renderer.build(artifact, spec, { deadline: timeoutOf(unit), signal: context.signal });
   refuseEncrypted(bundle);
   return storeBundle(bundle, stamp);
+}
+
+/**
+ * Brings the bodies of the last bundle back into memory: it is built again from an artifact it stands for.
+ * @throws PlumbError `internal` when it comes out different
+ */
+export async function reload(
+  unit: Kustomization,
+  ref: UnitRef,
+  artifact: Artifact,
+  context: PrepareContext & { last: StoredBundle },
+): Promise<void> {
+  const again = await prepare(unit, ref, artifact, { ...context, last: null });
+  if (refill(context.last, again)) return;
+  throw systemError(
+    'internal',
+    'the objects were built otherwise than the last time; what is declared now comes first',
+  );
 }
 
 /** spec.timeout; without it 30 s less than the interval, and 30 s at least (kustomize-controller). Milliseconds. */

@@ -1,17 +1,22 @@
 import type { JsonObject, KubeObject, ObjectKey, Said, UnitRef } from '@plumb/api';
-import { parseJson, printJson } from '@plumb/api';
+import { parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, ObjectRules } from '@plumb/core';
 import { rulesOf, storedForm } from '@plumb/core';
 import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
 import { Fights } from './fights.ts';
+import type { Pack } from './packs.ts';
+import type { Recalled } from './record-file.ts';
 
-/** A desired object at rest: its body is kept as bytes, outside the JavaScript heap. */
+/** A desired object at rest: its body is a part of its bundle's pack. */
 export interface StoredObject {
   key: ObjectKey;
   digest: string;
   rules: ObjectRules;
   origin: Origin;
-  body: Buffer;
+  pack: Pack;
+  /** Bytes from the pack's beginning. */
+  at: number;
+  size: number;
 }
 
 /** A built bundle and the inputs it stands for. */
@@ -23,6 +28,7 @@ export interface StoredBundle {
   revision: string;
   artifactDigest: string;
   objects: readonly StoredObject[];
+  pack: Pack;
   reads: ReadSet;
   warnings: readonly string[];
 }
@@ -59,13 +65,26 @@ export interface Failed {
   count: number;
 }
 
-/** All that is kept of one unit between runs. It is lost on restart, and nothing depends on it but speed. */
+/** Our last applies, by object. It knows whether any of them left another state than before. */
+export class AppliedObjects extends Map<string, AppliedRecord> {
+  changed = false;
+
+  override set(id: string, applied: AppliedRecord): this {
+    const { desiredDigest, ownedHash } = this.get(id) ?? {};
+    this.changed ||= desiredDigest !== applied.desiredDigest || ownedHash !== applied.ownedHash;
+    return super.set(id, applied);
+  }
+}
+
+/** All that is kept of one unit between runs. A restart brings back what can be verified, and nothing depends on it but speed. */
 export class UnitMemory {
   readonly ref: UnitRef;
   /** The uid of the object: one deleted and made anew under the same name is another unit. */
   readonly uid: string;
   bundle: StoredBundle | null = null;
-  readonly applied = new Map<string, AppliedRecord>();
+  readonly applied = new AppliedObjects();
+  /** What an earlier process applied, until it is compared with what is there. */
+  recalled: ReadonlyMap<string, Recalled> | null = null;
   readonly drifted = new Map<string, Evidence>();
   readonly fights = new Fights();
   /** Objects an apply is under way for: an event about them is judged when the answer is in. */
@@ -94,21 +113,41 @@ export function storeBundle(
   bundle: Bundle,
   stamp: Pick<StoredBundle, 'specDigest' | 'revision' | 'artifactDigest'>,
 ): StoredBundle {
-  return {
-    ...stamp,
-    digest: bundle.digest,
-    reads: bundle.reads,
-    warnings: bundle.warnings,
-    objects: bundle.objects.map(storeObject),
-  };
+  const { digest, reads, warnings } = bundle;
+  const pack: Pack = { bytes: null };
+  const parts: Buffer[] = [];
+  let end = 0;
+  const objects = bundle.objects.map((desired): StoredObject => {
+    const part = bytesOf(desired);
+    parts.push(part);
+    const at = end;
+    end += part.length;
+    const { key, origin, body } = desired;
+    return { key, digest: desired.digest, origin, rules: rulesOf(body), pack, at, size: part.length };
+  });
+  pack.bytes = Buffer.concat(parts);
+  return { ...stamp, digest, reads, warnings, objects, pack };
 }
 
 /** As the server will store it, so that what we own can be compared with what is there. */
-function storeObject(desired: Desired): StoredObject {
-  const { key, digest, origin, body } = desired;
-  return { key, digest, origin, rules: rulesOf(body), body: Buffer.from(printJson(storedForm(body))) };
+function bytesOf({ body }: Desired): Buffer {
+  return Buffer.from(printJson(storedForm(body)));
 }
 
-export function bodyOf(stored: StoredObject): KubeObject {
-  return parseJson(stored.body.toString()) as JsonObject as unknown as KubeObject;
+/** @throws PlumbError `internal` while the bundle's bodies are not in memory */
+export function bodyOf({ pack, at, size }: StoredObject): KubeObject {
+  if (pack.bytes === null) throw systemError('internal', 'the bodies of a bundle are used without being loaded');
+  return parseJson(pack.bytes.toString('utf8', at, at + size)) as JsonObject as unknown as KubeObject;
+}
+
+/** Puts the bodies of a bundle that was built again in their place. @returns false when it came out different */
+export function refill(bundle: StoredBundle, again: StoredBundle): boolean {
+  const same =
+    bundle.objects.length === again.objects.length &&
+    bundle.objects.every(({ digest, size }, index) => {
+      const other = again.objects[index];
+      return other?.digest === digest && other.size === size;
+    });
+  if (same) bundle.pack.bytes = again.pack.bytes;
+  return same;
 }

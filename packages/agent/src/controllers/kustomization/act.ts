@@ -14,13 +14,16 @@ import { aggregate, backoffDelay, parseInventoryEntry } from '@plumb/core';
 import type { Cause } from '@plumb/core';
 import type { Cluster, Priority } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
+import type { Artifact } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
 import type { Artifacts } from '../../delivery/artifacts.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
 import type { LiveObjects } from '../../delivery/live.ts';
-import { prepare, timeoutOf } from '../../delivery/prepare.ts';
+import type { Packs } from '../../delivery/packs.ts';
+import { prepare, reload, timeoutOf } from '../../delivery/prepare.ts';
+import type { Records } from '../../delivery/records.ts';
 import { healthNow, healthTargets } from '../../delivery/settle.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -37,6 +40,9 @@ export interface Hands {
   live: LiveObjects;
   artifacts: Artifacts;
   renderer: Renderer;
+  packs: Packs;
+  /** Null: a restart reads everything from the cluster. */
+  records: Records | null;
   clock: Clock;
   signal: AbortSignal;
   parallel: number;
@@ -73,14 +79,17 @@ export async function actDeliver(
     await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
     const bundle =
       cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
-    const delivery = await carryOut(object, bundle, cause, { ...context, base, signal });
+    const delivery = await holding(bundle, context, async () => {
+      const carried = await carryOut(object, source, bundle, { ...context, cause, base, signal });
+      if (carried.error === null && cause !== 'drift') keepBundle(bundle, context);
+      return carried;
+    });
     const took = hands.clock.now() - startedAt;
     const { changes, drift, inventory } = delivery;
     const facts: Facts = { ...base, changes, drift, inventory, took };
     if (delivery.error !== null) return failed(facts, delivery.error);
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
-    memory.bundle = bundle;
     memory.delivered = { inputs: inputsOf(object, source), revision, at: hands.clock.now() };
     memory.failed = null;
     memory.spread = null;
@@ -104,22 +113,76 @@ async function build(
   signal: AbortSignal,
 ): Promise<StoredBundle> {
   const { revision = '', digest = '' } = source.status?.artifact ?? {};
-  const { name, namespace = '' } = source.metadata;
-  const artifact = await hands.artifacts.open({ kind: 'GitRepository', namespace, name }, revision, digest);
-  if (artifact === null) {
-    const text = `artifact ${revision} is not in this agent's storage yet; it is fetched again`;
-    throw new PlumbError('artifact-missing', text, { fault: 'system', policy: 'retry' });
-  }
+  const artifact = await openArtifact(source, { revision, digest }, hands);
+  if (artifact === null) throw artifactMissing(revision);
   return prepare(object, memory.ref, artifact, { renderer: hands.renderer, signal, last: memory.bundle });
+}
+
+function openArtifact(
+  source: GitRepository,
+  { revision, digest }: { revision: string; digest: string },
+  hands: Hands,
+): Promise<Artifact | null> {
+  const { name, namespace = '' } = source.metadata;
+  return hands.artifacts.open({ kind: 'GitRepository', namespace, name }, revision, digest);
+}
+
+function artifactMissing(revision: string): PlumbError {
+  const text = `artifact ${revision} is not in this agent's storage yet; it is fetched again`;
+  return new PlumbError('artifact-missing', text, { fault: 'system', policy: 'retry' });
+}
+
+/** Keeps a bundle's bodies in memory while it is worked on. Those of one that was not delivered go. */
+async function holding<T>(
+  bundle: StoredBundle,
+  { memory, hands }: { memory: UnitMemory; hands: Hands },
+  work: () => Promise<T>,
+): Promise<T> {
+  const release = hands.packs.hold(bundle.pack);
+  try {
+    return await work();
+  } finally {
+    release();
+    if (memory.bundle?.pack !== bundle.pack) hands.packs.drop(bundle.pack);
+  }
+}
+
+/** The bundle is delivered: it is what the unit is held to from now on, across a restart too. */
+function keepBundle(bundle: StoredBundle, { memory, hands }: { memory: UnitMemory; hands: Hands }): void {
+  const { bundle: before, applied } = memory;
+  if (before !== null && before.pack !== bundle.pack) hands.packs.drop(before.pack);
+  memory.bundle = bundle;
+  if (!applied.changed && before?.objects === bundle.objects) return;
+  applied.changed = false;
+  hands.records?.note(memory);
+}
+
+/** Builds a bundle again whose bodies are not in memory, from the artifact it was made from. */
+async function loadBodies(
+  object: Kustomization,
+  source: GitRepository,
+  bundle: StoredBundle,
+  { memory, hands, signal }: { memory: UnitMemory; hands: Hands; signal: AbortSignal },
+): Promise<void> {
+  if (bundle.pack.bytes !== null) return;
+  const { revision, artifactDigest: digest } = bundle;
+  const artifact = await openArtifact(source, { revision, digest }, hands);
+  if (artifact === null) throw artifactMissing(revision);
+  try {
+    await reload(object, memory.ref, artifact, { renderer: hands.renderer, signal, last: bundle });
+  } catch (error) {
+    if (error instanceof PlumbError && error.code === 'internal') memory.bundle = null;
+    throw error;
+  }
 }
 
 function carryOut(
   object: Kustomization,
+  source: GitRepository,
   bundle: StoredBundle,
-  cause: Cause,
-  context: { memory: UnitMemory; hands: Hands; base: Facts; signal: AbortSignal },
+  context: { memory: UnitMemory; hands: Hands; cause: Cause; base: Facts; signal: AbortSignal },
 ): Promise<Delivery> {
-  const { memory, hands, base, signal } = context;
+  const { memory, hands, cause, base, signal } = context;
   const apply: ApplyContext = {
     cluster: actingAs(object, hands).withPriority(priorityOf(cause)),
     live: hands.live,
@@ -137,6 +200,7 @@ function carryOut(
     inventory: inventoryKeys(object),
     prune: object.spec.prune,
     gates: [refuseEmptying(object.spec.path ?? './')],
+    loadBodies: () => loadBodies(object, source, bundle, context),
     saveInventory: (inventory: readonly ObjectKey[]) => hands.saveProgress(object, { ...base, inventory }),
   };
   return deliver(request, apply);

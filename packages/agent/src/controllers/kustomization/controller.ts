@@ -89,14 +89,14 @@ export class KustomizationController {
   async #run(id: string): Promise<void> {
     const { clock, finisher } = this.#options;
     const startedAt = clock.now();
-    const memory = this.#memoryOf(id);
+    const memory = await this.#memoryOf(id);
     const seen = this.#see(id, memory);
     const step = decide(seen);
     const { object } = seen;
     const repairs = step.do === 'deliver' && step.cause === 'drift';
     if (step.do !== 'await' && !repairs) memory.awaitingSince = null;
     if (step.do === 'forget' || object === undefined) {
-      this.#memories.delete(id);
+      this.#forget(id, memory);
       return;
     }
     if (step.do === 'rest') return;
@@ -148,7 +148,7 @@ export class KustomizationController {
     }
     if (next === 'retry') queue().addAfter(id, 5_000);
     if (next === 'wait') queue().addAfter(id, Math.max(0, (memory.terminateBy ?? 0) - clock.now()));
-    if (next === 'gone') this.#memories.delete(id);
+    if (next === 'gone') this.#forget(id, memory);
   }
 
   #see(id: string, memory: UnitMemory): Seen {
@@ -162,7 +162,17 @@ export class KustomizationController {
     });
   }
 
-  #memoryOf(id: string): UnitMemory {
+  #forget(id: string, memory: UnitMemory): void {
+    this.#memories.delete(id);
+    this.#letGo(memory);
+  }
+
+  #letGo(memory: UnitMemory): void {
+    this.#hands.records?.forget(memory);
+    if (memory.bundle !== null) this.#hands.packs.drop(memory.bundle.pack);
+  }
+
+  async #memoryOf(id: string): Promise<UnitMemory> {
     const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
     const known = this.#memories.get(id);
     // An object of the same name that was deleted and made anew is another unit.
@@ -172,7 +182,9 @@ export class KustomizationController {
       object === undefined
         ? { kind: 'Kustomization', namespace: id.slice(0, slash), name: id.slice(slash + 1) }
         : unitRef(object);
+    if (known !== undefined) this.#letGo(known);
     const memory = new UnitMemory(ref, object?.metadata.uid ?? '');
+    await this.#hands.records?.recall(memory);
     this.#memories.set(id, memory);
     return memory;
   }

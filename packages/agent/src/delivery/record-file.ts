@@ -1,0 +1,109 @@
+import type { ObjectKey } from '@plumb/api';
+import { keyId } from '@plumb/api';
+import { DEFAULT_RULES } from '@plumb/core';
+import type { StoredBundle, StoredObject, UnitMemory } from './unit.ts';
+
+/** What the last apply of an object left: digest of what was sent, hash of what we own of the answer. */
+export interface Recalled {
+  desiredDigest: string;
+  ownedHash: string;
+}
+
+/** What a record brings back. `bundle` is null where another program made it: that one may build otherwise. */
+export interface Record {
+  bundle: StoredBundle | null;
+  applied: Map<string, Recalled>;
+}
+
+const FORMAT = 1;
+
+type Row = [
+  group: string,
+  version: string,
+  kind: string,
+  namespace: string,
+  name: string,
+  digest: string,
+  path: string,
+  document: number,
+  size: number,
+  ownedHash: string,
+  rules: StoredObject['rules'] | 0,
+];
+
+interface File {
+  format: number;
+  maker: string;
+  uid: string;
+  bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'revision' | 'artifactDigest' | 'warnings'>;
+  rules: string;
+  reads: [string, string | null][];
+  objects: Row[];
+}
+
+/** A unit's delivered bundle, without bodies, and what its apply left; null before its first delivery. `maker` names the program. */
+export function writeRecord({ uid, bundle, applied }: UnitMemory, maker: string): string | null {
+  if (bundle === null) return null;
+  const { digest, specDigest, revision, artifactDigest, warnings, reads } = bundle;
+  const objects = bundle.objects.map((object): Row => {
+    const { group, version, kind, namespace, name } = object.key;
+    const last = applied.get(keyId(object.key));
+    const hash = last?.desiredDigest === object.digest ? last.ownedHash : '';
+    const { path, document } = object.origin;
+    const rules = object.rules === DEFAULT_RULES ? 0 : object.rules;
+    return [group, version, kind, namespace, name, object.digest, path, document, object.size, hash, rules];
+  });
+  const file: File = {
+    format: FORMAT,
+    maker,
+    uid,
+    bundle: { digest, specDigest, revision, artifactDigest, warnings },
+    rules: reads.rules,
+    reads: [...reads.ids],
+    objects,
+  };
+  return JSON.stringify(file);
+}
+
+/** @returns null for anything but a whole record of this unit */
+export function readRecord(text: string, uid: string, maker: string): Record | null {
+  try {
+    const file = JSON.parse(text) as File;
+    return file.format === FORMAT && file.uid === uid ? recordOf(file, maker) : null;
+  } catch {
+    return null;
+  }
+}
+
+function recordOf(file: File, maker: string): Record {
+  const same = interning();
+  const pack = { bytes: null };
+  const applied = new Map<string, Recalled>();
+  const objects: StoredObject[] = [];
+  let at = 0;
+  for (const [group, version, kind, namespace, name, digest, path, document, size, ownedHash, rules] of file.objects) {
+    const key: ObjectKey = {
+      group: same(group),
+      version: same(version),
+      kind: same(kind),
+      namespace: same(namespace),
+      name,
+    };
+    const origin = { path: same(path), document };
+    objects.push({ key, digest, origin, rules: rules === 0 ? DEFAULT_RULES : rules, pack, at, size });
+    at += size;
+    if (ownedHash !== '') applied.set(keyId(key), { desiredDigest: digest, ownedHash });
+  }
+  const reads = { rules: file.rules, ids: new Map(file.reads) };
+  return { applied, bundle: file.maker === maker ? { ...file.bundle, objects, reads, pack } : null };
+}
+
+/** Parsing makes a string of its own of each occurrence. */
+function interning(): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const first = known.get(text);
+    if (first === undefined) known.set(text, text);
+    return first ?? text;
+  };
+}

@@ -1,0 +1,118 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { keyId } from '@plumb/api';
+import type { Clock } from '../runtime/clock.ts';
+import type { LiveObjects } from './live.ts';
+import { readRecord, writeRecord } from './record-file.ts';
+import type { StoredBundle, UnitMemory } from './unit.ts';
+
+/** Milliseconds over which the changes of a unit are written once. */
+const LAZY = 5_000;
+
+/**
+ * What was delivered, kept on disk so that a restart needs neither builds nor a read of each object. Nothing depends on it but speed: an entry
+ * counts only when the live object is exactly as that apply left it, and what is lost, stale or unreadable is read from the cluster instead.
+ */
+export class Records {
+  readonly #dir: string;
+  readonly #maker: string;
+  readonly #clock: Clock;
+  readonly #onFault: (what: string, error: unknown) => void;
+  readonly #dirty = new Map<string, UnitMemory>();
+  #cancel: (() => void) | null = null;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    /** Made when missing. One process at a time. */
+    dir: string;
+    /** Names the program and what it builds with: bundles another one built are not taken over. */
+    maker: string;
+    clock: Clock;
+    onFault: (what: string, error: unknown) => void;
+  }) {
+    this.#dir = options.dir;
+    this.#maker = options.maker;
+    this.#clock = options.clock;
+    this.#onFault = options.onFault;
+  }
+
+  /** Gives a unit that was just made what an earlier process knew of it. */
+  async recall(unit: UnitMemory): Promise<void> {
+    if (unit.uid === '') return;
+    const text = await readFile(this.#file(unit.uid), 'utf8').catch(() => null);
+    const record = text === null ? null : readRecord(text, unit.uid, this.#maker);
+    unit.bundle = record?.bundle ?? null;
+    unit.recalled = record?.applied ?? null;
+  }
+
+  /** What is known of a unit changed. */
+  note(unit: UnitMemory): void {
+    if (unit.uid === '') return;
+    this.#dirty.set(unit.uid, unit);
+    this.#cancel ??= this.#clock.after(LAZY, () => void this.flush());
+  }
+
+  forget({ uid }: UnitMemory): void {
+    this.#dirty.delete(uid);
+    if (uid !== '') this.#inTurn(() => rm(this.#file(uid), { force: true }));
+  }
+
+  /** Forgets every unit but these. */
+  keepOnly(uids: ReadonlySet<string>): void {
+    this.#inTurn(async () => {
+      const names = await readdir(this.#dir).catch(() => []);
+      for (const name of names) {
+        if (!uids.has(name.replace(/\.json$/, ''))) await rm(join(this.#dir, name), { force: true });
+      }
+    });
+  }
+
+  /** Resolves when all that was noted is on disk, or could not be written. */
+  async flush(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = null;
+    const units = [...this.#dirty.values()];
+    this.#dirty.clear();
+    this.#inTurn(async () => {
+      await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+      for (const unit of units) await this.#write(unit);
+    });
+    await this.#writing;
+  }
+
+  /** Disk work goes one after the other. */
+  #inTurn(work: () => Promise<void>): void {
+    this.#writing = this.#writing.then(work).catch((error: unknown) => {
+      this.#onFault('what is known of the units could not be kept; the next start reads it from the cluster', error);
+    });
+  }
+
+  /** Whole or not at all: a process that is killed here leaves the record of before. */
+  async #write(unit: UnitMemory): Promise<void> {
+    const text = writeRecord(unit, this.#maker);
+    if (text === null) return;
+    const file = this.#file(unit.uid);
+    await writeFile(`${file}.tmp`, text, { mode: 0o600 });
+    await rename(`${file}.tmp`, file);
+  }
+
+  #file(uid: string): string {
+    return join(this.#dir, `${encodeURIComponent(uid)}.json`);
+  }
+}
+
+/** Takes over what was recalled, of each object that is as it was left. The first list of its kind must be in. */
+export function confirmRecalled(unit: UnitMemory, bundle: StoredBundle, live: LiveObjects): void {
+  const { recalled } = unit;
+  if (recalled === null) return;
+  unit.recalled = null;
+  for (const { key, digest } of bundle.objects) {
+    const id = keyId(key);
+    const last = recalled.get(id);
+    const seen = live.get(id);
+    if (last === undefined || seen === undefined || unit.applied.has(id)) continue;
+    if (last.desiredDigest !== digest || last.ownedHash !== seen.ownedHash) continue;
+    const { uid, resourceVersion, ownedHash } = seen;
+    unit.applied.set(id, { desiredDigest: digest, ownedHash, uid, resourceVersion });
+  }
+}
