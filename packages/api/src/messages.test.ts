@@ -51,8 +51,8 @@ describe('say', () => {
       `stored artifact for commit '${'x'.repeat(50)}...'`,
     ],
     [
-      kustomizationMessages.fetching.text({ revision: 'r', timeout: 90_000 }),
-      'Fetching manifests for revision r with a timeout of 1m30s',
+      kustomizationMessages.detecting.text({ revision: 'r', timeout: 90_000 }),
+      'Detecting drift for revision r with a timeout of 1m30s',
     ],
     [
       kustomizationMessages.finished.text({ took: 1500, next: 600_000 }),
@@ -61,7 +61,7 @@ describe('say', () => {
     [notFound({ source: { kind: 'GitRepository', name: 'shop' } }), "Source 'GitRepository/shop' not found"],
     [notFound({ source }), "Source 'GitRepository/a/shop' not found"],
     [denied({ source }), "can't access 'GitRepository/a/shop', cross-namespace references have been blocked"],
-    [kustomizationMessages.dependencyNotReady.text({ namespace: 'a', name: 'b' }), "dependency 'a/b' is not ready"],
+    [kustomizationMessages.dependencyNotReady.text({ dependency: 'a/b' }), "dependency 'a/b' is not ready"],
     [
       changed({
         changes: [

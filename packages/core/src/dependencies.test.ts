@@ -1,7 +1,7 @@
 import type { Kustomization } from '@plumb/api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dependencyCycle, dependencyIds, dependencyReady } from './dependencies.ts';
+import { dependencyCycle, dependencyFlaw, dependencyIds } from './dependencies.ts';
 
 interface Fields {
   name?: string;
@@ -38,31 +38,22 @@ const SOURCE = { status: { artifact: { revision: 'main@sha1:a' } } };
 
 describe('a dependency is ready', () => {
   const verdict = (dependency: Fields | undefined, source: typeof SOURCE | undefined = SOURCE, own: Fields = {}) =>
-    dependencyReady(
-      unit(own),
-      'flux-system/base',
-      dependency === undefined ? undefined : unit({ name: 'base', ...dependency }),
-      source,
-    );
+    dependencyFlaw(unit(own), dependency === undefined ? undefined : unit({ name: 'base', ...dependency }), source);
 
   test('when it is Ready at its own generation and at the revision of the common source', () => {
-    expect(verdict({ status: READY })).toEqual({ ready: true });
+    expect(verdict({ status: READY })).toBeNull();
   });
 
   test.each<[string, Fields | undefined, string]>([
-    ['it does not exist', undefined, 'not found'],
-    ['it has no status yet', {}, 'is not ready'],
-    ['its status is the default', { status: { observedGeneration: -1 } }, 'is not ready'],
-    ['its spec is newer than its status', { status: { ...READY, observedGeneration: 1 } }, 'is not ready'],
-    ['it is not Ready', { status: { ...READY, conditions: [condition('Ready', 'False')] } }, 'is not ready'],
-    ['it only is Healthy', { status: { ...READY, conditions: [condition('Healthy', 'True')] } }, 'is not ready'],
-    [
-      'it applied another revision',
-      { status: { ...READY, lastAppliedRevision: 'main@sha1:b' } },
-      'revision is not up to date',
-    ],
-  ])('but not when %s', (_name, dependency, reason) => {
-    expect(verdict(dependency)).toEqual({ ready: false, reason: `dependency 'flux-system/base' ${reason}` });
+    ['it does not exist', undefined, 'not-found'],
+    ['it has no status yet', {}, 'not-ready'],
+    ['its status is the default', { status: { observedGeneration: -1 } }, 'not-ready'],
+    ['its spec is newer than its status', { status: { ...READY, observedGeneration: 1 } }, 'not-ready'],
+    ['it is not Ready', { status: { ...READY, conditions: [condition('Ready', 'False')] } }, 'not-ready'],
+    ['it only is Healthy', { status: { ...READY, conditions: [condition('Healthy', 'True')] } }, 'not-ready'],
+    ['it applied another revision', { status: { ...READY, lastAppliedRevision: 'main@sha1:b' } }, 'outdated'],
+  ])('but not when %s', (_name, dependency, flaw) => {
+    expect(verdict(dependency)).toBe(flaw);
   });
 
   test.each<[string, Fields, Fields]>([
@@ -71,14 +62,12 @@ describe('a dependency is ready', () => {
     ['namespace', { namespace: 'team' }, {}],
     ['namespace of the reference', { source: { namespace: 'team' } }, {}],
   ])('whatever its revision when the sources differ by %s', (_name, dependency, own) => {
-    expect(verdict({ status: { ...READY, lastAppliedRevision: 'old' }, ...dependency }, SOURCE, own)).toEqual({
-      ready: true,
-    });
+    expect(verdict({ status: { ...READY, lastAppliedRevision: 'old' }, ...dependency }, SOURCE, own)).toBeNull();
   });
 
   test('and one source named with and without its namespace is one', () => {
     const dependency = { status: { ...READY, lastAppliedRevision: 'old' }, source: { namespace: 'flux-system' } };
-    expect(verdict(dependency)).toMatchObject({ ready: false });
+    expect(verdict(dependency)).toBe('outdated');
   });
 });
 

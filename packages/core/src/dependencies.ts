@@ -1,7 +1,7 @@
 import type { Kustomization } from '@plumb/api';
 
-/** Whether a dependency allows its dependant to go on; `reason` is worded as Flux words it. */
-export type DependencyVerdict = { ready: true } | { ready: false; reason: string };
+/** What is wrong with a dependency; 'outdated': it has not applied the common source's revision yet. */
+export type DependencyFlaw = 'not-found' | 'not-ready' | 'outdated';
 
 /** What is read of the source: the revision it offers now. */
 export interface SourceState {
@@ -11,25 +11,24 @@ export interface SourceState {
 /**
  * Flux's rule for spec.dependsOn: the dependency has seen its own spec (observedGeneration), is Ready, and, where both use
  * one source, has applied the revision that source offers now.
- * @param id `namespace/name` of the dependency, for the reason
  * @param source the dependant's source
+ * @returns null when the dependant may go on
  */
-export function dependencyReady(
+export function dependencyFlaw(
   dependant: Kustomization,
-  id: string,
   dependency: Kustomization | undefined,
   source: SourceState | undefined,
-): DependencyVerdict {
-  if (dependency === undefined) return { ready: false, reason: `dependency '${id}' not found` };
+): DependencyFlaw | null {
+  if (dependency === undefined) return 'not-found';
   const { status } = dependency;
   const seen = status?.observedGeneration !== undefined && status.observedGeneration === dependency.metadata.generation;
   const ready = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
-  if (!seen || !ready) return { ready: false, reason: `dependency '${id}' is not ready` };
+  if (!seen || !ready) return 'not-ready';
   const revision = source?.status?.artifact?.revision;
   if (sourceId(dependant) === sourceId(dependency) && status?.lastAppliedRevision !== revision) {
-    return { ready: false, reason: `dependency '${id}' revision is not up to date` };
+    return 'outdated';
   }
-  return { ready: true };
+  return null;
 }
 
 function sourceId(unit: Kustomization): string {

@@ -4,55 +4,6 @@ const REVISION = 'main@sha1:5c1dbd1c6a6c4a2a5ba0a4f2e5d1d6f5b6c7d8e9';
 
 /** What is said about a GitRepository, in Flux's texts (source-controller, gitrepository_controller.go). */
 export const gitRepositoryMessages = {
-  reconciling: message({
-    id: 'git-reconciling',
-    level: 'info',
-    reason: 'Progressing',
-    channels: ['condition'],
-    text: () => 'reconciliation in progress',
-    example: {},
-  }),
-  newGeneration: message({
-    id: 'git-new-generation',
-    level: 'info',
-    reason: 'Progressing',
-    channels: ['condition'],
-    text: (p: { observed: number; current: number }) =>
-      `processing object: new generation ${p.observed} -> ${p.current}`,
-    example: { observed: 1, current: 2 },
-  }),
-  building: message({
-    id: 'git-building',
-    level: 'info',
-    reason: 'Progressing',
-    channels: ['condition'],
-    text: () => 'building artifact',
-    example: {},
-  }),
-  artifactLost: message({
-    id: 'git-artifact-lost',
-    level: 'info',
-    reason: 'Progressing',
-    channels: ['condition'],
-    text: () => 'building artifact: disappeared from storage',
-    example: {},
-  }),
-  buildingRevision: message({
-    id: 'git-building-revision',
-    level: 'info',
-    reason: 'Progressing',
-    channels: ['condition'],
-    text: (p: { revision: string }) => `building artifact: new upstream revision '${p.revision}'`,
-    example: { revision: REVISION },
-  }),
-  outdated: message({
-    id: 'git-outdated',
-    level: 'info',
-    reason: 'NewRevision',
-    channels: ['condition'],
-    text: (p: { revision: string }) => `new upstream revision '${p.revision}'`,
-    example: { revision: REVISION },
-  }),
   stored: message({
     id: 'git-stored',
     level: 'info',
@@ -69,14 +20,6 @@ export const gitRepositoryMessages = {
     text: (p: { subject: string }) => `stored artifact for commit '${shortSubject(p.subject)}'`,
     example: { subject: 'Raise the cart to three replicas' },
   }),
-  recovered: message({
-    id: 'git-recovered',
-    level: 'info',
-    reason: 'Succeeded',
-    channels: ['event', 'log'],
-    text: (p: { subject: string }) => `stored artifact for commit '${shortSubject(p.subject)}'`,
-    example: { subject: 'Raise the cart to three replicas' },
-  }),
   upToDate: message({
     id: 'git-up-to-date',
     level: 'trace',
@@ -84,22 +27,6 @@ export const gitRepositoryMessages = {
     channels: ['event', 'log'],
     text: (p: { revision: string }) => `artifact up-to-date with remote revision: '${p.revision}'`,
     example: { revision: REVISION },
-  }),
-  collected: message({
-    id: 'git-collected',
-    level: 'trace',
-    reason: 'GarbageCollectionSucceeded',
-    channels: ['event', 'log'],
-    text: (p: { count: number }) => `garbage collected ${p.count} artifacts`,
-    example: { count: 1 },
-  }),
-  artifactDamaged: message({
-    id: 'git-artifact-damaged',
-    level: 'error',
-    reason: 'ArtifactVerificationFailed',
-    channels: ['event', 'log'],
-    text: (p: { error: string }) => `failed to verify integrity of artifact: ${p.error}`,
-    example: { error: 'digest is sha256:1f3a, not sha256:9b2c' },
   }),
   fetchFailed: message({
     id: 'git-fetch-failed',

@@ -47,6 +47,14 @@ export const ownMessages = {
       'to delete them, delete this Kustomization',
     example: { path: './apps/staging', objects: 12 },
   }),
+  dependencyCycle: message({
+    id: 'dependency-cycle',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { cycle: readonly string[] }) => `dependency cycle: ${p.cycle.join(' -> ')}`,
+    example: { cycle: ['shop/cart', 'shop/orders', 'shop/cart'] },
+  }),
   driftCorrected: message({
     id: 'drift-corrected',
     level: 'info',
@@ -63,6 +71,16 @@ export const ownMessages = {
     channels: ['event', 'log'],
     text: (p: { object: Named }) => `drift corrected: ${displayKey(p.object)} was deleted and is created again`,
     example: { object: CART },
+  }),
+  recreated: message({
+    id: 'recreated',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['event', 'log'],
+    text: (p: { object: Named; fields: readonly string[] }) =>
+      `${displayKey(p.object)} was deleted and created again: ` +
+      `${p.fields.length === 0 ? 'what changed' : some(p.fields)} cannot be changed in place`,
+    example: { object: CART, fields: ['spec.selector'] },
   }),
   driftLoop: message({
     id: 'drift-loop',

@@ -130,6 +130,7 @@ export function sourceRef({ metadata }: GitRepository): UnitRef {
 
 function saidOf(error: PlumbError, object: GitRepository): Said {
   if (error.code === 'invalid-url') return say(messages.urlInvalid, { url: object.spec.url, error: error.message });
+  if (error.code === 'source-empty') return say(messages.empty, {});
   if (error.code === 'storage-failed') return say(messages.storageFailed, { error: error.message });
   return say(messages.fetchFailed, { error: error.message });
 }

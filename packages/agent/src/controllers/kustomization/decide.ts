@@ -8,7 +8,7 @@ import {
   REQUESTED_AT_ANNOTATION,
   say,
 } from '@plumb/api';
-import { dependencyCycle, dependencyIds, dependencyReady } from '@plumb/core';
+import { dependencyCycle, dependencyFlaw, dependencyIds } from '@plumb/core';
 import type { Cause } from '@plumb/core';
 import type { Delivered, Failed, Settling } from '../../delivery/unit.ts';
 
@@ -65,7 +65,7 @@ export function decide(seen: Seen): Step {
 function stepFor(object: Kustomization, cause: Cause, seen: Seen): Step {
   const { source } = seen;
   if (cause === 'drift' && source !== undefined) return { do: 'deliver', cause, source };
-  const said = sourceFlaw(object, seen) ?? dependencyFlaw(object, seen);
+  const said = sourceFlaw(object, seen) ?? dependenciesFlaw(object, seen);
   // What was delivered is kept as it is even while something newer has to wait.
   if (said !== null && source !== undefined && isRepairDue(seen)) return { do: 'deliver', cause: 'drift', source };
   if (said !== null || source === undefined) {
@@ -132,19 +132,21 @@ function sourceFlaw(object: Kustomization, { source, settings }: Seen): Said | n
   return say(messages.artifactMissing, { retry: settings.dependencyInterval });
 }
 
-function dependencyFlaw(object: Kustomization, seen: Seen): Said | null {
+function dependenciesFlaw(object: Kustomization, seen: Seen): Said | null {
   const cycle = dependencyCycle(object, seen.kustomization);
-  if (cycle !== null) return notReady(object, `dependency cycle: ${cycle.join(' -> ')}`);
+  if (cycle !== null) return say(ownMessages.dependencyCycle, { cycle });
   for (const id of dependencyIds(object)) {
-    const verdict = dependencyReady(object, id, seen.kustomization(id), seen.source);
-    if (!verdict.ready) return notReady(object, verdict.reason);
+    const flaw = dependencyFlaw(object, seen.kustomization(id), seen.source);
+    if (flaw !== null) return say(DEPENDENCY_FLAWS[flaw], { dependency: id });
   }
   return null;
 }
 
-function notReady({ metadata }: Kustomization, text: string): Said {
-  return { ...say(messages.dependencyNotReady, { namespace: metadata.namespace ?? '', name: metadata.name }), text };
-}
+const DEPENDENCY_FLAWS = {
+  'not-found': messages.dependencyNotFound,
+  'not-ready': messages.dependencyNotReady,
+  outdated: messages.dependencyOutdated,
+} as const;
 
 function idleTime(seen: Seen): number {
   const { delivered, failed, now } = seen;
