@@ -53,12 +53,17 @@ function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
   const live = input.observed(key);
   const liveRules = live === undefined ? DEFAULT_RULES : rulesSeen(input, key, live);
   if ([rules, liveRules].some((rule) => !rule.reconcile || rule.ssa === 'Ignore')) return 'skip';
-  if (live === undefined) return 'create';
-  if (rules.ssa === 'IfNotPresent') return 'skip';
   const applied = input.applied(key);
+  if (live === undefined) return hasEnded(applied, entry) ? 'unchanged' : 'create';
+  if (rules.ssa === 'IfNotPresent') return 'skip';
   if (applied === undefined) return 'compare';
   if (applied.desiredDigest !== entry.digest) return 'change';
   return applied.ownedHash === live.ownedHash ? 'unchanged' : 'correct';
+}
+
+/** A Job that ran as declared and was removed by its time to live is done. */
+function hasEnded(applied: Applied | undefined, entry: DesiredEntry): boolean {
+  return applied?.ended !== undefined && applied.desiredDigest === entry.digest;
 }
 
 function rulesSeen(input: PlanInput, key: ObjectKey, live: Observed): ObjectRules {

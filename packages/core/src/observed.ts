@@ -21,4 +21,6 @@ export interface Applied {
   desiredDigest: string;
   /** Observed.ownedHash of the API server's answer. Another value seen later is drift. */
   ownedHash: string;
+  /** A Job that ended, and how, before its time to live removed it: it is not made again until its declaration changes. */
+  ended?: 'complete' | 'failed';
 }
