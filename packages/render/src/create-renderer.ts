@@ -9,6 +9,7 @@ import type { KustomizeRoot } from './kustomize.ts';
 import { displayPath, relative } from './paths.ts';
 import { readKustomization } from './reach.ts';
 import { ReadLog, unchanged } from './reads.ts';
+import { checkLocal } from './references.ts';
 import type { BuildOptions, BuildSpec, Renderer } from './renderer.ts';
 import { hasKustomization, scan } from './scan.ts';
 import type { Scanned } from './scan.ts';
@@ -21,9 +22,10 @@ import { parseDocuments } from './yaml/documents.ts';
 export function createRenderer({ engine }: { engine: Engine }): Renderer {
   return {
     unchanged,
-    async build(artifact, spec, options) {
+    async build(artifact, asked, options) {
       const log = new ReadLog();
       const view = new TreeView(artifact.tree, log);
+      const spec = asked.ignoreMissingComponents === true ? await withoutMissing(view, asked) : asked;
       const { declared, warnings } = await declare(engine, view, spec, options);
       checkCancelled(options);
       return assemble(declared, spec, log.set(artifact.rules), warnings);
@@ -55,6 +57,19 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
   );
   root.kustomization = withTransforms(root.kustomization, spec, root.path);
   return await kustomizeBuild(engine, view, root, options);
+}
+
+/** The spec without the components that are not there. That they were looked for is recorded: one that comes is built. */
+async function withoutMissing(view: TreeView, spec: BuildSpec): Promise<BuildSpec> {
+  const dir = await resolveFolder(view, spec.path);
+  const found = await Promise.all(
+    spec.components.map((value, index) => {
+      const entry = `components[${index}]`;
+      checkLocal({ kind: 'component', entry, value }, 'spec');
+      return view.resolve(dir.path, value, `spec: ${entry}`);
+    }),
+  );
+  return { ...spec, components: spec.components.filter((_, index) => found[index] !== null) };
 }
 
 async function declarePlain(view: TreeView, files: readonly Scanned[]): Promise<Declared[]> {

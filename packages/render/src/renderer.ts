@@ -17,6 +17,10 @@ export interface BuildSpec {
   /** Folder inside the artifact; './' and '' are its root. */
   path: string;
   components: readonly string[];
+  /** Components that the artifact does not hold are left out. */
+  ignoreMissingComponents?: boolean;
+  /** Annotations kustomize writes about where an object came from, beside those the files ask for. */
+  buildMetadata?: readonly string[];
   targetNamespace?: string;
   namePrefix?: string;
   nameSuffix?: string;

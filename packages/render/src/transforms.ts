@@ -7,14 +7,14 @@ import { isObject } from './yaml/documents.ts';
 /** Whether the spec asks for more than the files say, so that plain files need kustomize too. */
 export function hasTransforms(spec: BuildSpec): boolean {
   return (
-    [spec.components, spec.patches, spec.images].some((list) => list.length > 0) ||
+    [spec.components, spec.patches, spec.images, spec.buildMetadata ?? []].some((list) => list.length > 0) ||
     [spec.targetNamespace, spec.namePrefix, spec.nameSuffix].some((text) => text !== undefined && text !== '')
   );
 }
 
 /**
  * Writes the spec's transforms into the kustomization that is built, as kustomize-controller does: single values replace the
- * file's, components and patches follow the file's, images of one name are merged field by field.
+ * file's, components, patches and build metadata follow the file's, images of one name are merged field by field.
  */
 export function withTransforms(kustomization: Kustomization, spec: BuildSpec, path: string): Kustomization {
   const merged: Kustomization = { ...kustomization };
@@ -26,6 +26,8 @@ export function withTransforms(kustomization: Kustomization, spec: BuildSpec, pa
   if (spec.patches.length > 0)
     merged.patches = [...listOf(kustomization, 'patches', path), ...spec.patches.map(patchOf)];
   if (spec.images.length > 0) merged.images = mergeImages(listOf(kustomization, 'images', path), spec.images);
+  if (spec.buildMetadata !== undefined && spec.buildMetadata.length > 0)
+    merged.buildMetadata = [...new Set([...listOf(kustomization, 'buildMetadata', path), ...spec.buildMetadata])];
   return merged;
 }
 
