@@ -48,8 +48,14 @@ export function licenceProblem(path: string, entry: LockedPackage, declared: str
 /** The manifest's own word counts; the lockfile speaks for packages of other platforms, which are not installed. */
 function declaredLicence(root: string, path: string, entry: LockedPackage): string | undefined {
   try {
-    const manifest = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as { license?: unknown };
+    const manifest = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as {
+      license?: unknown;
+      /** As npm 1 had it; a few packages never changed it. */
+      licenses?: { type?: string }[];
+    };
     if (typeof manifest.license === 'string') return manifest.license;
+    const old = manifest.licenses?.flatMap(({ type }) => type ?? []) ?? [];
+    if (old.length > 0) return old.join(' OR ');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
