@@ -1,8 +1,9 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { SshSettings } from './client.ts';
 
-const CLIENT = import.meta.resolve('./client.ts');
+const CLIENT = pathToFileURL(join(import.meta.dirname, 'client.ts')).href;
 
 /**
  * Writes the program that git is to run for ssh, and its settings, into a folder that only we can read.
