@@ -9,6 +9,7 @@ import {
 } from '@plumb/api';
 import type { KindRef } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
+import type { GroupKind } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { createRenderer } from '@plumb/render';
 import type { GitSources } from '@plumb/sources';
@@ -28,6 +29,10 @@ import { FluxObjects } from './runtime/flux-objects.ts';
 import { Metrics } from './runtime/metrics.ts';
 import { Limit } from './runtime/limit.ts';
 import { KeyedQueue } from './runtime/queue.ts';
+import { tellReadiness } from './runtime/readiness.ts';
+import type { Shards } from './runtime/shards.ts';
+import { aloneWith } from './runtime/shards.ts';
+import { Share } from './runtime/share.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
 
 /** How an agent behaves. Times in milliseconds; everything has a default but the first group. */
@@ -41,6 +46,10 @@ export interface AgentOptions {
   instance: string;
   metrics?: Metrics;
   clock?: Clock;
+  /** Which objects are this replica's; by default all. */
+  shards?: Shards;
+  /** Look only at Flux objects with these labels (--watch-label-selector). */
+  labelSelector?: string;
   /** Act only on objects of this namespace. */
   namespace?: string;
   /** Runs of one kind at once. */
@@ -49,8 +58,14 @@ export interface AgentOptions {
   concurrentApplies?: number;
   dependencyInterval?: number;
   jitterPercent?: number;
+  /** Milliseconds between searches for events a watch never brought: how long a lost one may stay unnoticed. Default 5 minutes. */
+  checkInterval?: number;
   crossNamespaceRefs?: boolean;
   defaultServiceAccount?: string;
+  /** Kinds applied in a stage of their own, after definitions and classes and before the rest. */
+  customStageKinds?: readonly GroupKind[];
+  /** Field managers whose fields are taken over like kubectl's, by the beginnings of their names. */
+  overriddenManagers?: readonly string[];
   /** Bytes of desired objects kept in memory; what is beyond is built again when it is needed. Default 32 MiB. */
   bodiesLimit?: number;
   /** Where to keep what a restart needs: a folder of its own, and the name of the program that builds. Without it everything is read anew. */
@@ -82,14 +97,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     duration: metrics.histogram(
       'gotk_reconcile_duration_seconds',
       'The duration in seconds of a GitOps Toolkit resource reconciliation.',
+      ['kind', 'name', 'namespace'],
     ),
-    count: metrics.counter('controller_runtime_reconcile_total', 'Total number of reconciliations per controller.'),
+    count: metrics.counter('controller_runtime_reconcile_total', 'Total number of reconciliations per controller.', [
+      'controller',
+      'result',
+    ]),
   };
   const drift = metrics.counter(
     'plumb_drift_corrected_total',
     'Objects put right after somebody else changed or deleted them.',
+    ['namespace', 'name'],
   );
-  const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.');
+  const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.', ['reason']);
   const endTelling = tellOfApiServer(cluster.connection, metrics, (text) => options.onNotice?.(text));
   const events = new EventRecorder({
     cluster: cluster.withPriority('background'),
@@ -104,13 +124,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (telling.event.reason === 'DriftCorrected') drift({ namespace: telling.namespace, name: telling.name });
     options.tell?.(telling);
   };
-  const scope = { ...(options.namespace === undefined ? {} : { namespace: options.namespace }), signal: stop.signal };
+  const { namespace, labelSelector, checkInterval, shards = aloneWith(cluster) } = options;
+  const scope = {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(checkInterval === undefined ? {} : { checkInterval }),
+    signal: stop.signal,
+  };
   const statusWrites = new Limit(STATUS_WRITES);
   const wire = (ref: KindRef, component: string, fieldManager: string) => {
     const { kind } = ref;
     const objects = new FluxObjects(cluster, ref, scope);
+    const share = new Share(kind, { shards, objects, queue: () => queue, writer: () => writer, stop: stop.signal });
     const writer = new StatusWriter({
-      cluster,
+      cluster: (id) => share.claim(id)?.cluster ?? null,
       objects,
       kind: ref,
       fieldManager,
@@ -129,12 +156,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       onWriteFailure: (id, error) => onFault(`status of ${kind}/${id} could not be written`, error),
       ...reconcile,
     });
-    const runs: { run?: (id: string) => Promise<void> } = {};
     const handler = async (id: string): Promise<void> => {
       try {
         // What is fetched and built now could not be delivered, nor told.
         await cluster.connection.back(stop.signal);
-        await runs.run?.(id);
+        await share.run(id);
       } catch (error) {
         if (stop.signal.aborted) return;
         onFault(`run of ${kind}/${id} failed`, error);
@@ -142,17 +168,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       }
     };
     const queue = new KeyedQueue({ workers: options.concurrent ?? DEFAULT_CONCURRENT, clock, handler });
-    return { objects, writer, finisher, queue, queueOf, runs };
+    return { objects, writer, finisher, queue, queueOf, share };
   };
   const git = wire(GIT_REPOSITORY, SOURCE_CONTROLLER, SOURCE_STATUS_MANAGER);
   const units = wire(KUSTOMIZATION, KUSTOMIZATION_CONTROLLER, KUSTOMIZATION_STATUS_MANAGER);
   const live = new LiveObjects({
     cluster,
     manager: APPLY_MANAGER,
+    checkInterval,
     onChange: (change) => kustomizations.onLive(change),
   });
   const jitterPercent = options.jitterPercent ?? 5;
-  const hands = { cluster, clock, signal: stop.signal };
+  const hands = { clock };
   const packs = new Packs(options.bodiesLimit ?? DEFAULT_BODIES);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
   const gitRepositories = new GitRepositoryController({
@@ -176,6 +203,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       parallel: options.concurrentApplies ?? DEFAULT_APPLIES,
       stageTimeout: STAGE_TIMEOUT,
       defaultServiceAccount: options.defaultServiceAccount,
+      customStageKinds: options.customStageKinds ?? [],
+      overriddenManagers: options.overriddenManagers ?? [],
     },
     writer: units.writer,
     finisher: units.finisher,
@@ -193,6 +222,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     'How long the oldest waiting Kustomization has waited.',
     () => units.queue.age / 1_000,
   );
+  metrics.gauge('plumb_units_owned', 'Kustomizations this replica works on.', () => units.share.size);
   metrics.gauge('plumb_queue_depth', 'Kustomizations waiting to run.', () => units.queue.depth);
   metrics.gauge(
     'plumb_drift_loops',
@@ -200,12 +230,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     () => kustomizations.driftLoops,
   );
   metrics.gauge('plumb_objects_observed', 'Live objects kept in view.', () => live.size);
+  tellReadiness(metrics, [git.objects, units.objects]);
   // A run may need either kind: none starts before both are listed.
   git.objects.hold();
   units.objects.hold();
   await Promise.all([git.objects.ready(), units.objects.ready()]);
-  git.runs.run = (id) => gitRepositories.run(id);
-  units.runs.run = (id) => kustomizations.run(id);
+  git.share.start(gitRepositories);
+  units.share.start(kustomizations);
   records?.keepOnly(uidsOf(units.objects));
   git.objects.release();
   units.objects.release();

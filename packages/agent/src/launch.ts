@@ -1,25 +1,29 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createEngine } from '@plumb/engine';
-import type { Cluster, RequestCounter } from '@plumb/kube';
-import { holdLease } from '@plumb/kube';
+import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
 import { createGitSources, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
 import { startAgent } from './agent.ts';
 import type { TextServer } from './runtime/http-server.ts';
 import { awayText } from './runtime/api-server.ts';
 import { serveText } from './runtime/http-server.ts';
+import type { MemberNews } from './runtime/members.ts';
+import { Members } from './runtime/members.ts';
 import type { Metrics } from './runtime/metrics.ts';
 
 type Tuning = Pick<
   AgentOptions,
   | 'namespace'
+  | 'labelSelector'
   | 'concurrent'
   | 'concurrentApplies'
   | 'dependencyInterval'
   | 'jitterPercent'
   | 'crossNamespaceRefs'
   | 'defaultServiceAccount'
+  | 'customStageKinds'
+  | 'overriddenManagers'
   | 'bodiesLimit'
   | 'tell'
   | 'onFault'
@@ -45,17 +49,18 @@ export interface LaunchOptions extends Tuning {
   healthPort: number;
   /** What consumers reach the artifact server at; by default where it listens. */
   advertisedHost?: string;
-  /** Namespace of the lease of the one acting replica; undefined: act without one. */
+  /** Namespace of the leases by which replicas share the work; undefined: this one does it all. */
   leaseNamespace?: string;
+  leaseTimes?: LeaseTimes;
+  /** Told when replicas come and go, and when they are agreed. */
+  onMember?: (news: MemberNews) => void;
   /** Environment that git is given: proxies and the like. */
   gitEnvironment?: Readonly<Record<string, string>>;
 }
 
 export interface LaunchedAgent {
-  /** Resolves when this replica acts, rejects when it cannot start. */
+  /** Resolves when this replica acts on its share, rejects when it cannot start. */
   acting: Promise<void>;
-  /** Resolves when the lease is lost: the process must end. */
-  lost: Promise<Error>;
   artifactPort: number;
   metricsPort: number;
   healthPort: number;
@@ -63,12 +68,21 @@ export interface LaunchedAgent {
   close(): Promise<void>;
 }
 
-const LEASE = { name: 'plumb-agent', leaseDuration: 15_000, renewDeadline: 10_000, retryPeriod: 2_000 };
+/** A replica that dies is taken over within 20 s; one at rest sends 12 requests a minute for its lease. */
+const LEASE_TIMES: LeaseTimes = { duration: 15_000, renewDeadline: 10_000, renewEvery: 5_000 };
 
 /** Counts every request to the API server, by verb, resource and status. */
 export function requestCounter(metrics: Metrics): RequestCounter {
-  const count = metrics.counter('plumb_api_requests_total', 'Requests to the API server by verb, resource and status.');
-  const seconds = metrics.counter('plumb_api_request_seconds_total', 'Time spent waiting for the API server, by verb.');
+  const count = metrics.counter(
+    'plumb_api_requests_total',
+    'Requests to the API server by verb, resource and status.',
+    ['verb', 'resource', 'code'],
+  );
+  const seconds = metrics.counter(
+    'plumb_api_request_seconds_total',
+    'Time spent waiting for the API server, by verb.',
+    ['verb'],
+  );
   return {
     count(verb, resource, status, took) {
       count({ verb, resource, code: String(status) });
@@ -77,47 +91,42 @@ export function requestCounter(metrics: Metrics): RequestCounter {
   };
 }
 
-/** Starts everything an agent process serves, and the agent itself as soon as it holds the lease. */
+/** Starts everything an agent process serves, and the agent itself, which acts as soon as the replicas are agreed. */
 export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent> {
-  const { cluster, host } = options;
+  const { host } = options;
   const engine = createEngine({ path: options.enginePath });
   const sources = createGitSources({
     dir: options.dataDir,
     ...(options.gitEnvironment && { env: options.gitEnvironment }),
   });
   const artifacts = await serveArtifacts({ dir: options.dataDir, host, port: options.artifactPort });
+  const members = membersOf(options);
   let agent: Agent | null = null;
   let failure: unknown = null;
   const servers = await serveHealth(
     options,
     () => failure === null,
-    () => agent !== null || options.leaseNamespace !== undefined,
+    () => agent !== null && (members === null || members.hasJoined),
   );
   const artifactHost = options.advertisedHost ?? new URL(artifacts.url).host;
   const records = { dir: join(options.dataDir, 'units'), maker: await makerOf(options) };
-  let starting: Promise<void> | null = null;
-  const begin = (): Promise<void> => {
-    starting = startAgent({ ...options, engine, sources, artifactHost, records }).then((started) => {
-      agent = started;
-    });
-    return starting;
-  };
-  const lease =
-    options.leaseNamespace === undefined
-      ? noLease(begin)
-      : waitForLease(cluster, options.leaseNamespace, options.instance, begin);
-  lease.acting.catch((error: unknown) => (failure = error));
+  const shards = members === null ? {} : { shards: members };
+  const starting = startAgent({ ...options, ...shards, engine, sources, artifactHost, records }).then((started) => {
+    agent = started;
+  });
+  members?.start();
+  const acting = starting.then(() => members?.agreed);
+  acting.catch((error: unknown) => (failure = error));
   return {
-    acting: lease.acting,
-    lost: lease.lost,
+    acting,
     artifactPort: Number(new URL(artifacts.url).port),
     metricsPort: servers.metrics.port,
     healthPort: servers.health.port,
     engineUsage: () => engine.usage(),
     close: async () => {
-      await starting?.catch(() => undefined);
+      await starting.catch(() => undefined);
       await agent?.close();
-      await lease.release();
+      await members?.close();
       await Promise.all([
         sources.close(),
         engine.close(),
@@ -161,32 +170,10 @@ async function serveHealth(
   };
 }
 
-interface Turn {
-  acting: Promise<void>;
-  lost: Promise<Error>;
-  release(): Promise<void>;
-}
-
-function noLease(begin: () => Promise<void>): Turn {
-  return { acting: begin(), lost: new Promise(() => undefined), release: () => Promise.resolve() };
-}
-
-function waitForLease(cluster: Cluster, namespace: string, identity: string, begin: () => Promise<void>): Turn {
-  const stop = new AbortController();
-  const acting = Promise.withResolvers<void>();
-  const lost = Promise.withResolvers<Error>();
-  const held = holdLease(cluster, {
-    ...LEASE,
-    namespace,
-    identity,
-    signal: stop.signal,
-    onAcquired: () => void begin().then(acting.resolve, acting.reject),
-    onLost: (reason) => lost.resolve(reason),
-  });
-  const release = async (): Promise<void> => {
-    stop.abort();
-    await held;
-    acting.resolve();
-  };
-  return { acting: acting.promise, lost: lost.promise, release };
+/** The replicas of this agent, or null when it acts alone. */
+function membersOf(options: LaunchOptions): Members | null {
+  const { cluster, leaseNamespace: namespace, instance: name, metrics } = options;
+  if (namespace === undefined) return null;
+  const { leaseTimes = LEASE_TIMES, onMember: onNews = () => undefined, onFault = () => undefined } = options;
+  return new Members({ ...leaseTimes, cluster, namespace, name, metrics, onNews, onFault });
 }

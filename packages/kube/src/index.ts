@@ -4,4 +4,4 @@ export { connect, type ConnectOptions } from './connect.ts';
 export type { InClusterOptions } from './access/in-cluster-access.ts';
 export { compareVersions } from './versions.ts';
 export { reflect } from './reflect.ts';
-export { holdLease, type LeaseOptions } from './lease.ts';
+export { MemberLease, type LeaseStore, type LeaseTimes, type MemberLeaseOptions } from './member-lease.ts';

@@ -14,6 +14,8 @@ interface Slot {
   /** Somebody waits for it before going on. */
   urgent: boolean;
   writing: Promise<void> | null;
+  /** The object is another replica's: what is not sent yet never is. */
+  dropped: boolean;
 }
 
 const FIRST_RETRY = 250;
@@ -24,8 +26,7 @@ const LAST_RETRY = 15_000;
  * replaced before it was sent is never sent. It keeps trying while the API server is away, without adding load.
  */
 export class StatusWriter {
-  readonly #cluster: Cluster;
-  readonly #background: Cluster;
+  readonly #cluster: (id: string) => Cluster | null;
   readonly #objects: FluxObjects;
   readonly #kind: KindRef;
   readonly #manager: string;
@@ -37,7 +38,8 @@ export class StatusWriter {
   readonly #known = new Map<string, { resourceVersion: string; status: JsonObject }>();
 
   constructor(options: {
-    cluster: Cluster;
+    /** What an object's status may be written through now; null: it is not ours. */
+    cluster: (id: string) => Cluster | null;
     objects: FluxObjects;
     kind: KindRef;
     fieldManager: string;
@@ -47,7 +49,6 @@ export class StatusWriter {
     signal: AbortSignal;
   }) {
     this.#cluster = options.cluster;
-    this.#background = options.cluster.withPriority('background');
     this.#objects = options.objects;
     this.#kind = options.kind;
     this.#manager = options.fieldManager;
@@ -62,13 +63,21 @@ export class StatusWriter {
    * queue behind the others.
    */
   write(id: string, status: JsonObject, options: { urgent?: boolean } = {}): Promise<void> {
-    const slot = this.#slots.get(id) ?? { wanted: status, urgent: false, writing: null };
+    const slot = this.#slots.get(id) ?? { wanted: status, urgent: false, writing: null, dropped: false };
     slot.wanted = status;
     slot.urgent = options.urgent ?? false;
     this.#slots.set(id, slot);
     this.#objects.overlay(id, status);
     slot.writing ??= this.#drain(id, slot);
     return slot.writing;
+  }
+
+  /** The object is another replica's now. */
+  drop(id: string): void {
+    const slot = this.#slots.get(id);
+    if (slot !== undefined) slot.dropped = true;
+    this.#slots.delete(id);
+    this.#objects.dropOverlay(id);
   }
 
   /** Resolves when nothing is left to write. */
@@ -78,27 +87,28 @@ export class StatusWriter {
 
   async #drain(id: string, slot: Slot): Promise<void> {
     try {
-      for (let sent: JsonObject | null = null; sent !== slot.wanted && !this.#signal.aborted;) {
+      for (let sent: JsonObject | null = null; sent !== slot.wanted && !slot.dropped && !this.#signal.aborted;) {
         sent = slot.wanted;
-        await this.#send(id, sent, slot.urgent).catch((error: unknown) => {
+        await this.#send(id, sent, slot).catch((error: unknown) => {
           // Refused, but overtaken already: the next one may pass.
-          if (slot.wanted !== sent) return;
+          if (slot.wanted !== sent || slot.dropped) return;
           this.#objects.dropOverlay(id);
           throw error;
         });
       }
     } finally {
-      this.#slots.delete(id);
+      if (!slot.dropped) this.#slots.delete(id);
     }
   }
 
-  async #send(id: string, status: JsonObject, urgent: boolean): Promise<void> {
+  async #send(id: string, status: JsonObject, slot: Slot): Promise<void> {
     const object = this.#objects.get(id);
     if (object === undefined) return;
     const patch = mergePatch(this.#base(id, object), status);
     if (patch === null) return this.#objects.settleOverlay(id, object.metadata.resourceVersion ?? '');
-    const written = await this.#patch(id, patch, urgent);
-    if (written === null) return;
+    const written = await this.#patch(id, patch, slot);
+    if (slot.dropped) return;
+    if (written === null) return this.#objects.dropOverlay(id);
     const resourceVersion = written.metadata.resourceVersion ?? '';
     this.#known.set(id, { resourceVersion, status });
     this.#objects.settleOverlay(id, resourceVersion);
@@ -113,10 +123,10 @@ export class StatusWriter {
     return (this.#objects.served(id) ?? {}) as JsonObject;
   }
 
-  /** @returns null when the object is gone or the agent stops */
-  async #patch(id: string, status: JsonObject, urgent: boolean): Promise<KubeObject | null> {
+  /** @returns null when the object is gone or another replica's, or the agent stops */
+  async #patch(id: string, status: JsonObject, slot: Slot): Promise<KubeObject | null> {
     const key = { ...this.#kind, ...parseObjectId(id) };
-    for (let wait = FIRST_RETRY; !this.#signal.aborted; wait = Math.min(wait * 2, LAST_RETRY)) {
+    for (let wait = FIRST_RETRY; !this.#signal.aborted && !slot.dropped; wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
         const options = {
           type: 'merge',
@@ -124,8 +134,12 @@ export class StatusWriter {
           fieldManager: this.#manager,
           signal: this.#signal,
         } as const;
-        const send = (via: Cluster): Promise<KubeObject> => via.patch(key, { status }, options);
-        return await (urgent ? send(this.#cluster) : this.#limit.run(() => send(this.#background)));
+        const send = async (background: boolean): Promise<KubeObject | null> => {
+          const cluster = this.#cluster(id);
+          const via = background ? cluster?.withPriority('background') : cluster;
+          return via?.patch(key, { status }, options) ?? null;
+        };
+        return await (slot.urgent ? send(false) : this.#limit.run(() => send(true)));
       } catch (thrown) {
         const error = asPlumbError(thrown);
         if (error.code === 'api-not-found' || error.code === 'cancelled') return null;

@@ -25,7 +25,7 @@ beforeEach(async () => {
   objects = new FluxObjects(cluster, KUSTOMIZATION, { signal: stop.signal });
   const { signal } = stop;
   writer = new StatusWriter({
-    cluster,
+    cluster: () => cluster,
     objects,
     kind: KUSTOMIZATION,
     fieldManager: 'test',

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { launchAgent, Metrics, requestCounter } from '@plumb/agent';
-import type { Telling } from '@plumb/agent';
+import type { MemberNews, Telling } from '@plumb/agent';
 import { parseDuration } from '@plumb/api';
 import { connect } from '@plumb/kube';
 import type { Context } from '../context.ts';
@@ -28,16 +28,21 @@ export const agentOptions = {
     'act on all namespaces, or only on the one of RUNTIME_NAMESPACE',
     true,
   ),
+  watchLabelSelector: text(
+    '--watch-label-selector <selector>',
+    null,
+    'look only at Flux objects with these labels, to shard by hand',
+  ),
   runtimeNamespace: text(
     '--runtime-namespace <name>',
     'RUNTIME_NAMESPACE',
-    'namespace the agent runs in: its lease is kept there',
+    'namespace the agent runs in: the leases of its replicas are kept there',
     'flux-system',
   ),
   enableLeaderElection: flag(
     '--enable-leader-election',
     null,
-    'act only while holding the lease, so that one replica acts',
+    'share the work with other replicas by leases; without, this one does it all',
     true,
   ),
   host: text('--host <address>', null, 'address the servers listen on', '127.0.0.1'),
@@ -76,9 +81,15 @@ export const agentOptions = {
   ),
 } as const;
 
-const EXIT_LOST_LEASE = 1;
+const MEMBER_NEWS: Readonly<Record<MemberNews['event'], string>> = {
+  joined: 'this replica has joined the others',
+  agreed: 'all replicas are agreed on their shares',
+  'member-left': 'a replica has left, its share is taken over',
+  'member-expired': 'the lease of a replica is over, its share is taken over',
+  'lease-lost': 'the lease of this replica is lost, it does nothing until it has joined again',
+};
 
-/** Runs the agent against a cluster until it is told to stop or loses its lease. Logs one JSON object a line. @returns the exit code */
+/** Runs the agent against a cluster until it is told to stop. Logs one JSON object a line. @returns the exit code */
 export async function runAgent(options: OptionValues<typeof agentOptions>, context: Context): Promise<number> {
   const stopped = context.untilStopped();
   const log = logger(context);
@@ -109,9 +120,11 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     gitEnvironment: gitEnvironment(context.environment),
     ...(options.storageAdvAddr === '' ? {} : { advertisedHost: options.storageAdvAddr }),
     ...(options.watchAllNamespaces ? {} : { namespace: options.runtimeNamespace }),
+    ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
     ...(options.defaultServiceAccount === '' ? {} : { defaultServiceAccount: options.defaultServiceAccount }),
     tell: (telling) => log.told(telling),
+    onMember: ({ event, ...fields }) => log.info(MEMBER_NEWS[event], { ...fields, instance }),
     onFault: (what, error) => log.error(what, error),
     onNotice: (text) => log.info(text, {}),
   });
@@ -122,11 +135,10 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     artifactPort: agent.artifactPort,
   });
   const failed = agent.acting.then(() => new Promise<never>(() => undefined));
-  const lost = await Promise.race([stopped, agent.lost, failed]);
-  if (lost instanceof Error) log.error('the lease is lost: another replica may act now', lost);
+  await Promise.race([stopped, failed]);
   await agent.close();
   await cluster.close();
-  return lost instanceof Error ? EXIT_LOST_LEASE : 0;
+  return 0;
 }
 
 /** Where the pod's environment says the API server is. */

@@ -6,6 +6,7 @@ import type { Finisher } from '../../runtime/finisher.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
+import type { Leave } from '../../runtime/shards.ts';
 import type { Hands } from './act.ts';
 import { actFetch, actFinalize } from './act.ts';
 import type { Seen, SourceMemory } from './decide.ts';
@@ -14,7 +15,7 @@ import { report } from './report.ts';
 
 export interface GitRepositoryControllerOptions {
   gitRepositories: FluxObjects;
-  hands: Hands;
+  hands: Omit<Hands, keyof Leave>;
   finisher: Finisher;
   queue: () => KeyedQueue;
   clock: Clock;
@@ -35,8 +36,14 @@ export class GitRepositoryController {
     options.gitRepositories.listenRewound(() => this.#onRewound());
   }
 
-  async run(id: string): Promise<void> {
-    const { clock, finisher, hands, queue } = this.#options;
+  /** The source is another replica's now. */
+  drop(id: string): void {
+    this.#memories.delete(id);
+  }
+
+  async run(id: string, leave: Leave): Promise<void> {
+    const { clock, finisher, queue } = this.#options;
+    const hands: Hands = { ...this.#options.hands, ...leave };
     const startedAt = clock.now();
     const seen = this.#see(id);
     const step = decide(seen);
@@ -52,7 +59,7 @@ export class GitRepositoryController {
       step.do === 'refuse'
         ? ({ type: 'terminal', facts: {}, said: step.said } as const)
         : await actFetch(object, seen.memory, hands);
-    // The agent stops: what was not done is no failure, the next process goes on.
+    // The agent stops, or the source is another replica's now: what was not done is no failure, somebody else goes on.
     if (hands.signal.aborted && outcome.type !== 'done') return;
     const told = report(object, outcome, { now: clock.time(), interval: this.#see(id).interval });
     finisher.finish(id, object as KubeObject, told, (clock.now() - startedAt) / 1_000);

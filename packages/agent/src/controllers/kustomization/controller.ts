@@ -12,9 +12,10 @@ import { objectId } from '../../runtime/flux-objects.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
+import type { Leave } from '../../runtime/shards.ts';
 import type { StatusWriter } from '../../runtime/status-writer.ts';
 import type { Hands } from './act.ts';
-import { actDeliver, actSettle, unitRef } from './act.ts';
+import { actDeliver, unitRef } from './act.ts';
 import type { Seen, Step } from './decide.ts';
 import { decide, requestedAt } from './decide.ts';
 import type { Facts } from './facts.ts';
@@ -22,11 +23,12 @@ import { NOTHING } from './facts.ts';
 import { finalize } from './finalize.ts';
 import { observeUnit, sourceId } from './observe.ts';
 import { progressStatus, report } from './report.ts';
+import { actSettle } from './wait.ts';
 
 export interface KustomizationControllerOptions {
   kustomizations: FluxObjects;
   gitRepositories: FluxObjects;
-  hands: Omit<Hands, 'saveProgress' | 'onAnswer'>;
+  hands: Omit<Hands, 'saveProgress' | 'onAnswer' | keyof Leave>;
   writer: StatusWriter;
   finisher: Finisher;
   queue: () => KeyedQueue;
@@ -43,7 +45,7 @@ const TELL_WAIT_AFTER = 1_000;
 /** What wakes a Kustomization, and what a wake-up does. */
 export class KustomizationController {
   readonly #options: KustomizationControllerOptions;
-  readonly #hands: Hands;
+  readonly #hands: Omit<Hands, keyof Leave>;
   readonly #memories = new Map<string, UnitMemory>();
 
   constructor(options: KustomizationControllerOptions) {
@@ -78,16 +80,23 @@ export class KustomizationController {
     return this.#memories.values().reduce((sum, { fights }) => sum + fights.count(now), 0);
   }
 
-  async run(id: string): Promise<void> {
+  async run(id: string, leave: Leave): Promise<void> {
     try {
-      await this.#run(id);
+      await this.#run(id, leave);
     } finally {
       this.#wakeForNextDrift(id);
     }
   }
 
-  async #run(id: string): Promise<void> {
+  /** The unit is another replica's now: what is known of it grows old. */
+  drop(id: string): void {
+    const memory = this.#memories.get(id);
+    if (memory !== undefined) this.#forget(id, memory);
+  }
+
+  async #run(id: string, leave: Leave): Promise<void> {
     const { clock, finisher } = this.#options;
+    const hands: Hands = { ...this.#hands, ...leave };
     const startedAt = clock.now();
     const memory = await this.#memoryOf(id);
     const seen = this.#see(id, memory);
@@ -101,10 +110,10 @@ export class KustomizationController {
     }
     if (step.do === 'rest') return;
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
-    if (step.do === 'finalize') return this.#finalize(id, object, memory);
-    const outcome = await this.#carryOut(object, memory, step);
-    // The agent stops: what was not done is no failure, the next process goes on.
-    if (this.#hands.signal.aborted && outcome.type !== 'done') return;
+    if (step.do === 'finalize') return this.#finalize(object, memory, hands);
+    const outcome = await this.#carryOut(object, step, { memory, hands });
+    // The agent stops, or the unit is another replica's now: what was not done is no failure, somebody else goes on.
+    if (hands.signal.aborted && outcome.type !== 'done') return;
     // The run may have written status meanwhile: report on what stands now.
     const current = (this.#options.kustomizations.get(id) as Kustomization | undefined) ?? object;
     const told = { ...object, status: current.status ?? {} } as Kustomization;
@@ -112,13 +121,16 @@ export class KustomizationController {
     finisher.finish(id, told as KubeObject, report(told, outcome, moment), (clock.now() - startedAt) / 1_000);
   }
 
-  async #carryOut(object: Kustomization, memory: UnitMemory, step: Step): Promise<Outcome<Facts>> {
-    const context = { memory, hands: this.#hands };
+  async #carryOut(
+    object: Kustomization,
+    step: Step,
+    context: { memory: UnitMemory; hands: Hands },
+  ): Promise<Outcome<Facts>> {
     switch (step.do) {
       case 'refuse':
         return { type: 'terminal', facts: NOTHING, said: step.said };
       case 'await':
-        return this.#await(memory, step);
+        return this.#await(context.memory, step);
       case 'deliver':
         return actDeliver(object, step.source, step.cause, context);
       default:
@@ -135,9 +147,11 @@ export class KustomizationController {
     return { type: 'retry', facts: NOTHING, said, after };
   }
 
-  async #finalize(id: string, object: Kustomization, memory: UnitMemory): Promise<void> {
+  async #finalize(object: Kustomization, memory: UnitMemory, hands: Hands): Promise<void> {
     const { finisher, queue, clock } = this.#options;
-    const { deleted, said, next } = await finalize(object, memory, this.#hands);
+    const id = idOf(object);
+    const { deleted, said, next } = await finalize(object, memory, hands);
+    if (hands.signal.aborted && next === 'retry') return;
     for (const one of said) {
       finisher.say(object as KubeObject, { type: eventType(one.level), reason: one.reason, message: one.text });
     }

@@ -1,0 +1,97 @@
+import type { FluxObjects } from './flux-objects.ts';
+import { parseObjectId } from './flux-objects.ts';
+import type { KeyedQueue } from './queue.ts';
+import type { Claim, Leave, Shards } from './shards.ts';
+import type { StatusWriter } from './status-writer.ts';
+
+/** What works on the objects of one kind. */
+export interface Runner {
+  run(id: string, leave: Leave): Promise<void>;
+  /** The object is another replica's now: what is remembered of it goes. */
+  drop(id: string): void;
+}
+
+/** This replica's share of one kind: it wakes what was gained, and ends all about what was lost. */
+export class Share {
+  readonly #kind: string;
+  readonly #shards: Shards;
+  readonly #objects: FluxObjects;
+  readonly #queue: () => KeyedQueue;
+  readonly #writer: () => StatusWriter;
+  readonly #stop: AbortSignal;
+  readonly #held = new Set<string>();
+  readonly #running = new Set<string>();
+  #runner: Runner | null = null;
+
+  constructor(
+    kind: string,
+    options: {
+      shards: Shards;
+      objects: FluxObjects;
+      queue: () => KeyedQueue;
+      writer: () => StatusWriter;
+      stop: AbortSignal;
+    },
+  ) {
+    this.#kind = kind;
+    this.#shards = options.shards;
+    this.#objects = options.objects;
+    this.#queue = options.queue;
+    this.#writer = options.writer;
+    this.#stop = options.stop;
+  }
+
+  /** Objects that were worked on and still are ours. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  start(runner: Runner): void {
+    this.#runner = runner;
+    this.#shards.listen(() => this.#review());
+  }
+
+  holds(id: string): boolean {
+    return this.#shards.owns({ kind: this.#kind, ...parseObjectId(id) });
+  }
+
+  claim(id: string): Claim | null {
+    return this.#shards.claim({ kind: this.#kind, ...parseObjectId(id) });
+  }
+
+  /** Runs an object if it is ours; if not, whoever it belongs to does. */
+  async run(id: string): Promise<void> {
+    const runner = this.#runner;
+    const claim = runner === null ? null : this.claim(id);
+    if (runner === null || claim === null) return;
+    const { cluster, signal } = claim;
+    this.#held.add(id);
+    this.#running.add(id);
+    try {
+      await claim.run(() => runner.run(id, { cluster, signal: AbortSignal.any([this.#stop, signal]) }));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#running.delete(id);
+      if (this.#objects.get(id) === undefined) this.#held.delete(id);
+      if (signal.aborted) runner.drop(id);
+    }
+  }
+
+  #review(): void {
+    for (const id of this.#held) if (!this.holds(id)) this.#lose(id);
+    for (const id of this.#objects.ids()) {
+      if (this.#held.has(id) || !this.holds(id)) continue;
+      this.#held.add(id);
+      this.#queue().add(id);
+    }
+  }
+
+  #lose(id: string): void {
+    this.#held.delete(id);
+    this.#queue().forget(id);
+    this.#writer().drop(id);
+    // A run under way ends by itself, and drops it then.
+    if (!this.#running.has(id)) this.#runner?.drop(id);
+  }
+}
