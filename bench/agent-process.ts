@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildProgram, describeProgram, programPath } from '../tools/setup/program.js';
 import type { Usage } from './usage.ts';
 import { usageOf } from './usage.ts';
 
@@ -27,8 +28,9 @@ export class AgentProcess {
 
   static async start(options: { root: string; kubeconfig: string; dir: string }): Promise<AgentProcess> {
     const { root, kubeconfig, dir } = options;
+    await buildProgram(root, describeProgram(root), process.execPath);
     const ports = ['--metrics-port', '0', '--health-port', '0', '--storage-port', '0'];
-    const args = [join(root, 'packages/cli/src/main.ts'), 'agent', '--data-dir', join(dir, 'agent'), ...ports];
+    const args = [programPath(root), 'agent', '--data-dir', join(dir, 'agent'), ...ports];
     const child = spawn(process.execPath, [...args, '--kubeconfig', kubeconfig, '--enable-leader-election', 'false'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -3,9 +3,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { handOver } from './children.js';
 import { SetupError } from './errors.js';
+import { programPath } from './program.js';
 import { setUp } from './setup.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+/** Runs from its bundle. */
+const COMMAND_LINE = 'packages/cli/src/main.ts';
 
 /**
  * Makes the clone ready, then runs one of its TypeScript programs in the caller's folder and ends as it ends.
@@ -18,7 +22,8 @@ export async function launch(program, args, needs) {
     const node = await setUp(root, needs);
     const preload = pathToFileURL(join(root, 'tools', 'setup', 'die-with-parent.js')).href;
     const path = [join(root, 'node_modules', '.bin'), process.env['PATH'] ?? ''].join(delimiter);
-    process.exitCode = await handOver(node, ['--import', preload, join(root, program), ...args], {
+    const script = program === COMMAND_LINE && needs.binaries ? programPath(root) : join(root, program);
+    process.exitCode = await handOver(node, ['--import', preload, script, ...args], {
       cwd: process.cwd(),
       env: { ...process.env, PATH: path, PLUMB_LAUNCHER: String(process.pid) },
     });

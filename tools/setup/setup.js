@@ -7,6 +7,7 @@ import { withLock } from './lock.js';
 import { findNode } from './node.js';
 import { installPackages, packagesMatch } from './packages.js';
 import { checkPrerequisites } from './prerequisites.js';
+import { buildProgram, describeProgram } from './program.js';
 import { createProgress } from './progress.js';
 
 /** CPU minutes of compiling upstream Kubernetes, and the part no second core can help with (linking, downloads). */
@@ -16,7 +17,7 @@ const SERIAL_MINUTES = 1.5;
 /**
  * Makes the clone ready. Costs some milliseconds when it is.
  * @param {string} root
- * @param {{ binaries: boolean }} needs whether the job needs the Go commands
+ * @param {{ binaries: boolean }} needs whether the job needs what is built: the Go commands and the bundled command line
  * @returns {Promise<string>} the Node to run TypeScript with
  */
 export async function setUp(root, needs) {
@@ -24,7 +25,7 @@ export async function setUp(root, needs) {
   const binaries = needs.binaries ? describeBinaries(root, goVersion) : [];
   if (packagesMatch(root) && binaries.every((binary) => existsSync(binary.cached))) {
     binaries.forEach(linkBinary);
-    return findNode(root);
+    return withProgram(root, needs);
   }
   const progress = createProgress();
   announce(binaries, progress);
@@ -33,7 +34,14 @@ export async function setUp(root, needs) {
     if (!packagesMatch(root)) await installPackages(root, progress);
     await buildBinaries(root, binaries, progress);
   });
-  return findNode(root);
+  return withProgram(root, needs);
+}
+
+/** @param {string} root @param {{ binaries: boolean }} needs @returns {Promise<string>} the Node to run TypeScript with */
+async function withProgram(root, needs) {
+  const node = findNode(root);
+  if (needs.binaries) await buildProgram(root, describeProgram(root), node);
+  return node;
 }
 
 /**

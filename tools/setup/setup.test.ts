@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeBinaries } from './go-binaries.js';
 import { withLock } from './lock.js';
 import { packagesMatch } from './packages.js';
+import { describeProgram } from './program.js';
 import { createProgress, duration } from './progress.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -196,4 +197,30 @@ test.each([
   [540_000, '9 min 00 s'],
 ])('%i ms is said as %s', (ms, text) => {
   expect(duration(ms)).toBe(text);
+});
+
+describe('where the bundled command line is kept depends on', () => {
+  const put = (path: string, text: string): void => {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  const place = (): string => describeProgram(folder).cached;
+
+  beforeEach(() => {
+    for (const path of ['package-lock.json', 'packages/cli/src/main.ts', 'packages/cli/src/main.test.ts'])
+      put(path, path);
+  });
+
+  test.each([
+    { what: 'sources', path: 'packages/cli/src/main.ts', changes: true },
+    { what: 'new sources', path: 'packages/core/src/new.ts', changes: true },
+    { what: 'what a package says of itself', path: 'packages/cli/package.json', changes: true },
+    { what: 'versions of dependencies', path: 'package-lock.json', changes: true },
+    { what: 'not on tests', path: 'packages/cli/src/main.test.ts', changes: false },
+    { what: 'not on pages', path: 'packages/cli/README.md', changes: false },
+  ])('$what', ({ path, changes }) => {
+    const before = place();
+    put(path, 'something else');
+    expect(place() !== before).toBe(changes);
+  });
 });
