@@ -28,7 +28,7 @@ export function tellOfApiServer(connection: Connection, metrics: Metrics, say: (
     'Requests in flight to the API server, watches not counted.',
     () => connection.load.inFlight,
   );
-  metrics.gauges('plumb_api_requests_waiting', 'Requests that wait for their turn, by priority.', () => {
+  metrics.gauges('plumb_api_requests_waiting', 'Requests that wait for their turn, by priority.', ['priority'], () => {
     const { waiting } = connection.load;
     return PRIORITIES.map((priority) => ({ labels: { priority }, value: waiting[priority] }));
   });

@@ -1,6 +1,6 @@
 import type { KubeObject } from '@plumb/api';
 import type { EventRecord, EventRecorder } from './events.ts';
-import type { Metrics } from './metrics.ts';
+import type { Count, Observe } from './metrics.ts';
 import type { Report } from './outcome.ts';
 import type { KeyedQueue } from './queue.ts';
 import type { StatusWriter } from './status-writer.ts';
@@ -22,8 +22,8 @@ export class Finisher {
   readonly #queue: () => KeyedQueue;
   readonly #tell: (telling: Telling) => void;
   readonly #onWriteFailure: (id: string, error: unknown) => void;
-  readonly #duration: ReturnType<Metrics['histogram']>;
-  readonly #count: ReturnType<Metrics['counter']>;
+  readonly #duration: Observe<'kind' | 'name' | 'namespace'>;
+  readonly #count: Count<'controller' | 'result'>;
 
   constructor(options: {
     kind: string;
@@ -33,8 +33,8 @@ export class Finisher {
     queue: () => KeyedQueue;
     tell: (telling: Telling) => void;
     onWriteFailure: (id: string, error: unknown) => void;
-    duration: ReturnType<Metrics['histogram']>;
-    count: ReturnType<Metrics['counter']>;
+    duration: Observe<'kind' | 'name' | 'namespace'>;
+    count: Count<'controller' | 'result'>;
   }) {
     this.#component = options.component;
     this.#kind = options.kind;

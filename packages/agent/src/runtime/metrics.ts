@@ -1,4 +1,9 @@
-type Labels = Readonly<Record<string, string>>;
+type Labels<Name extends string = string> = Readonly<Record<Name, string>>;
+
+/** Adds to a counter's series. */
+export type Count<Name extends string> = (labels: Labels<Name>, by?: number) => void;
+/** Notes one duration. */
+export type Observe<Name extends string> = (labels: Labels<Name>, seconds: number) => void;
 
 /** Seconds; wide enough for a read from memory and a rollout that runs into its timeout. */
 const BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
@@ -21,20 +26,23 @@ interface Family {
   type: 'counter' | 'gauge' | 'histogram';
   series: Map<string, Series>;
   distributions: Map<string, Distribution>;
-  read: (() => readonly Reading[]) | null;
+  read: (() => Iterable<Reading>) | null;
 }
 
 /** One value of a gauge; without labels it is the only one. */
-export interface Reading {
-  labels?: Labels;
+interface Reading<Name extends string = string> {
+  labels?: Labels<Name>;
   value: number;
 }
 
-/** A registry in Prometheus' text format. A family is declared once, with its help; a series is made by its first use. */
+/**
+ * A registry in Prometheus' text format. A family is declared once, with its help and the names of its labels, all as literals: the reference
+ * page is made from them. A series is made by its first use.
+ */
 export class Metrics {
   readonly #families = new Map<string, Family>();
 
-  counter(name: string, help: string): (labels: Labels, by?: number) => void {
+  counter<const Name extends string>(name: string, help: string, _labels: readonly Name[]): Count<Name> {
     const { series } = this.#declare(name, help, 'counter', null);
     return (labels, by = 1) => {
       const one = seriesOf(series, labels);
@@ -42,7 +50,7 @@ export class Metrics {
     };
   }
 
-  histogram(name: string, help: string): (labels: Labels, seconds: number) => void {
+  histogram<const Name extends string>(name: string, help: string, _labels: readonly Name[]): Observe<Name> {
     const { distributions } = this.#declare(name, help, 'histogram', null);
     return (labels, seconds) => observeIn(distributions, labels, seconds);
   }
@@ -53,7 +61,12 @@ export class Metrics {
   }
 
   /** A gauge with a value for each of some labels. */
-  gauges(name: string, help: string, read: () => readonly Reading[]): void {
+  gauges<const Name extends string>(
+    name: string,
+    help: string,
+    _labels: readonly Name[],
+    read: () => Iterable<Required<Reading<Name>>>,
+  ): void {
     this.#declare(name, help, 'gauge', read);
   }
 

@@ -1,0 +1,26 @@
+import { isReady } from '@plumb/api';
+import type { FluxObjects } from './flux-objects.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Tells of each object whether it is Ready; read from memory when it is asked for. */
+export function tellReadiness(metrics: Metrics, kinds: readonly Pick<FluxObjects, 'ids' | 'get'>[]): void {
+  metrics.gauges(
+    'plumb_resource_ready',
+    'Whether an object is Ready at its generation: 1 or 0. What is suspended keeps what it was.',
+    ['kind', 'namespace', 'name', 'suspended'],
+    function* () {
+      for (const objects of kinds) yield* readingsOf(objects);
+    },
+  );
+}
+
+function* readingsOf(objects: Pick<FluxObjects, 'ids' | 'get'>) {
+  for (const id of objects.ids()) {
+    const object = objects.get(id);
+    if (object === undefined) continue;
+    const { kind, metadata } = object;
+    const { suspend = false } = (object['spec'] ?? {}) as { suspend?: boolean };
+    const labels = { kind, namespace: metadata.namespace ?? '', name: metadata.name, suspended: String(suspend) };
+    yield { labels, value: isReady(object) ? 1 : 0 };
+  }
+}
