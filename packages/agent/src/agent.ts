@@ -7,14 +7,16 @@ import {
   SOURCE_CONTROLLER,
   SOURCE_STATUS_MANAGER,
 } from '@plumb/api';
-import type { KindRef } from '@plumb/api';
+import type { GitRepository, KindRef } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { GroupKind } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { createRenderer } from '@plumb/render';
 import type { GitSources } from '@plumb/sources';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
+import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
+import type { FetchArtifact } from './delivery/artifacts.ts';
 import { Artifacts } from './delivery/artifacts.ts';
 import { LiveObjects } from './delivery/live.ts';
 import { Packs } from './delivery/packs.ts';
@@ -25,7 +27,7 @@ import { systemClock } from './runtime/clock.ts';
 import { EventRecorder } from './runtime/events.ts';
 import type { Telling } from './runtime/finisher.ts';
 import { Finisher } from './runtime/finisher.ts';
-import { FluxObjects } from './runtime/flux-objects.ts';
+import { FluxObjects, objectId, parseObjectId } from './runtime/flux-objects.ts';
 import { Metrics } from './runtime/metrics.ts';
 import { Limit } from './runtime/limit.ts';
 import { KeyedQueue } from './runtime/queue.ts';
@@ -182,6 +184,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const hands = { clock };
   const packs = new Packs(options.bodiesLimit ?? DEFAULT_BODIES);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
+  const fetchArtifact: FetchArtifact = async (source, revision, digest) => {
+    const id = objectId(source);
+    const object = git.objects.get(id) as GitRepository | undefined;
+    // Our own is fetched by its own run.
+    if (object === undefined || git.share.holds(id)) return null;
+    return replicate(object, { revision, digest }, { cluster, sources: options.sources, signal: stop.signal });
+  };
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
     hands: { ...hands, sources: options.sources, artifactHost: options.artifactHost },
@@ -195,7 +204,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gitRepositories: git.objects,
     hands: {
       ...hands,
-      artifacts: new Artifacts(options.sources, () => clock.now()),
+      artifacts: new Artifacts(options.sources, () => clock.now(), fetchArtifact),
       live,
       renderer: createRenderer({ engine: options.engine }),
       packs,
@@ -235,6 +244,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   git.objects.hold();
   units.objects.hold();
   await Promise.all([git.objects.ready(), units.objects.ready()]);
+  git.objects.listen((id, object) => {
+    // What was fetched of a source that another replica finalized.
+    if (object !== undefined || git.share.holds(id)) return;
+    const source = { kind: GIT_REPOSITORY.kind, ...parseObjectId(id) };
+    options.sources.remove(source).catch((error: unknown) => onFault(`files of ${id} could not be removed`, error));
+  });
   git.share.start(gitRepositories);
   units.share.start(kustomizations);
   records?.keepOnly(uidsOf(units.objects));

@@ -11,15 +11,24 @@ interface Opened {
   artifact: Promise<Artifact | null>;
 }
 
+/** Gets an artifact that another replica published. @returns null when it is for this one to publish, or is not on offer any more */
+export type FetchArtifact = (source: UnitRef, revision: string, digest: string) => Promise<Artifact | null>;
+
 /** Opens artifacts. One commit wakes every unit of its source within a moment: they share what the first of them opened. */
 export class Artifacts {
   readonly #sources: Pick<GitSources, 'open'>;
   readonly #now: () => number;
+  readonly #fetch: FetchArtifact;
   readonly #opened = new Map<string, Opened>();
 
-  constructor(sources: Pick<GitSources, 'open'>, now: () => number) {
+  constructor(
+    sources: Pick<GitSources, 'open'>,
+    now: () => number,
+    fetch: FetchArtifact = () => Promise.resolve(null),
+  ) {
     this.#sources = sources;
     this.#now = now;
+    this.#fetch = fetch;
   }
 
   /** @returns null when it is not on this agent's disk */
@@ -28,7 +37,7 @@ export class Artifacts {
     const known = this.#opened.get(id);
     const now = this.#now();
     if (known?.revision === revision && known.digest === digest && now - known.at < FRESH) return known.artifact;
-    const artifact = this.#sources.open(source, revision, digest);
+    const artifact = this.#look(source, revision, digest);
     this.#opened.set(id, { revision, digest, at: now, artifact });
     const forget = (): void => {
       if (this.#opened.get(id)?.artifact === artifact) this.#opened.delete(id);
@@ -36,5 +45,10 @@ export class Artifacts {
     // What is not there, or could not be read, is looked for again by the next one.
     artifact.then((found) => found === null && forget(), forget);
     return artifact;
+  }
+
+  async #look(source: UnitRef, revision: string, digest: string): Promise<Artifact | null> {
+    const found = await this.#sources.open(source, revision, digest);
+    return found ?? this.#fetch(source, revision, digest);
   }
 }
