@@ -18,24 +18,17 @@ function unitFields(spec: JsonObject): string[] {
 
 describe('notImplemented', () => {
   it.each<[string, JsonObject]>([
-    ['spec.url (ssh)', { url: 'ssh://git@git.example/shop' }],
-    ['spec.provider (github)', { provider: 'github' }],
-    ['spec.proxySecretRef', { proxySecretRef: { name: 'proxy' } }],
+    ['spec.provider (azure)', { provider: 'azure' }],
+    ['spec.provider (aws)', { provider: 'aws' }],
     ['spec.verify', { verify: { secretRef: { name: 'keys' } } }],
-    ['spec.sparseCheckout', { sparseCheckout: ['apps'] }],
-    ['spec.recurseSubmodules', { recurseSubmodules: true }],
-    ['spec.include', { include: [{ repository: { name: 'other' } }] }],
   ])('names %s of a GitRepository', (field, spec) => {
     expect(gitFields(spec)).toEqual([field]);
   });
 
   it.each<[string, JsonObject]>([
     ['spec.sourceRef.kind (OCIRepository)', { sourceRef: { kind: 'OCIRepository', name: 'shop' } }],
-    ['spec.ignoreMissingComponents', { ignoreMissingComponents: true }],
-    ['spec.buildMetadata', { buildMetadata: ['originAnnotations'] }],
     ['spec.postBuild', { postBuild: { substitute: { a: 'b' } } }],
     ['spec.decryption', { decryption: { provider: 'sops' } }],
-    ['spec.force', { force: true }],
     ['spec.ignore', { ignore: [{ paths: ['/spec/replicas'] }] }],
     ['spec.kubeConfig', { kubeConfig: { secretRef: { name: 'cluster' } } }],
     ['spec.healthCheckExprs', { healthCheckExprs: [{ apiVersion: 'a/v1', current: 'true' }] }],
@@ -52,7 +45,10 @@ describe('notImplemented', () => {
   });
 
   it('has nothing to say about values that ask for nothing', () => {
-    expect(gitFields({ provider: 'generic', sparseCheckout: [], include: [], recurseSubmodules: false })).toEqual([]);
+    expect(gitFields({ provider: 'generic' })).toEqual([]);
+    const all = { include: [{ repository: { name: 'other' } }], recurseSubmodules: true, sparseCheckout: ['apps'] };
+    const ssh = { url: 'ssh://git@git.example/shop', proxySecretRef: { name: 'proxy' } };
+    expect(gitFields({ provider: 'github', ...all, ...ssh })).toEqual([]);
     expect(unitFields({ force: false, postBuild: {}, ignore: [], dependsOn: [{ name: 'a' }] })).toEqual([]);
   });
 

@@ -14,31 +14,23 @@ function whenSet<Spec>(pick: (spec: Spec) => unknown): (spec: Spec) => string | 
   return (spec) => (asksNothing(pick(spec)) ? null : '');
 }
 
-function otherThan<Spec>(done: string, pick: (spec: Spec) => string | undefined): (spec: Spec) => string | null {
+function otherThan<Spec>(done: readonly string[], pick: (spec: Spec) => string | undefined): (spec: Spec) => string | null {
   return (spec) => {
     const value = pick(spec) ?? '';
-    return value === '' || value === done ? null : value;
+    return value === '' || done.includes(value) ? null : value;
   };
 }
 
 export const gitRepositoryPending: Pending<GitRepositorySpec> = {
-  'spec.url': (spec) => (spec.url.startsWith('ssh://') ? 'ssh' : null),
-  'spec.provider': otherThan('generic', (spec) => spec.provider),
+  'spec.provider': otherThan(['generic', 'github'], (spec) => spec.provider),
   'spec.serviceAccountName': whenSet((spec) => spec.serviceAccountName),
-  'spec.proxySecretRef': whenSet((spec) => spec.proxySecretRef),
   'spec.verify': whenSet((spec) => spec.verify),
-  'spec.sparseCheckout': whenSet((spec) => spec.sparseCheckout),
-  'spec.recurseSubmodules': whenSet((spec) => spec.recurseSubmodules),
-  'spec.include': whenSet((spec) => spec.include),
 };
 
 export const kustomizationPending: Pending<KustomizationSpec> = {
-  'spec.sourceRef.kind': otherThan('GitRepository', (spec) => spec.sourceRef.kind),
-  'spec.ignoreMissingComponents': whenSet((spec) => spec.ignoreMissingComponents),
-  'spec.buildMetadata': whenSet((spec) => spec.buildMetadata),
+  'spec.sourceRef.kind': otherThan(['GitRepository'], (spec) => spec.sourceRef.kind),
   'spec.postBuild': whenSet((spec) => spec.postBuild),
   'spec.decryption': whenSet((spec) => spec.decryption),
-  'spec.force': whenSet((spec) => spec.force),
   'spec.ignore': whenSet((spec) => spec.ignore),
   'spec.kubeConfig': whenSet((spec) => spec.kubeConfig),
   'spec.healthCheckExprs': whenSet((spec) => spec.healthCheckExprs),

@@ -39,6 +39,17 @@ test('the rules a live object carries are kept only where they are not the defau
   expect(seen.owner).toBeNull();
 });
 
+test('what kubectl left is noted', () => {
+  const given = object({});
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
+  const edited = [...(given.metadata.managedFields ?? []), { manager: 'kubectl-edit', operation: 'Update' as const }];
+  const former = (metadata: object): unknown =>
+    observe({ ...given, metadata: { ...given.metadata, ...metadata } }, 'kustomize-controller').former;
+  expect(former({})).toBeUndefined();
+  expect(former({ annotations })).toBe(true);
+  expect(former({ managedFields: edited })).toBe(true);
+});
+
 test('an object without identity yet reads as empty', () => {
   const seen = observe({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' } }, 'kustomize-controller');
   expect(seen).toMatchObject({ uid: '', resourceVersion: '', ownedHash: '', owner: null });

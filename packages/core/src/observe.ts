@@ -3,6 +3,7 @@ import { healthOf } from './health/health-of.ts';
 import type { Observed } from './observed.ts';
 import { ownerOf } from './owner.ts';
 import { ownedHash } from './owned/owned-hash.ts';
+import { hasFormerManagers } from './owned/take-over.ts';
 import { DEFAULT_RULES, rulesOf } from './rules.ts';
 
 /** What is kept of a live object, as seen by one field manager. */
@@ -15,5 +16,6 @@ export function observe(object: KubeObject, manager: string): Observed {
     health: healthOf(object),
     owner: ownerOf(object, manager),
     ...(rules === DEFAULT_RULES ? {} : { rules }),
+    ...(hasFormerManagers(object, manager) ? { former: true } : {}),
   };
 }

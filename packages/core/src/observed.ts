@@ -13,6 +13,8 @@ export interface Observed {
   owner: UnitRef | null;
   /** The rules the live object itself carries; they hold beside the declared ones. Left out: the defaults. */
   rules?: ObjectRules;
+  /** It holds fields or notes of kubectl, which are taken over with the next change of its declaration. */
+  former?: true;
 }
 
 /** What the agent knows of its own last apply to an object. Lost on restart; then the live object is compared instead. */

@@ -2,7 +2,7 @@ import type { ObjectKey } from '@plumb/api';
 import { asPlumbError, keyId, PlumbError } from '@plumb/api';
 import type { Plan } from '@plumb/core';
 import { inventoryBefore, makePlan, nextInventory } from '@plumb/core';
-import type { Action, Cause } from '@plumb/core';
+import type { Action, Cause, GroupKind } from '@plumb/core';
 import type { ApplyContext, Change } from './apply.ts';
 import { applyPlan } from './apply.ts';
 import type { DriftNote } from './drift.ts';
@@ -17,6 +17,8 @@ export interface DeliveryRequest {
   /** What the unit owns so far, from its status. */
   inventory: readonly ObjectKey[];
   prune: boolean;
+  /** Kinds applied in a stage of their own before the rest. */
+  customStageKinds: readonly GroupKind[];
   gates: readonly Gate[];
   /** Brings the bundle's bodies into memory, where they are not. */
   loadBodies: () => Promise<void>;
@@ -71,6 +73,7 @@ function planNow(request: DeliveryRequest, { live, unit, bundle, clock }: ApplyC
     inventory: request.inventory,
     unit: unit.ref,
     prune: request.prune,
+    customStageKinds: request.customStageKinds,
     ...(request.cause === 'drift' ? { only: dueDrift(unit, clock.now()) } : {}),
   });
 }

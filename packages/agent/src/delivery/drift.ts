@@ -1,7 +1,7 @@
 import type { ObjectKey } from '@plumb/api';
 import { keyId, OWNER_NAME_LABEL } from '@plumb/api';
 import type { Plan } from '@plumb/core';
-import { explainDrift } from '@plumb/core';
+import { endOfJob, explainDrift } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
 import type { LiveChange } from './live.ts';
 import type { UnitMemory } from './unit.ts';
@@ -25,6 +25,12 @@ export function judge(change: LiveChange, unit: UnitMemory): boolean {
   const applied = unit.applied.get(id);
   if (applied === undefined || unit.inFlight.has(id)) return false;
   if (after === undefined) {
+    const ended = endOfJob(object);
+    if (ended !== null) {
+      applied.ended = ended;
+      unit.drifted.delete(id);
+      return false;
+    }
     unit.drifted.set(id, 'gone');
     return true;
   }

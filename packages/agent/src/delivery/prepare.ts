@@ -59,13 +59,15 @@ export function timeoutOf({ spec }: Kustomization): number {
 }
 
 function buildSpecOf({ spec }: Kustomization, ref: UnitRef): BuildSpec {
-  const { targetNamespace, namePrefix, nameSuffix, commonMetadata } = spec;
+  const { targetNamespace, namePrefix, nameSuffix, commonMetadata, ignoreMissingComponents, buildMetadata = [] } = spec;
   return {
     path: spec.path ?? '',
     components: spec.components ?? [],
     patches: spec.patches ?? [],
     images: spec.images ?? [],
     ownerLabels: ownerLabels(ref),
+    ...(ignoreMissingComponents === true ? { ignoreMissingComponents } : {}),
+    ...(buildMetadata.length === 0 ? {} : { buildMetadata }),
     ...(targetNamespace === undefined ? {} : { targetNamespace }),
     ...(namePrefix === undefined ? {} : { namePrefix }),
     ...(nameSuffix === undefined ? {} : { nameSuffix }),

@@ -12,7 +12,8 @@ export interface PruneContext {
 
 /**
  * Deletes objects one after the other in the order given. Each is read first and deleted only as it was read: in this unit's inventory, with its
- * owner labels, and not excepted by a rule (I1). One that cannot be deleted does not keep the others from it.
+ * owner labels, and not excepted by a rule (I1). One that is going already is left to go; one that cannot be deleted does not keep the others from
+ * it.
  * @returns the keys that are still there
  * @throws never for a single object: `failures` says what went wrong
  */
@@ -45,7 +46,7 @@ async function deleteOwned(key: ObjectKey, context: PruneContext): Promise<boole
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     if ((await cluster.resource(key)) === null) return false;
     const object = await cluster.get(key, { signal });
-    if (object === null || !isOwned(object, unit)) return false;
+    if (object === null || !isOwned(object, unit) || object.metadata.deletionTimestamp !== undefined) return false;
     const { uid, resourceVersion } = object.metadata;
     try {
       const preconditions = {

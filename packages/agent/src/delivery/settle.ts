@@ -1,40 +1,87 @@
-import type { KustomizationSpec, ObjectKey } from '@plumb/api';
-import { keyId, parseApiVersion } from '@plumb/api';
-import type { Health } from '@plumb/core';
+import type { Kustomization, KubeObject, ObjectKey } from '@plumb/api';
+import { apiVersionOf, keyId, keyOf, parseApiVersion } from '@plumb/api';
+import type { Health, ObjectHealth } from '@plumb/core';
+import type { Cluster } from '@plumb/kube';
+import type { Change } from './apply.ts';
 import type { LiveObjects } from './live.ts';
-import type { StoredBundle } from './unit.ts';
+import type { StoredBundle, UnitMemory } from './unit.ts';
 
-export interface ObjectHealth {
+/** An object whose health is waited for. */
+export interface Target {
   key: ObjectKey;
-  health: Health;
+  /** The cluster serves its kind: until then it cannot be watched, and its namespace is a guess. */
+  served: boolean;
+}
+
+/** What looking at health takes: what there is, and where it is watched. */
+export interface Sight {
+  cluster: Pick<Cluster, 'resource'>;
+  live: Pick<LiveObjects, 'get' | 'watchObject'>;
 }
 
 /**
- * The objects whose health a unit waits for: all of its own with spec.wait, else those spec.healthChecks names (a missing apiVersion is apps/v1).
- * The unit itself is never among them: it would wait for its own end.
+ * The objects whose health a unit waits for, each watched: all of its own with spec.wait, but for those this run left alone; else those
+ * spec.healthChecks names. The unit itself is never among them: it would wait for its own end.
  */
-export function healthTargets(spec: KustomizationSpec, bundle: StoredBundle, self: ObjectKey): ObjectKey[] {
-  const keys = spec.wait === true ? ownTargets(bundle) : namedTargets(spec);
-  const own = keyId(self);
-  return keys.filter((key) => keyId(key) !== own);
+export async function healthTargets(
+  unit: Kustomization,
+  bundle: StoredBundle,
+  changes: readonly Change[],
+  sight: Sight,
+): Promise<Target[]> {
+  const own = keyId(keyOf(unit as KubeObject));
+  const targets = unit.spec.wait === true ? ownTargets(bundle, changes) : await namedTargets(unit, sight);
+  return targets.filter(({ key }) => keyId(key) !== own);
 }
 
-function ownTargets(bundle: StoredBundle): ObjectKey[] {
-  const applied = bundle.objects.filter(({ rules }) => rules.reconcile && rules.ssa !== 'Ignore');
-  return applied.map((object) => object.key);
+function ownTargets(bundle: StoredBundle, changes: readonly Change[]): Target[] {
+  const skipped = new Set(changes.filter(({ action }) => action === 'skipped').map(({ key }) => keyId(key)));
+  return bundle.objects.filter(({ key }) => !skipped.has(keyId(key))).map(({ key }) => ({ key, served: true }));
 }
 
-function namedTargets(spec: KustomizationSpec): ObjectKey[] {
-  return (spec.healthChecks ?? []).map((check) => {
-    const { group, version } = parseApiVersion(check.apiVersion ?? 'apps/v1');
-    return { group, version, kind: check.kind, name: check.name, namespace: check.namespace ?? '' };
-  });
+/** A missing apiVersion is apps/v1; a missing namespace the unit's own, for kinds that have one. */
+async function namedTargets(unit: Kustomization, sight: Sight): Promise<Target[]> {
+  const checks = unit.spec.healthChecks ?? [];
+  return Promise.all(
+    checks.map(({ apiVersion = 'apps/v1', kind, name, namespace = unit.metadata.namespace ?? '' }) =>
+      look({ ...parseApiVersion(apiVersion), kind, name, namespace }, sight),
+    ),
+  );
+}
+
+async function look(key: ObjectKey, { cluster, live }: Sight): Promise<Target> {
+  const resource = await cluster.resource(key);
+  if (resource === null) return { key, served: false };
+  const target = resource.namespaced ? key : { ...key, namespace: '' };
+  await live.watchObject(target);
+  return { key: target, served: true };
+}
+
+/** Looks again for the kinds that were not served: a definition may have come meanwhile. @returns the same list when none did */
+export async function lookAgain(targets: readonly Target[], sight: Sight): Promise<readonly Target[]> {
+  if (targets.every(({ served }) => served)) return targets;
+  return Promise.all(targets.map((target) => (target.served ? target : look(target.key, sight))));
 }
 
 /** The verdicts the watches have brought in so far; no request is made. */
-export function healthNow(targets: readonly ObjectKey[], live: LiveObjects): ObjectHealth[] {
-  return targets.map((key) => ({
-    key,
-    health: live.get(keyId(key))?.health ?? { status: 'NotFound', message: 'object not found' },
-  }));
+export function healthNow(targets: readonly Target[], live: Sight['live'], unit: UnitMemory): ObjectHealth[] {
+  return targets.map(({ key, served }) => ({ key, health: served ? healthOf(key, live, unit) : unservedHealth(key) }));
+}
+
+function healthOf(key: ObjectKey, live: Sight['live'], unit: UnitMemory): Health {
+  const id = keyId(key);
+  const seen = live.get(id);
+  if (seen !== undefined) return seen.health;
+  switch (unit.applied.get(id)?.ended) {
+    case 'complete':
+      return { status: 'Current', message: 'Job completed and was removed' };
+    case 'failed':
+      return { status: 'Failed', message: 'Job failed and was removed' };
+    default:
+      return { status: 'NotFound', message: 'object not found' };
+  }
+}
+
+function unservedHealth(key: ObjectKey): Health {
+  return { status: 'NotFound', message: `the cluster serves no kind ${key.kind} in ${apiVersionOf(key)}` };
 }

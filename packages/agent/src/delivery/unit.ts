@@ -6,6 +6,7 @@ import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
 import type { Recalled } from './record-file.ts';
+import type { Target } from './settle.ts';
 
 /** A desired object at rest: its body is a part of its bundle's pack. */
 export interface StoredObject {
@@ -46,6 +47,8 @@ export type Evidence = KubeObject | 'gone' | 'unread';
 export interface Settling {
   startedAt: number;
   deadline: number;
+  /** What is waited for. */
+  targets: readonly Target[];
   /** The wait is over and lost; the objects may still recover by themselves. */
   failed: boolean;
 }

@@ -48,13 +48,23 @@ export function takeOverPatch(live: KubeObject, declared: KubeObject, how: TakeO
   ];
 }
 
+/** Whether there is anything of kubectl's or of our own updates to take over, whoever else is overridden. */
+export function hasFormerManagers(live: KubeObject, manager: string): boolean {
+  const how = { manager, overridden: [] };
+  if (live.metadata.managedFields?.some((entry) => isTaken(entry, how)) === true) return true;
+  return staleKeys('annotations', STALE_ANNOTATIONS, live, BARE).length > 0;
+}
+
+const BARE: Pick<KubeObject, 'metadata'> = { metadata: { name: '' } };
+
 function staleKeys(
   map: 'annotations' | 'labels',
   keys: readonly string[],
-  live: KubeObject,
-  declared: KubeObject,
+  live: Pick<KubeObject, 'metadata'>,
+  declared: Pick<KubeObject, 'metadata'>,
 ): [string, string][] {
-  const has = (object: KubeObject, key: string): boolean => Object.hasOwn(object.metadata[map] ?? {}, key);
+  const has = (object: Pick<KubeObject, 'metadata'>, key: string): boolean =>
+    Object.hasOwn(object.metadata[map] ?? {}, key);
   return keys.filter((key) => has(live, key) && !has(declared, key)).map((key) => [map, key]);
 }
 

@@ -1,17 +1,8 @@
 import type { GitRepository, Kustomization, ObjectKey, UnitRef } from '@plumb/api';
-import {
-  APPLY_MANAGER,
-  asPlumbError,
-  formatDuration,
-  keyOf,
-  kustomizationMessages as messages,
-  parseDuration,
-  PlumbError,
-  say,
-} from '@plumb/api';
+import { APPLY_MANAGER, asPlumbError, formatDuration, PlumbError } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
-import { aggregate, backoffDelay, parseInventoryEntry } from '@plumb/core';
-import type { Cause } from '@plumb/core';
+import { backoffDelay, parseInventoryEntry } from '@plumb/core';
+import type { Cause, GroupKind } from '@plumb/core';
 import type { Cluster, Priority } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
 import type { Artifact } from '@plumb/sources';
@@ -24,15 +15,15 @@ import type { LiveObjects } from '../../delivery/live.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import { prepare, reload, timeoutOf } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
-import { healthNow, healthTargets } from '../../delivery/settle.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
-import { inputsOf, requestedAt } from './decide.ts';
+import { inputsOf, requestedAt, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
+import { beginWait, endWait, goOnWaiting } from './wait.ts';
 
 /** What the effects of a Kustomization work with. */
 export interface Hands {
@@ -47,6 +38,10 @@ export interface Hands {
   signal: AbortSignal;
   parallel: number;
   stageTimeout: number;
+  /** Kinds applied in a stage of their own before the rest. */
+  customStageKinds: readonly GroupKind[];
+  /** Field managers whose fields are taken over, by the beginnings of their names. */
+  overriddenManagers: readonly string[];
   /** The service account for units that name none; undefined: the agent's own identity. */
   defaultServiceAccount: string | undefined;
   /** Writes progress and the inventory; resolves when the API server has it. */
@@ -54,22 +49,21 @@ export interface Hands {
   onAnswer: (unit: UnitMemory, id: string) => void;
 }
 
-/** While a delivery settles, its progress is told after this long; most are healthy before. */
-const TELL_AFTER = 1_000;
 const DRIFT_BACKOFF = { min: 250, max: 60_000 };
 const FAILURE_BACKOFF = { min: 750, max: 15 * 60_000 };
 
 /** Brings the source's current revision, or the repair of drift, into the cluster. */
 export async function actDeliver(
   object: Kustomization,
-  source: GitRepository,
+  source: GitRepository | undefined,
   cause: Cause,
   context: { memory: UnitMemory; hands: Hands },
 ): Promise<Outcome<Facts>> {
   const { memory, hands } = context;
   const startedAt = hands.clock.now();
-  const revision = source.status?.artifact?.revision ?? '';
-  const base: Facts = { ...NOTHING, revision, timeout: timeoutOf(object) };
+  const revision = source?.status?.artifact?.revision ?? '';
+  const canceled = cause === 'drift' ? null : endWait(object, source, context);
+  const base: Facts = { ...NOTHING, revision, timeout: timeoutOf(object), ...(canceled === null ? {} : { canceled }) };
   if (cause !== 'drift') memory.answering = requestedAt(object) ?? null;
   const over = AbortSignal.timeout(base.timeout);
   const signal = AbortSignal.any([hands.signal, over]);
@@ -80,20 +74,20 @@ export async function actDeliver(
     const bundle =
       cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
     const delivery = await holding(bundle, context, async () => {
-      const carried = await carryOut(object, source, bundle, { ...context, cause, base, signal });
+      const carried = await carryOut(object, bundle, { ...context, cause, base, signal });
       if (carried.error === null && cause !== 'drift') keepBundle(bundle, context);
       return carried;
     });
     const took = hands.clock.now() - startedAt;
     const { changes, drift, inventory } = delivery;
     const facts: Facts = { ...base, changes, drift, inventory, took };
-    if (delivery.error !== null) return failed(facts, delivery.error);
+    if (delivery.error !== null) return failed({ ...facts, digest: bundle.digest }, delivery.error);
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
     memory.delivered = { inputs: inputsOf(object, source), revision, at: hands.clock.now() };
     memory.failed = null;
     memory.spread = null;
-    return await beginSettling(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
+    return await beginWait(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
   } catch (thrown) {
     return failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
   }
@@ -108,22 +102,23 @@ function overdue(timeout: number, error: PlumbError): PlumbError {
 
 async function build(
   object: Kustomization,
-  source: GitRepository,
+  source: GitRepository | undefined,
   { memory, hands }: { memory: UnitMemory; hands: Hands },
   signal: AbortSignal,
 ): Promise<StoredBundle> {
-  const { revision = '', digest = '' } = source.status?.artifact ?? {};
-  const artifact = await openArtifact(source, { revision, digest }, hands);
+  const { revision = '', digest = '' } = source?.status?.artifact ?? {};
+  const artifact = await openArtifact(object, { revision, digest }, hands);
   if (artifact === null) throw artifactMissing(revision);
   return prepare(object, memory.ref, artifact, { renderer: hands.renderer, signal, last: memory.bundle });
 }
 
+/** The source object may be gone: what it offered last is still what the unit is held to (I2). */
 function openArtifact(
-  source: GitRepository,
+  { spec, metadata }: Kustomization,
   { revision, digest }: { revision: string; digest: string },
   hands: Hands,
 ): Promise<Artifact | null> {
-  const { name, namespace = '' } = source.metadata;
+  const { name, namespace = metadata.namespace ?? '' } = spec.sourceRef;
   return hands.artifacts.open({ kind: 'GitRepository', namespace, name }, revision, digest);
 }
 
@@ -160,13 +155,12 @@ function keepBundle(bundle: StoredBundle, { memory, hands }: { memory: UnitMemor
 /** Builds a bundle again whose bodies are not in memory, from the artifact it was made from. */
 async function loadBodies(
   object: Kustomization,
-  source: GitRepository,
   bundle: StoredBundle,
   { memory, hands, signal }: { memory: UnitMemory; hands: Hands; signal: AbortSignal },
 ): Promise<void> {
   if (bundle.pack.bytes !== null) return;
   const { revision, artifactDigest: digest } = bundle;
-  const artifact = await openArtifact(source, { revision, digest }, hands);
+  const artifact = await openArtifact(object, { revision, digest }, hands);
   if (artifact === null) throw artifactMissing(revision);
   try {
     await reload(object, memory.ref, artifact, { renderer: hands.renderer, signal, last: bundle });
@@ -178,7 +172,6 @@ async function loadBodies(
 
 function carryOut(
   object: Kustomization,
-  source: GitRepository,
   bundle: StoredBundle,
   context: { memory: UnitMemory; hands: Hands; cause: Cause; base: Facts; signal: AbortSignal },
 ): Promise<Delivery> {
@@ -190,6 +183,9 @@ function carryOut(
     unit: memory,
     bundle,
     fieldManager: APPLY_MANAGER,
+    overriddenManagers: hands.overriddenManagers,
+    force: object.spec.force === true,
+    deliveredBefore: lastSuccess(object) === `sha256:${bundle.digest}`,
     parallel: hands.parallel,
     stageTimeout: hands.stageTimeout,
     signal,
@@ -199,8 +195,9 @@ function carryOut(
     cause,
     inventory: inventoryKeys(object),
     prune: object.spec.prune,
+    customStageKinds: hands.customStageKinds,
     gates: [refuseEmptying(object.spec.path ?? './')],
-    loadBodies: () => loadBodies(object, source, bundle, context),
+    loadBodies: () => loadBodies(object, bundle, context),
     saveInventory: (inventory: readonly ObjectKey[]) => hands.saveProgress(object, { ...base, inventory }),
   };
   return deliver(request, apply);
@@ -221,6 +218,12 @@ export function inventoryKeys(object: Kustomization): ObjectKey[] {
   return (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
 }
 
+/** Digest of the bundle the last run ended well with; a run that failed since leaves none. */
+function lastSuccess({ status }: Kustomization): string | undefined {
+  const last = status?.history?.[0];
+  return last?.lastReconciledStatus === 'ReconciliationSucceeded' ? last.digest : undefined;
+}
+
 /** A repair restores what was delivered last; a failure of what came after it still stands. */
 function afterRepair(
   object: Kustomization,
@@ -235,71 +238,12 @@ function afterRepair(
     return { type: 'retry', facts: done, said: failed.said, after };
   }
   if (awaitingSince !== null) return { type: 'again', facts: told, after: 0 };
-  return keepSettling(object, told, context);
-}
-
-/** After a delivery: health is a subscription, no worker waits for it. */
-async function beginSettling(
-  object: Kustomization,
-  facts: Facts,
-  context: { memory: UnitMemory; hands: Hands; startedAt: number },
-): Promise<Outcome<Facts>> {
-  const { memory, hands, startedAt } = context;
-  const targets = targetsOf(object, memory);
-  if (object.spec.wait !== true) await Promise.all(targets.map((key) => hands.live.watchObject(key)));
-  memory.settling = targets.length === 0 ? null : { startedAt, deadline: startedAt + facts.timeout, failed: false };
-  return keepSettling(object, facts, context);
-}
-
-/** Looks at the health that is known now. Called again at each change of it, and at the deadline. */
-export function actSettle(object: Kustomization, context: { memory: UnitMemory; hands: Hands }): Outcome<Facts> {
-  const revision = context.memory.delivered?.revision;
-  const facts = { ...NOTHING, timeout: timeoutOf(object), ...(revision === undefined ? {} : { revision }) };
-  return keepSettling(object, facts, context);
-}
-
-function keepSettling(
-  object: Kustomization,
-  facts: Facts,
-  { memory, hands }: { memory: UnitMemory; hands: Hands },
-): Outcome<Facts> {
-  const { settling } = memory;
-  const digest = memory.bundle?.digest;
-  const all = { ...facts, ...(digest === undefined ? {} : { digest }) };
-  if (settling === null) return { type: 'done', facts: all };
-  const now = hands.clock.now();
-  const took = now - settling.startedAt;
-  const verdict = aggregate(healthNow(targetsOf(object, memory), hands.live));
-  if (verdict.status === 'current') {
-    memory.settling = null;
-    memory.failed = null;
-    return { type: 'done', facts: { ...all, took, health: 'passed' } };
-  }
-  const lost = verdict.status === 'failed' || now >= settling.deadline;
-  if (settling.failed) {
-    const after = Math.max(0, (memory.failed?.retryAt ?? now) - now);
-    const said = say(messages.unhealthy, { error: verdict.message });
-    return { type: 'retry', facts: { ...all, health: 'failed' }, said, after };
-  }
-  if (!lost) {
-    const tellAt = settling.startedAt + TELL_AFTER;
-    const wait = now < tellAt ? tellAt - now : settling.deadline - now;
-    return { type: 'again', facts: { ...all, took, health: 'waiting' }, after: wait };
-  }
-  settling.failed = true;
-  const after = retryIntervalOf(object);
-  const said = say(messages.healthFailed, { took, error: verdict.message });
-  memory.failed = { said, inputs: memory.delivered?.inputs ?? '', retryAt: now + after, count: 1 };
-  return { type: 'retry', facts: { ...all, took, health: 'failed' }, said, after };
-}
-
-function targetsOf(object: Kustomization, memory: UnitMemory): ObjectKey[] {
-  return memory.bundle === null ? [] : healthTargets(object.spec, memory.bundle, keyOf(object as KubeObject));
+  return goOnWaiting(object, told, context);
 }
 
 function fail(
   object: Kustomization,
-  source: GitRepository,
+  source: GitRepository | undefined,
   context: { memory: UnitMemory; hands: Hands; facts: Facts; cause: Cause },
   error: PlumbError,
 ): Outcome<Facts> {
@@ -320,10 +264,6 @@ function fail(
   const after = Math.max(error.retryAfter ?? 0, wait);
   memory.failed = { said, inputs, retryAt: now + after, count };
   return { type: 'retry', facts, said, after };
-}
-
-export function retryIntervalOf({ spec }: Kustomization): number {
-  return parseDuration(spec.retryInterval ?? spec.interval);
 }
 
 export function unitRef(object: Kustomization): UnitRef {

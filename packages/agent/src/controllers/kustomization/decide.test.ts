@@ -35,7 +35,7 @@ const failedAt = (retryAt: number, object = kustomization()) => ({
   retryAt,
   count: 1,
 });
-const settling = { startedAt: AT - 1_000, deadline: AT + MINUTE, failed: false };
+const settling = { startedAt: AT - 1_000, deadline: AT + MINUTE, targets: [], failed: false };
 const asked = (token: string, handled?: string): Kustomization =>
   kustomization({
     metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } },

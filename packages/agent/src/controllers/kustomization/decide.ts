@@ -5,6 +5,7 @@ import {
   kustomizationMessages as messages,
   notImplemented,
   ownMessages,
+  parseDuration,
   REQUESTED_AT_ANNOTATION,
   say,
 } from '@plumb/api';
@@ -43,7 +44,8 @@ export type Step =
   | { do: 'refuse'; said: Said }
   /** Something else must come first. `after` is the outer safety net: its change wakes us at once. */
   | { do: 'await'; said: Said; after: number }
-  | { do: 'deliver'; cause: Cause; source: GitRepository }
+  /** Without a source only a repair of what it offered last. */
+  | { do: 'deliver'; cause: Cause; source: GitRepository | undefined }
   | { do: 'settle' }
   | { do: 'idle'; after: number };
 
@@ -64,10 +66,10 @@ export function decide(seen: Seen): Step {
 /** A delivery is due: what has to come before it? */
 function stepFor(object: Kustomization, cause: Cause, seen: Seen): Step {
   const { source } = seen;
-  if (cause === 'drift' && source !== undefined) return { do: 'deliver', cause, source };
+  if (cause === 'drift') return { do: 'deliver', cause, source };
   const said = sourceFlaw(object, seen) ?? dependenciesFlaw(object, seen);
   // What was delivered is kept as it is even while something newer has to wait.
-  if (said !== null && source !== undefined && isRepairDue(seen)) return { do: 'deliver', cause: 'drift', source };
+  if (said !== null && isRepairDue(seen)) return { do: 'deliver', cause: 'drift', source };
   if (said !== null || source === undefined) {
     return { do: 'await', said: said ?? sourceMissing(object), after: seen.settings.dependencyInterval };
   }
@@ -96,7 +98,10 @@ function dueCause(object: Kustomization, seen: Seen): Cause | null {
   const { delivered, failed, now } = seen;
   const inputs = inputsOf(object, seen.source);
   const held = failed !== null && failed.inputs === inputs && now < failed.retryAt;
-  const due = failed !== null || seen.awaiting || delivered?.inputs !== inputs || now >= delivered.at + seen.interval;
+  // A wait ends by itself: its timeout may be longer than the interval.
+  const waiting = seen.settling !== null && !seen.settling.failed;
+  const elapsed = !waiting && delivered !== null && now >= delivered.at + seen.interval;
+  const due = failed !== null || seen.awaiting || delivered?.inputs !== inputs || elapsed;
   if (isAsked(object, seen.answering) || (due && !held)) return 'routine';
   return isRepairDue(seen) ? 'drift' : null;
 }
@@ -115,6 +120,11 @@ function isAsked(object: Kustomization, answering: string | null): boolean {
 export function inputsOf(object: Kustomization, source: GitRepository | undefined): string {
   const artifact = source?.status?.artifact;
   return [object.metadata.uid, object.metadata.generation, artifact?.revision ?? '', artifact?.digest ?? ''].join(' ');
+}
+
+/** Milliseconds between tries after a failure. */
+export function retryIntervalOf({ spec }: Kustomization): number {
+  return parseDuration(spec.retryInterval ?? spec.interval);
 }
 
 export function requestedAt(object: Kustomization | GitRepository): string | undefined {

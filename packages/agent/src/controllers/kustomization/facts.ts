@@ -10,6 +10,8 @@ export interface Facts {
   inventory?: readonly ObjectKey[];
   /** The bundle that is in force now. */
   digest?: string;
+  /** What cut the wait for the last delivery short. */
+  canceled?: Pick<ObjectKey, 'kind' | 'namespace' | 'name'>;
   changes: readonly Change[];
   drift: readonly DriftNote[];
   /** Milliseconds from the first step of the delivery. */

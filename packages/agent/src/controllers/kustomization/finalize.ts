@@ -32,7 +32,7 @@ export async function finalize(object: Kustomization, memory: UnitMemory, hands:
   for (const key of keys) memory.applied.delete(keyId(key));
   memory.drifted.clear();
   const context = { cluster: actingAs(object, hands), unit: unitRef(object), signal: hands.signal };
-  const { changes, failures } = await prune(keys, context);
+  const { changes, failures } = await prune(leftToDelete(keys, memory, hands), context);
   const deleted = changes.map((change) => change.key);
   if (failures.length > 0) {
     const said = [say(messages.deletionPruneFailed, {}), say(messages.pruneFailed, { error: failures.join('\n') })];
@@ -45,7 +45,16 @@ export async function finalize(object: Kustomization, memory: UnitMemory, hands:
   return endOfWait(object, { memory, hands, keys, deleted });
 }
 
-/** WaitForTermination: the object stays until its own are gone, or the timeout is over. */
+/** Once the end of what was deleted is waited for, only what the watch shows and is not going yet is looked at again. */
+function leftToDelete(keys: readonly ObjectKey[], memory: UnitMemory, { live }: Hands): readonly ObjectKey[] {
+  if (memory.terminateBy === null) return keys;
+  return keys.filter((key) => {
+    const seen = live.get(keyId(key));
+    return seen !== undefined && seen.health.status !== 'Terminating';
+  });
+}
+
+/** WaitForTermination: the object stays until what was deleted is gone, or the timeout is over. What a rule keeps is not waited for. */
 async function endOfWait(
   object: Kustomization,
   context: { memory: UnitMemory; hands: Hands; keys: readonly ObjectKey[]; deleted: readonly ObjectKey[] },
@@ -53,7 +62,11 @@ async function endOfWait(
   const { memory, hands, keys, deleted } = context;
   const now = hands.clock.now();
   memory.terminateBy ??= now + timeoutOf(object);
-  const ending = keys.some((key) => hands.live.get(keyId(key)) !== undefined);
+  const fresh = new Set(deleted.map(keyId));
+  const ending = keys.some((key) => {
+    const seen = hands.live.get(keyId(key));
+    return seen !== undefined && (fresh.has(keyId(key)) || seen.health.status === 'Terminating');
+  });
   if (ending && now < memory.terminateBy) return { deleted, said: [], next: 'wait' };
   await letGo(object, hands);
   return { deleted, said: ending ? [say(messages.terminationTimeout, {})] : [], next: 'gone' };

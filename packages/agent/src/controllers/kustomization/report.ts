@@ -119,12 +119,26 @@ function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): Js
   return statusOf(object, facts, { conditions: conditions(object, changes, now) });
 }
 
+/** A failure told already is told no more, and counts no more. */
 function failedStatus(object: Kustomization, facts: Facts, said: Said, { now }: Moment): JsonObject {
+  const history = isTold(object, said) ? null : failedHistory(object, facts, said, now);
   const retrying: Said = { ...said, reason: 'ProgressingWithRetry' };
   const changes: Change[] = [set(object, 'Reconciling', 'True', retrying), set(object, 'Ready', 'False', said)];
   if (facts.health === 'failed') changes.push(set(object, 'Healthy', 'False', said));
-  return statusOf(object, facts, { conditions: conditions(object, changes, now), ...handled(object) });
+  return statusOf(object, facts, {
+    conditions: conditions(object, changes, now),
+    ...handled(object),
+    ...(history && { history }),
+  });
 }
+
+/** Where Flux keeps failed runs: those that had their objects built. What is still unhealthy after the run ended is no run of its own. */
+function failedHistory(object: Kustomization, facts: Facts, said: Said, now: number): HistorySnapshot[] | null {
+  if (!KEPT_FAILURES.has(said.reason) || said.id === messages.unhealthy.id) return null;
+  return nextHistory(object.status?.history ?? [], facts, { now, reason: said.reason });
+}
+
+const KEPT_FAILURES: ReadonlySet<Reason> = new Set(['ReconciliationFailed', 'PruneFailed', 'HealthCheckFailed']);
 
 function stalledStatus(object: Kustomization, said: Said, { now }: Moment): JsonObject {
   const changes: Change[] = [set(object, 'Stalled', 'True', said), set(object, 'Ready', 'False', said)];
@@ -221,8 +235,14 @@ function changeEvents(facts: Facts): EventRecord[] {
   const repaired = new Set(facts.drift.map(({ key }) => key));
   const deliberate = changes.filter(({ key }) => !repaired.has(key)).toSorted(compareChanges);
   const list = deliberate.map(({ key, action }) => ({ object: key, action }));
+  const recreated = changes.flatMap(({ key, recreated: fields }) =>
+    fields === undefined ? [] : [say(ownMessages.recreated, { object: key, fields })],
+  );
+  const canceled = facts.canceled === undefined ? [] : [say(messages.healthCanceled, { trigger: facts.canceled })];
   return [
+    ...canceled.map((said) => event(said, facts)),
     ...facts.drift.map((note) => event(driftSaid(note), facts)),
+    ...recreated.map((said) => event(said, facts)),
     ...(list.length === 0 ? [] : [event(say(messages.changed, { changes: list }), facts)]),
   ];
 }

@@ -1,0 +1,95 @@
+import type { GitRepository, Kustomization, ObjectKey } from '@plumb/api';
+import { kustomizationMessages as messages, say } from '@plumb/api';
+import { aggregate } from '@plumb/core';
+import { timeoutOf } from '../../delivery/prepare.ts';
+import { healthNow, healthTargets, lookAgain } from '../../delivery/settle.ts';
+import type { UnitMemory } from '../../delivery/unit.ts';
+import type { Outcome } from '../../runtime/outcome.ts';
+import type { Hands } from './act.ts';
+import { inputsOf, retryIntervalOf } from './decide.ts';
+import type { Facts } from './facts.ts';
+import { NOTHING } from './facts.ts';
+
+/** While a delivery settles, its progress is told after this long; most are healthy before. */
+const TELL_AFTER = 1_000;
+/** How often a kind that is not served is looked for: discovery has no watch. Milliseconds. */
+const LOOK_AGAIN = 5_000;
+
+interface Context {
+  memory: UnitMemory;
+  hands: Hands;
+}
+
+/** After a delivery: health is a subscription, no worker waits for it. */
+export async function beginWait(
+  object: Kustomization,
+  facts: Facts,
+  context: Context & { startedAt: number },
+): Promise<Outcome<Facts>> {
+  const { memory, hands, startedAt } = context;
+  const { bundle } = memory;
+  const targets = bundle === null ? [] : await healthTargets(object, bundle, facts.changes, hands);
+  const deadline = startedAt + facts.timeout;
+  memory.settling = targets.length === 0 ? null : { startedAt, deadline, targets, failed: false };
+  return goOnWaiting(object, facts, context);
+}
+
+/** Looks at the health that is known now. Called again at each change of it, and at the deadline. */
+export async function actSettle(object: Kustomization, context: Context): Promise<Outcome<Facts>> {
+  const { delivered, settling } = context.memory;
+  if (settling !== null) settling.targets = await lookAgain(settling.targets, context.hands);
+  const revision = delivered?.revision;
+  const facts = { ...NOTHING, timeout: timeoutOf(object), ...(revision === undefined ? {} : { revision }) };
+  return goOnWaiting(object, facts, context);
+}
+
+export function goOnWaiting(object: Kustomization, facts: Facts, { memory, hands }: Context): Outcome<Facts> {
+  const { settling } = memory;
+  const digest = memory.bundle?.digest;
+  const all = { ...facts, ...(digest === undefined ? {} : { digest }) };
+  if (settling === null) return { type: 'done', facts: all };
+  const now = hands.clock.now();
+  const took = now - settling.startedAt;
+  const verdict = aggregate(healthNow(settling.targets, hands.live, memory));
+  if (verdict.status === 'current') {
+    memory.settling = null;
+    memory.failed = null;
+    return { type: 'done', facts: { ...all, took, health: 'passed' } };
+  }
+  const lost = verdict.status === 'failed' || now >= settling.deadline;
+  if (settling.failed) {
+    const after = Math.max(0, (memory.failed?.retryAt ?? now) - now);
+    const said = say(messages.unhealthy, { error: verdict.message });
+    return { type: 'retry', facts: { ...all, health: 'failed' }, said, after };
+  }
+  if (!lost) {
+    const tellAt = settling.startedAt + TELL_AFTER;
+    const wait = now < tellAt ? tellAt - now : settling.deadline - now;
+    const look = settling.targets.every(({ served }) => served) ? wait : LOOK_AGAIN;
+    return { type: 'again', facts: { ...all, took, health: 'waiting' }, after: Math.min(wait, look) };
+  }
+  settling.failed = true;
+  const after = retryIntervalOf(object);
+  const said = say(messages.healthFailed, { took, error: verdict.message });
+  memory.failed = { said, inputs: memory.delivered?.inputs ?? '', retryAt: now + after, count: 1 };
+  return { type: 'retry', facts: { ...all, took, health: 'failed' }, said, after };
+}
+
+/**
+ * Something newer is to be delivered: what was waited for no longer matters.
+ * @returns what cut short a wait that people were told of; null for none
+ */
+export function endWait(
+  object: Kustomization,
+  source: GitRepository | undefined,
+  { memory, hands }: Context,
+): Pick<ObjectKey, 'kind' | 'namespace' | 'name'> | null {
+  const { settling, delivered } = memory;
+  memory.settling = null;
+  if (settling === null || settling.failed || hands.clock.now() < settling.startedAt + TELL_AFTER) return null;
+  const { uid, generation, name, namespace = '' } = object.metadata;
+  const sameObject = delivered?.inputs.startsWith(`${[uid, generation].join(' ')} `) === true;
+  const isNewRevision = sameObject && delivered.inputs !== inputsOf(object, source);
+  if (!isNewRevision || source === undefined) return { kind: 'Kustomization', namespace, name };
+  return { kind: 'GitRepository', namespace: source.metadata.namespace ?? '', name: source.metadata.name };
+}

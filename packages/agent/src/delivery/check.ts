@@ -1,0 +1,130 @@
+import type { KubeObject } from '@plumb/api';
+import { asPlumbError, keyId } from '@plumb/api';
+import type { Action, Cause } from '@plumb/core';
+import { hasTimeToLive, matchesLive, rulesOf } from '@plumb/core';
+import { settleAll } from '../runtime/parallel.ts';
+import type { ApplyContext, Change } from './apply.ts';
+import { mayRecreate } from './recreate.ts';
+import { record, send, storedOf } from './send.ts';
+import { throwFailures } from './apply-failures.ts';
+import { bodyOf } from './unit.ts';
+
+/** An action to carry out. `live` is what is there, or how it would be after the apply; null: nothing; undefined: it was not looked at. */
+export interface Checked {
+  action: Action;
+  live: KubeObject | null | undefined;
+}
+
+/** What looking came to: it is to be written, its rules say to leave it alone, or nothing is left to do. */
+type Looked = Checked | 'left alone' | 'done';
+
+/** After a restart nothing is known of our last apply: what already is as declared is left alone, by reading only. */
+export async function leaveEqualOnes(actions: readonly Action[], context: ApplyContext): Promise<Action[]> {
+  const compare = actions.filter((action) => action.kind === 'compare');
+  const answers = await settleAll(compare, context.parallel, (action) => isAsDeclared(action, context));
+  const equal = new Set(compare.filter((_, index) => answers[index]?.ok === true && answers[index].value));
+  return actions.filter((action) => !equal.has(action));
+}
+
+async function isAsDeclared(action: Action, context: ApplyContext): Promise<boolean> {
+  const live = await context.cluster.get(action.key, { signal: context.signal });
+  if (live === null) return false;
+  const stored = storedOf(action, context);
+  if (matchesLive(bodyOf(stored), live, context.fieldManager) !== 'equal') return false;
+  record(stored, live, context);
+  return true;
+}
+
+/**
+ * Looks at every object before the first is written, by a dry run: one that is refused leaves its whole stage as it was (flux.md 2.4). What drifted
+ * was accepted before and is not checked again; but whether something is there that was not in view is looked at even then.
+ * @returns what is to be written; what its own rules leave alone is in `changes`
+ */
+export async function check(
+  actions: readonly Action[],
+  cause: Cause,
+  context: ApplyContext,
+  changes: Change[],
+): Promise<Checked[]> {
+  const answers = await settleAll(actions, context.parallel, async (action): Promise<Looked> => {
+    if (isSafe(action, cause, { alone: actions.length === 1, context })) return { action, live: undefined };
+    return action.kind === 'create' ? lookAtNew(action, context) : lookAtKnown(action, context);
+  });
+  throwFailures(answers, actions, context, 'dry-run');
+  return answers.flatMap((answer, index) => {
+    if (!answer.ok || answer.value === 'done') return [];
+    if (answer.value !== 'left alone') return [answer.value];
+    const { key } = actions[index] as Action;
+    leaveAlone(keyId(key), context);
+    changes.push({ key, action: 'skipped' });
+    return [];
+  });
+}
+
+/** Whether looking can be spared: there is nothing else in the stage to protect, and nothing to take over. */
+function isSafe(action: Action, cause: Cause, at: { alone: boolean; context: ApplyContext }): boolean {
+  if (action.kind === 'create') return false;
+  if (cause === 'drift') return true;
+  const { live, overriddenManagers } = at.context;
+  const former = overriddenManagers.length > 0 || live.get(keyId(action.key))?.former === true;
+  return at.alone && action.kind !== 'compare' && !former;
+}
+
+/** An object of ours by its labels: the plan has seen its rules already. */
+async function lookAtKnown(action: Action, context: ApplyContext): Promise<Checked> {
+  try {
+    return { action, live: await send(action, context, true) };
+  } catch (thrown) {
+    const live = await context.cluster.get(action.key, { signal: context.signal });
+    if (!mayRecreate(action, live, asPlumbError(thrown), context)) throw thrown;
+    return { action, live };
+  }
+}
+
+/** Not in view is not the same as not there: without our labels it may still be somebody's. */
+async function lookAtNew(action: Action, context: ApplyContext): Promise<Looked> {
+  const get = (): Promise<KubeObject | null> => context.cluster.get(action.key, { signal: context.signal });
+  if (storedOf(action, context).rules.ssa === 'IfNotPresent' && (await get()) !== null) return 'left alone';
+  try {
+    const answer = await send(action, context, true);
+    // Only what is stored has a version.
+    if ((answer.metadata.resourceVersion ?? '') === '')
+      return isDone(action, context) ? 'done' : { action, live: null };
+  } catch (thrown) {
+    const live = await get();
+    if (live !== null && asksToBeLeft(live)) return 'left alone';
+    if (!mayRecreate(action, live, asPlumbError(thrown), context)) throw thrown;
+    return { action, live };
+  }
+  const live = await get();
+  return live !== null && asksToBeLeft(live) ? 'left alone' : { action, live };
+}
+
+function asksToBeLeft(live: KubeObject): boolean {
+  const { reconcile, ssa } = rulesOf(live);
+  return !reconcile || ssa === 'Ignore';
+}
+
+/**
+ * After a restart a Job that is not there has run, if it has a time to live and the last run ended well with the same objects. It must not run
+ * twice.
+ */
+function isDone(action: Action, { unit, bundle, deliveredBefore }: ApplyContext): boolean {
+  const stored = bundle.objects[action.index];
+  const id = keyId(action.key);
+  if (stored === undefined || !deliveredBefore || unit.applied.has(id) || !hasTimeToLive(bodyOf(stored))) return false;
+  unit.applied.set(id, {
+    desiredDigest: stored.digest,
+    ownedHash: '',
+    uid: '',
+    resourceVersion: '',
+    ended: 'complete',
+  });
+  return true;
+}
+
+/** From now on it is none of ours. */
+function leaveAlone(id: string, { unit }: ApplyContext): void {
+  unit.applied.delete(id);
+  unit.drifted.delete(id);
+}

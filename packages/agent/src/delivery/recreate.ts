@@ -1,0 +1,55 @@
+import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
+import { displayKey, keyId, PlumbError as Failure } from '@plumb/api';
+import type { Action } from '@plumb/core';
+import { immutableFields, isSameUnit, ownerOf, rulesOf } from '@plumb/core';
+import { sleep } from '../runtime/clock.ts';
+import type { ApplyContext } from './apply.ts';
+import { storedOf } from './send.ts';
+
+const REFUSALS: ReadonlySet<string> = new Set(['api-invalid', 'api-conflict', 'api-forbidden']);
+
+/**
+ * Whether an object may be deleted and made anew: it was refused for nothing but fields that cannot change, spec.force or the object's own rule asks
+ * for it, and it carries this unit's owner labels (I1).
+ */
+export function mayRecreate(
+  action: Action,
+  live: KubeObject | null,
+  refusal: PlumbError,
+  context: ApplyContext,
+): boolean {
+  if (live === null || !REFUSALS.has(refusal.code) || immutableFields(refusal.message) === null) return false;
+  const forced = context.force || storedOf(action, context).rules.force || rulesOf(live).force;
+  return forced && isSameUnit(ownerOf(live, context.fieldManager), context.unit.ref);
+}
+
+/**
+ * Deletes an object as it was read, and waits until it is gone.
+ * @throws PlumbError `timeout` when a finalizer keeps it longer than a stage may take.
+ */
+export async function remove(key: ObjectKey, live: KubeObject, context: ApplyContext): Promise<void> {
+  const { cluster, clock, signal, stageTimeout } = context;
+  const { uid = '' } = live.metadata;
+  if (live.metadata.deletionTimestamp === undefined) {
+    await cluster.delete(key, { preconditions: { uid }, propagationPolicy: 'Background', signal });
+  }
+  const end = clock.now() + stageTimeout;
+  let left: KubeObject | null = live;
+  for (let wait = 50; left !== null && left.metadata.uid === uid; wait = Math.min(wait * 2, 1_000)) {
+    left = await cluster.get(key, { signal });
+    if (left === null || left.metadata.uid !== uid) break;
+    if (clock.now() >= end) throw stuck(key, left);
+    await sleep(clock, wait);
+  }
+  // The watch must have let go of it too, or its end would look like the end of the new one.
+  await context.live.until(() => context.live.get(keyId(key))?.uid !== uid, Math.max(0, end - clock.now()), signal);
+}
+
+function stuck(key: ObjectKey, { metadata }: KubeObject): PlumbError {
+  const keepers = (metadata.finalizers ?? []).join(', ') || 'none';
+  return new Failure(
+    'timeout',
+    `${displayKey(key)} was deleted to be created again and is still there; its finalizers: ${keepers}`,
+    { fault: 'system', policy: 'retry' },
+  );
+}

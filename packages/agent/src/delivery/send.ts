@@ -1,0 +1,32 @@
+import type { KubeObject } from '@plumb/api';
+import { keyId, PlumbError } from '@plumb/api';
+import type { Action } from '@plumb/core';
+import type { ApplyContext } from './apply.ts';
+import { settleDrift } from './drift.ts';
+import type { StoredObject } from './unit.ts';
+import { bodyOf } from './unit.ts';
+
+export function storedOf(action: Action, context: ApplyContext): StoredObject {
+  const stored = context.bundle.objects[action.index];
+  if (stored !== undefined) return stored;
+  throw new PlumbError('internal', 'plan and bundle disagree', { fault: 'system', policy: 'retry' });
+}
+
+/** Server-side apply as the unit, conflicts decided for us; `dryRun` asks what it would do. */
+export function send(action: Action, context: ApplyContext, dryRun: boolean): Promise<KubeObject> {
+  const { cluster, fieldManager, signal } = context;
+  return cluster.apply(bodyOf(storedOf(action, context)), { fieldManager, force: true, dryRun, signal });
+}
+
+/** Remembers the object as our apply left it: another state seen later is drift. */
+export function record(stored: StoredObject, live: KubeObject, context: ApplyContext): void {
+  const observed = context.live.note(live);
+  const id = keyId(stored.key);
+  settleDrift(context.unit, id, context.clock.now());
+  context.unit.applied.set(id, {
+    desiredDigest: stored.digest,
+    ownedHash: observed.ownedHash,
+    uid: observed.uid,
+    resourceVersion: observed.resourceVersion,
+  });
+}
