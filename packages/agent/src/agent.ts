@@ -30,6 +30,7 @@ import { Finisher } from './runtime/finisher.ts';
 import { FluxObjects, objectId, parseObjectId } from './runtime/flux-objects.ts';
 import { Metrics } from './runtime/metrics.ts';
 import { Limit } from './runtime/limit.ts';
+import { Quiet } from './runtime/quiet.ts';
 import { KeyedQueue } from './runtime/queue.ts';
 import { tellReadiness } from './runtime/readiness.ts';
 import type { Shards } from './runtime/shards.ts';
@@ -72,6 +73,8 @@ export interface AgentOptions {
   bodiesLimit?: number;
   /** Where to keep what a restart needs: a folder of its own, and the name of the program that builds. Without it everything is read anew. */
   records?: { dir: string; maker: string };
+  /** Called some seconds after the last run of a burst. */
+  onQuiet?: () => void;
   /** Told of every event. */
   tell?: (telling: Telling) => void;
   /** Told of what went wrong inside the agent itself. */
@@ -133,6 +136,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...(checkInterval === undefined ? {} : { checkInterval }),
     signal: stop.signal,
   };
+  const quiet = new Quiet({ clock, after: QUIET_AFTER, tell: options.onQuiet ?? (() => undefined) });
   const statusWrites = new Limit(STATUS_WRITES);
   const wire = (ref: KindRef, component: string, fieldManager: string) => {
     const { kind } = ref;
@@ -167,6 +171,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         if (stop.signal.aborted) return;
         onFault(`run of ${kind}/${id} failed`, error);
         queue.addAfter(id, RETRY_AFTER_FAULT);
+      } finally {
+        quiet.worked();
       }
     };
     const queue = new KeyedQueue({ workers: options.concurrent ?? DEFAULT_CONCURRENT, clock, handler });
@@ -260,6 +266,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     metrics,
     observedObjects: () => live.size,
     close: async () => {
+      quiet.stop();
       endTelling();
       stop.abort();
       await Promise.all([git.queue.close(), units.queue.close()]);
@@ -272,6 +279,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 }
 
 const DEFAULT_CONCURRENT = 8;
+const QUIET_AFTER = 10_000;
 const DEFAULT_BODIES = 32 * 1024 * 1024;
 /** Status written at once: what it tells of goes before it. */
 const STATUS_WRITES = 8;

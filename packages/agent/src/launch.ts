@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createEngine } from '@plumb/engine';
+import type { EngineOptions } from '@plumb/engine';
 import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
 import { createGitSources, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
@@ -25,6 +26,7 @@ type Tuning = Pick<
   | 'customStageKinds'
   | 'overriddenManagers'
   | 'bodiesLimit'
+  | 'onQuiet'
   | 'tell'
   | 'onFault'
   | 'onNotice'
@@ -38,6 +40,8 @@ export interface LaunchOptions extends Tuning {
   dataDir: string;
   /** The engine helper's executable. */
   enginePath: string;
+  /** Bounds for the engine's processes; by default its own. */
+  engine?: Pick<EngineOptions, 'memoryLimit' | 'slots'>;
   /** Version of the program: bundles that another version built are built again. */
   version?: string;
   /** Names this process: in its lease and its Events. */
@@ -94,7 +98,7 @@ export function requestCounter(metrics: Metrics): RequestCounter {
 /** Starts everything an agent process serves, and the agent itself, which acts as soon as the replicas are agreed. */
 export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent> {
   const { host } = options;
-  const engine = createEngine({ path: options.enginePath });
+  const engine = createEngine({ ...options.engine, path: options.enginePath });
   const sources = createGitSources({
     dir: options.dataDir,
     ...(options.gitEnvironment && { env: options.gitEnvironment }),

@@ -11,6 +11,10 @@ export interface Program {
 export interface Context {
   /** The root of the clone: where `build` and `.plumb` are. */
   root: string;
+  /** Which build of this program runs: another one, another text. */
+  program: string;
+  /** Bytes this process and its children may use together; null: no bound. */
+  memoryLimit: number | null;
   environment: Readonly<Record<string, string | undefined>>;
   stdout: Pick<WriteStream, 'write' | 'columns'> & { isTTY?: boolean };
   stderr: { write(text: string): unknown };

@@ -13,6 +13,8 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
       (said.out += `${name} ${args.join(' ')} ${env['KUBECONFIG'] ?? ''}`),
       Promise.resolve(7)
     ),
+    program: 'test',
+    memoryLimit: null,
     untilStopped: () => Promise.resolve(),
   };
   return { code: await runProgram(args, context), ...said };

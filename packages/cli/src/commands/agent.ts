@@ -6,6 +6,7 @@ import { parseDuration } from '@plumb/api';
 import { connect } from '@plumb/kube';
 import type { Context } from '../context.ts';
 import { gitEnvironment } from '../git-environment.ts';
+import { giveBackMemory, memoryShares } from '../memory.ts';
 import type { OptionValues } from '../options.ts';
 import { flag, port, text, whole } from '../options.ts';
 
@@ -106,6 +107,9 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     cluster,
     metrics,
     instance,
+    ...memoryShares(context.memoryLimit),
+    onQuiet: giveBackMemory,
+    version: context.program,
     enginePath: options.enginePath === '' ? join(context.root, 'build', 'engine') : options.enginePath,
     dataDir: options.dataDir,
     host: options.host,

@@ -1,0 +1,41 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+const MIB = 1024 * 1024;
+
+/** What the agent's parts may hold, in bytes. Those left out have their defaults. */
+export interface MemoryShares {
+  bodiesLimit?: number;
+  engine?: { memoryLimit: number; slots?: number };
+}
+
+/** Splits what the machine allows this process and its children (null: no bound): most of it is for builds, one at a time where it is little. */
+export function memoryShares(limit: number | null): MemoryShares {
+  if (limit === null) return {};
+  const scarce = limit < 768 * MIB;
+  const memoryLimit = between(limit / (scarce ? 2 : 3), 64 * MIB, 768 * MIB);
+  return {
+    bodiesLimit: between(limit / 16, 4 * MIB, 64 * MIB),
+    engine: { memoryLimit, ...(scarce ? { slots: 1 } : {}) },
+  };
+}
+
+/** Reads a cgroup's `memory.max`: bytes, or `max` for none. @returns null for no bound */
+export function parseMemoryMax(text: string): number | null {
+  const bytes = /^\d+$/.test(text.trim()) ? Number(text) : NaN;
+  return Number.isSafeInteger(bytes) ? bytes : null;
+}
+
+/**
+ * Gives back what a burst of work left. V8 collects when it allocates and keeps the pages for the next burst, so that an agent at rest would
+ * hold three times what it uses. Blocks for about a tenth of a second: for quiet moments only.
+ */
+export function giveBackMemory(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options: object) => void;
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
+
+function between(value: number, least: number, most: number): number {
+  return Math.floor(Math.min(Math.max(value, least), most));
+}
