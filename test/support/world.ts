@@ -26,7 +26,7 @@ const EVENT: KindRef = { group: '', version: 'v1', kind: 'Event' };
 export const ENGINE_PATH = join(import.meta.dirname, '../../build/engine');
 
 /** What a scenario may set of its agent. */
-export type StartAgent = Partial<AgentOptions> & { connect?: Pick<ConnectOptions, 'counter'> };
+export type StartAgent = Partial<AgentOptions> & { connect?: Pick<ConnectOptions, 'counter' | 'kubeconfig'> };
 
 /**
  * One scenario's own corner of the shared cluster: a namespace for its Flux objects, a Git repository, and an agent that acts on that

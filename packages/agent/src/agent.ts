@@ -184,6 +184,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     cluster,
     manager: APPLY_MANAGER,
     checkInterval,
+    checkInterval,
     onChange: (change) => kustomizations.onLive(change),
   });
   const jitterPercent = options.jitterPercent ?? 5;

@@ -49,6 +49,7 @@ export class LiveObjects {
   readonly #stop = new AbortController();
 
   readonly #listWithin: number;
+  readonly #checkInterval: number | undefined;
 
   constructor(options: {
     cluster: Cluster;
@@ -56,7 +57,10 @@ export class LiveObjects {
     onChange: (change: LiveChange) => void;
     /** Milliseconds. */
     listWithin?: number;
+    /** Milliseconds between searches for events a watch never brought. */
+    checkInterval?: number | undefined;
   }) {
+    this.#checkInterval = options.checkInterval;
     this.#listWithin = options.listWithin ?? LIST_WITHIN;
     this.#cluster = options.cluster;
     this.#manager = options.manager;
@@ -187,7 +191,9 @@ export class LiveObjects {
     const onInterruption = (error: unknown): void => {
       trouble.error = error;
     };
-    const options = { ...selection, signal: this.#stop.signal, onInterruption };
+    const checkInterval = this.#checkInterval;
+    const check = checkInterval === undefined ? {} : { checkInterval };
+    const options = { ...selection, ...check, signal: this.#stop.signal, onInterruption };
     return { reflector: reflect(this.#cluster, { group, version, kind: name }, sink, options), trouble };
   }
 

@@ -131,10 +131,9 @@ export class ChaosProxy {
     if (fault === 'cut-before') return this.#cutOne(response);
     if (fault === 'delay') await sleep(50 + this.#random() * 750);
     if (fault === 'stale-list' && this.#answerStale(url, response)) return;
-    const answer = this.#upstream.request(method, url, request.headers);
+    const answer = this.#upstream.request({ method, path: url, headers: request.headers, body });
     answer.on('error', () => response.destroy());
     response.once('close', () => answer.destroy());
-    answer.end(body);
     if (kind.watch) return this.#watch(answer, response);
     await this.#relay({ answer, response, fault, list: kind.list ? url : null });
   }

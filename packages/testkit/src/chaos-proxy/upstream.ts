@@ -31,9 +31,14 @@ export class Upstream {
   }
 
   /** Sends a request on. `headers` may be those of either protocol. */
-  request(method: string, path: string, headers: IncomingHttpHeaders): ClientHttp2Stream {
+  request(request: { method: string; path: string; headers: IncomingHttpHeaders; body: Buffer }): ClientHttp2Stream {
+    const { method, path, headers, body } = request;
     const kept = Object.entries(headers).filter(([name]) => !name.startsWith(':') && !HOP_BY_HOP.has(name));
-    return this.#open().request({ ...Object.fromEntries(kept), ':method': method, ':path': path });
+    const empty = body.length === 0;
+    const all = { ...Object.fromEntries(kept), ':method': method, ':path': path };
+    const stream = this.#open().request(all, { endStream: empty });
+    if (!empty) stream.end(body);
+    return stream;
   }
 
   close(): void {
