@@ -184,7 +184,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     cluster,
     manager: APPLY_MANAGER,
     checkInterval,
-    checkInterval,
     onChange: (change) => kustomizations.onLive(change),
   });
   const jitterPercent = options.jitterPercent ?? 5;
