@@ -14,7 +14,10 @@ function whenSet<Spec>(pick: (spec: Spec) => unknown): (spec: Spec) => string | 
   return (spec) => (asksNothing(pick(spec)) ? null : '');
 }
 
-function otherThan<Spec>(done: readonly string[], pick: (spec: Spec) => string | undefined): (spec: Spec) => string | null {
+function otherThan<Spec>(
+  done: readonly string[],
+  pick: (spec: Spec) => string | undefined,
+): (spec: Spec) => string | null {
   return (spec) => {
     const value = pick(spec) ?? '';
     return value === '' || done.includes(value) ? null : value;

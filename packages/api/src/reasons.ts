@@ -40,6 +40,7 @@ export type SourceReason =
   | 'ArchiveOperationFailed'
   | 'SymlinkUpdateFailed'
   | 'InvalidProviderConfiguration'
+  | 'CopyFailure'
   | 'NotFound'
   | 'NoArtifact';
 

@@ -73,6 +73,18 @@ describe('what git says becomes one line', () => {
       'user',
       "the repository holds a malformed object: 1234: hasDotdot: contains '..'",
     ],
+    [
+      "fatal: detected dubious ownership in repository at '/srv/x'\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.",
+      'source-failed',
+      'system',
+      "detected dubious ownership in repository at '/srv/x'",
+    ],
+    [
+      'plumb-ssh: connect: connect ECONNREFUSED 127.0.0.1:22',
+      'source-failed',
+      'system',
+      'host unreachable: connect ECONNREFUSED 127.0.0.1:22',
+    ],
     ['remote: banner\nfatal: something new\n', 'source-failed', 'system', 'something new'],
     ['', 'source-failed', 'system', 'git failed without a message'],
   ])('%s', (stderr, code, fault, words) => {

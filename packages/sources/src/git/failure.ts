@@ -84,7 +84,11 @@ function connectionWords(words: string): string {
 }
 
 function lastLine(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim());
+  const all = text.split('\n').map((line) => line.trim());
+  // What ssh servers say stands before it, and says more.
+  const lines = all.filter(
+    (line) => !/^(fatal: Could not read from remote|Please make sure|and the repository ex)/.test(line),
+  );
   const told =
     lines.findLast((line) => /^(fatal|error|remote):/.test(line)) ?? lines.findLast((line) => line !== '') ?? '';
   const line = told.replace(/^(fatal|error): /, '');

@@ -83,17 +83,12 @@ export class Remote implements AsyncDisposable {
       );
     }
     const folder = await mkdtemp(join(options.scratch, 'exchange-'));
-    let caFile: string | undefined;
-    if (options.auth.ca !== undefined && options.auth.ca !== '') {
-      caFile = join(folder, 'ca.crt');
-      await writeFile(caFile, options.auth.ca, { mode: 0o600 });
-      await mkdir(join(folder, 'empty'), { mode: 0o700 });
+    try {
+      return new Remote(address, options, await prepare(address, options, folder), folder);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
     }
-    const settings = remoteSettings(options, caFile, join(folder, 'empty'));
-    const env = gitEnvironment(options.gitDir, options, settings);
-    if (options.proxy) Object.assign(env, NO_OTHER_PROXY);
-    if (address.startsWith('ssh:')) Object.assign(env, await writeLauncher(folder, sshSettings(options)));
-    return new Remote(address, options, env, folder);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -195,6 +190,21 @@ export class Remote implements AsyncDisposable {
       `failed to checkout and determine revision: unable to clone '${url}': context deadline exceeded after ${timeout / 1000}s`,
     );
   }
+}
+
+/** Writes what git must read from files, and gives the environment it runs in. */
+async function prepare(address: string, options: RemoteOptions, folder: string): Promise<Record<string, string>> {
+  let caFile: string | undefined;
+  if (options.auth.ca !== undefined && options.auth.ca !== '') {
+    caFile = join(folder, 'ca.crt');
+    await writeFile(caFile, options.auth.ca, { mode: 0o600 });
+    await mkdir(join(folder, 'empty'), { mode: 0o700 });
+  }
+  const settings = remoteSettings(options, caFile, join(folder, 'empty'));
+  const env = gitEnvironment(options.gitDir, options, settings);
+  if (options.proxy) Object.assign(env, NO_OTHER_PROXY);
+  if (address.startsWith('ssh:')) Object.assign(env, await writeLauncher(folder, sshSettings(options)));
+  return env;
 }
 
 function sshSettings({ auth, proxy, url }: RemoteOptions): SshSettings {

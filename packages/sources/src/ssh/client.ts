@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { finished } from 'node:stream/promises';
 import ssh2 from 'ssh2';
 import type { Channel } from 'ssh2';
 import type { GitProxy, SshAuth } from '../git-sources.ts';
@@ -111,10 +112,11 @@ function join(channel: Channel): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
   let code = FAILED;
   channel.on('exit', (status: number | null) => (code = status ?? FAILED));
-  channel.on('close', () => process.stdout.write('', () => resolve(code)));
   process.stdin.pipe(channel);
   channel.pipe(process.stdout);
-  channel.stderr.pipe(process.stderr);
+  channel.stderr.pipe(process.stderr, { end: false });
+  const ended = [channel, channel.stderr].map((stream) => finished(stream, { writable: false }).catch(() => undefined));
+  channel.on('close', () => void Promise.all(ended).then(() => process.stdout.write('', () => resolve(code))));
   return promise;
 }
 

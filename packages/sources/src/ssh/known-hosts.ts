@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { matchName } from '../tree/glob.ts';
 
 /** A line of known_hosts (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). Certificate authorities are not served. */
 interface Line {
@@ -56,8 +57,7 @@ function speaksOf(hosts: string, name: string): boolean {
   return patterns.some((pattern) => !pattern.startsWith('!') && matches(pattern, name));
 }
 
+/** Brackets stand for themselves here. */
 function matches(pattern: string, name: string): boolean {
-  if (!/[*?]/.test(pattern)) return pattern === name;
-  const source = pattern.replaceAll(/\*+/g, '*').replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&');
-  return new RegExp(`^${source.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);
+  return matchName(pattern.replaceAll(/[[\\]/g, '\\$&'), name);
 }

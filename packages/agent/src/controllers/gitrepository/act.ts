@@ -1,12 +1,5 @@
 import type { ArtifactStatus, GitRepository, KubeObject, PlumbError, Said, UnitRef } from '@plumb/api';
-import {
-  asPlumbError,
-  formatTime,
-  gitRepositoryMessages as messages,
-  parseDuration,
-  say,
-  SOURCE_STATUS_MANAGER,
-} from '@plumb/api';
+import { asPlumbError, formatTime, gitRepositoryMessages as messages, say, SOURCE_STATUS_MANAGER } from '@plumb/api';
 import { backoffDelay } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { GitSources, Resolved } from '@plumb/sources';
@@ -17,6 +10,7 @@ import { readCredentials, type Credentials } from './credentials.ts';
 import type { SourceMemory } from './decide.ts';
 import { findIncludes } from './includes.ts';
 import { observedOf, sameObserved, type Observed } from './observed.ts';
+import { contentOf, requestOf } from './request.ts';
 
 /** What the effects of a GitRepository work with. */
 export interface Hands {
@@ -39,7 +33,7 @@ export interface Facts {
   /** What the artifact was made with. */
   observed?: Observed;
   /** The condition that says what failed; by default FetchFailed. */
-  failing?: 'IncludeUnavailable';
+  failing?: 'FetchFailed' | 'IncludeUnavailable';
 }
 
 export async function actFetch(object: GitRepository, memory: SourceMemory, hands: Hands): Promise<Outcome<Facts>> {
@@ -59,7 +53,8 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
   } catch (thrown) {
     const error = asPlumbError(thrown);
     const said = saidOf(error, object);
-    if (error.code === 'invalid-url' || error.code === 'not-implemented' || error.code === 'invalid-spec') return { type: 'terminal', facts: {}, said };
+    if (error.code === 'invalid-url' || error.code === 'not-implemented' || error.code === 'invalid-spec')
+      return { type: 'terminal', facts: {}, said };
     return fail(said, memory, { generation, hands }, error.code === 'include-failed' ? UNAVAILABLE : {});
   }
 }
@@ -68,15 +63,12 @@ const UNAVAILABLE: Facts = { failing: 'IncludeUnavailable' };
 
 async function fetch(
   object: GitRepository,
-  { auth, proxy }: Credentials,
+  credentials: Credentials,
   hands: Hands,
 ): Promise<{ facts: Facts } | { said: Said }> {
-  const { spec, status } = object;
+  const { status } = object;
   const ref = sourceRef(object);
-  const timeout = parseDuration(spec.timeout ?? '60s');
-  const submodules = spec.recurseSubmodules === true;
-  const wanted = { url: spec.url, ref: spec.ref ?? {}, auth, timeout, submodules, signal: hands.signal };
-  const resolved = await hands.sources.resolve(ref, proxy === undefined ? wanted : { ...wanted, proxy });
+  const resolved = await hands.sources.resolve(ref, requestOf(object, credentials, hands.signal));
   const found = findIncludes(object, hands.find);
   if ('said' in found) return found;
   const observed = observedOf(object, found.includes);
@@ -84,13 +76,12 @@ async function fetch(
   if (known !== undefined && (await isCurrent(object, { known, resolved, observed }, hands)))
     return { facts: { artifact: known, observed } };
   const include = found.includes.map(({ include: one }) => one);
-  const content = { ignore: spec.ignore, sparse: spec.sparseCheckout ?? [], include };
-  const published = await hands.sources.publish(ref, resolved, content);
+  const published = await hands.sources.publish(ref, resolved, contentOf(object, include));
   const { revision, digest, size, path } = published;
   const url = `http://${hands.artifactHost}/${path}`;
   const same = known?.revision === revision && known.digest === digest && known.url === url;
   if (same) return { facts: { artifact: known, observed } };
-  const lastUpdateTime = formatTime(new Date(hands.clock.now()));
+  const lastUpdateTime = formatTime(new Date(hands.clock.time()));
   const artifact = { revision, digest, size, path, url, lastUpdateTime };
   return { facts: { artifact, subject: resolved.subject, observed } };
 }
@@ -102,7 +93,11 @@ interface Current {
 }
 
 /** Nothing new, nothing lost: same revision, same content asked for, and the file is still whole and served at this address. */
-async function isCurrent(object: GitRepository, { known, resolved, observed }: Current, hands: Hands): Promise<boolean> {
+async function isCurrent(
+  object: GitRepository,
+  { known, resolved, observed }: Current,
+  hands: Hands,
+): Promise<boolean> {
   if (known.revision !== resolved.revision || !sameObserved(object.status, observed)) return false;
   if (known.url !== `http://${hands.artifactHost}/${known.path}`) return false;
   return (await hands.sources.open(sourceRef(object), known.revision, known.digest)) !== null;
@@ -114,7 +109,6 @@ export function sourceRef({ metadata }: GitRepository): UnitRef {
 
 function saidOf(error: PlumbError, object: GitRepository): Said {
   if (error.code === 'invalid-url') return say(messages.urlInvalid, { url: object.spec.url, error: error.message });
-  if (error.code === 'source-empty') return say(messages.empty, {});
   if (error.code === 'source-empty') return say(messages.empty, {});
   if (error.code === 'include-failed') return say(messages.includeFailed, { error: error.message });
   if (error.code === 'storage-failed') return say(messages.storageFailed, { error: error.message });

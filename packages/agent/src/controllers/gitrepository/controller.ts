@@ -3,7 +3,7 @@ import { parseDuration, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import { jitter } from '@plumb/core';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Finisher } from '../../runtime/finisher.ts';
-import type { FluxObjects } from '../../runtime/flux-objects.ts';
+import { objectId, type FluxObjects } from '../../runtime/flux-objects.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
 import type { Leave } from '../../runtime/shards.ts';
@@ -15,7 +15,7 @@ import { report } from './report.ts';
 
 export interface GitRepositoryControllerOptions {
   gitRepositories: FluxObjects;
-  hands: Omit<Hands, keyof Leave>;
+  hands: Omit<Hands, keyof Leave | 'find'>;
   finisher: Finisher;
   queue: () => KeyedQueue;
   clock: Clock;
@@ -32,6 +32,7 @@ export class GitRepositoryController {
     options.gitRepositories.listen((id, object, before) => {
       if (object === undefined || before === undefined || isNews(before, object))
         options.queue().add(id, PRIORITY.request);
+      if (object !== undefined) this.#wakeIncluders(object as GitRepository);
     });
     options.gitRepositories.listenRewound(() => this.#onRewound());
   }
@@ -42,8 +43,10 @@ export class GitRepositoryController {
   }
 
   async run(id: string, leave: Leave): Promise<void> {
-    const { clock, finisher, queue } = this.#options;
-    const hands: Hands = { ...this.#options.hands, ...leave };
+    const { clock, finisher, gitRepositories, queue } = this.#options;
+    const find: Hands['find'] = (namespace, name) =>
+      gitRepositories.get(objectId({ namespace, name })) as GitRepository | undefined;
+    const hands: Hands = { ...this.#options.hands, ...leave, find };
     const startedAt = clock.now();
     const seen = this.#see(id);
     const step = decide(seen);
@@ -71,6 +74,18 @@ export class GitRepositoryController {
     for (const id of this.#options.gitRepositories.ids()) this.#options.queue().add(id);
   }
 
+  /** Those that include an artifact which has changed since are due at once. */
+  #wakeIncluders(included: GitRepository): void {
+    const digest = included.status?.artifact?.digest;
+    const { gitRepositories, queue } = this.#options;
+    for (const [id, memory] of digest === undefined ? [] : this.#memories) {
+      const object = gitRepositories.get(id) as GitRepository | undefined;
+      if (object === undefined || !lacks(object, included, digest)) continue;
+      Object.assign(memory, { succeeded: null, failed: null });
+      queue().add(id, PRIORITY.request);
+    }
+  }
+
   #see(id: string): Seen {
     const { gitRepositories, clock, jitterPercent } = this.#options;
     const object = gitRepositories.get(id) as GitRepository | undefined;
@@ -87,6 +102,17 @@ export class GitRepositoryController {
     this.#memories.set(id, memory);
     return memory;
   }
+}
+
+/** Whether an object includes another, and was made with another artifact of it than the one on offer. */
+function lacks(
+  { metadata, spec, status }: GitRepository,
+  included: GitRepository,
+  digest: string | undefined,
+): boolean {
+  if (metadata.namespace !== included.metadata.namespace || !Array.isArray(spec.include)) return false;
+  const at = spec.include.findIndex(({ repository }) => repository.name === included.metadata.name);
+  return at >= 0 && status?.includedArtifacts?.[at]?.digest !== digest;
 }
 
 /** Status changes are our own and wake nobody. */

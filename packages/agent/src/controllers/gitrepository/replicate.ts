@@ -2,17 +2,24 @@ import type { GitRepository, UnitRef } from '@plumb/api';
 import { PlumbError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Artifact, GitRequest, GitSources, Resolved } from '@plumb/sources';
-import { contentOf, requestOf, sourceRef } from './act.ts';
+import { sourceRef } from './act.ts';
+import { readCredentials } from './credentials.ts';
+import { findIncludes } from './includes.ts';
+import { contentOf, requestOf } from './request.ts';
 
 export interface ReplicateHands {
   cluster: Cluster;
   sources: GitSources;
   signal: AbortSignal;
+  /** Another GitRepository as it is known now. */
+  find: (namespace: string, name: string) => GitRepository | undefined;
+  /** Makes sure the artifact of another source is on this disk. */
+  open: (source: UnitRef, revision: string, digest: string) => Promise<Artifact | null>;
 }
 
 /**
  * Gets the artifact another replica published from the remote itself: that very commit, under the digest its status names. A tarball is the same
- * wherever it is made, so one that is not would be another content.
+ * wherever it is made, so one that is not is other content.
  * @returns null when the status names another artifact by now
  * @throws PlumbError `artifact-missing` when the remote has it no more, or what it has is something else
  */
@@ -25,10 +32,15 @@ export async function replicate(
   const offered = object.status?.artifact;
   if (offered?.revision !== revision || offered.digest !== digest) return null;
   const source = sourceRef(object);
-  const asked = await requestOf(object, hands);
-  if ('said' in asked) throw missing(revision, asked.said.text);
-  const resolved = await resolveCommit(source, { ...asked.request, signal: hands.signal }, revision, hands.sources);
-  const published = await hands.sources.publish(source, { ...resolved, revision }, contentOf(object));
+  const credentials = await readCredentials(object, hands);
+  if ('stalled' in credentials) throw missing(revision, credentials.stalled.text);
+  if ('said' in credentials) throw missing(revision, credentials.said.text);
+  const found = findIncludes(object, hands.find);
+  if ('said' in found) throw missing(revision, found.said.text);
+  const include = found.includes.map((one) => one.include);
+  await Promise.all(include.map((one) => hands.open(one.source, one.revision, one.digest)));
+  const resolved = await resolveCommit(source, requestOf(object, credentials, hands.signal), revision, hands.sources);
+  const published = await hands.sources.publish(source, { ...resolved, revision }, contentOf(object, include));
   if (published.digest !== digest) {
     throw missing(revision, `what the remote gives has digest ${published.digest}, not ${digest}`);
   }

@@ -41,7 +41,7 @@ test('nothing new is no event, unless somebody asked', () => {
 });
 
 test('the ignore rules that made the artifact are noted, and forgotten with them', () => {
-  const { status } = told(gitRepository(), { type: 'done', facts: { artifact, ignore: '*.md' } });
+  const { status } = told(gitRepository(), { type: 'done', facts: { artifact, observed: { observedIgnore: '*.md' } } });
   expect(status).toMatchObject({ observedIgnore: '*.md' });
   const before = gitRepository(REVISION, { status: { observedIgnore: '*.md' } });
   expect(told(before, { type: 'done', facts: { artifact } }).status).not.toHaveProperty('observedIgnore');

@@ -3,6 +3,7 @@ import { eventType, gitRepositoryMessages as messages, REQUESTED_AT_ANNOTATION, 
 import type { EventRecord } from '../../runtime/events.ts';
 import type { Outcome, Report } from '../../runtime/outcome.ts';
 import type { Facts } from './act.ts';
+import { withoutObserved } from './observed.ts';
 
 type Change = ConditionChange | ConditionRemoval;
 
@@ -25,7 +26,7 @@ export function report(
       const changes: Change[] = [
         set(object, 'Reconciling', 'True', { ...said, reason: 'ProgressingWithRetry' }),
         set(object, 'Ready', 'False', said),
-        set(object, 'FetchFailed', 'True', said),
+        ...failing(object, facts, said),
       ];
       const status = statusOf(object, changes, moment.now, {});
       return { status, events: newsOf(object, said), after, result: 'error' };
@@ -40,27 +41,34 @@ export function report(
 }
 
 function doneReport(object: GitRepository, facts: Facts, now: number): Pick<Report, 'status' | 'events'> {
-  const { artifact, subject, ignore } = facts;
+  const { artifact, subject, observed: content = {} } = facts;
   if (artifact === undefined) return { status: null, events: [] };
   const stored = say(messages.stored, { revision: artifact.revision });
   const changes: Change[] = [
     { type: 'Reconciling', remove: true },
     { type: 'Stalled', remove: true },
     { type: 'FetchFailed', remove: true },
+    { type: 'IncludeUnavailable', remove: true },
     set(object, 'Ready', 'True', stored),
     set(object, 'ArtifactInStorage', 'True', stored),
   ];
-  const { observedIgnore: _before, ...rest } = statusOf(object, changes, now, observed(object));
+  const rest = withoutObserved(statusOf(object, changes, now, observed(object)));
   const status = {
     ...rest,
     artifact: artifact as unknown as JsonObject,
-    ...(ignore === undefined ? {} : { observedIgnore: ignore }),
+    ...(content as JsonObject),
   };
   if (subject === undefined && !isAsked(object)) return { status, events: [] };
   const { revision } = artifact;
   const said = subject === undefined ? say(messages.upToDate, { revision }) : say(messages.newArtifact, { subject });
   const annotations = { [`${GROUP}/revision`]: revision, [`${GROUP}/digest`]: artifact.digest };
   return { status, events: [{ type: eventType(said.level), reason: said.reason, message: said.text, annotations }] };
+}
+
+/** What was fetched before a missing include is not what failed. */
+function failing(object: GitRepository, { failing: type = 'FetchFailed' }: Facts, said: Said): Change[] {
+  const other = type === 'FetchFailed' ? 'IncludeUnavailable' : 'FetchFailed';
+  return [set(object, type, 'True', said), { type: other, remove: true }];
 }
 
 function set(

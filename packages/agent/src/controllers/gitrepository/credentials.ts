@@ -1,0 +1,119 @@
+import type { GitRepository, KubeObject, Said } from '@plumb/api';
+import { gitRepositoryMessages as messages, say } from '@plumb/api';
+import type { GitAuth, GithubAppAuth, GitProxy } from '@plumb/sources';
+import type { Hands } from './act.ts';
+
+/** What a fetch needs beside its address. */
+export interface Credentials {
+  auth: GitAuth;
+  proxy?: GitProxy;
+}
+
+/** `stalled`: nothing but a change of the spec can help. */
+type Read = Credentials | { said: Said } | { stalled: Said };
+type Reach = Pick<Hands, 'cluster' | 'signal'>;
+type Text = (field: string) => string | undefined;
+
+/** Reads the secrets that a GitRepository names. */
+export async function readCredentials(object: GitRepository, hands: Reach): Promise<Read> {
+  const { secretRef, proxySecretRef, provider, url } = object.spec;
+  const namespace = object.metadata.namespace ?? '';
+  let auth: GitAuth = {};
+  if (secretRef === undefined && provider === 'github') return { stalled: say(messages.providerWithoutApp, {}) };
+  if (secretRef === undefined && url.startsWith('ssh:')) return invalid(NO_IDENTITY);
+  if (secretRef !== undefined) {
+    const { name } = secretRef;
+    const secret = await read(namespace, name, hands);
+    if (secret === null)
+      return { said: say(messages.secretFailed, { namespace, name, error: `secrets "${name}" not found` }) };
+    const found = authOf(secret, object);
+    if (!('auth' in found)) return found;
+    ({ auth } = found);
+  }
+  if (proxySecretRef === undefined) return { auth };
+  const { name } = proxySecretRef;
+  const secret = await read(namespace, name, hands);
+  const proxy = secret === null ? `secrets "${name}" not found` : proxyOf(secret);
+  if (typeof proxy !== 'string') return { auth, proxy };
+  return { said: say(messages.proxyInvalid, { error: `invalid proxy secret '${namespace}/${name}': ${proxy}` }) };
+}
+
+const NO_IDENTITY = "invalid 'ssh' auth option: 'identity' is required";
+
+function read(namespace: string, name: string, { cluster, signal }: Reach): Promise<KubeObject | null> {
+  return cluster.get({ group: '', version: 'v1', kind: 'Secret', namespace, name }, { signal });
+}
+
+function invalid(error: string): { said: Said } {
+  return { said: say(messages.credentialsInvalid, { error }) };
+}
+
+/**
+ * Flux's keys: username and password, or bearerToken; for ssh identity, known_hosts and the key's password; githubApp* with the
+ * provider github; ca.crt (caFile of old) beside them.
+ */
+export function authOf(secret: KubeObject, { spec }: Pick<GitRepository, 'spec'>): Read {
+  const { namespace = '', name } = secret.metadata;
+  const text = textsOf(secret);
+  const ca = text('ca.crt') ?? text('caFile');
+  const trust: GitAuth = ca === undefined ? {} : { ca };
+  if (spec.provider === 'github') {
+    const githubApp = appOf(text);
+    if (githubApp === null) return { stalled: say(messages.providerWithoutApp, {}) };
+    return { auth: { ...trust, githubApp } };
+  }
+  if (text('githubAppID') !== undefined) return { stalled: say(messages.appWithoutProvider, { namespace, name }) };
+  if (spec.url.startsWith('ssh:')) return sshOf(text);
+  return basicOf(text, { trust, place: `secret '${namespace}/${name}'` });
+}
+
+function sshOf(text: Text): Read {
+  const [identity, knownHosts, password] = [text('identity'), text('known_hosts'), text('password')];
+  if (!identity) return invalid(NO_IDENTITY);
+  if (!knownHosts) return invalid("invalid 'ssh' auth option: 'known_hosts' is required");
+  return { auth: { ssh: { identity, knownHosts, ...(password !== undefined && { password }) } } };
+}
+
+function basicOf(text: Text, { trust, place }: { trust: GitAuth; place: string }): Read {
+  const [username, password, bearerToken] = [text('username'), text('password'), text('bearerToken')];
+  if (bearerToken !== undefined && (username !== undefined || password !== undefined))
+    return invalid(`${place} holds both 'bearerToken' and 'username'/'password': give one of them`);
+  if ((username === undefined) !== (password === undefined))
+    return invalid(`${place} needs both 'username' and 'password'`);
+  const auth: GitAuth = { ...trust };
+  if (username !== undefined && password !== undefined) Object.assign(auth, { username, password });
+  if (bearerToken !== undefined) auth.bearerToken = bearerToken;
+  return { auth };
+}
+
+function appOf(text: Text): GithubAppAuth | null {
+  const appId = text('githubAppID');
+  const installationId = text('githubAppInstallationID');
+  const privateKey = text('githubAppPrivateKey');
+  if (!appId || !installationId || !privateKey) return null;
+  const baseUrl = text('githubAppBaseURL');
+  return { appId, installationId, privateKey, ...(baseUrl && { baseUrl }) };
+}
+
+/** The proxy of a secret, or what is wrong with it; never a value of it. */
+function proxyOf(secret: KubeObject): GitProxy | string {
+  const text = textsOf(secret);
+  const address = text('address')?.trim();
+  if (!address) return "key 'address' is missing";
+  const url = URL.parse(address);
+  if (url === null || !['http:', 'https:', 'socks5:'].includes(url.protocol) || url.hostname === '')
+    return "key 'address' is not an address such as http://proxy.example:3128 or socks5://proxy.example:1080";
+  if (url.username !== '' || url.password !== '')
+    return "key 'address' holds credentials: use 'username' and 'password'";
+  const [username, password] = [text('username'), text('password')];
+  if (username === undefined && password !== undefined) return "it has a 'password' but no 'username'";
+  return { address, ...(username !== undefined && { username, password: password ?? '' }) };
+}
+
+function textsOf(secret: KubeObject): Text {
+  const data = (secret['data'] ?? {}) as Record<string, string>;
+  return (field) => {
+    const value = data[field];
+    return value === undefined ? undefined : Buffer.from(value, 'base64').toString();
+  };
+}
