@@ -154,11 +154,13 @@ test('a bundle that another program built is built again; what was applied is st
   expect([...reads(sent), ...writes(sent)]).toEqual([]);
 });
 
-test('the record of a unit that is gone goes', async () => {
+test('the record of a unit that is gone goes, and so do its metrics', async () => {
   await world.cluster.patch(world.unitKey('apps'), { spec: { deletionPolicy: 'Orphan' } }, { type: 'merge' });
   await start();
   await world.cluster.delete(world.unitKey('apps'));
   await world.until(world.unitKey('apps'), 'be gone', (unit) => unit === null);
+  const { metrics } = world.agent;
+  await expect.poll(() => [...metrics.lines()].filter((line) => line.includes('kind="Kustomization"'))).toEqual([]);
   await world.stopAgent();
   expect(await readdir(dir)).toEqual([]);
   expect(await world.problems()).toEqual([]);

@@ -112,7 +112,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const drift = metrics.counter(
     'plumb_drift_corrected_total',
     'Objects put right after somebody else changed or deleted them.',
-    ['namespace', 'name'],
+    ['kind', 'namespace', 'name'],
   );
   const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.', ['reason']);
   const endTelling = tellOfApiServer(cluster.connection, metrics, (text) => options.onNotice?.(text));
@@ -126,7 +126,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   });
   const tell = (telling: Telling): void => {
-    if (telling.event.reason === 'DriftCorrected') drift({ namespace: telling.namespace, name: telling.name });
+    const { kind, namespace: space, name } = telling;
+    if (telling.event.reason === 'DriftCorrected') drift({ kind, namespace: space, name });
     options.tell?.(telling);
   };
   const { namespace, labelSelector, checkInterval, shards = aloneWith(cluster) } = options;
@@ -141,6 +142,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const wire = (ref: KindRef, component: string, fieldManager: string) => {
     const { kind } = ref;
     const objects = new FluxObjects(cluster, ref, scope);
+    objects.listen((id, object) => object === undefined && metrics.forget({ kind, ...parseObjectId(id) }));
     const share = new Share(kind, { shards, objects, queue: () => queue, writer: () => writer, stop: stop.signal });
     const writer = new StatusWriter({
       cluster: (id) => share.claim(id)?.cluster ?? null,
