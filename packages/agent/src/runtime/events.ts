@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { KubeObject } from '@plumb/api';
 import { asPlumbError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
@@ -56,7 +57,7 @@ export class EventRecorder {
 
   async #send(about: KubeObject, component: string, event: EventRecord): Promise<void> {
     const now = this.#clock.now();
-    const fold = [about.metadata.uid, component, event.type, event.reason, event.message].join('\u0000');
+    const fold = foldKey([about.metadata.uid ?? '', component, event.type, event.reason, event.message]);
     const sent = this.#sent.get(fold);
     if (sent !== undefined && now - sent.at < FOLD_WINDOW && (await this.#countUp(sent, now))) return;
     const namespace = about.metadata.namespace ?? 'default';
@@ -71,7 +72,11 @@ export class EventRecorder {
     sent.at = now;
     const key = { group: '', version: 'v1', kind: 'Event', namespace: sent.namespace, name: sent.name };
     try {
-      await this.#cluster.patch(key, { count: sent.count, lastTimestamp: seconds(this.#clock.time()) }, { type: 'merge' });
+      await this.#cluster.patch(
+        key,
+        { count: sent.count, lastTimestamp: seconds(this.#clock.time()) },
+        { type: 'merge' },
+      );
       return true;
     } catch (thrown) {
       if (asPlumbError(thrown).code !== 'api-not-found') throw thrown;
@@ -120,6 +125,11 @@ export class EventRecorder {
       count: 1,
     };
   }
+}
+
+/** Equal events, equal keys; a message may list thousands of objects, and is not kept. */
+function foldKey(parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\u0000')).digest('base64');
 }
 
 /** metav1.Time has whole seconds. */
