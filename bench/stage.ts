@@ -221,6 +221,6 @@ function unitObject({ name, path, interval = '10m', wait = true }: Unit): KubeOb
     apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
     kind: 'Kustomization',
     metadata: { name, namespace: NAMESPACE },
-    spec: { interval, path, prune: true, wait, timeout: '2m', sourceRef: { kind: 'GitRepository', name: 'bench' } },
+    spec: { interval, path, prune: true, wait, timeout: '10m', sourceRef: { kind: 'GitRepository', name: 'bench' } },
   };
 }
