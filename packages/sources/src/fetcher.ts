@@ -3,7 +3,7 @@ import { correctable, parseAddress } from './git/address.ts';
 import { cloneMessage } from './git/failure.ts';
 import type { MirrorSet } from './git/mirror-set.ts';
 import type { Mirror } from './git/mirror.ts';
-import { formatOf } from './git/object-format.ts';
+import { formatOf, type ObjectFormat } from './git/object-format.ts';
 import { wantedOf, type Wanted } from './git/reference.ts';
 import { DamagedMirror, OtherFormat, Remote } from './git/remote.ts';
 import type { GitAuth, GitLimits, GitRequest, Resolved } from './git-sources.ts';
@@ -109,14 +109,10 @@ export class Fetcher {
         // What a killed git had received would stay on the disk otherwise.
         await mirror.sweep();
         const last = attempt === ATTEMPTS;
-        if (error instanceof OtherFormat) {
-          if (last || wanted.kind === 'commit') throw otherFormat(error, request.url);
-          mirror = await mirrors.of(address, error.format);
-          continue;
-        }
-        if (error instanceof DamagedMirror) mirror.damaged = true;
-        if (!mirror.damaged || last) throw error instanceof DamagedMirror ? error.failure : error;
-        mirror = await mirrors.of(address, mirror.format);
+        const format = nextFormat(error, mirror);
+        if (format === null || last || (error instanceof OtherFormat && wanted.kind === 'commit'))
+          throw toldAs(error, request.url);
+        mirror = await mirrors.of(address, format);
       }
     }
   }
@@ -128,6 +124,16 @@ async function treeOf(mirror: Mirror, commit: string): Promise<string> {
   return (await mirror.objects.commit(commit))?.tree ?? '';
 }
 
-function otherFormat({ format }: OtherFormat, url: string): Error {
-  return correctable('source-failed', cloneMessage({ url }, `its commits have ${format} ids, not the kind asked for`));
+/** The format of the mirror to go on with; null when another mirror would not help. */
+function nextFormat(error: unknown, mirror: Mirror): ObjectFormat | null {
+  if (error instanceof OtherFormat) return error.format;
+  if (error instanceof DamagedMirror) mirror.damaged = true;
+  return mirror.damaged ? mirror.format : null;
+}
+
+function toldAs(error: unknown, url: string): unknown {
+  if (error instanceof DamagedMirror) return error.failure;
+  if (!(error instanceof OtherFormat)) return error;
+  const words = `its commits have ${error.format} ids, not the kind asked for`;
+  return correctable('source-failed', cloneMessage({ url }, words));
 }

@@ -62,7 +62,7 @@ describe('a GitHub App', () => {
     expect(asked).toHaveLength(1);
     const [request] = asked;
     expect(request).toMatchObject({ path: 'POST /api/v3/app/installations/7/access_tokens', valid: true });
-    const { iss, iat, exp } = request?.claims as { iss: string; iat: number; exp: number };
+    const { iss, iat, exp } = (request?.claims ?? {}) as { iss: string; iat: number; exp: number };
     expect(iss).toBe('42');
     expect(exp - iat).toBeLessThanOrEqual(600);
     expect(iat).toBeLessThan(Date.now() / 1000);

@@ -1,4 +1,4 @@
-import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 
@@ -13,7 +13,10 @@ export async function startHttpProxy(authorization?: string): Promise<ProxyServe
   const requests: string[] = [];
   const letIn = (request: IncomingMessage): boolean =>
     authorization === undefined || request.headers['proxy-authorization'] === authorization;
-  const server = createHttpServer(async (request, response) => {
+  const server = createHttpServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  });
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     requests.push(`${request.method} ${request.url}`);
     if (!letIn(request)) {
       response.writeHead(407, { 'proxy-authenticate': 'Basic realm="test"' }).end();
@@ -23,15 +26,15 @@ export async function startHttpProxy(authorization?: string): Promise<ProxyServe
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const body = request.method === 'POST' ? Buffer.concat(chunks) : null;
     const { host: _host, connection: _connection, ...headers } = request.headers;
-    const answer = await fetch(request.url ?? '', {
+    const passed = await fetch(request.url ?? '', {
       method: request.method ?? 'GET',
       headers: headers as Record<string, string>,
       body,
       redirect: 'manual',
     });
-    const type = answer.headers.get('content-type') ?? 'text/plain';
-    response.writeHead(answer.status, { 'content-type': type }).end(Buffer.from(await answer.arrayBuffer()));
-  });
+    const type = passed.headers.get('content-type') ?? 'text/plain';
+    response.writeHead(passed.status, { 'content-type': type }).end(Buffer.from(await passed.arrayBuffer()));
+  };
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
     requests.push(`CONNECT ${request.url}`);
     if (!letIn(request)) {
@@ -47,7 +50,10 @@ export async function startHttpProxy(authorization?: string): Promise<ProxyServe
 /** A SOCKS5 proxy with user and password. */
 export async function startSocksProxy(user: string, password: string): Promise<ProxyServer> {
   const requests: string[] = [];
-  const server = createServer(async (socket) => {
+  const server = createServer((socket) => {
+    converse(socket).catch(() => socket.destroy());
+  });
+  const converse = async (socket: Socket): Promise<void> => {
     socket.on('error', () => undefined);
     const read = async (): Promise<Buffer> => {
       const [chunk] = (await once(socket, 'data')) as [Buffer];
@@ -72,7 +78,7 @@ export async function startSocksProxy(user: string, password: string): Promise<P
     const port = asked.readUInt16BE(asked.length - 2);
     requests.push(`SOCKS ${host}:${port}`);
     join(socket, host, port, Buffer.of(5, 0, 0, 1, 127, 0, 0, 1, 0, 0));
-  });
+  };
   return listening(server, requests);
 }
 

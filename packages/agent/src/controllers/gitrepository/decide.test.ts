@@ -59,9 +59,9 @@ const cases: { name: string; seen: Parameters<typeof seen>[0]; step: Step['do'];
   },
   {
     name: 'a field whose work is to come is refused by name',
-    seen: { object: gitRepository(REVISION, { spec: { recurseSubmodules: true } }) },
+    seen: { object: gitRepository(REVISION, { spec: { verify: { secretRef: { name: 'keys' } } } }) },
     step: 'refuse',
-    more: { said: { reason: 'NotImplemented', text: expect.stringContaining('spec.recurseSubmodules') as string } },
+    more: { said: { reason: 'NotImplemented', text: expect.stringContaining('spec.verify') as string } },
   },
   {
     name: 'a spec that is none is refused by name',
