@@ -44,6 +44,7 @@ const asked = (token: string, handled?: string): Kustomization =>
 const going = (finalizers: string[]): Kustomization =>
   kustomization({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers } });
 
+const unsourced = gitRepository(null);
 const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: object }[] = [
   { name: 'an object that is gone is forgotten', seen: { object: undefined }, step: 'forget' },
   { name: 'one that goes is finalised', seen: { object: going([FINALIZER]) }, step: 'finalize' },
@@ -56,6 +57,36 @@ const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: objec
     name: 'a suspended one rests, whatever is due',
     seen: { object: kustomization({ spec: { suspend: true } }), drifted: 3 },
     step: 'rest',
+  },
+  {
+    name: 'drift is put right though the source is gone',
+    seen: { source: undefined, drifted: 1 },
+    step: 'deliver',
+    more: { cause: 'drift', source: undefined },
+  },
+  {
+    name: 'drift is put right though the source offers nothing any more',
+    seen: { source: unsourced, drifted: 1, awaiting: true },
+    step: 'deliver',
+    more: { cause: 'drift' },
+  },
+  { name: 'without its source and without drift it waits', seen: { source: undefined }, step: 'await' },
+  {
+    name: 'a wait longer than the interval goes on',
+    seen: {
+      settling,
+      delivered: { inputs: inputsOf(kustomization(), source), revision: REVISION, at: AT - 11 * MINUTE },
+    },
+    step: 'settle',
+  },
+  {
+    name: 'a wait that was lost does not keep the interval from its run',
+    seen: {
+      settling: { ...settling, failed: true },
+      delivered: { inputs: inputsOf(kustomization(), source), revision: REVISION, at: AT - 11 * MINUTE },
+    },
+    step: 'deliver',
+    more: { cause: 'routine' },
   },
   { name: 'nothing is due: idle until the interval is over', seen: {}, step: 'idle', more: { after: 9 * MINUTE } },
   { name: 'never delivered: deliver', seen: { delivered: null }, step: 'deliver', more: { cause: 'routine' } },

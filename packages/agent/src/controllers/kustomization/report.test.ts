@@ -249,3 +249,61 @@ describe('history', () => {
     expect(nextHistory([], rest, moment)).toBeNull();
   });
 });
+
+describe('failures in the history', () => {
+  const health = say(messages.healthFailed, { took: 60_000, error: 'timeout waiting' });
+  const retry = (facts_: Facts, failure = said): Outcome<Facts> => ({
+    type: 'retry',
+    facts: facts_,
+    said: failure,
+    after: 1,
+  });
+
+  test('stand beside what ended well', () => {
+    const { next } = told(kustomization({ status: told(kustomization(), { type: 'done', facts }).next }), retry(facts));
+    expect(next.history?.map((entry) => entry.lastReconciledStatus)).toEqual([
+      'ReconciliationFailed',
+      'ReconciliationSucceeded',
+    ]);
+  });
+
+  test.each<[string, Outcome<Facts>]>([
+    ['of a build have no objects to name', retry(NOTHING, say(messages.buildFailed, { error: 'no' }))],
+    ['of a build are not kept, whatever is known', retry(facts, say(messages.buildFailed, { error: 'no' }))],
+    [
+      'that are only still so are no runs',
+      retry({ ...facts, health: 'failed' }, say(messages.unhealthy, { error: 'x' })),
+    ],
+  ])('%s', (_name, outcome) => {
+    expect(told(kustomization(), outcome).next.history).toBeUndefined();
+  });
+
+  test('of health and of pruning are kept', () => {
+    const failed = told(kustomization(), retry({ ...facts, health: 'failed' }, health)).next;
+    expect(failed.history).toMatchObject([{ digest: 'sha256:d1', lastReconciledStatus: 'HealthCheckFailed' }]);
+    const pruning = say(messages.pruneFailed, { error: 'no' });
+    expect(told(kustomization(), retry(facts, pruning)).next.history).toMatchObject([
+      { lastReconciledStatus: 'PruneFailed' },
+    ]);
+  });
+
+  test('that were told already do not count again', () => {
+    const status = told(kustomization(), retry(facts)).next;
+    expect(told(kustomization({ status }), retry(facts)).next.history).toMatchObject([{ totalReconciliations: 1 }]);
+  });
+});
+
+test('a wait that was cut short is told before anything else', () => {
+  const trigger = { kind: 'GitRepository', namespace: 'shop', name: 'shop' };
+  const { events } = told(kustomization(), { type: 'done', facts: { ...created, canceled: trigger } });
+  expect(events.map(({ reason }) => reason)).toEqual(['HealthCheckCanceled', 'Progressing', 'ReconciliationSucceeded']);
+});
+
+test('an object that was deleted to be created again is told with the fields that could not change', () => {
+  const changes = [{ key: KEY, action: 'created' as const, recreated: ['data'] }];
+  const { events } = told(kustomization(), { type: 'done', facts: { ...facts, changes } });
+  expect(events.map(({ message }) => message).slice(0, 2)).toEqual([
+    'ConfigMap/shop/settings was deleted and created again: data cannot be changed in place',
+    'ConfigMap/shop/settings created',
+  ]);
+});
