@@ -44,6 +44,11 @@ export function gitFailure(stderr: string, context: FailureContext): PlumbError 
   const malformed = /^error: object (.+)$/m.exec(text)?.[1];
   if (malformed !== undefined)
     return correctable('source-failed', cloneMessage(context, `the repository holds a malformed object: ${malformed}`));
+  if (/attempting to allocate|out of memory/i.test(text))
+    return correctable(
+      'source-failed',
+      cloneMessage(context, 'the repository is beyond a limit: it holds an object that is too large'),
+    );
   if (status >= 300) return httpFailure(context, status);
   const unreachable = /unable to access '[^']*': (.+)/.exec(text)?.[1];
   if (unreachable !== undefined)

@@ -19,6 +19,8 @@ export interface GitServerOptions {
   /** Takes requests and never answers. */
   hang?: boolean;
   tls?: { key: string; cert: string };
+  /** Falls silent after so many bytes of an answer that holds objects. */
+  stallAfter?: number;
   /** git's protocol version 0: a server of old, which gives out no unadvertised commit. */
   old?: boolean;
 }
@@ -110,7 +112,13 @@ function backend(options: GitServerOptions, request: IncomingMessage, response: 
   request.pipe(child.stdin);
   response.on('close', () => child.kill());
   let head = Buffer.alloc(0);
+  let sent = 0;
   child.stdout.on('data', (chunk: Buffer) => {
+    sent += chunk.length;
+    if (options.stallAfter !== undefined && sent > options.stallAfter) {
+      child.stdout.pause();
+      return;
+    }
     if (response.headersSent) {
       response.write(chunk);
       return;

@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { failureOf, openLab, SHOP, text, type Lab } from './testing/lab.ts';
+
+const bytesOf = (folder: string): number =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+
+describe('a host that hangs is given up in time', () => {
+  test('before TLS is agreed', async () => {
+    await using lab = await openLab();
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket.on('error', () => undefined))).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/shop.git`;
+    const error = await failureOf(lab.sources.resolve(SHOP, lab.request({ url, timeout: 300 })));
+    expect(error.message).toMatch(/context deadline exceeded after 0.3s$/);
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+
+  test('in the middle of a pack, and nothing of it stays on the disk', async () => {
+    await using lab = await openLab();
+    lab.repository.commit({ 'a.yaml': '1' });
+    const good = await lab.publish();
+    const before = bytesOf(join(lab.dir, 'mirrors'));
+    lab.repository.commit({ 'big.bin': randomBytes(2_000_000).toString('hex') });
+    lab.server.options.stallAfter = 500_000;
+    const error = await failureOf(lab.sources.resolve(SHOP, lab.request({ timeout: 1000 })));
+    expect(error.message).toMatch(/context deadline exceeded after 1s$/);
+    expect(bytesOf(join(lab.dir, 'mirrors')) - before).toBeLessThan(1000);
+    expect(text(await (await lab.artifact(good)).tree.read('a.yaml'))).toBe('1');
+  });
+});
+
+describe('a repository beyond a limit is refused in one message', () => {
+  const refused = async (lab: Lab, words: RegExp): Promise<void> => {
+    const error = await failureOf(lab.publish());
+    expect(error.message).toMatch(words);
+    expect(error).toMatchObject({ code: 'source-failed', fault: 'user', policy: 'retry' });
+  };
+
+  test('in files', async () => {
+    await using lab = await openLab({}, [], { entries: 3 });
+    lab.repository.commit({ 'a/b/c': '1', 'a/d': '1' });
+    await refused(
+      lab,
+      /^the repository is beyond a limit: more than 3 files and folders; exclude some in .sourceignore/,
+    );
+    expect((await lab.publish('/a/b')).size).toBeGreaterThan(0);
+  });
+
+  test('in levels', async () => {
+    await using lab = await openLab({}, [], { depth: 2 });
+    lab.repository.commit({ 'a/b/c/d': '1' });
+    await refused(lab, /folder 'a\/b\/c' is nested deeper than 2 levels$/);
+  });
+
+  test('in bytes of a file, and of all files', async () => {
+    await using lab = await openLab({}, [], { fileBytes: 100, totalBytes: 150 });
+    lab.repository.commit({ 'a.yaml': 'x'.repeat(101) });
+    await refused(lab, /file 'a.yaml' has 101 bytes, more than 100; exclude it in .sourceignore or raise the limit$/);
+    lab.repository.commit({ 'a.yaml': 'x'.repeat(100), 'b.yaml': 'x'.repeat(51) });
+    await refused(lab, /the files have 151 bytes, more than 150/);
+  });
+
+  test('in bytes on the way, of which nothing stays', async () => {
+    await using lab = await openLab({}, [], { fetchBytes: 500_000 });
+    lab.repository.commit({ 'big.bin': randomBytes(2_000_000).toString('hex') });
+    lab.server.options.stallAfter = 1_500_000;
+    await refused(lab, /the repository is beyond a limit: it sends more than 500000 bytes$/);
+    expect(bytesOf(join(lab.dir, 'mirrors'))).toBeLessThan(10_000);
+  });
+
+  test('in bytes of one object that must be held in memory', async () => {
+    await using lab = await openLab({}, [], { objectBytes: 4_000_000 });
+    lab.repository.commit({ a: '1' }, { message: 'x'.repeat(6_000_000) });
+    await refused(lab, /the repository is beyond a limit: it holds an object that is too large$/);
+  });
+});
+
+test('a tree that holds itself ten times over on ten levels is refused at once', async () => {
+  await using lab = await openLab({}, [], { entries: 20_000 });
+  const { repository } = lab;
+  let id = repository.git(
+    ['mktree'],
+    `100644 blob ${repository.git(['hash-object', '-w', '--stdin'], '*.md')}\t.sourceignore\n`,
+  );
+  for (let level = 0; level < 10; level += 1) {
+    const lines = Array.from({ length: 10 }, (_, n) => `040000 tree ${id}\td${n}\n`);
+    id = repository.git(['mktree'], lines.join(''));
+  }
+  repository.git(['update-ref', 'refs/heads/main', repository.git(['commit-tree', '-m', 'bomb', id])]);
+  const started = performance.now();
+  for (const ignore of [undefined, '/*\n!/none/x\n'])
+    expect((await failureOf(lab.publish(ignore))).message).toMatch(/^the repository is beyond a limit: /);
+  const submodules = lab.sources.resolve(SHOP, lab.request({ submodules: true }));
+  expect((await failureOf(submodules)).message).toMatch(/more than 20000 files and folders/);
+  expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+test('ten thousand refs are listed in bounded time', async () => {
+  await using lab = await openLab();
+  const commit = lab.repository.commit({ a: '1' });
+  const packed = Array.from({ length: 10_000 }, (_, n) => `${commit} refs/heads/feature/${n}\n`).sort();
+  writeFileSync(join(lab.repository.path, 'packed-refs'), packed.join(''));
+  await lab.publish();
+  const started = performance.now();
+  expect((await lab.sources.resolve(SHOP, lab.request())).commit).toBe(commit);
+  expect(performance.now() - started).toBeLessThan(5000);
+});
+
+test('symlinks in a circle, and odd names, harm nobody', async () => {
+  await using lab = await openLab();
+  lab.repository.commit({
+    a: '->b',
+    b: '->a',
+    self: '->self',
+    up: '->../../../etc',
+    '"line\\nbreak.yaml"': '1',
+    'ok.yaml': '1',
+  });
+  const published = await lab.publish();
+  const { tree } = await lab.artifact(published);
+  expect((await tree.entries(''))?.map(({ name, type }) => `${name}:${type}`)).toEqual([
+    'a:link',
+    'b:link',
+    'line\nbreak.yaml:file',
+    'ok.yaml:file',
+    'self:link',
+    'up:link',
+  ]);
+  expect(text(await tree.read('line\nbreak.yaml'))).toBe('1');
+  expect(readFileSync(lab.tarball(published)).length).toBe(published.size);
+});
