@@ -143,6 +143,7 @@ test.each([
   const before = await versions();
   const sent = await restarted();
   expect(reads(sent).length).toBeGreaterThan(0);
+  expect(reads(sent).length).toBeLessThan(COUNT);
   expect(writes(sent)).toEqual([]);
   expect(await versions()).toEqual(before);
   await world.stopAgent();

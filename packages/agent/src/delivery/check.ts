@@ -5,6 +5,7 @@ import { hasTimeToLive, matchesLive, rulesOf } from '@plumb/core';
 import { settleAll } from '../runtime/parallel.ts';
 import type { ApplyContext, Change } from './apply.ts';
 import { mayRecreate } from './recreate.ts';
+import { reader } from './read-live.ts';
 import { record, send, storedOf } from './send.ts';
 import { throwFailures } from './apply-failures.ts';
 import { bodyOf } from './unit.ts';
@@ -21,13 +22,18 @@ type Looked = Checked | 'left alone' | 'done';
 /** After a restart nothing is known of our last apply: what already is as declared is left alone, by reading only. */
 export async function leaveEqualOnes(actions: readonly Action[], context: ApplyContext): Promise<Action[]> {
   const compare = actions.filter((action) => action.kind === 'compare');
-  const answers = await settleAll(compare, context.parallel, (action) => isAsDeclared(action, context));
+  const read = reader(
+    compare.map(({ key }) => key),
+    context,
+  );
+  const answers = await settleAll(compare, context.parallel, async (action) =>
+    isAsDeclared(action, await read(action.key), context),
+  );
   const equal = new Set(compare.filter((_, index) => answers[index]?.ok === true && answers[index].value));
   return actions.filter((action) => !equal.has(action));
 }
 
-async function isAsDeclared(action: Action, context: ApplyContext): Promise<boolean> {
-  const live = await context.cluster.get(action.key, { signal: context.signal });
+function isAsDeclared(action: Action, live: KubeObject | null, context: ApplyContext): boolean {
   if (live === null) return false;
   const stored = storedOf(action, context);
   if (matchesLive(bodyOf(stored), live, context.fieldManager) !== 'equal') return false;
