@@ -3,7 +3,7 @@ import type { KubeObject, ObjectKey } from '@plumb/api';
 import type { Bundle, Desired, ReadSet } from './bundle.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import type { Declared } from './declared.ts';
-import { buildError } from './errors.ts';
+import { buildError, shown } from './errors.ts';
 import { limits } from './limits.ts';
 import type { BuildSpec } from './renderer.ts';
 
@@ -18,11 +18,33 @@ export function assemble(
   warnings: readonly string[],
 ): Bundle {
   checkIdentities(declared);
+  for (const item of declared) checkNames(item);
   const objects = declared.map(({ body, origin }): Desired => {
     const marked = withMetadata(body, spec);
     return { key: keyOf(marked), body: marked, digest: sha256(canonicalJson(marked)), origin };
   });
   return { digest: bundleDigest(objects), objects, reads, warnings };
+}
+
+/** What no name of the Kubernetes API holds: it would lead to another address, or break the ids an inventory is made of. */
+const names = [
+  { field: 'apiVersion', no: /[^\dA-Za-z.\-/]|\/.*\//, may: 'letters, digits, "-", "." and one "/"' },
+  { field: 'kind', no: /[^\dA-Za-z.-]/, may: 'letters and digits' },
+  { field: 'metadata.name', no: /[\p{Cc}\s/%]|^\.\.?$/u, may: 'no blank, line end, "/" or "%"' },
+  { field: 'metadata.namespace', no: /[^\dA-Za-z.-]|^\.\.?$/, may: 'letters, digits and "-"' },
+] as const;
+const longestName = 253;
+
+/** The API server checks the rest; these would not reach it as what they are. */
+function checkNames({ body, place }: Declared): void {
+  const { apiVersion, kind, metadata } = body;
+  const values = [apiVersion, kind, metadata.name, metadata.namespace ?? ''];
+  for (const [index, { field, no, may }] of names.entries()) {
+    const value = values[index] ?? '';
+    if (no.test(value)) throw buildError(place, `${field} ${shown(value)} may hold ${may}`);
+    if (value.length > longestName)
+      throw buildError(place, `${field} ${shown(value)} is longer than ${longestName} characters`);
+  }
 }
 
 /** The order of objects does not count. */

@@ -1,11 +1,14 @@
+import { setImmediate } from 'node:timers/promises';
 import { systemError, userError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { assemble } from './assemble.ts';
 import { declaredIn } from './declared.ts';
 import type { Declared } from './declared.ts';
+import { buildError } from './errors.ts';
 import { parseKustomization } from './kustomization.ts';
 import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
 import type { KustomizeRoot } from './kustomize.ts';
+import { limits } from './limits.ts';
 import { displayPath, relative } from './paths.ts';
 import { readKustomization } from './reach.ts';
 import { ReadLog, unchanged } from './reads.ts';
@@ -17,6 +20,7 @@ import { hasTransforms, withTransforms } from './transforms.ts';
 import { TreeView } from './tree-view.ts';
 import type { Found } from './tree-view.ts';
 import { parseDocuments } from './yaml/documents.ts';
+import { checkTotal } from './yaml/marks.ts';
 
 /** Builds bundles: plain folders by itself, everything else through the engine's kustomize. */
 export function createRenderer({ engine }: { engine: Engine }): Renderer {
@@ -32,6 +36,9 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
     },
   };
 }
+
+/** Milliseconds of parsing after which others get their turn. */
+const longestTurn = 20;
 
 type Declaration = Promise<{ declared: Declared[]; warnings: string[] }>;
 
@@ -49,7 +56,7 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
   const scanned = await scan(view, dir);
   const files = scanned.filter(({ found }) => found.type === 'file');
   checkCancelled(options);
-  const declared = await declarePlain(view, files);
+  const declared = await declarePlain(view, files, options);
   if (files.length === scanned.length && !hasTransforms(spec)) return { declared, warnings: [] };
   const root = generatedKustomization(
     dir,
@@ -72,12 +79,25 @@ async function withoutMissing(view: TreeView, spec: BuildSpec): Promise<BuildSpe
   return { ...spec, components: spec.components.filter((_, index) => found[index] !== null) };
 }
 
-async function declarePlain(view: TreeView, files: readonly Scanned[]): Promise<Declared[]> {
+async function declarePlain(view: TreeView, files: readonly Scanned[], options: BuildOptions): Promise<Declared[]> {
+  const until = performance.now() + options.deadline;
   const contents = await view.readAll(files.map(({ found }) => found));
-  return files.flatMap(({ shown }, index) => {
+  checkTotal(contents);
+  const declared: Declared[] = [];
+  let pause = performance.now() + longestTurn;
+  for (const [index, { shown }] of files.entries()) {
     const content = contents[index];
-    return content === undefined ? [] : declaredIn(shown, parseDocuments(shown, content));
-  });
+    if (content !== undefined) declared.push(...declaredIn(shown, parseDocuments(shown, content)));
+    if (declared.length > limits.objects)
+      throw buildError(shown, `with it the build has more than ${limits.objects} objects`);
+    if (performance.now() < pause) continue;
+    await setImmediate();
+    checkCancelled(options);
+    if (performance.now() > until)
+      throw systemError('timeout', `the build did not end within ${options.deadline} ms: it came to ${shown}`);
+    pause = performance.now() + longestTurn;
+  }
+  return declared;
 }
 
 /** The folder of spec.path; a leading slash means the root, as Flux takes it. */

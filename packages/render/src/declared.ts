@@ -119,10 +119,11 @@ function withAnnotations(metadata: JsonObject, place: string): JsonObject {
   if (!isObject(annotations)) throw buildError(place, 'metadata.annotations must be a map');
   const kept = Object.entries(annotations).filter(([key]) => !fileNotes.includes(key));
   if (kept.length === 0) return rest;
-  return { ...rest, annotations: Object.fromEntries(kept.map(([key, value]) => [key, asText(value)])) };
+  return { ...rest, annotations: Object.fromEntries(kept.map(([key, value]) => [key, asText(key, value, place)])) };
 }
 
-function asText(value: Json): string {
+function asText(key: string, value: Json, place: string): string {
   if (value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (typeof value === 'object') throw buildError(place, `annotation ${shown(key)} must be a string: quote its value`);
+  return String(value);
 }

@@ -62,7 +62,8 @@ export function parseKustomization(path: string, content: Uint8Array): Kustomiza
     throw buildError(`${path}:${second.line}`, 'a kustomization file holds one document, this is a second');
   const value = document?.value ?? {};
   if (!isObject(value)) throw buildError(path, 'is not a kustomization: it must be a map');
-  const fields: Kustomization = {};
+  // Without a prototype, a field named __proto__ is a field like any other.
+  const fields = Object.create(null) as Kustomization;
   for (const [key, part] of Object.entries(value)) {
     const name = canonicalNames.get(key.toLowerCase()) ?? key;
     if (Object.hasOwn(fields, name)) throw buildError(path, `names the field ${name} twice`);

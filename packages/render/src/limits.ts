@@ -15,9 +15,12 @@ export const limits = {
   yamlDepth: 100,
   /** Documents of one file. */
   documents: 10_000,
+  /** Commas, colons, dashes, brackets and line ends of one file and of all files: no text has more values than these. */
+  fileMarks: 1_000_000,
+  totalMarks: 6_000_000,
   /** Aliases of one document, and the bytes it may have once they are written out. */
   aliases: 1_000,
-  expandedBytes: 16 * 1024 * 1024,
+  expandedBytes: 8 * 1024 * 1024,
   /** Symlinks followed on the way to one path. */
   links: 40,
 } as const;

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@plumb/api';
 import { printJson } from '@plumb/api';
-import { kindOf } from './declared.ts';
+import { declaredIn, kindOf } from './declared.ts';
 import { buildError, shown } from './errors.ts';
 import { kustomizationNames, parseKustomization } from './kustomization.ts';
 import type { Kustomization } from './kustomization.ts';
@@ -10,6 +10,7 @@ import { checkLocal, followPlugin, followReferences } from './references.ts';
 import type { Reference } from './references.ts';
 import type { Found, TreeView } from './tree-view.ts';
 import { isObject, parseDocuments } from './yaml/documents.ts';
+import { checkMarks, checkTotal } from './yaml/marks.ts';
 
 /** Everything a kustomize build can reach, at the paths where kustomize will look. */
 export interface Reached {
@@ -19,6 +20,8 @@ export interface Reached {
 }
 
 const encoder = new TextEncoder();
+/** Fewer bytes than the least that an object with an apiVersion, a kind and a name takes. */
+const smallestObject = 32;
 
 /** A kustomization on the way down, with those above it. */
 interface Visit {
@@ -57,8 +60,28 @@ export class Reach {
       const content = contents[index];
       if (content !== undefined) this.#files.set(file.path, content);
     }
-    for (const path of this.#resources) checkAliases(path, this.#files.get(path));
+    checkTotal(this.#files.values());
+    this.#checkResources();
     return { files: this.#files, resources: this.#resources };
+  }
+
+  /**
+   * The helper writes aliases out and takes long for many objects: what it could not end is refused before it gets there. Small files
+   * without aliases are not parsed.
+   */
+  #checkResources(): void {
+    const resources = [...this.#resources].map((path) => ({
+      path,
+      content: this.#files.get(path) ?? new Uint8Array(),
+    }));
+    const bytes = resources.reduce((sum, { content }) => sum + content.byteLength, 0);
+    let objects = 0;
+    for (const { path, content } of resources) {
+      checkMarks(path, content);
+      if (bytes >= limits.objects * smallestObject) objects += declaredIn(path, parseDocuments(path, content)).length;
+      else if (content.includes(0x2a) && content.includes(0x26)) parseDocuments(path, content);
+      if (objects > limits.objects) throw buildError(path, `with it the build has more than ${limits.objects} objects`);
+    }
   }
 
   /** A folder is recorded whole, which covers its files; the root's files are recorded one by one, or every commit would count. */
@@ -266,9 +289,4 @@ function isNested(kind: string): boolean {
 function cycleError(dir: Found, reference: Reference, visit: Visit, line: readonly Found[]): Error {
   const way = [...line.map(({ path }) => displayPath(path)), displayPath(dir.path)].join(' -> ');
   return buildError(visit.path, `${reference.entry} ${shown(reference.value)} includes itself: ${way}`);
-}
-
-/** The helper writes aliases out: refuse a bomb before it gets there. Files without aliases are not parsed. */
-function checkAliases(path: string, content: Uint8Array | undefined): void {
-  if (content !== undefined && content.includes(0x2a) && content.includes(0x26)) parseDocuments(path, content);
 }

@@ -4,7 +4,9 @@ import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } fr
 import type { Event, ScalarEvent } from 'js-yaml';
 import { buildError, shown } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { checkMarks } from './marks.ts';
 import { NotJsonError, resolvePlain } from './scalar.ts';
+import { resolveTagged } from './tags.ts';
 
 /** One document of a file. Aliases are shared: treat the value as read-only. */
 export interface YamlDocument {
@@ -30,20 +32,25 @@ interface Anchor {
 /** Values under metadata.annotations stay the text they are, as kustomize leaves them. */
 type Place = 'document' | 'metadata' | 'annotations' | 'annotation' | 'other';
 
+/** What a value takes beside its text, at the least. */
+const scalarBytes = 8;
 const decoder = new TextDecoder('utf-8', { fatal: true });
+/** Files that were put together may have a byte order mark at the start of each. */
+const innerOrderMark = /^(---[ \t]*\r?\n)\ufeff/gm;
+/** Line ends of YAML 1.1, which kustomize reads, and not of 1.2. */
+const oldLineEnd = /[\u0085\u2028\u2029]/;
+/** A code point that Unicode has not, escaped: the parser makes another one of it. */
+const escapeBeyondUnicode = /(?<!\\)(?:\\\\)*\\U(?!00(?:0[\dA-Fa-f]|10))/;
 
 /**
  * Parses a file of YAML documents.
  * @throws PlumbError `build-failed` that names file and line: bad YAML, not UTF-8, a duplicate key, an anchor that holds itself,
- * more nesting, aliases or documents than the bounds allow.
+ * more nesting, values, aliases or documents than the bounds allow, and text that kustomize would leave out without a word.
  */
 export function parseDocuments(path: string, content: Uint8Array, options: YamlOptions = {}): YamlDocument[] {
-  let text: string;
-  try {
-    text = decoder.decode(content);
-  } catch (error) {
-    throw buildError(path, 'is not UTF-8 text', error);
-  }
+  checkMarks(path, content);
+  const text = decode(path, content);
+  checkLineEnds(path, text);
   let events: Event[];
   try {
     events = parseEvents(text, { maxDepth: limits.yamlDepth });
@@ -55,6 +62,26 @@ export function parseDocuments(path: string, content: Uint8Array, options: YamlO
   return new Composer(path, text, events, options.resolve ?? resolvePlain).documents();
 }
 
+function decode(path: string, content: Uint8Array): string {
+  try {
+    return decoder.decode(content).replaceAll(innerOrderMark, '$1');
+  } catch (error) {
+    const wide = (content[0] === 0xff && content[1] === 0xfe) || (content[0] === 0xfe && content[1] === 0xff);
+    throw buildError(path, `is not UTF-8 text${wide ? ' but UTF-16: save it as UTF-8' : ''}`, error);
+  }
+}
+
+function checkLineEnds(path: string, text: string): void {
+  const at = text.search(oldLineEnd);
+  if (at < 0) return;
+  const code = text.charCodeAt(at).toString(16).padStart(4, '0');
+  const line = text.slice(0, at).split(/\r\n|\r|\n/).length;
+  throw buildError(
+    `${path}:${line}`,
+    `holds the character U+${code.toUpperCase()}, a line end to kustomize: write it as "\\u${code}" in double quotes`,
+  );
+}
+
 /** Builds values from the parser's events. */
 class Composer {
   readonly #path: string;
@@ -62,6 +89,9 @@ class Composer {
   readonly #events: Event[];
   readonly #resolve: (text: string) => Json;
   #at = 0;
+  /** Furthest place that was read: where an event has no place of its own, being empty. */
+  #reached = 0;
+  #counted = { offset: 0, line: 1 };
   #anchors = new Map<string, Anchor>();
   #aliases = 0;
   #weight = 0;
@@ -75,19 +105,25 @@ class Composer {
 
   documents(): YamlDocument[] {
     const found: YamlDocument[] = [];
+    let closed = false;
     while (this.#at < this.#events.length) {
       const index = found.length;
       if (index >= limits.documents)
         throw buildError(this.#path, `holds more than ${limits.documents} documents: split the file`);
-      this.#next();
+      const start = this.#next();
       this.#anchors = new Map();
       this.#aliases = 0;
       this.#weight = 0;
       const offset = startOf(this.#events[this.#at]);
+      if (start.type === EVENT_ID.DOCUMENT) {
+        if (closed && !start.explicitStart)
+          throw this.#error(offset, "kustomize leaves out what follows '...': start the next document with '---'");
+        closed = start.explicitEnd;
+      }
       let value: Json = null;
       while (this.#events[this.#at]?.type !== EVENT_ID.POP) value = this.#node('document');
       this.#next();
-      found.push({ value, index, line: this.#line(offset) });
+      found.push({ value, index, line: this.#line(offset < 0 ? this.#reached : offset) });
     }
     return found;
   }
@@ -95,6 +131,7 @@ class Composer {
   #next(): Event {
     const event = this.#events[this.#at++];
     if (event === undefined) throw buildError(this.#path, 'bad YAML: unexpected end');
+    this.#reached = Math.max(this.#reached, startOf(event));
     return event;
   }
 
@@ -166,6 +203,7 @@ class Composer {
         continue;
       }
       const key = this.#key(offset);
+      if (key === '<<') throw this.#error(offset, "kustomize leaves out a quoted key '<<': use another name");
       if (Object.hasOwn(map, key)) throw this.#error(offset, `duplicate key ${shown(key)}`);
       put(map, key, this.#node(placeOf(place, key)));
     }
@@ -176,13 +214,15 @@ class Composer {
 
   #isMerge(event: ScalarEvent): boolean {
     if (event.valueEnd - event.valueStart !== 2 || event.style !== SCALAR_STYLE.PLAIN) return false;
-    return event.tagStart < 0 && this.#text.startsWith('<<', event.valueStart);
+    return this.#text.startsWith('<<', event.valueStart) && ['', '!!merge'].includes(this.#tag(event));
   }
 
   /** Keys are strings; an integer or a boolean stands for its text, anything else is a mistake. */
   #key(offset: number): string {
+    const event = this.#events[this.#at];
     const key = this.#node('other');
-    if (typeof key === 'string') return key;
+    const isDate = event?.type === EVENT_ID.SCALAR && getScalarValue(this.#text, event) !== key;
+    if (typeof key === 'string' && !isDate) return key;
     if (typeof key === 'boolean' || typeof key === 'bigint' || Number.isInteger(key)) return printJson(key);
     throw this.#error(offset, 'a map key must be a string: quote it');
   }
@@ -199,33 +239,52 @@ class Composer {
 
   #scalar(event: ScalarEvent, place: Place): Json {
     const text = getScalarValue(this.#text, event);
-    this.#grow(text.length + 1, event.valueStart);
+    this.#grow(text.length + scalarBytes, event.valueStart);
     if (place === 'annotation') return text;
-    const tag = event.tagStart < 0 ? '' : this.#text.slice(event.tagStart, event.tagEnd);
+    this.#checkText(event, text);
     try {
-      return resolveTagged(tag, text, event.style === SCALAR_STYLE.PLAIN, this.#resolve);
+      return resolveTagged(this.#tag(event), text, event.style === SCALAR_STYLE.PLAIN, this.#resolve);
     } catch (error) {
       if (!(error instanceof NotJsonError)) throw error;
       throw this.#error(event.valueStart, error.message);
     }
   }
 
-  #error(offset: number, what: string): Error {
-    return buildError(`${this.#path}:${this.#line(offset)}`, what);
+  #tag(event: ScalarEvent): string {
+    return event.tagStart < 0 ? '' : this.#text.slice(event.tagStart, event.tagEnd);
   }
 
+  /** Only escapes can spell what UTF-8 cannot hold. */
+  #checkText(event: ScalarEvent, text: string): void {
+    if (event.style !== SCALAR_STYLE.DOUBLE_QUOTED) return;
+    if (!text.isWellFormed()) throw this.#error(event.valueStart, 'half of a surrogate pair is no character');
+    const written = this.#text.slice(event.valueStart, event.valueEnd);
+    if (written.includes('\\U') && escapeBeyondUnicode.test(written))
+      throw this.#error(event.valueStart, 'an escape names a character that Unicode has not');
+  }
+
+  #error(offset: number, what: string): Error {
+    return buildError(`${this.#path}:${this.#line(offset < 0 ? this.#reached : offset)}`, what);
+  }
+
+  /** Counts on from the last line asked for: documents ask one after another, and a file may hold thousands. */
   #line(offset: number): number {
-    let line = 1;
-    for (let at = this.#text.indexOf('\n'); at >= 0 && at < offset; at = this.#text.indexOf('\n', at + 1)) line += 1;
+    if (offset < this.#counted.offset) this.#counted = { offset: 0, line: 1 };
+    let { offset: at, line } = this.#counted;
+    for (; at < offset; at += 1) {
+      const code = this.#text.charCodeAt(at);
+      if (code === 10 || (code === 13 && this.#text.charCodeAt(at + 1) !== 10)) line += 1;
+    }
+    this.#counted = { offset, line };
     return line;
   }
 }
 
 function startOf(event: Event | undefined): number {
-  if (event === undefined) return 0;
+  if (event === undefined) return -1;
   if ('valueStart' in event) return event.valueStart;
   if ('start' in event) return event.start;
-  return 'anchorStart' in event ? event.anchorStart : 0;
+  return 'anchorStart' in event ? event.anchorStart : -1;
 }
 
 function placeOf(parent: Place, key: string): Place {
@@ -233,24 +292,6 @@ function placeOf(parent: Place, key: string): Place {
   if (parent === 'metadata' && key === 'annotations') return 'annotations';
   if (parent === 'annotations') return 'annotation';
   return 'other';
-}
-
-function resolveTagged(tag: string, text: string, plain: boolean, resolve: (text: string) => Json): Json {
-  switch (tag) {
-    case '':
-      return plain ? resolve(text) : text;
-    case '!!int':
-    case '!!float':
-    case '!!bool':
-    case '!!null':
-    case '!!timestamp':
-    case '!':
-      return resolve(text);
-    case '!!binary':
-      return Buffer.from(text, 'base64').toString('utf8');
-    default:
-      return text;
-  }
 }
 
 export function isObject(value: unknown): value is JsonObject {

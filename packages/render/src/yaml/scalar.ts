@@ -9,6 +9,8 @@ const float = /^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/;
 const special = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
 const timestamp =
   /^(\d{4})-(\d{1,2})-(\d{1,2})(?:([Tt ])(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?(Z|[-+]\d\d:\d\d)?)?$/;
+/** Far more digits than 64 bits have in any notation: longer ones are not worth the time to read them. */
+const longestInteger = 1_000;
 const maxUint64 = 2n ** 64n;
 const minInt64 = -(2n ** 63n);
 
@@ -65,12 +67,12 @@ export function resolvePlain11(text: string): Json {
 }
 
 function resolveNumeric(text: string): Json {
-  if (decimal.test(text)) return exact(BigInt(text));
+  if (decimal.test(text)) return wholeNumber(text);
   if (special.test(text)) throw new NotJsonError(`${text} is not a number that JSON can hold: quote it`);
   const date = timestamp.exec(text);
   if (date !== null) return resolveTimestamp(date) ?? text;
   const digits = text.replaceAll('_', '');
-  const whole = integer.exec(digits);
+  const whole = digits.length > longestInteger ? null : integer.exec(digits);
   if (whole !== null) {
     const value = parseInteger(whole[1] ?? '', whole[2] ?? '');
     if (value < maxUint64 && value >= minInt64) return exact(value);
@@ -78,6 +80,13 @@ function resolveNumeric(text: string): Json {
   if (!float.test(digits)) return text;
   const value = Number(digits);
   return Number.isFinite(value) ? value : text;
+}
+
+/** Digits beyond any number are text, as in Go. Adding nought makes -0 nought. */
+function wholeNumber(text: string): number | bigint | string {
+  const value = Number(text) + 0;
+  if (Number.isSafeInteger(value)) return value;
+  return Number.isFinite(value) ? BigInt(text) : text;
 }
 
 function parseInteger(sign: string, digits: string): bigint {

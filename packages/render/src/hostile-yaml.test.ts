@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createRenderer } from './create-renderer.ts';
+import { built, refused } from './testing/hostile-outcomes.ts';
+import type { OtherRoad } from './testing/hostile-outcomes.ts';
+import { testEngine } from './testing/memory-artifact.ts';
+import { outcomeOf } from './testing/outcome.ts';
+import type { Outcome } from './testing/outcome.ts';
+
+const dir = fileURLToPath(new URL('testdata/hostile/', import.meta.url));
+const engine = testEngine();
+const renderer = createRenderer({ engine });
+afterAll(() => engine.close());
+
+const longest = 2_000;
+
+async function inFolder(file: string, more: Record<string, string> = {}): Promise<Outcome> {
+  const start = performance.now();
+  const outcome = await outcomeOf(renderer, { 'a.yaml': readFileSync(`${dir}${file}.yaml`), ...more });
+  expect(performance.now() - start).toBeLessThan(longest);
+  return outcome;
+}
+
+/** Where both roads build a file they must give the same, or a kustomization file would change what is deployed. */
+async function assertOtherRoad(file: string, plain: Outcome, other: OtherRoad | undefined): Promise<void> {
+  const { says, bundle } = await inFolder(file, { 'kustomization.yaml': 'resources: [a.yaml]' });
+  const refuses = other === undefined ? plain.says !== undefined : other === 'kustomize refuses';
+  expect(says !== undefined).toBe(refuses);
+  if (plain.bundle !== undefined && bundle !== undefined) expect(bundle.digest).toBe(plain.bundle.digest);
+  if (says === undefined) return;
+  expect(says).not.toMatch(/\n|goroutine|panic/);
+  expect(says.length).toBeLessThan(400);
+}
+
+describe('a hostile file is refused with one message', () => {
+  test.each(refused.map(([file, says, other]) => ({ file, says, other })))('$file', async ({ file, says, other }) => {
+    const outcome = await inFolder(file);
+    expect(outcome).toEqual({ says });
+    expect(says).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(says.length).toBeLessThan(400);
+    await assertOtherRoad(file, outcome, other);
+  });
+});
+
+describe('an odd file gives what it says', () => {
+  test.each(built.map(([file, gives, other]) => ({ file, gives, other })))('$file', async ({ file, gives, other }) => {
+    const outcome = await inFolder(file);
+    expect(outcome).toMatchObject({ gives });
+    await assertOtherRoad(file, outcome, other);
+  });
+});
+
+test('every file of the corpus has its row', () => {
+  const rows = [...refused, ...built].map(([file]) => `${file}.yaml`).sort();
+  expect(
+    readdirSync(dir)
+      .filter((name) => name.endsWith('.yaml'))
+      .sort(),
+  ).toEqual(rows);
+  expect(new Set(rows).size).toBe(rows.length);
+});
+
+test('no file of the corpus reaches the prototype of all objects', () => {
+  expect(Object.keys(Object.prototype)).toEqual([]);
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+});
+
+test('a hostile file spoils its own build only: the next one of the same renderer is well', async () => {
+  const good = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n';
+  const builds = refused.map(async ([file]) => {
+    await outcomeOf(renderer, { 'a.yaml': readFileSync(`${dir}${file}.yaml`), 'good.yaml': good });
+    return await outcomeOf(renderer, { 'good.yaml': good });
+  });
+  for (const outcome of await Promise.all(builds)) expect(outcome).toMatchObject({ gives: 'ConfigMap/good' });
+});
