@@ -7,6 +7,7 @@ import { connect } from '@plumb/kube';
 import type { Context } from '../context.ts';
 import { gitEnvironment } from '../git-environment.ts';
 import { giveBackMemory, memoryShares } from '../memory.ts';
+import { kindsOf, partsOf } from '../lists.ts';
 import type { OptionValues } from '../options.ts';
 import { flag, port, text, whole } from '../options.ts';
 
@@ -80,6 +81,22 @@ export const agentOptions = {
     null,
     'act as this service account for units that name none',
   ),
+  customApplyStageKinds: {
+    ...text(
+      '--custom-apply-stage-kinds <list>',
+      null,
+      'kinds as group/Kind, with commas, applied in a stage of their own before the rest',
+    ),
+    read: (given: string) => {
+      kindsOf(given);
+      return given;
+    },
+  },
+  overrideManager: text(
+    '--override-manager <list>',
+    null,
+    "field managers, with commas, whose fields are taken over as kubectl's are, by the beginnings of their names",
+  ),
 } as const;
 
 const MEMBER_NEWS: Readonly<Record<MemberNews['event'], string>> = {
@@ -127,6 +144,8 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
     ...(options.defaultServiceAccount === '' ? {} : { defaultServiceAccount: options.defaultServiceAccount }),
+    customStageKinds: kindsOf(options.customApplyStageKinds),
+    overriddenManagers: partsOf(options.overrideManager),
     tell: (telling) => log.told(telling),
     onMember: ({ event, ...fields }) => log.info(MEMBER_NEWS[event], { ...fields, instance }),
     onFault: (what, error) => log.error(what, error),
