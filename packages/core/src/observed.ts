@@ -2,7 +2,7 @@ import type { UnitRef } from '@plumb/api';
 import type { Health } from './health.ts';
 import type { ObjectRules } from './plan.ts';
 
-/** All that is kept of a live object (design.md, section 5): no body. */
+/** All that is kept of a live object (docs/architecture.md): no body. */
 export interface Observed {
   uid: string;
   resourceVersion: string;

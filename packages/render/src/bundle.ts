@@ -16,7 +16,7 @@ export interface Desired {
 
 /**
  * What a build read: object ids of trees and blobs by path. A new revision in which every recorded path still has the id it had
- * gives the same bundle, so it need not be built (design.md, section 5). A null id records that nothing was there.
+ * gives the same bundle, so it need not be built (docs/architecture.md). A null id records that nothing was there.
  */
 export interface ReadSet {
   rules: string;

@@ -44,7 +44,7 @@ export interface ApplyContext {
 
 /**
  * Carries out a plan stage by stage. In each stage every object is checked by a dry run before the first is written, so that one bad object
- * leaves its whole stage as it was (flux.md 2.4). A correction of drift is not checked again: the same objects were accepted before.
+ * leaves its whole stage as it was (Flux: pkg/ssa). A correction of drift is not checked again: the same objects were accepted before.
  * @returns what changed, whether or not it threw: the list is filled as answers come in
  */
 export async function applyPlan(plan: Plan, context: ApplyContext, changes: Change[]): Promise<void> {

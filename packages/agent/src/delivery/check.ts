@@ -42,7 +42,7 @@ function isAsDeclared(action: Action, live: KubeObject | null, context: ApplyCon
 }
 
 /**
- * Looks at every object before the first is written, by a dry run: one that is refused leaves its whole stage as it was (flux.md 2.4). What drifted
+ * Looks at every object before the first is written, by a dry run: one that is refused leaves its whole stage as it was (Flux: pkg/ssa). What drifted
  * was accepted before and is not checked again; but whether something is there that was not in view is looked at even then.
  * @returns what is to be written; what its own rules leave alone is in `changes`
  */
@@ -81,7 +81,8 @@ async function lookAtKnown(action: Action, context: ApplyContext): Promise<Check
   try {
     return { action, live: await send(action, context, true) };
   } catch (thrown) {
-    const live = await context.cluster.get(action.key, { signal: context.signal });
+    // The refusal is what is to be told, whatever else goes wrong.
+    const live = await context.cluster.get(action.key, { signal: context.signal }).catch(() => null);
     if (!mayRecreate(action, live, asPlumbError(thrown), context)) throw thrown;
     return { action, live };
   }
@@ -97,7 +98,7 @@ async function lookAtNew(action: Action, context: ApplyContext): Promise<Looked>
     if ((answer.metadata.resourceVersion ?? '') === '')
       return isDone(action, context) ? 'done' : { action, live: null };
   } catch (thrown) {
-    const live = await get();
+    const live = await get().catch(() => null);
     if (live !== null && asksToBeLeft(live)) return 'left alone';
     if (!mayRecreate(action, live, asPlumbError(thrown), context)) throw thrown;
     return { action, live };

@@ -1,7 +1,7 @@
 import type { JsonObject, Said } from '@plumb/api';
 import type { EventRecord } from './events.ts';
 
-/** The four ways a run can end (design.md, section 2). `facts` is what the controller's report needs to say what happened. */
+/** The four ways a run can end (docs/architecture.md). `facts` is what the controller's report needs to say what happened. */
 export type Outcome<Facts> =
   /** The declared state is reached. */
   | { type: 'done'; facts: Facts }

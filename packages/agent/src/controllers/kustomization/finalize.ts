@@ -17,7 +17,7 @@ export interface Finalized {
 
 /**
  * Deletes what the unit owns, as spec.deletionPolicy says (MirrorPrune follows spec.prune; suspended: nothing), then lets the object go. A service
- * account that is gone cannot delete anything any more: that is said, and the object goes all the same (flux.md 2.4).
+ * account that is gone cannot delete anything any more: that is said, and the object goes all the same (Flux: pkg/ssa).
  */
 export async function finalize(object: Kustomization, memory: UnitMemory, hands: Hands): Promise<Finalized> {
   const keys = ownedToDelete(object);

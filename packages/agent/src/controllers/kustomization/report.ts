@@ -208,7 +208,7 @@ function same(before: JsonObject, after: JsonObject): boolean {
   return mergePatch(before, after) === null;
 }
 
-/** Newest first, one entry for each result: the same bundle ending the same way again only counts up (flux.md 1.3). */
+/** Newest first, one entry for each result: the same bundle ending the same way again only counts up (Flux: docs/spec/v1/kustomizations.md). */
 export function nextHistory(
   history: readonly HistorySnapshot[],
   facts: Facts,
