@@ -1,0 +1,68 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { messageRows } from './messages.ts';
+import type { ConditionType } from './conditions.ts';
+import { withGeneratedParts } from './spec-page.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const PAGES = { GitRepository: 'docs/spec/gitrepository.md', Kustomization: 'docs/spec/kustomization.md' };
+
+const sourcesOf = (pattern: string): string =>
+  globSync(pattern, { cwd: ROOT })
+    .filter((path) => !path.endsWith('.test.ts') && !path.includes('/testing/'))
+    .map((path) => readFileSync(join(ROOT, path), 'utf8'))
+    .join('\n');
+
+const agent = sourcesOf('packages/agent/src/**/*.ts');
+/** The metadata of an artifact are those of OCI sources. */
+const isWritten = (path: string): boolean => {
+  const [, field = ''] = path.split(/\W+/);
+  return new RegExp(`\\b${field}\\b`).test(agent) && !/artifacts?(\[\])?\.metadata$/i.test(path);
+};
+const pageOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+test.each(Object.entries(PAGES))(
+  'the page of %s has the fields and messages as they are (vitest --update writes it)',
+  async (kind, path) => {
+    const page = withGeneratedParts(pageOf(path), kind, isWritten);
+    for (const part of ['spec', 'status', 'messages']) expect(page).toContain(`<!-- begin ${part} -->`);
+    await expect(page).toMatchFileSnapshot(join(ROOT, path));
+  },
+);
+
+const TYPES = [
+  'Ready',
+  'Reconciling',
+  'Stalled',
+  'Healthy',
+  'FetchFailed',
+  'IncludeUnavailable',
+  'ArtifactInStorage',
+  'ArtifactOutdated',
+  'BuildFailed',
+  'StorageOperationFailed',
+  'SourceVerified',
+] as const satisfies readonly ConditionType[];
+
+test.each(Object.entries(PAGES))(
+  'the page of %s tells of every condition its controller sets, and of no other',
+  (kind, path) => {
+    const controller = sourcesOf(`packages/agent/src/controllers/${kind.toLowerCase()}/*.ts`);
+    const section = /## Conditions\n([\s\S]*?)\n## /.exec(pageOf(path))?.[1] ?? '';
+    const told = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, type]) => type);
+    const set = TYPES.filter((type) =>
+      new RegExp(`(set\\(\\w+, |Facts = \\{ failing: |failing: type = )'${type}'`).test(controller),
+    );
+    expect(told.toSorted()).toEqual([...set].sort());
+  },
+);
+
+test('every example of a condition or an event has a reason that is registered', () => {
+  const reasons = new Set<string>(messageRows().flatMap(({ rows }) => rows.map(({ reason }) => reason)));
+  const shown = Object.values(PAGES).flatMap((path) =>
+    [...pageOf(path).matchAll(/^\s*reason: (\w+)$/gm)].map(([, reason = '']) => reason),
+  );
+  expect(shown.length).toBeGreaterThan(10);
+  expect(shown.filter((reason) => !reasons.has(reason) && reason !== 'ProgressingWithRetry')).toEqual([]);
+});

@@ -1,0 +1,167 @@
+import { gitRepositoryPending, kustomizationPending } from './not-implemented.ts';
+import { messageRows } from './messages/page.ts';
+import { gitRepositoryKind } from './schema/git-repository.ts';
+import type { KindDefinition } from './schema/kind.ts';
+import { kustomizationKind } from './schema/kustomization.ts';
+
+/** The part of a JSON schema that a table of fields is made from. */
+interface Node {
+  type?: string;
+  description?: string;
+  default?: unknown;
+  enum?: readonly string[];
+  format?: string;
+  pattern?: string;
+  maxLength?: number;
+  items?: Node;
+  required?: readonly string[];
+  properties?: Record<string, Node>;
+  patternProperties?: Record<string, Node>;
+}
+
+interface Field {
+  path: string;
+  node: Node;
+  required: boolean;
+}
+
+/** Fields by path, and which of their values cannot be served. */
+type Pending = Readonly<Record<string, (spec: never) => string | null>>;
+
+const KINDS: Readonly<Record<string, { definition: KindDefinition; pending: Pending; base: object }>> = {
+  GitRepository: {
+    definition: gitRepositoryKind,
+    pending: gitRepositoryPending,
+    base: { url: 'https://git.example/shop', interval: '1m' },
+  },
+  Kustomization: {
+    definition: kustomizationKind,
+    pending: kustomizationPending,
+    base: { interval: '1m', prune: true, sourceRef: { kind: 'GitRepository', name: 'shop' } },
+  },
+};
+
+const DURATION = /^\^\(\[0-9\]\+/;
+const URL_SCHEMES = ['http', 'https', 'ssh'];
+const NOT_YET = '**not yet**';
+
+function fieldsOf(node: Node, path: string): Field[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
+    const own = `${path}.${name}`;
+    const required = node.required?.includes(name) ?? false;
+    const inner = child.items?.properties === undefined ? child : child.items;
+    const below = fieldsOf(inner, inner === child ? own : `${own}[]`);
+    return [{ path: own, node: child, required }, ...below];
+  });
+}
+
+function typeOf(node: Node): string {
+  if (node.enum !== undefined) return `one of ${node.enum.map((value) => `\`${value}\``).join(', ')}`;
+  if (node.items !== undefined)
+    return `list of ${node.items.properties === undefined ? typeOf(node.items) : 'objects'}`;
+  if (node.patternProperties !== undefined) return 'map of strings';
+  if (node.format === 'date-time') return 'time';
+  if (node.pattern !== undefined && DURATION.test(node.pattern)) return 'duration';
+  return node.type ?? 'any';
+}
+
+function defaultOf({ node, required }: Field): string {
+  if (node.default !== undefined) return `\`${JSON.stringify(node.default).replaceAll('"', '')}\``;
+  return required ? 'required' : '';
+}
+
+/** Which values of a field can be told apart by what is served of them. */
+function valuesOf({ path, node }: Field): string[] {
+  if (path === 'spec.url') return URL_SCHEMES.map((scheme) => `${scheme}://git.example/shop`);
+  return [...(node.enum ?? [])];
+}
+
+function set(object: object, [first = '', ...rest]: readonly string[], value: string): object {
+  const inner = (object as Record<string, object>)[first] ?? {};
+  return { ...object, [first]: rest.length === 0 ? value : set(inner, rest, value) };
+}
+
+function stateOf(field: Field, kind: string): string {
+  const { pending = {}, base = {} } = KINDS[kind] ?? {};
+  const key = Object.keys(pending).find((path) => field.path === path || /^[.[]/.test(tail(field.path, path)));
+  const unmet = key === undefined ? undefined : pending[key];
+  if (key === undefined || unmet === undefined) return 'works';
+  const values = key === field.path ? valuesOf(field) : [];
+  const missing = values.flatMap((value) => unmet(set(base, field.path.split('.').slice(1), value) as never) ?? []);
+  if (missing.length === 0 || missing.length === values.length) return NOT_YET;
+  return `works; ${NOT_YET}: ${missing.map((value) => `\`${value}\``).join(', ')}`;
+}
+
+function tail(path: string, prefix: string): string {
+  return path.startsWith(prefix) ? path.slice(prefix.length) : '';
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', '<br>');
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
+}
+
+function specTable(kind: string): string {
+  const fields = fieldsOf((KINDS[kind]?.definition.spec ?? {}) as Node, 'spec');
+  const rows = fields.map((field) => {
+    const { path, node } = field;
+    return [`\`${path}\``, typeOf(node), defaultOf(field), stateOf(field, kind), cell(node.description ?? '')];
+  });
+  return table(['field', 'type', 'default', 'state', 'what it says'], rows);
+}
+
+function statusTable(kind: string, isWritten: (path: string) => boolean): string {
+  const fields = fieldsOf((KINDS[kind]?.definition.status ?? {}) as Node, 'status');
+  const rows = fields.map(({ path, node }) => {
+    return [`\`${path}\``, typeOf(node), isWritten(path) ? 'written' : NOT_YET, cell(node.description ?? '')];
+  });
+  return table(['field', 'type', 'state', 'what it says'], rows);
+}
+
+/** What only one kind says of the messages that Flux does not have. */
+const OF_KUSTOMIZATIONS: ReadonlySet<string> = new Set([
+  'empty-result',
+  'drift-corrected',
+  'deletion-corrected',
+  'drift-loop',
+  'dependency-cycle',
+  'recreated',
+]);
+
+function messageTable(kind: string): string {
+  const rows = messageRows().flatMap(({ title, rows: all }) => {
+    if (title === kind) return all;
+    if (title !== 'Not in Flux') return [];
+    return all.filter(({ id }) => kind === 'Kustomization' || !OF_KUSTOMIZATIONS.has(id));
+  });
+  const cells = rows.map(({ reason, level, channels, text }) => {
+    return [
+      reason,
+      level === 'error' ? 'Warning' : 'Normal',
+      channels.filter((c) => c !== 'log').join(', '),
+      cell(text),
+    ];
+  });
+  return table(['reason', 'event type', 'given as', 'example'], cells);
+}
+
+const PART = /(<!-- begin (\w+) -->\n)[\s\S]*?(<!-- end -->)/g;
+
+/**
+ * A page about a kind with its generated parts as they must be: what stands between `<!-- begin spec -->` and `<!-- end -->`; the same
+ * for `status` and `messages`.
+ * @param isWritten whether the agent writes a field of the status, by its path
+ * @throws when a part is not known
+ */
+export function withGeneratedParts(page: string, kind: string, isWritten: (path: string) => boolean): string {
+  return page.replaceAll(PART, (_all, begin: string, part: string, end: string) => {
+    if (part === 'spec') return `${begin}${specTable(kind)}\n${end}`;
+    if (part === 'status') return `${begin}${statusTable(kind, isWritten)}\n${end}`;
+    if (part === 'messages') return `${begin}${messageTable(kind)}\n${end}`;
+    throw new Error(`no part is called '${part}'`);
+  });
+}
