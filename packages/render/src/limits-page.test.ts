@@ -17,6 +17,8 @@ const told: [string, string][] = [
   ['kustomizations that include each other', count(limits.kustomizationDepth)],
   ['levels of lists and maps in YAML', count(limits.yamlDepth)],
   ['documents of one file', count(limits.documents)],
+  ['marks (commas, colons, dashes, brackets, line ends) of one file', count(limits.fileMarks)],
+  ['marks of all files', count(limits.totalMarks)],
   ['YAML aliases of one document', count(limits.aliases)],
   ['bytes of one document with its aliases written out', bytes(limits.expandedBytes)],
   ['symlinks on the way to one path', count(limits.links)],
