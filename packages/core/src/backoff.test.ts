@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Backoff, backoffDelay, jitter, MAX_RETRY_DELAY, MIN_RETRY_DELAY } from './backoff.ts';
+import { backoffDelay, jitter, MAX_RETRY_DELAY, MIN_RETRY_DELAY } from './backoff.ts';
 
 test.each([
   [1, 0.999_999, 750],
@@ -33,14 +33,6 @@ test('the delay stays within its bounds and its ceiling never falls', () => {
 
 test('a most below the least wins', () => {
   expect(backoffDelay(9, 0.5, { min: 1_000, max: 100 })).toBe(100);
-});
-
-test('each key counts its own failures and forgets them on success', () => {
-  const backoff = new Backoff({ min: 100, max: 1_000 });
-  expect([backoff.fail('a', 0.9), backoff.fail('a', 0.9), backoff.fail('b', 0.9)]).toEqual([90, 180, 90]);
-  backoff.succeed('a');
-  expect([backoff.failures('a'), backoff.failures('b'), backoff.fail('a', 0.9)]).toEqual([0, 1, 90]);
-  expect(new Backoff().fail('x', 0.999_999)).toBe(750);
 });
 
 test.each([

@@ -23,31 +23,6 @@ export function backoffDelay(failures: number, random: number, limits: BackoffLi
   return Math.max(Math.round(ceiling * random), Math.min(limits.min / 2, limits.max));
 }
 
-/** Counts failures in a row per key. Hand the random number in; a success forgets the key. */
-export class Backoff {
-  readonly #failures = new Map<string, number>();
-  readonly #limits: BackoffLimits;
-
-  constructor(limits: BackoffLimits = LIMITS) {
-    this.#limits = limits;
-  }
-
-  /** Notes one more failure. @returns milliseconds until the next try */
-  fail(key: string, random: number): number {
-    const failures = this.failures(key) + 1;
-    this.#failures.set(key, failures);
-    return backoffDelay(failures, random, this.#limits);
-  }
-
-  succeed(key: string): void {
-    this.#failures.delete(key);
-  }
-
-  failures(key: string): number {
-    return this.#failures.get(key) ?? 0;
-  }
-}
-
 /**
  * Spreads an interval evenly over ±`percent` of itself, so that units of one interval do not run at one moment
  * (Flux's --interval-jitter-percentage).

@@ -21,6 +21,5 @@ export * from './owned/take-over.ts';
 export * from './owner.ts';
 export * from './plan.ts';
 export * from './rules.ts';
-export * from './schedule.ts';
 export * from './shard.ts';
 export * from './shard-view.ts';
