@@ -197,8 +197,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const object = git.objects.get(id) as GitRepository | undefined;
     // Our own is fetched by its own run.
     if (object === undefined || git.share.holds(id)) return null;
-    return replicate(object, { revision, digest }, { cluster, sources: options.sources, signal: stop.signal });
+    const find = (namespace: string, name: string): GitRepository | undefined =>
+      git.objects.get(objectId({ namespace, name })) as GitRepository | undefined;
+    const open = artifacts.open.bind(artifacts);
+    return replicate(
+      object,
+      { revision, digest },
+      { cluster, sources: options.sources, signal: stop.signal, find, open },
+    );
   };
+  const artifacts = new Artifacts(options.sources, () => clock.now(), fetchArtifact);
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
     hands: { ...hands, sources: options.sources, artifactHost: options.artifactHost },
@@ -212,7 +220,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gitRepositories: git.objects,
     hands: {
       ...hands,
-      artifacts: new Artifacts(options.sources, () => clock.now(), fetchArtifact),
+      artifacts,
       live,
       renderer: createRenderer({ engine: options.engine }),
       packs,

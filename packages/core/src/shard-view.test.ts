@@ -55,7 +55,16 @@ describe('when a member joins', () => {
 
 describe('when a member is gone', () => {
   test('the others take its units when all of them have published, and keep their own meanwhile', () => {
-    const three = run(joinShards(A, new Map([[B, null], [C, null]])), ...write);
+    const three = run(
+      joinShards(
+        A,
+        new Map([
+          [B, null],
+          [C, null],
+        ]),
+      ),
+      ...write,
+    );
     const agreed = run(three, seen(B, view(1, A, B, C)), seen(C, view(1, A, B, C)));
     const without = run(agreed, { type: 'gone', member: C }, ...write);
     expect(acting(without)).toEqual(owned(A, A, B, C));

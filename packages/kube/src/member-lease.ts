@@ -120,21 +120,28 @@ export class MemberLease {
       throw this.#failure('it is over');
     }
     const started = this.#now();
-    const current = this.#object ?? (await this.#read());
-    try {
-      const written = await this.#cluster.update(this.#next(current), { signal: this.#limit() });
-      this.#object = written;
-    } catch (error) {
-      // It may have been written all the same: read before the next try.
-      this.#object = null;
-      if (error instanceof PlumbError && error.code === 'api-not-found') this.#lapse('somebody deleted it');
+    await this.#update().catch((error: unknown) => {
+      // Somebody noted something on it, or an earlier write of ours was carried out without an answer.
+      if (error instanceof PlumbError && error.code === 'api-conflict' && !this.#over) return this.#update();
       throw error;
-    }
+    });
     if (!this.held) {
       this.#lapse('the answer to its renewal came too late');
       throw this.#failure('it is over');
     }
     this.#renewed(started);
+  }
+
+  async #update(): Promise<void> {
+    const current = this.#object ?? (await this.#read());
+    // Until the answer is in nobody knows whether it was written: what comes next reads first.
+    this.#object = null;
+    try {
+      this.#object = await this.#cluster.update(this.#next(current), { signal: this.#limit() });
+    } catch (error) {
+      if (error instanceof PlumbError && error.code === 'api-not-found') this.#lapse('somebody deleted it');
+      throw error;
+    }
   }
 
   async #read(): Promise<KubeObject> {
