@@ -69,7 +69,7 @@ export interface Failed {
 }
 
 /** Our last applies, by object. It knows whether any of them left another state than before. */
-export class AppliedObjects extends Map<string, AppliedRecord> {
+class AppliedObjects extends Map<string, AppliedRecord> {
   changed = false;
 
   override set(id: string, applied: AppliedRecord): this {
