@@ -25,7 +25,7 @@ afterAll(() => world.close());
 
 const tenantMessage = (): RegExp =>
   new RegExp(
-    `^ConfigMap/${world.target}/settings apply failed \\(Forbidden\\): .*system:serviceaccount:${world.namespace}:tenant.*\\(apps/settings.yaml\\)$`,
+    `^ConfigMap/${world.target}/settings dry-run failed \\(Forbidden\\): .*system:serviceaccount:${world.namespace}:tenant.*\\(apps/settings.yaml\\)$`,
   );
 
 async function grant(): Promise<void> {
