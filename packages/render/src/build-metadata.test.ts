@@ -21,19 +21,19 @@ function annotations(bundle: Bundle, name: string): Record<string, string> | und
 }
 
 const configMap = (name: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: {}\n`;
-const overlay: Files = {
+const overlay = {
   'base/kustomization.yaml': 'resources: [a.yaml]\n',
   'base/a.yaml': configMap('a'),
   'prod/kustomization.yaml':
     'resources: [../base]\nnamespace: prod\nconfigMapGenerator: [{name: g, literals: [k=v]}]\n',
-};
+} satisfies Files;
 
 describe('build metadata', () => {
   test('says where an object came from, as a kustomization that asks for it', async () => {
     const asked = await build(overlay, { path: 'prod', buildMetadata: ['originAnnotations'] });
     const own = {
       ...overlay,
-      'prod/kustomization.yaml': `${String(overlay['prod/kustomization.yaml'])}buildMetadata: [originAnnotations]\n`,
+      'prod/kustomization.yaml': `${overlay['prod/kustomization.yaml']}buildMetadata: [originAnnotations]\n`,
     };
     expect(annotations(asked, 'a')).toEqual({ [ORIGIN]: 'path: ../base/a.yaml\n' });
     expect(asked.digest).toBe((await build(own, { path: 'prod' })).digest);
@@ -50,7 +50,7 @@ describe('build metadata', () => {
   test('is added to what the file asks for', async () => {
     const files = {
       ...overlay,
-      'prod/kustomization.yaml': `${String(overlay['prod/kustomization.yaml'])}buildMetadata: [originAnnotations]\n`,
+      'prod/kustomization.yaml': `${overlay['prod/kustomization.yaml']}buildMetadata: [originAnnotations]\n`,
     };
     const bundle = await build(files, { path: 'prod', buildMetadata: ['originAnnotations', 'transformerAnnotations'] });
     expect(Object.keys(annotations(bundle, 'a') ?? {}).sort()).toEqual([TRANSFORMATIONS, ORIGIN]);

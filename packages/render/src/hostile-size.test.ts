@@ -88,8 +88,7 @@ describe('the largest files are built or refused within bounds', () => {
     const { user, system } = process.cpuUsage(before.cpu);
     expect((user + system) / 1e6).toBeLessThan(mostSeconds);
     expect(process.memoryUsage().heapUsed - before.memory).toBeLessThan(mostBytes);
-    if (says === null) expect(outcome).not.toHaveProperty('says');
-    else expect(outcome).toEqual({ says: expect.stringContaining(says) as string });
+    expect(outcome.says ?? 'built').toContain(says ?? 'built');
     expect((outcome.says ?? '').length).toBeLessThan(400);
   });
 });

@@ -22,13 +22,15 @@ async function inFolder(file: string, more: Record<string, string> = {}): Promis
   return outcome;
 }
 
-/** Where both roads build a file they must give the same, or a kustomization file would change what is deployed. */
+/**
+ * Where both roads build a file they must give the same, or a kustomization file would change what is deployed.
+ */
 async function assertOtherRoad(file: string, plain: Outcome, other: OtherRoad | undefined): Promise<void> {
-  const { says, bundle } = await inFolder(file, { 'kustomization.yaml': 'resources: [a.yaml]' });
+  const { says = '', bundle } = await inFolder(file, { 'kustomization.yaml': 'resources: [a.yaml]' });
   const refuses = other === undefined ? plain.says !== undefined : other === 'kustomize refuses';
-  expect(says !== undefined).toBe(refuses);
-  if (plain.bundle !== undefined && bundle !== undefined) expect(bundle.digest).toBe(plain.bundle.digest);
-  if (says === undefined) return;
+  expect(says !== '').toBe(refuses);
+  const digests = [plain.bundle?.digest, bundle?.digest].filter((digest) => digest !== undefined);
+  expect(new Set(digests).size).toBeLessThanOrEqual(1);
   expect(says).not.toMatch(/\n|goroutine|panic/);
   expect(says.length).toBeLessThan(400);
 }

@@ -164,6 +164,7 @@ export const refused: readonly Row[] = [
   ['tab-after-dash', 'a.yaml:6: bad YAML: tab characters must not be used in indentation'],
   ['tab-in-flow', 'a.yaml:5: bad YAML: deficient indentation', 'kustomize accepts'],
   ['tab-indent', 'a.yaml:4: bad YAML: tab characters must not be used in indentation'],
+  ['tag-before-comma', "a.yaml:5: the tag '!!str' must be followed by a blank", 'kustomize accepts'],
   ['tag-binary-bad', "a.yaml:5: 'not base64 !!' is not what its tag !!binary says: no base64"],
   ['tag-bool-of-text', "a.yaml:5: 'maybe' is not what its tag !!bool says"],
   ['tag-float-of-text', "a.yaml:5: 'hello' is not what its tag !!float says"],

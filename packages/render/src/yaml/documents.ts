@@ -241,6 +241,7 @@ class Composer {
     const text = getScalarValue(this.#text, event);
     this.#grow(text.length + scalarBytes, event.valueStart);
     if (place === 'annotation') return text;
+    this.#checkTag(event);
     this.#checkText(event, text);
     try {
       return resolveTagged(this.#tag(event), text, event.style === SCALAR_STYLE.PLAIN, this.#resolve);
@@ -252,6 +253,12 @@ class Composer {
 
   #tag(event: ScalarEvent): string {
     return event.tagStart < 0 ? '' : this.#text.slice(event.tagStart, event.tagEnd);
+  }
+
+  /** kustomize takes what follows a tag at once for a part of it, and the next value for the tagged one. */
+  #checkTag(event: ScalarEvent): void {
+    if (event.tagStart >= 0 && ',[]{}'.includes(this.#text.charAt(event.tagEnd) || ' '))
+      throw this.#error(event.tagStart, `the tag ${shown(this.#tag(event))} must be followed by a blank`);
   }
 
   /** Only escapes can spell what UTF-8 cannot hold. */
