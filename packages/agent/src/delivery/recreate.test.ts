@@ -33,22 +33,20 @@ const context = (force: boolean, ruled = false): ApplyContext => {
 };
 const another = ownerLabels({ ...unit, name: 'other' });
 
-test.each<[string, boolean, KubeObject | null, PlumbError, ApplyContext]>([
-  ['spec.force asks for it', true, live(), IMMUTABLE, context(true)],
-  ['its declaration asks for it', true, live(), IMMUTABLE, context(false, true)],
+test.each<[string, boolean, [KubeObject | null, PlumbError, ApplyContext]]>([
+  ['spec.force asks for it', true, [live(), IMMUTABLE, context(true)]],
+  ['its declaration asks for it', true, [live(), IMMUTABLE, context(false, true)]],
   [
     'the live object asks for it',
     true,
-    live(ownerLabels(unit), { [FORCE_RULE]: 'enabled' }),
-    IMMUTABLE,
-    context(false),
+    [live(ownerLabels(unit), { [FORCE_RULE]: 'enabled' }), IMMUTABLE, context(false)],
   ],
-  ['nobody asks for it', false, live(), IMMUTABLE, context(false)],
-  ['it was refused for something else', false, live(), OTHER, context(true)],
-  ['the API server could not answer', false, live(), AWAY, context(true)],
-  ['it is not there', false, null, IMMUTABLE, context(true)],
-  ['it carries no owner labels', false, live({}), IMMUTABLE, context(true)],
-  ["it is another unit's", false, live(another), IMMUTABLE, context(true)],
-])('an object may be deleted and made anew when %s: %s', (_name, may, object, refusal, how) => {
+  ['nobody asks for it', false, [live(), IMMUTABLE, context(false)]],
+  ['it was refused for something else', false, [live(), OTHER, context(true)]],
+  ['the API server could not answer', false, [live(), AWAY, context(true)]],
+  ['it is not there', false, [null, IMMUTABLE, context(true)]],
+  ['it carries no owner labels', false, [live({}), IMMUTABLE, context(true)]],
+  ["it is another unit's", false, [live(another), IMMUTABLE, context(true)]],
+])('an object may be deleted and made anew when %s: %s', (_name, may, [object, refusal, how]) => {
   expect(mayRecreate(action, object, refusal, how)).toBe(may);
 });

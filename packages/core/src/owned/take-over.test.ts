@@ -96,9 +96,9 @@ describe('takeOverPatch', () => {
 
   it('removes the notes even where no fields are taken', () => {
     const object = live([entry('kustomize-controller', 'Apply', A)], { annotations: { [LAST_APPLIED]: '{}' } });
-    expect(takeOverPatch(object, declared, HOW).map(({ op, path }) => `${String(op)} ${String(path)}`)).toEqual([
-      'remove /metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration',
-      'replace /metadata/resourceVersion',
+    expect(takeOverPatch(object, declared, HOW)).toMatchObject([
+      { op: 'remove', path: '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration' },
+      { op: 'replace', path: '/metadata/resourceVersion' },
     ]);
   });
 
