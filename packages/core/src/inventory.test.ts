@@ -30,6 +30,79 @@ describe('ids are those of Flux', () => {
   });
 });
 
+/** Ids as the Flux controllers and cli-utils write them. */
+describe('ids that Flux has written are read and written back as they are', () => {
+  test.each([
+    ['default_podinfo_apps_Deployment', 'v1', key({ namespace: 'default', name: 'podinfo' })],
+    ['default_podinfo__Service', 'v1', key({ group: '', kind: 'Service', namespace: 'default', name: 'podinfo' })],
+    ['_flux-system__Namespace', 'v1', key({ group: '', kind: 'Namespace', namespace: '', name: 'flux-system' })],
+    [
+      'default_podinfo_autoscaling_HorizontalPodAutoscaler',
+      'v2',
+      key({
+        group: 'autoscaling',
+        version: 'v2',
+        kind: 'HorizontalPodAutoscaler',
+        namespace: 'default',
+        name: 'podinfo',
+      }),
+    ],
+    [
+      '_alerts.notification.toolkit.fluxcd.io_apiextensions.k8s.io_CustomResourceDefinition',
+      'v1',
+      key({
+        group: 'apiextensions.k8s.io',
+        kind: 'CustomResourceDefinition',
+        namespace: '',
+        name: 'alerts.notification.toolkit.fluxcd.io',
+      }),
+    ],
+    [
+      '_cluster-reconciler-flux-system_rbac.authorization.k8s.io_ClusterRoleBinding',
+      'v1',
+      rbac('ClusterRoleBinding', 'cluster-reconciler-flux-system'),
+    ],
+    [
+      'flux-system_flux-system_kustomize.toolkit.fluxcd.io_Kustomization',
+      'v1',
+      key({
+        group: 'kustomize.toolkit.fluxcd.io',
+        kind: 'Kustomization',
+        namespace: 'flux-system',
+        name: 'flux-system',
+      }),
+    ],
+    [
+      'shop_kubeadm__nodes-kubeadm-config_rbac.authorization.k8s.io_Role',
+      'v1',
+      rbac('Role', 'kubeadm:nodes-kubeadm-config', 'shop'),
+    ],
+    [
+      'kube-system_system____leader-locking-kube-scheduler_rbac.authorization.k8s.io_Role',
+      'v1',
+      rbac('Role', 'system::leader-locking-kube-scheduler', 'kube-system'),
+    ],
+    ['shop___leader_rbac.authorization.k8s.io_RoleBinding', 'v1', rbac('RoleBinding', ':leader', 'shop')],
+    ['shop_leader___rbac.authorization.k8s.io_RoleBinding', 'v1', rbac('RoleBinding', 'leader:', 'shop')],
+    [
+      '_system__controller__job-controller_rbac.authorization.k8s.io_ClusterRole',
+      'v1',
+      rbac('ClusterRole', 'system:controller:job-controller'),
+    ],
+    ['shop_test_name_apps_Deployment', 'v1', key({ name: 'test_name' })],
+    ['shop_test_name_with_underscores_apps_Deployment', 'v1', key({ name: 'test_name_with_underscores' })],
+    [
+      '_v1beta1.metrics.k8s.io_apiregistration.k8s.io_APIService',
+      'v1',
+      key({ group: 'apiregistration.k8s.io', kind: 'APIService', namespace: '', name: 'v1beta1.metrics.k8s.io' }),
+    ],
+  ])('%s', (id, v, object) => {
+    expect(parseInventoryEntry({ id, v })).toEqual(object);
+    expect(inventoryId(object)).toBe(id);
+    expect(inventoryOf([object])).toEqual([{ id, v }]);
+  });
+});
+
 test.each(['a__b', 'a_:b', 'a:b__c'])('an RBAC name that would read back as another is refused: %s', (name) => {
   expect(() => inventoryId(rbac('ClusterRole', name))).toThrow(`ClusterRole/${name} cannot be kept in an inventory`);
 });
