@@ -123,9 +123,10 @@ function ending(child: ChildProcess): Promise<Ended> {
   const { promise, resolve, reject } = Promise.withResolvers<Ended>();
   let stderr = '';
   child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString('utf8')).slice(-MAX_STDERR)));
-  child.once('error', (error) =>
-    reject(systemError('source-failed', `cannot run git (${error.message}): install git 2.39 or newer`, error)),
-  );
+  child.once('error', (error: NodeJS.ErrnoException) => {
+    const next = error.code === 'ENOENT' ? 'install git 2.36 or newer' : "the agent's limits are too small";
+    reject(systemError('source-failed', `cannot run git (${error.message}): ${next}`, error));
+  });
   child.once('close', (code) => resolve({ code: code ?? 128, stderr }));
   return promise;
 }
