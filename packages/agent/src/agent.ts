@@ -8,7 +8,7 @@ import {
   SOURCE_STATUS_MANAGER,
 } from '@plumb/api';
 import type { GitRepository, KindRef } from '@plumb/api';
-import type { Cluster } from '@plumb/kube';
+import type { Cluster, ReflectorOptions } from '@plumb/kube';
 import type { GroupKind } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { createRenderer } from '@plumb/render';
@@ -130,13 +130,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (telling.event.reason === 'DriftCorrected') drift({ kind, namespace: space, name });
     options.tell?.(telling);
   };
-  const { namespace, labelSelector, checkInterval, shards = aloneWith(cluster) } = options;
-  const scope = {
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(labelSelector === undefined ? {} : { labelSelector }),
-    ...(checkInterval === undefined ? {} : { checkInterval }),
-    signal: stop.signal,
-  };
+  const { shards = aloneWith(cluster) } = options;
+  const scope = scopeOf(options, stop.signal);
   const quiet = new Quiet({ clock, after: QUIET_AFTER, tell: options.onQuiet ?? (() => undefined) });
   const statusWrites = new Limit(STATUS_WRITES);
   const wire = (ref: KindRef, component: string, fieldManager: string) => {
@@ -185,7 +180,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const live = new LiveObjects({
     cluster,
     manager: APPLY_MANAGER,
-    checkInterval,
+    checkInterval: options.checkInterval,
     onChange: (change) => kustomizations.onLive(change),
   });
   const jitterPercent = options.jitterPercent ?? 5;
@@ -297,6 +292,16 @@ const DEFAULT_APPLIES = 16;
 const RETRY_AFTER_FAULT = 5_000;
 /** At the end there is a little time for what is still to be written, and no more. */
 const LAST_WRITES = 2_000;
+
+/** Which Flux objects are looked at, and how. */
+function scopeOf({ namespace, labelSelector, checkInterval }: AgentOptions, signal: AbortSignal): ReflectorOptions {
+  return {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(checkInterval === undefined ? {} : { checkInterval }),
+    signal,
+  };
+}
 
 function uidsOf(objects: FluxObjects): Set<string> {
   return new Set([...objects.ids()].map((id) => objects.get(id)?.metadata.uid ?? ''));

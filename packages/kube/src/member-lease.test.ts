@@ -165,10 +165,10 @@ describe('it lapses', () => {
   test('once: nothing brings it back', async () => {
     await lease.take();
     now = performance.now() + 401;
-    await expect(lease.write({})).rejects.toThrow();
+    await expect(lease.write({})).rejects.toThrow('is lost');
     now = null;
     expect(lease.held).toBe(false);
-    await expect(lease.write({})).rejects.toThrow();
+    await expect(lease.write({})).rejects.toThrow('is lost');
   });
 });
 

@@ -131,6 +131,6 @@ test('when the lease is lost what is under way is cut off', async () => {
   cluster.faults.add({ matches: isApply, before: () => new Promise((resolve) => setTimeout(resolve, 20)) });
   const sent = apply(claim);
   claims.cut();
-  await expect(sent).rejects.toThrow();
+  await expect(sent).rejects.toThrow('cancelled');
   expect(await written()).toBe(false);
 });

@@ -42,7 +42,10 @@ export class MemberTerm {
     this.id = memberId(name, term);
     this.#options = options;
     this.lease = new MemberLease(cluster, {
-      ...{ namespace, duration, renewDeadline, renewEvery },
+      namespace,
+      duration,
+      renewDeadline,
+      renewEvery,
       name: `plumb-agent-${labelOf(name)}-${term}`,
       holder: this.id,
       labels: MEMBER_LABELS,

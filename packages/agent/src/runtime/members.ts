@@ -1,5 +1,6 @@
 import type { UnitRef } from '@plumb/api';
 import { systemError } from '@plumb/api';
+import type { View } from '@plumb/core';
 import { actsOn, isSettled, memberName } from '@plumb/core';
 import type { Cluster, LeaseTimes } from '@plumb/kube';
 import { Claims } from './claims.ts';
@@ -8,7 +9,7 @@ import type { Metrics } from './metrics.ts';
 import type { Claim, Shards } from './shards.ts';
 import { unitId } from './shards.ts';
 
-/** What a log is told of the replicas. `members` are those that live now, this one too. */
+/** What a log is told of the replicas. `members` are those that are agreed, or else live now, this one too. */
 export interface MemberNews {
   event: 'joined' | 'agreed' | 'member-left' | 'member-expired' | 'lease-lost';
   member: string;
@@ -41,6 +42,8 @@ export class Members implements Shards {
   #term: MemberTerm | null = null;
   #closed = false;
   #isSettled = false;
+  /** The last that was agreed. */
+  #view: View | null = null;
   #hasJoined = false;
   #retry: NodeJS.Timeout | undefined;
 
@@ -71,7 +74,7 @@ export class Members implements Shards {
   }
 
   start(): void {
-    const { onNews, onFault, ...options } = this.#options;
+    const { onFault, ...options } = this.#options;
     const term = new MemberTerm({
       ...options,
       isDraining: () => this.#claims.isDraining,
@@ -138,12 +141,12 @@ export class Members implements Shards {
     this.#claims.takeBack((id) => this.#acts(id));
     for (const listener of this.#listeners) listener();
     const state = this.#term?.state ?? null;
-    const settled = state !== null && isSettled(state);
-    if (settled && !this.#isSettled) {
-      this.#agreed.resolve();
-      this.#tell('agreed', this.#term?.id ?? '');
-    }
-    this.#isSettled = settled;
+    this.#isSettled = state !== null && isSettled(state);
+    const view = state?.agreed === true && state.standing.length === 1 ? state.standing[0] : undefined;
+    if (state === null || view === undefined || view === this.#view) return;
+    this.#view = view;
+    this.#agreed.resolve();
+    this.#tell('agreed', state.self, view.members);
   }
 
   #lapsed(term: MemberTerm, reason: Error): void {
@@ -162,9 +165,12 @@ export class Members implements Shards {
     this.#retry = setTimeout(() => this.start(), pause);
   }
 
-  #tell(event: MemberNews['event'], member: string): void {
+  #tell(event: MemberNews['event'], member: string, members = this.#alive()): void {
+    this.#options.onNews({ event, member: memberName(member), members: members.map(memberName).sort() });
+  }
+
+  #alive(): readonly string[] {
     const state = this.#term?.state ?? null;
-    const members = state === null ? [] : [state.self, ...state.others.keys()].map(memberName).sort();
-    this.#options.onNews({ event, member: memberName(member), members });
+    return state === null ? [] : [state.self, ...state.others.keys()];
   }
 }
