@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListResult } from './cluster.ts';
 import type { Known } from './known.ts';
+import { compareVersions } from './versions.ts';
 
 /** Each wait is between 0.9 and 1.1 of what it should be, so that many watches do not ask together. */
 const SPREAD = 0.2;
@@ -13,6 +14,8 @@ export interface GapCheckParts {
   readonly known: Known;
   /** A consistent list of metadata. */
   readonly list: () => Promise<ListResult>;
+  /** The last version the watch or a list brought. */
+  readonly latest: () => string;
   /** Called with how many objects the watch has lost sight of: list again. */
   readonly onGap: (objects: number) => void;
   readonly signal: AbortSignal;
@@ -58,8 +61,12 @@ export class GapCheck {
   }
 
   async #lost(): Promise<number> {
-    const { known, list, signal, interval } = this.#parts;
-    const suspects = known.differences(await list());
+    const { known, list, latest, signal, interval } = this.#parts;
+    const before = latest();
+    const listed = await list();
+    // A watch from a version the server has not come to (again) is silent, not refused: this is where a restore of etcd shows.
+    if (compareVersions(listed.resourceVersion, before) < 0) return Math.max(1, known.size);
+    const suspects = known.differences(listed);
     if (suspects.size === 0) return 0;
     await sleep(Math.min(GRACE_MS, interval), undefined, { signal, ref: false });
     return [...suspects].filter(([id, version]) => known.versionOf(id) === version).length;

@@ -25,6 +25,10 @@ export class Known {
     return before;
   }
 
+  get size(): number {
+    return this.#objects.size;
+  }
+
   versionOf(id: string): string | undefined {
     return this.#objects.get(id)?.metadata.resourceVersion;
   }

@@ -52,6 +52,7 @@ class Run {
     this.#check = new GapCheck({
       known: this.#known,
       list: () => background.list(kind, { ...options, metadataOnly: true }),
+      latest: () => this.#latest ?? '',
       onGap: (objects) => this.#onGap(objects),
       signal,
       interval: checkInterval,

@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as requestHttp, type ClientRequest } from 'node:http';
+import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { TlsMaterial } from '../access/access.ts';
@@ -35,7 +35,9 @@ export class Http1Wire implements Wire, Channel {
     const head = Promise.withResolvers<Head>();
     head.promise.catch(() => {});
     const sent = this.#request(request);
+    let answer: IncomingMessage | undefined;
     sent.once('response', (response) => {
+      answer = response;
       response.on('error', () => {});
       const status = response.statusCode ?? 0;
       head.resolve({ status, headers: response.headers, stream: response, complete: () => response.complete });
@@ -47,7 +49,10 @@ export class Http1Wire implements Wire, Channel {
     sent.end(request.body);
     const cancel = (reason: Error): void => {
       head.reject(reason);
-      sent.destroy(reason);
+      // The connection of an answer that is whole belongs to the next request already.
+      if (answer?.complete === true) return;
+      if (answer === undefined) sent.destroy(reason);
+      else answer.destroy(reason);
     };
     return { head: head.promise, cancel };
   }

@@ -28,10 +28,10 @@ describe('429', () => {
       bench.time += bench.pace.hold;
     }
     expect(seen).toEqual([
-      [16, 100],
-      [8, 200],
-      [4, 400],
-      [2, 800],
+      [16, 200],
+      [8, 400],
+      [4, 800],
+      [2, 1_600],
     ]);
   });
 
@@ -132,7 +132,7 @@ describe('latency', () => {
 test('good answers open the window again by one for each full window, when it is full', () => {
   const bench = new Bench(8);
   bench.answer(429);
-  bench.time += 200;
+  bench.time += 400;
   expect(bench.pace.limit).toBe(4);
   for (let index = 0; index < 100; index++) bench.pace.learn({ verb: 'get', sentAt: bench.time, status: 200 }, false);
   expect(bench.pace.limit).toBe(4);

@@ -23,7 +23,7 @@ const SHRINK_SLOW = 0.8;
 /** Slow answers alone never close the window further: few requests at once hurt nobody. */
 const LEAST_WHEN_SLOW = 4;
 const SLOW_PAUSE_MS = 1_000;
-const FIRST_HOLD_MS = 100;
+const FIRST_HOLD_MS = 200;
 const LONGEST_HOLD_MS = 10_000;
 const LONGEST_RETRY_AFTER_MS = 60_000;
 /** A single 5xx may be about one object; that many in a row are about the server. */
@@ -34,7 +34,7 @@ const AFTER_AWAY = 4;
 /**
  * How many requests may be in flight, and from when on (I12). Additive increase: one more for each full window answered well.
  * Multiplicative decrease: half on 429, on connection loss, on 5xx in a row; a little less on slow answers. A refusal also holds
- * everything back, for as long as the server asked, else 0.1 s doubling to 10 s while refusals go on; what was in flight together
+ * everything back, for as long as the server asked, else 0.2 s doubling to 10 s while refusals go on; what was in flight together
  * counts once.
  */
 export class Pace {

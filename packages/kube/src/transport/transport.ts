@@ -52,7 +52,7 @@ const ATTEMPTS = 3;
 const RENEWAL_PAUSE_MS = 5_000;
 const PROBE_TIMEOUT_MS = 10_000;
 /** The server was given rest this often in a row, and there was still no answer but errors: it counts as away. */
-const RESTS_UNTIL_AWAY = 5;
+const RESTS_UNTIL_AWAY = 4;
 /** Watches that waited for the server are opened again spread over this time. */
 const WATCH_SPREAD_MS = 1_000;
 /** Server-side apply wraps what is wrong with an object, and what a webhook failed with, into a 500 (KEP-555, admission webhooks). */

@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubeObject, ObjectKey } from '@plumb/api';
+import { GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
+import { startGitServer } from '@plumb/sandbox';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { OwnPlane } from './support/own-plane.ts';
+import { Repository } from './support/repository.ts';
+import { Requests } from './support/requests.ts';
+import { configMapKey } from './support/world.ts';
+
+const AWAY_MS = 8_000;
+const NAMESPACE = 'default';
+const SOURCE: ObjectKey = { ...GIT_REPOSITORY, namespace: NAMESPACE, name: 'shop' };
+const UNIT: ObjectKey = { ...KUSTOMIZATION, namespace: NAMESPACE, name: 'shop' };
+
+let plane: OwnPlane;
+let repository: Repository;
+let cluster: Cluster;
+let running: Awaited<ReturnType<OwnPlane['agent']>>;
+const requests = new Requests();
+const notices: string[] = [];
+const cleanups: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  plane = await OwnPlane.start();
+  cleanups.push(() => plane.close());
+  const server = await startGitServer({ dir: join(plane.dir, 'git') });
+  cleanups.push(() => server.close());
+  repository = await Repository.clone(await server.create('shop'), plane.dir);
+  cluster = await plane.connect();
+  cleanups.push(() => cluster.close());
+  running = await plane.agent({ counter: requests, onNotice: (text) => notices.push(text), checkInterval: 5_000 });
+  cleanups.push(() => running.close());
+  const revision = await commit('one');
+  await apply(SOURCE, { url: repository.url, interval: '10m', ref: { branch: 'main' } });
+  const sourceRef = { kind: 'GitRepository', name: 'shop' };
+  await apply(UNIT, { sourceRef, path: './shop', interval: '10m', retryInterval: '2s', prune: true, timeout: '1m' });
+  await until(UNIT, isAt(revision));
+}, 180_000);
+
+afterAll(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+}, 60_000);
+
+function apply({ group, version, kind, namespace, name }: ObjectKey, spec: object): Promise<KubeObject> {
+  const object = { apiVersion: `${group}/${version}`, kind, metadata: { name, namespace }, spec };
+  return cluster.apply(object as KubeObject, { fieldManager: 'test', force: true });
+}
+
+async function commit(value: string): Promise<string> {
+  const files = ['a', 'b', 'c'].map((name) => {
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: NAMESPACE }, data: { value } };
+    return [`shop/${name}.yaml`, JSON.stringify(object)] as const;
+  });
+  return `main@sha1:${await repository.commit(Object.fromEntries(files))}`;
+}
+
+async function request(): Promise<void> {
+  const annotations = { [REQUESTED_AT_ANNOTATION]: new Date().toISOString() };
+  await cluster.patch(SOURCE, { metadata: { annotations } }, { type: 'merge' });
+}
+
+async function until(key: ObjectKey, holds: (object: KubeObject | null) => boolean, ms = 60_000): Promise<void> {
+  let last: KubeObject | null = null;
+  for (const end = performance.now() + ms; performance.now() < end;) {
+    last = await cluster.get(key);
+    if (holds(last)) return;
+    await sleep(100);
+  }
+  throw new Error(`${key.kind}/${key.name} is not as asked: ${JSON.stringify(last)}; notices: ${notices.join('; ')}`);
+}
+
+const isAt =
+  (revision: string) =>
+  (object: KubeObject | null): boolean => {
+    const status = object?.['status'] as
+      | { lastAppliedRevision?: string; conditions?: { type: string; status: string }[] }
+      | undefined;
+    const ready = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
+    return ready && status?.lastAppliedRevision === revision;
+  };
+
+const holds =
+  (value: string) =>
+  (object: KubeObject | null): boolean =>
+    (object?.['data'] as { value?: string } | undefined)?.value === value;
+
+const isWrite = (line: string): boolean => /^(apply|patch|create|update|delete) /.test(line);
+
+test(
+  'the API server goes and comes back: said once, asked rarely, no write but what is new',
+  { timeout: 180_000 },
+  async () => {
+    notices.length = 0;
+    await plane.stop();
+    requests.take();
+    await sleep(AWAY_MS);
+    const during = requests.take();
+    expect(notices).toEqual([expect.stringMatching(/^the API server has not answered since \d{4}-/)]);
+    expect(running.cluster.connection.awayFor()).toBeGreaterThan(AWAY_MS / 2);
+    // One probe with its pauses, and what each watch tried before it waited.
+    expect(during.length).toBeLessThan(20 + AWAY_MS / 1_000);
+    await plane.again();
+    await running.cluster.connection.back(AbortSignal.timeout(30_000));
+    const revision = await commit('two');
+    await request();
+    await until(UNIT, isAt(revision));
+    await until(configMapKey(NAMESPACE, 'a'), holds('two'));
+    expect(notices).toHaveLength(2);
+    expect(notices[1]).toMatch(/^the API server answers again after [\d.]+ s$/);
+    expect(requests.take().filter(isWrite).length).toBeLessThan(40);
+  },
+);
+
+test(
+  'etcd is set back to an older state: what was delivered since is delivered again',
+  { timeout: 240_000 },
+  async () => {
+    await plane.stop();
+    await plane.snapshot();
+    await plane.again();
+    await running.cluster.connection.back(AbortSignal.timeout(30_000));
+    for (const value of ['three', 'four', 'five']) {
+      const revision = await commit(value);
+      await request();
+      await until(UNIT, isAt(revision));
+    }
+    const revision = `main@sha1:${(await repository.git('rev-parse', 'HEAD')).trim()}`;
+    await plane.stop();
+    await plane.restore();
+    requests.take();
+    await plane.again();
+    await until(UNIT, isAt(revision));
+    for (const name of ['a', 'b', 'c']) await until(configMapKey(NAMESPACE, name), holds('five'));
+    expect(requests.take().filter(isWrite).length).toBeLessThan(60);
+    await cluster.patch(configMapKey(NAMESPACE, 'a'), { data: { value: 'spoilt' } }, { type: 'merge' });
+    await until(configMapKey(NAMESPACE, 'a'), holds('five'), 10_000);
+  },
+);

@@ -1,0 +1,116 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GIT_REPOSITORY, KUSTOMIZATION } from '@plumb/api';
+import { ChaosProxy, checkStatus, seededRandom } from '@plumb/testkit';
+import type { FaultMix } from '@plumb/testkit';
+import { afterEach, describe, expect, inject, test } from 'vitest';
+import { Churn } from './support/churn.ts';
+import { Requests } from './support/requests.ts';
+import { World } from './support/world.ts';
+
+const STORM: FaultMix = {
+  delay: 0.08,
+  'cut-before': 0.03,
+  'cut-midway': 0.03,
+  'cut-after': 0.03,
+  gone: 0.03,
+  conflict: 0.04,
+  throttled: 0.01,
+  refused: 0.03,
+  'error-500': 0.05,
+  'unavailable-503': 0.05,
+  truncated: 0.04,
+  'stale-list': 0.1,
+  'drop-event': 0.06,
+  'gone-event': 0.02,
+  'close-watch': 0.02,
+  'mute-watch': 0.005,
+};
+const STORM_MS = 10_000;
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** A world whose agent reaches the API server through a proxy only. The scenario itself goes straight to it. */
+async function start(seed: number, { http1 = false } = {}): Promise<{ world: World; proxy: ChaosProxy }> {
+  const dir = await mkdtemp(join(tmpdir(), 'plumb-chaos-'));
+  cleanups.push(() => rm(dir, { recursive: true, force: true }));
+  const proxy = await ChaosProxy.start({ kubeconfig: inject('kubeconfig'), dir, seed, http1 });
+  cleanups.push(() => proxy.close());
+  const connect = { kubeconfig: proxy.kubeconfig, counter: new Requests() };
+  const world = await World.start({ agent: { connect, checkInterval: 2_000 } });
+  cleanups.push(() => world.close());
+  return { world, proxy };
+}
+
+async function brokenStatuses(world: World): Promise<string[]> {
+  const lists = await Promise.all(
+    [GIT_REPOSITORY, KUSTOMIZATION].map((kind) => world.cluster.list(kind, { namespace: world.namespace })),
+  );
+  return lists.flatMap(({ items }) => items).flatMap((object) => checkStatus(object));
+}
+
+describe.each([
+  { seed: 1, http1: false },
+  { seed: 2, http1: true },
+])('a connection that goes wrong in every way, seed $seed, HTTP/1.1 $http1', ({ seed, http1 }) => {
+  test('I5: in the end the cluster equals Git, and the inventory the cluster', { timeout: 120_000 }, async () => {
+    const { world, proxy } = await start(seed, { http1 });
+    const random = seededRandom(seed);
+    const churn = new Churn(world, random, ['shop', 'cart', 'till']);
+    await churn.begin();
+    proxy.set(STORM);
+    for (const end = performance.now() + STORM_MS; performance.now() < end;) {
+      await churn.step();
+      await sleep(random() * 200);
+    }
+    proxy.set({});
+    await churn.settled(60_000);
+    const { inventory, labelled } = await churn.ownership();
+    expect(inventory).toEqual(labelled);
+    expect(await brokenStatuses(world)).toEqual([]);
+    expect(proxy.happened.size).toBeGreaterThan(10);
+  });
+});
+
+test('I12: refusals and errors are never answered with more load than before', { timeout: 120_000 }, async () => {
+  const { world, proxy } = await start(3);
+  const churn = new Churn(world, seededRandom(3), ['shop', 'cart', 'till']);
+  await churn.begin();
+  const load = async (ms: number): Promise<number> => {
+    const from = performance.now();
+    while (performance.now() - from < ms) {
+      await churn.spoilAll();
+      await sleep(100);
+    }
+    return proxy.peakRate(from);
+  };
+  const before = await load(4_000);
+  const during: Record<string, number> = {};
+  for (const fault of ['refused', 'throttled', 'error-500', 'unavailable-503'] as const) {
+    proxy.set({ [fault]: 1 });
+    during[fault] = await load(3_000);
+    proxy.set({});
+    await churn.settled(60_000);
+  }
+  expect(before).toBeGreaterThan(10);
+  expect(Object.entries(during).filter(([, peak]) => peak > before)).toEqual([]);
+});
+
+test('a single lost event is noticed within the interval of the check', { timeout: 60_000 }, async () => {
+  const { world, proxy } = await start(4);
+  const churn = new Churn(world, seededRandom(4), ['shop']);
+  await churn.begin();
+  proxy.set({ 'drop-event': 1 });
+  const key = { group: '', version: 'v1', kind: 'ConfigMap', namespace: world.namespace, name: 'shop-one' };
+  await world.edit(key, { data: { value: 'unseen' } });
+  await sleep(300);
+  proxy.set({});
+  expect((await world.get(key))?.['data']).toEqual({ value: 'unseen' });
+  await churn.settled(10_000);
+  expect(proxy.happened.get('drop-event')).toBeGreaterThan(0);
+});

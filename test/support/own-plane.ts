@@ -1,0 +1,93 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Agent, AgentOptions } from '@plumb/agent';
+import { startAgent } from '@plumb/agent';
+import { crds } from '@plumb/api';
+import { createEngine } from '@plumb/engine';
+import { connect, type Cluster, type RequestCounter } from '@plumb/kube';
+import { startControlPlane, type ControlPlane } from '@plumb/sandbox';
+import { createGitSources } from '@plumb/sources';
+import { ENGINE_PATH } from './world.ts';
+
+const CLUSTER_PATH = join(import.meta.dirname, '../../build/cluster');
+
+/** A control plane of one scenario's own, that it may stop, start and set back. It keeps its address. */
+export class OwnPlane {
+  readonly dir: string;
+  #plane: ControlPlane;
+  readonly #port: number;
+
+  private constructor(dir: string, plane: ControlPlane) {
+    this.dir = dir;
+    this.#plane = plane;
+    this.#port = Number(new URL(plane.url).port);
+  }
+
+  static async start(): Promise<OwnPlane> {
+    const dir = await mkdtemp(join(tmpdir(), 'plumb-plane-'));
+    const plane = await startControlPlane({ clusterPath: CLUSTER_PATH, dir: join(dir, 'plane') });
+    const own = new OwnPlane(dir, plane);
+    const cluster = await own.connect();
+    for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'test', force: true });
+    await cluster.close();
+    return own;
+  }
+
+  connect(counter?: RequestCounter): Promise<Cluster> {
+    return connect({ kubeconfig: this.#plane.kubeconfig, ...(counter === undefined ? {} : { counter }) });
+  }
+
+  stop(): Promise<void> {
+    return this.#plane.stop();
+  }
+
+  async again(): Promise<void> {
+    this.#plane = await startControlPlane({
+      clusterPath: CLUSTER_PATH,
+      dir: join(this.dir, 'plane'),
+      port: this.#port,
+    });
+  }
+
+  /** What etcd holds now, for `restore`. Only while the plane is stopped. */
+  async snapshot(): Promise<void> {
+    await cp(join(this.dir, 'plane', 'etcd'), join(this.dir, 'snapshot'), { recursive: true });
+  }
+
+  /** Sets etcd back to the snapshot. Only while the plane is stopped. */
+  async restore(): Promise<void> {
+    await rm(join(this.dir, 'plane', 'etcd'), { recursive: true });
+    await cp(join(this.dir, 'snapshot'), join(this.dir, 'plane', 'etcd'), { recursive: true });
+  }
+
+  async close(): Promise<void> {
+    await this.#plane.stop();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** An agent on a connection of its own. */
+  async agent(
+    options: Partial<AgentOptions> & { counter: RequestCounter },
+  ): Promise<{ agent: Agent; cluster: Cluster; close: () => Promise<void> }> {
+    const { counter, ...rest } = options;
+    const cluster = await this.connect(counter);
+    const engine = createEngine({ path: ENGINE_PATH });
+    const sources = createGitSources({ dir: join(this.dir, 'sources') });
+    const agent = await startAgent({
+      cluster,
+      sources,
+      engine,
+      artifactHost: 'localhost',
+      instance: 'test',
+      ...rest,
+    });
+    const close = async (): Promise<void> => {
+      await agent.close();
+      await sources.close();
+      await engine.close();
+      await cluster.close();
+    };
+    return { agent, cluster, close };
+  }
+}
