@@ -5,17 +5,12 @@ import type { Bundle } from './bundle.ts';
 import { createRenderer } from './create-renderer.ts';
 import { buildSpec, memoryArtifact, testEngine } from './testing/memory-artifact.ts';
 import type { Files } from './testing/memory-artifact.ts';
-import { outcomeOf } from './testing/outcome.ts';
-import { yamlFolder } from './testing/yaml-folders.ts';
 
 /** The plain road must give what kustomize gives for the kustomization that Flux would generate. */
 
 const engine = testEngine();
 const renderer = createRenderer({ engine });
 afterAll(() => engine.close());
-
-/** Generated folders of one run of the suite; raise it for a long run. */
-const folders = 300;
 
 async function build(files: Files): Promise<Bundle> {
   return await renderer.build(memoryArtifact(files), buildSpec({ path: './app' }), { deadline: 10_000 });
@@ -197,23 +192,6 @@ describe('a plain folder gives what kustomize gives', () => {
         await assertSame({ 'a.yaml': printJson({ apiVersion: 'v1', kind: 'Thing', metadata: { name: 'a' }, spec }) });
       }),
       { numRuns: 150 },
-    );
-  });
-
-  test('for generated folders of files as people write them', { timeout: folders * 400 }, async () => {
-    await fc.assert(
-      fc.asyncProperty(yamlFolder, async (files) => {
-        const kustomization = printJson({ resources: Object.keys(files) });
-        const plain = await outcomeOf(renderer, files);
-        const kustomized = await outcomeOf(renderer, { ...files, 'kustomization.yaml': kustomization });
-        expect(plain).toHaveProperty('bundle');
-        expect(kustomized).toHaveProperty('bundle');
-        expect(plain.bundle?.objects.map(({ digest }) => digest).sort()).toEqual(
-          kustomized.bundle?.objects.map(({ digest }) => digest).sort(),
-        );
-        expect(plain.bundle?.digest).toBe(kustomized.bundle?.digest);
-      }),
-      { numRuns: folders },
     );
   });
 });

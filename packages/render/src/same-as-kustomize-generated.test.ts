@@ -1,4 +1,12 @@
+import { printJson } from '@plumb/api';
 import fc from 'fast-check';
+import { afterAll, expect, test } from 'vitest';
+import { createRenderer } from './create-renderer.ts';
+import { testEngine } from './testing/memory-artifact.ts';
+import { outcomeOf } from './testing/outcome.ts';
+
+/** Folders of one run of the suite; raise it for a long run: 10,000 take about a minute. */
+const folders = 300;
 
 /** A value as YAML text: for a place on a line of its own below a key, and for a place inside brackets. */
 interface Written {
@@ -11,43 +19,28 @@ const plain = (text: string): Written => ({ block: () => ` ${text}`, flow: text 
 
 /** Every way to write a number, a truth, nothing, a date, and what only looks like one. */
 const spellings: readonly string[] = [
-  ...['true', 'True', 'FALSE', 'tRue', 'yes', 'No', 'on', 'OFF', 'y', 'null', 'Null', '~', '~x', '='],
-  ...['0', '-0', '+1', '010', '0o17', '08', '0x1F', '0X1f', '0x', '0b101', '-0b11', '1_000', '_1', '1__0', '1_', '00'],
-  ...['1.0', '1.5e2', '1e3', '1E-3', '1e400', '-1e400', '1e', '.5', '5.', '.', '+.5', '-.5', '1.', '1.2.3', '1e+2'],
-  ...['9007199254740993', '18446744073709551615', '18446744073709551616', '-9223372036854775809', '1e21', '0.1'],
-  ...[
-    '12345678901234567890123',
-    '123456789.123456789',
-    '4.9e-324',
-    '1.7976931348623157e308',
-    '0777',
-    '0o8',
-    '685_230.15',
-  ],
-  ...[
-    '2001-01-01',
-    '2001-1-1',
-    '2001-02-30',
-    '2001-12-14t21:59:43.10-05:00',
-    '2001-01-01T00:00:00Z',
-    '1:30',
-    '190:20:30',
-  ],
-  ...[
-    '!!str 12',
-    '!!int "7"',
-    '!!float 3',
-    '!!binary aGk=',
-    '! 12',
-    '!x y',
-    '!!str',
-    '"yes"',
-    "'null'",
-    '"010"',
-    "'~'",
-  ],
-  ...['a b', 'a#b', "it's", 'http://example.com:80/x?y=1', '100m', '1Gi', 'ключ', '日本', '🚀', 'é', '-x', '--', '?x'],
-];
+  '!!str 12',
+  '!!int "7"',
+  '!!float 3',
+  '!!binary aGk=',
+  '! 12',
+  '!x y',
+  '"yes"',
+  "'null'",
+  '"010"',
+  "'~'",
+  'a b',
+  "it's",
+].concat(
+  `
+    true True FALSE tRue yes No on OFF y null Null ~ ~x = 0 -0 +1 010 0o17 08 0x1F 0X1f 0x 0b101 -0b11
+    1_000 _1 1__0 1_ 00 1.0 1.5e2 1e3 1E-3 1e400 -1e400 1e .5 5. . +.5 -.5 1. 1.2.3 1e+2
+    9007199254740993 18446744073709551615 18446744073709551616 -9223372036854775809 1e21 0.1
+    12345678901234567890123 123456789.123456789 4.9e-324 1.7976931348623157e308 0777 0o8 685_230.15
+    2001-01-01 2001-1-1 2001-02-30 2001-12-14t21:59:43.10-05:00 2001-01-01T00:00:00Z 1:30 190:20:30
+    !!str a#b http://example.com:80/x?y=1 100m 1Gi ключ 日本 🚀 é -x -- ?x
+  `.match(/\S+/g) ?? [],
+);
 
 /** Text that an editor might hold: no line ends of YAML 1.1 and no control characters but tab and line end. */
 const letters = fc.constantFrom(...'abcXYZ 019-_:#,.{}[]&*!|>\'"%@`?~=\\/\té日🚀');
@@ -174,7 +167,7 @@ const document = fc.record({ rest, metadata, between });
 const paths = ['a.yaml', 'b.yml', 'b/a.yaml', 'b/c/d.yaml', 'c d/e.yaml', 'ü/x.yaml', 'z.yaml'];
 
 /** Files of a plain folder by path: one to three, each with up to three documents. Every object has a name of its own. */
-export const yamlFolder: fc.Arbitrary<Record<string, string>> = fc
+const yamlFolder: fc.Arbitrary<Record<string, string>> = fc
   .tuple(
     fc.uniqueArray(fc.constantFrom(...paths), { minLength: 1, maxLength: 3 }),
     fc.array(fc.array(document, { minLength: 1, maxLength: 3 }), { minLength: 3, maxLength: 3 }),
@@ -194,3 +187,28 @@ export const yamlFolder: fc.Arbitrary<Record<string, string>> = fc
       ]),
     ),
   );
+
+const engine = testEngine();
+const renderer = createRenderer({ engine });
+afterAll(() => engine.close());
+
+test(
+  'a plain folder of files as people write them gives what kustomize gives',
+  { timeout: folders * 400 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(yamlFolder, async (files) => {
+        const kustomization = printJson({ resources: Object.keys(files) });
+        const plain = await outcomeOf(renderer, files);
+        const kustomized = await outcomeOf(renderer, { ...files, 'kustomization.yaml': kustomization });
+        expect(plain).toHaveProperty('bundle');
+        expect(kustomized).toHaveProperty('bundle');
+        expect(plain.bundle?.objects.map(({ digest }) => digest).sort()).toEqual(
+          kustomized.bundle?.objects.map(({ digest }) => digest).sort(),
+        );
+        expect(plain.bundle?.digest).toBe(kustomized.bundle?.digest);
+      }),
+      { numRuns: folders },
+    );
+  },
+);
