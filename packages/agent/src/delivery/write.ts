@@ -1,7 +1,6 @@
 import type { KubeObject } from '@plumb/api';
 import { asPlumbError, keyId, PlumbError } from '@plumb/api';
 import { immutableFields, takeOverPatch } from '@plumb/core';
-import type { Observed } from '@plumb/core';
 import type { ApplyContext, Change } from './apply.ts';
 import type { Checked } from './check.ts';
 import { mayRecreate, remove } from './recreate.ts';
@@ -14,13 +13,13 @@ const ATTEMPTS = 5;
 export async function write(checked: Checked, context: ApplyContext, changes: Change[]): Promise<void> {
   const { action, live } = checked;
   const id = keyId(action.key);
-  const before = context.live.get(id);
+  const known = context.live.get(id) ?? context.unit.applied.get(id);
   context.unit.inFlight.add(id);
   try {
     if (live !== undefined && live !== null) await takeOver(checked, live, context);
     const { answer, recreated } = await apply(checked, context);
     record(storedOf(action, context), answer, context);
-    const word = recreated === null ? wordFor(before, answer, live) : 'created';
+    const word = recreated === null ? wordFor(answer, live === undefined ? known : live?.metadata) : 'created';
     changes.push({ key: action.key, action: word, ...(recreated === null ? {} : { recreated }) });
   } finally {
     context.unit.inFlight.delete(id);
@@ -70,8 +69,11 @@ async function takeOver({ action }: Checked, looked: KubeObject, context: ApplyC
   }
 }
 
-function wordFor(before: Observed | undefined, answer: KubeObject, looked: Checked['live']): Change['action'] {
-  if (before === undefined) return looked === null ? 'created' : 'configured';
-  if (before.uid !== answer.metadata.uid) return 'created';
-  return before.resourceVersion === answer.metadata.resourceVersion ? 'unchanged' : 'configured';
+/** What was there last tells: an object of another uid was made by this apply, for what was looked at may have been deleted since. */
+function wordFor(
+  answer: KubeObject,
+  last: Pick<KubeObject['metadata'], 'uid' | 'resourceVersion'> | undefined,
+): Change['action'] {
+  if (last === undefined || last.uid !== answer.metadata.uid) return 'created';
+  return last.resourceVersion === answer.metadata.resourceVersion ? 'unchanged' : 'configured';
 }
