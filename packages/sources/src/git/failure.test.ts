@@ -29,6 +29,18 @@ describe('what git says becomes one line', () => {
       'user',
       'authorization failed: the credentials were not accepted',
     ],
+    [
+      'fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output',
+      'storage-failed',
+      'system',
+      "write error: No space left on device: the agent's disk or limits are too small",
+    ],
+    [
+      'fatal: fetch-pack: invalid index-pack output',
+      'storage-failed',
+      'system',
+      "git index-pack was killed: the agent's disk or limits are too small",
+    ],
     ["fatal: repository 'https://git.test/shop.git/' not found", 'source-failed', 'user', 'repository not found'],
     [access('The requested URL returned error: 404'), 'source-failed', 'user', 'repository not found'],
     [

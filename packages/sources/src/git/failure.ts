@@ -27,8 +27,8 @@ export function refNotFound(context: FailureContext): PlumbError {
 /** Turns what git said into one short line without secrets. The end of the line is git's own, so that a search engine finds it. */
 export function gitFailure(stderr: string, context: FailureContext): PlumbError {
   const text = scrub(stderr, context.secrets);
-  const ssh = sshTrouble(text);
-  if (ssh !== undefined) return sshFailure(context, ssh);
+  const told = localFailure(context, text) ?? sshFailure(context, sshTrouble(text));
+  if (told !== undefined) return told;
   const status = Number(/The requested URL returned error: (\d{3})/.exec(text)?.[1] ?? 0);
   if (
     /could not read (Username|Password)|Authentication failed|HTTP Basic: Access denied/i.test(text) ||
@@ -49,17 +49,19 @@ export function gitFailure(stderr: string, context: FailureContext): PlumbError 
       'source-failed',
       cloneMessage(context, 'the repository is beyond a limit: it holds an object that is too large'),
     );
-  if (status >= 300) return httpFailure(context, status);
+  return status >= 300 ? httpFailure(context, status) : otherFailure(context, text);
+}
+
+function otherFailure(context: FailureContext, text: string): PlumbError {
   const unreachable = /unable to access '[^']*': (.+)/.exec(text)?.[1];
   if (unreachable !== undefined)
     return systemError('source-failed', cloneMessage(context, connectionWords(unreachable)));
   return systemError('source-failed', cloneMessage(context, lastLine(text)));
 }
 
-function sshFailure(
-  context: FailureContext,
-  { trouble, words }: NonNullable<ReturnType<typeof sshTrouble>>,
-): PlumbError {
+function sshFailure(context: FailureContext, found: ReturnType<typeof sshTrouble>): PlumbError | undefined {
+  if (found === undefined) return undefined;
+  const { trouble, words } = found;
   if (trouble === 'connect') return systemError('source-failed', cloneMessage(context, `host unreachable: ${words}`));
   if (trouble === 'identity')
     return correctable('authentication-failed', cloneMessage(context, `the ssh identity cannot be used: ${words}`));
@@ -77,6 +79,19 @@ function refused(context: FailureContext, words: string, status: number): PlumbE
 function httpFailure(context: FailureContext, status: number): PlumbError {
   const message = cloneMessage(context, `the server answered with HTTP status ${status}`);
   return new PlumbError('source-failed', message, { fault: 'system', policy: 'retry', status });
+}
+
+const LOCAL =
+  /No space left on device|File too large|Disk quota exceeded|Too many open files|Cannot allocate memory|died of signal/;
+
+/** What git says of the agent's own disk, memory or limits; its last line speaks of what failed after that. */
+function localFailure(context: FailureContext, text: string): PlumbError | undefined {
+  const said = text.match(/^(?:fatal|error): .+$/gm)?.map((line) => line.replace(/^(fatal|error): /, '')) ?? [];
+  // A program that is killed says nothing itself.
+  const isKilled = said.length === 1 && said[0] === 'fetch-pack: invalid index-pack output';
+  const words = isKilled ? 'git index-pack was killed' : said.find((line) => LOCAL.test(line))?.slice(0, 300);
+  if (words === undefined) return undefined;
+  return systemError('storage-failed', cloneMessage(context, `${words}: the agent's disk or limits are too small`));
 }
 
 /** curl's words, told apart by what to do next. */
