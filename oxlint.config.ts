@@ -2,7 +2,7 @@ import { defineConfig } from 'oxlint';
 
 import { importRules } from './tools/lint/import-rules.ts';
 
-const TESTS = ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'];
+const TESTS = ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts', 'chaos/**/*.ts'];
 
 const config = defineConfig({
   plugins: ['eslint', 'typescript', 'unicorn', 'oxc', 'import', 'node', 'promise', 'vitest'],

@@ -7,6 +7,7 @@ const JOBS = {
   test: { program: 'tools/test/main.ts', args: [], binaries: true },
   check: { program: 'tools/check/main.ts', args: [], binaries: false },
   bench: { program: 'bench/main.ts', args: [], binaries: true },
+  chaos: { program: 'chaos/main.ts', args: [], binaries: true },
 };
 
 const [name = '', ...rest] = process.argv.slice(2);

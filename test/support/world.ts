@@ -9,7 +9,7 @@ import type { Agent, AgentOptions } from '@plumb/agent';
 import { startAgent } from '@plumb/agent';
 import type { JsonObject, KindRef, Kustomization, KustomizationStatus, KubeObject, ObjectKey } from '@plumb/api';
 import { displayKey, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
-import type { Engine } from '@plumb/engine';
+import type { Engine, EngineOptions } from '@plumb/engine';
 import { createEngine } from '@plumb/engine';
 import type { Cluster, ConnectOptions } from '@plumb/kube';
 import { connect } from '@plumb/kube';
@@ -62,14 +62,17 @@ export class World {
   }
 
   /** `agent: false` starts none. */
-  static async start({ agent = {} }: { agent?: StartAgent | false } = {}): Promise<World> {
+  static async start({
+    agent = {},
+    engine: limits = {},
+  }: { agent?: StartAgent | false; engine?: Pick<EngineOptions, 'memoryLimit'> } = {}): Promise<World> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-world-'));
     const cluster = await connect({ kubeconfig: inject('kubeconfig'), userAgent: 'plumb-test' });
     const namespace = await freshNamespace(cluster);
     const server = await startGitServer({ dir: join(dir, 'git') });
     const url = await server.create('shop');
     const repository = await Repository.clone(url, dir);
-    const engine = createEngine({ path: ENGINE_PATH });
+    const engine = createEngine({ path: ENGINE_PATH, ...limits });
     const closers = [
       () => engine.close(),
       () => server.close(),

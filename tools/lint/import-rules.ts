@@ -39,7 +39,7 @@ export function importRules(): Override[] {
     ...PACKAGES.map((name) => restrict([`packages/${name}/src/**/*.ts`], sourcePatterns(name))),
     ...PACKAGES.map((name) => restrict([`packages/${name}/src/**/*.test.ts`], testPatterns(name))),
     restrict(['packages/cli/src/main.ts'], [...workspace('cli', []), ...testOnly()]),
-    restrict(['test/**/*.ts', 'bench/**/*.ts'], [DEEP, RELATIVE]),
+    restrict(['test/**/*.ts', 'bench/**/*.ts', 'chaos/**/*.ts'], [DEEP, RELATIVE]),
     { files: PURE.map((name) => `packages/${name}/src/**/*.ts`), rules: pureRules() },
     { files: PURE.map((name) => `packages/${name}/src/**/*.test.ts`), rules: UNPURE },
   ];

@@ -1,0 +1,223 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JsonObject, KubeObject, ObjectKey } from '@plumb/api';
+import { displayKey, GIT_REPOSITORY, keyId, KUSTOMIZATION, PlumbError, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
+import { connect } from '@plumb/kube';
+import type { GitServer } from '@plumb/sandbox';
+import { startGitServer } from '@plumb/sandbox';
+import { Repository } from '../test/support/repository.ts';
+import { KillableAgent } from './agent.ts';
+import { History } from './history.ts';
+import type { Unit } from './model.ts';
+import { folderOf, KINDS } from './model.ts';
+
+const SOURCE = 'chaos';
+const MANAGER = 'chaos';
+
+/** Where one round takes place: two namespaces, a repository, an agent to kill, and a record of all that was written. */
+export class Field {
+  readonly cluster: Cluster;
+  /** Of the Flux objects. */
+  readonly namespace: string;
+  /** Of the declared objects. */
+  readonly target: string;
+  readonly repository: Repository;
+  readonly agent: KillableAgent;
+  readonly history: History;
+  readonly dir: string;
+  /** Every revision that was pushed. */
+  readonly revisions = new Set<string>();
+  /** What we wrote: `id@resourceVersion`. Whatever else the history shows was written by the agent. */
+  readonly #written = new Set<string>();
+  /** Uids of the objects we deleted. */
+  readonly #deleted = new Set<string>();
+  readonly #drifts = new Map<string, number>();
+  readonly #server: GitServer;
+  readonly #since = performance.now();
+  readonly log: string[] = [];
+
+  private constructor(
+    parts: Pick<Field, 'cluster' | 'namespace' | 'target' | 'repository' | 'agent' | 'history' | 'dir'> & {
+      server: GitServer;
+    },
+  ) {
+    this.cluster = parts.cluster;
+    this.namespace = parts.namespace;
+    this.target = parts.target;
+    this.repository = parts.repository;
+    this.agent = parts.agent;
+    this.history = parts.history;
+    this.dir = parts.dir;
+    this.#server = parts.server;
+  }
+
+  static async start(kubeconfig: string): Promise<Field> {
+    const dir = await mkdtemp(join(tmpdir(), 'plumb-chaos-'));
+    const cluster = await connect({ kubeconfig, userAgent: 'plumb-chaos' });
+    const namespace = `chaos-${randomBytes(4).toString('hex')}`;
+    const target = `${namespace}-shop`;
+    for (const name of [namespace, target]) {
+      await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    }
+    const server = await startGitServer({ dir: join(dir, 'git') });
+    const repository = await Repository.clone(await server.create(SOURCE), dir);
+    const disk = join(dir, 'agent');
+    await mkdir(disk);
+    const agent = new KillableAgent({ kubeconfig, namespace, dir: disk, log: join(dir, 'agent.log') });
+    const declared = KINDS.map((kind) => ({ kind, namespace: target }));
+    const history = await History.start(cluster, [...declared, { kind: KUSTOMIZATION, namespace }]);
+    return new Field({ cluster, namespace, target, repository, agent, history, dir, server });
+  }
+
+  /** Ends everything, and removes what is left; `keep` leaves the folder with the logs. */
+  async close({ keep }: { keep: boolean }): Promise<void> {
+    await this.agent.stop();
+    await this.history.stop();
+    await this.#removeFluxObjects();
+    for (const name of [this.target, this.namespace]) {
+      await this.cluster.delete({ group: '', version: 'v1', kind: 'Namespace', namespace: '', name });
+    }
+    await this.cluster.close();
+    await this.#server.close();
+    if (!keep) await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** No agent is left that would take the finalizers off. */
+  async #removeFluxObjects(): Promise<void> {
+    for (const kind of [KUSTOMIZATION, GIT_REPOSITORY]) {
+      const { items } = await this.cluster.list(kind, { namespace: this.namespace });
+      for (const { metadata } of items) {
+        const key = { ...kind, namespace: this.namespace, name: metadata.name };
+        await this.cluster.patch(key, { metadata: { finalizers: null } }, { type: 'merge' });
+        await this.cluster.delete(key);
+      }
+    }
+  }
+
+  say(text: string): void {
+    this.log.push(`${((performance.now() - this.#since) / 1_000).toFixed(3)} ${text}`);
+  }
+
+  async push(files: Readonly<Record<string, string | null>>): Promise<void> {
+    const commit = await this.repository.commit(files);
+    this.revisions.add(`main@sha1:${commit}`);
+    this.say(`pushed ${commit}`);
+  }
+
+  get sourceKey(): ObjectKey {
+    return { ...GIT_REPOSITORY, namespace: this.namespace, name: SOURCE };
+  }
+
+  unitKey(name: string): ObjectKey {
+    return { ...KUSTOMIZATION, namespace: this.namespace, name };
+  }
+
+  async createSource(): Promise<void> {
+    await this.cluster.create({
+      apiVersion: 'source.toolkit.fluxcd.io/v1',
+      kind: 'GitRepository',
+      metadata: { name: SOURCE, namespace: this.namespace },
+      spec: { url: this.repository.url, interval: '5s', ref: { branch: 'main' } },
+    });
+  }
+
+  async createUnit({ name }: Unit): Promise<void> {
+    const { namespace } = this;
+    const spec = {
+      sourceRef: { kind: 'GitRepository', name: SOURCE },
+      path: `./${folderOf(name)}`,
+      interval: '1m',
+      retryInterval: '1s',
+      prune: true,
+      timeout: '30s',
+    };
+    const object = {
+      apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+      kind: 'Kustomization',
+      metadata: { name, namespace },
+      spec,
+    };
+    // One of that name may still be on its way out.
+    await this.gone(this.unitKey(name));
+    await this.cluster.create(object);
+  }
+
+  /** Resolves when an object that is being deleted is gone; the agent has to be there for that. */
+  async gone(key: ObjectKey): Promise<void> {
+    const signal = AbortSignal.timeout(60_000);
+    const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}`, signal };
+    const { items, resourceVersion } = await this.cluster.list(key, selection);
+    if (items.length === 0) return;
+    for await (const event of this.cluster.watch(key, { ...selection, resourceVersion })) {
+      if (event.type === 'deleted') return;
+    }
+    throw new Error(`${displayKey(key)} does not go`);
+  }
+
+  async request(key: ObjectKey): Promise<void> {
+    const annotations = { [REQUESTED_AT_ANNOTATION]: `${new Date().toISOString()}-${this.log.length}` };
+    await this.lenient(() => this.cluster.patch(key, { metadata: { annotations } }, { type: 'merge' }));
+  }
+
+  /** Creates an object that nobody declares. */
+  async createStranger(object: KubeObject): Promise<KubeObject> {
+    return this.#note(await this.cluster.create(object));
+  }
+
+  /** Changes a managed object by hand. The patch must change something, or the agent's write would count as ours. */
+  async drift(key: ObjectKey, patch: JsonObject): Promise<void> {
+    const changed = await this.lenient(() => this.cluster.patch(key, patch, { type: 'merge', fieldManager: MANAGER }));
+    if (changed === null) return;
+    this.#note(changed);
+    this.#countDrift(key);
+  }
+
+  /** Deletes a managed object by hand. */
+  async deleteByHand(key: ObjectKey): Promise<void> {
+    const uid = (await this.cluster.get(key))?.metadata.uid;
+    if (uid === undefined) return;
+    const deleted = await this.lenient(() => this.cluster.delete(key, { preconditions: { uid } }));
+    if (deleted !== true) return;
+    this.#deleted.add(uid);
+    this.#countDrift(key);
+  }
+
+  /** How often an object was changed or deleted by hand. */
+  driftsOf(id: string): number {
+    return this.#drifts.get(id) ?? 0;
+  }
+
+  wrote(id: string, resourceVersion: string | bigint): boolean {
+    return this.#written.has(`${id}@${resourceVersion}`);
+  }
+
+  deletedByHand(uid: string): boolean {
+    return this.#deleted.has(uid);
+  }
+
+  #countDrift(key: ObjectKey): void {
+    const id = keyId(key);
+    this.say(`drift of ${displayKey(key)}`);
+    this.#drifts.set(id, this.driftsOf(id) + 1);
+  }
+
+  #note(object: KubeObject): KubeObject {
+    const { namespace = '', name, resourceVersion } = object.metadata;
+    const kind = KINDS.find((known) => known.kind === object.kind);
+    if (kind !== undefined) this.#written.add(`${keyId({ ...kind, namespace, name })}@${resourceVersion}`);
+    return object;
+  }
+
+  /** What is to be changed may be gone, or not there yet. @returns null then */
+  async lenient<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof PlumbError && ['api-not-found', 'api-conflict'].includes(error.code)) return null;
+      throw error;
+    }
+  }
+}
