@@ -22,7 +22,7 @@ export interface FetcherContext {
 }
 
 export interface BoundedRequest extends GitRequest {
-  /** Milliseconds since 1970. */
+  /** A reading of performance.now(), which nobody can set. */
   deadline: number;
   signal: AbortSignal;
 }

@@ -57,7 +57,7 @@ export class GitSource {
 
   resolve(request: GitRequest): Promise<Resolved> {
     return this.#next(async (end) => {
-      const deadline = Date.now() + request.timeout;
+      const deadline = performance.now() + request.timeout;
       const signal = request.signal ? AbortSignal.any([request.signal, end]) : end;
       const { resolved, mirror, helpers } = await this.#fetcher.fetch({ ...request, deadline, signal });
       this.#mirrors.use(mirror);

@@ -29,7 +29,7 @@ export interface RemoteOptions {
   /** A folder of ours for files that live as long as one exchange. */
   scratch: string;
   inherited: Readonly<Record<string, string>>;
-  /** Milliseconds since 1970 at which all must be done. */
+  /** When all must be done: a reading of performance.now(), which nobody can set. */
   deadline: number;
   timeout: number;
   signal?: AbortSignal | undefined;
@@ -172,7 +172,7 @@ export class Remote implements AsyncDisposable {
 
   async #run(args: readonly string[], extra: Readonly<Record<string, string>> = {}): Promise<RunResult> {
     const { deadline, timeout, signal, gitDir, limits } = this.#options;
-    const left = deadline - Date.now();
+    const left = Math.ceil(deadline - performance.now());
     if (left <= 0) throw this.#late(timeout);
     try {
       const guard = args[0] === 'fetch' ? diskGuard(gitDir, limits.fetchBytes) : undefined;

@@ -7,7 +7,7 @@ import { tunnel } from './tunnel.ts';
 export interface ProxiedRequest {
   method: string;
   headers: Readonly<Record<string, string>>;
-  /** Milliseconds since 1970. */
+  /** A reading of performance.now(), which nobody can set. */
   deadline: number;
   signal: AbortSignal;
   proxy?: GitProxy;
@@ -24,7 +24,7 @@ const MAX_BODY = 1024 * 1024;
 
 /** One request and its answer, through a proxy where one is given. No redirect is followed. */
 export async function proxied(url: URL, options: ProxiedRequest): Promise<ProxiedAnswer> {
-  const late = AbortSignal.timeout(Math.max(1, options.deadline - Date.now()));
+  const late = AbortSignal.timeout(Math.max(1, Math.ceil(options.deadline - performance.now())));
   const signal = AbortSignal.any([options.signal, late]);
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const settings: RequestOptions = { method: options.method, headers: options.headers, signal, agent: false };

@@ -32,7 +32,10 @@ interface Target {
   command: string;
 }
 
-/** What git runs in place of `ssh` (git's GIT_SSH): one command on one host, its streams joined to ours. Ends the process. */
+/**
+ * What git runs in place of `ssh` (git's GIT_SSH): one command on one host, its streams joined to ours. Ends the process.
+ * @public the launcher's text calls it
+ */
 export async function runSsh(args: readonly string[], file: string, protocol: string | undefined): Promise<void> {
   try {
     const settings = JSON.parse(readFileSync(file, 'utf8')) as SshSettings;

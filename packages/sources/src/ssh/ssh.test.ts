@@ -48,7 +48,6 @@ describe('over ssh', () => {
     ['RSA', { identity: rsa.private }],
     ['ECDSA', { identity: ecdsa.private }],
   ])('a repository is followed with a key of kind %s', async (_, auth) => {
-    await lab.sources.remove(SHOP);
     expect((await lab.sources.resolve(SHOP, request(auth))).revision).toBe(`main@sha1:${commit}`);
     expect(server.commands.at(-1)).toBe("git-upload-pack '/shop.git'");
     expect(server.variables['GIT_PROTOCOL']).toBe('version=2');

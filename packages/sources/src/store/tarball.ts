@@ -14,6 +14,8 @@ import type { GitTree } from '../tree/git-tree.ts';
 
 /** Bytes of file contents held at once. */
 const WINDOW = 8 * 1024 * 1024;
+/** Files asked for at once. */
+const BATCH = 1000;
 /** Bytes handed to the compressor at once: each hand-over costs a turn of the thread pool. */
 const CHUNK = 256 * 1024;
 const GZIP_LEVEL = 6;
@@ -117,10 +119,13 @@ async function list(tree: GitTree, limits: GitLimits): Promise<Item[]> {
 }
 
 async function measure(items: Item[], store: ObjectStore, limits: GitLimits): Promise<Item[]> {
-  const sizes = await Promise.all(items.map(({ blob }) => (blob === null ? 0 : store.size(blob))));
   let total = 0;
-  for (const [index, item] of items.entries()) {
-    item.size = sizes[index] ?? 0;
+  for (let at = 0; at < items.length; at += BATCH) {
+    const batch = items.slice(at, at + BATCH);
+    const sizes = await Promise.all(batch.map(({ blob }) => (blob === null ? 0 : store.size(blob))));
+    for (const [index, item] of batch.entries()) item.size = sizes[index] ?? 0;
+  }
+  for (const item of items) {
     total += item.size;
     if (item.size > limits.fileBytes) {
       throw beyond(
@@ -150,7 +155,7 @@ function* windows(items: readonly Item[]): Generator<Item[]> {
   let window: Item[] = [];
   let bytes = 0;
   for (const item of items) {
-    if (window.length > 0 && bytes + item.size > WINDOW) {
+    if (window.length >= BATCH || (window.length > 0 && bytes + item.size > WINDOW)) {
       yield window;
       window = [];
       bytes = 0;

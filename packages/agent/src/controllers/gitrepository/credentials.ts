@@ -52,7 +52,7 @@ function invalid(error: string): { said: Said } {
  * Flux's keys: username and password, or bearerToken; for ssh identity, known_hosts and the key's password; githubApp* with the
  * provider github; ca.crt (caFile of old) beside them.
  */
-export function authOf(secret: KubeObject, { spec }: Pick<GitRepository, 'spec'>): Read {
+function authOf(secret: KubeObject, { spec }: Pick<GitRepository, 'spec'>): Read {
   const { namespace = '', name } = secret.metadata;
   const text = textsOf(secret);
   const ca = text('ca.crt') ?? text('caFile');

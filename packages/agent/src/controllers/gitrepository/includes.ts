@@ -27,7 +27,7 @@ export function findIncludes(object: GitRepository, find: Find): { includes: Fou
   return { includes };
 }
 
-export function includeOf(
+function includeOf(
   { repository, fromPath = '', toPath }: GitRepositoryInclude,
   namespace: string,
   { revision, digest }: Pick<ArtifactStatus, 'revision' | 'digest'>,
