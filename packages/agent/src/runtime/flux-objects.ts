@@ -27,7 +27,11 @@ export class FluxObjects {
   #held: (() => void)[] | null = null;
   readonly #reflector: Reflector;
 
-  constructor(cluster: Cluster, kind: KindRef, options: { namespace?: string; checkInterval?: number; signal: AbortSignal }) {
+  constructor(
+    cluster: Cluster,
+    kind: KindRef,
+    options: { namespace?: string; checkInterval?: number; signal: AbortSignal },
+  ) {
     const sink = {
       listed: (_version: string, rewound: boolean) => {
         this.#rewound = rewound;

@@ -22,7 +22,7 @@ export function printView({ number, members }: View): string {
 }
 
 /** @returns null for anything but what printView writes */
-export function parseView(text: string | undefined): View | null {
+function parseView(text: string | undefined): View | null {
   const [first, ...members] = (text ?? '').split(' ');
   const number = Number(first);
   return Number.isSafeInteger(number) && number > 0 && members.length > 0 ? { number, members } : null;
