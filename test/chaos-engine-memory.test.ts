@@ -3,7 +3,7 @@ import { configMap, namespace } from './support/manifests.ts';
 import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
 const MIB = 2 ** 20;
-const LIMIT = 48 * MIB;
+const LIMIT = 24 * MIB;
 const built = (...resources: string[]): string =>
   `resources: [${resources.join(', ')}]\nlabels: [{pairs: {built: 'yes'}}]\n`;
 
@@ -36,7 +36,7 @@ test('a build that needs more memory than the engine may have fails alone, is na
   });
   const failed = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'BuildFailed');
   const message = condition(failed, 'Ready')?.message ?? '';
-  expect(message).toMatch(/out of memory: \d+ MiB used, 48 MiB allowed/);
+  expect(message).toMatch(/out of memory: \d+ MiB used, 24 MiB allowed/);
 
   // The last good state stays in force, and is kept in force.
   expect(statusOf(failed)).toMatchObject({
