@@ -84,7 +84,7 @@ test('I12: refusals and errors are never answered with more load than before', {
   const load = async (ms: number): Promise<number> => {
     const from = performance.now();
     while (performance.now() - from < ms) {
-      await churn.spoilAll();
+      await churn.changeAll();
       await sleep(100);
     }
     return proxy.peakRate(from);

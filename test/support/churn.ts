@@ -45,12 +45,11 @@ export class Churn {
     }
   }
 
-  /** Every object changed by hand, each in a way of its own. */
-  async spoilAll(): Promise<void> {
+  /** One commit that changes every object. */
+  async changeAll(): Promise<void> {
     const names = [...this.#values.keys()];
-    const spoil = (name: string): Promise<unknown> =>
-      this.#world.edit(configMapKey(this.#world.namespace, name), { data: { value: `spoilt-${this.#serial++}` } });
-    await Promise.all(names.map((name) => spoil(name).catch(ignoreMissing)));
+    for (const name of names) this.#values.set(name, `value-${this.#serial++}`);
+    this.revision = await this.#world.push(this.#files(names));
   }
 
   /** Waits until the cluster equals Git and every unit says so. */
