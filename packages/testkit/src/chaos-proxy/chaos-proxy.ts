@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+// oxlint-disable-next-line no-restricted-imports -- it stands where the network is, and speaks as it does.
 import { constants, createSecureServer } from 'node:http2';
+// oxlint-disable-next-line no-restricted-imports -- it stands where the network is, and speaks as it does.
 import type { ClientHttp2Stream, Http2SecureServer, ServerHttp2Stream } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';

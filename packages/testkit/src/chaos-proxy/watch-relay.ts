@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+// oxlint-disable-next-line no-restricted-imports -- it stands where the network is, and speaks as it does.
 import type { ClientHttp2Stream } from 'node:http2';
 import type { EventFault } from './faults.ts';
 
