@@ -9,7 +9,7 @@ import { configMap, namespace } from './support/manifests.ts';
 import { condition, configMapKey, World } from './support/world.ts';
 
 const run = promisify(execFile);
-const MIB = 2 ** 20;
+const BALLAST = randomBytes(2 ** 20);
 
 let world: World;
 let agent: ChildProcess;
@@ -59,16 +59,29 @@ async function expectInForce(): Promise<void> {
 /** The failure's message; told once, however often it was tried. */
 async function oneMessage(): Promise<string> {
   const failed = await world.conditionIs(world.sourceKey(), 'Ready', 'False');
-  const message = condition(failed, 'Ready')?.message ?? '';
+  const { reason = '', message = '' } = condition(failed, 'Ready') ?? {};
+  await world.event(world.sourceKey(), reason, (told) => told === message);
   const told = (await world.events(world.sourceKey())).filter((event) => event.message === message);
-  expect(told.length).toBeLessThanOrEqual(1);
+  expect(told).toHaveLength(1);
   return message;
 }
 
 test('a full disk is named, the last artifact stays in force, and space brings the new one without a word from anybody', async () => {
   await limit({ fsize: String(256 * 1024) });
-  const next = await world.push({ 'apps/ballast.bin': randomBytes(MIB), 'apps/.sourceignore': '*.bin\n' });
+  const next = await world.push({ 'apps/ballast.bin': BALLAST, 'apps/.sourceignore': '*.bin\n' });
   expect(await oneMessage()).toMatch(/the agent's disk or limits are too small$/);
+  await expectInForce();
+  await limit({ fsize: 'unlimited' });
+  await world.applied('apps', next);
+  revision = next;
+  expect(await world.problems()).toEqual([]);
+});
+
+test('an artifact that does not fit on the disk is not offered, and is when there is space', async () => {
+  await limit({ fsize: String(BALLAST.length) });
+  // Git has these bytes already.
+  const next = await world.push({ 'copies/one': BALLAST, 'copies/two': BALLAST });
+  expect(await oneMessage()).toMatch(/EFBIG|file too large/i);
   await expectInForce();
   await limit({ fsize: 'unlimited' });
   await world.applied('apps', next);
