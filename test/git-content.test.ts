@@ -42,11 +42,11 @@ test('with it the artifact is made of both, and says so', async () => {
   await source('library', { sparseCheckout: ['library'], ref: { branch: 'main' } });
   const made = await world.conditionIs(key('shop'), 'Ready', 'True', 'Succeeded');
   expect(condition(made, 'IncludeUnavailable')).toBeUndefined();
-  const library = await world.get(key('library'));
+  const library = (await world.get(key('library'))) as unknown as { status: { artifact: JsonObject } };
   expect(made['status']).toMatchObject({
     observedInclude: include,
     observedSparseCheckout: ['apps'],
-    includedArtifacts: [(library?.['status'] as { artifact: JsonObject }).artifact],
+    includedArtifacts: [library.status.artifact],
   });
   await world.kustomization('apps');
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'True', 'ReconciliationSucceeded');
@@ -65,37 +65,51 @@ test('a change of the included one reaches the other without waiting for its int
   });
 });
 
-test.each<[what: string, spec: JsonObject, type: string, reason: string, words: RegExp]>([
-  ['a circle', { include: [{ repository: { name: 'odd' } }] }, 'IncludeUnavailable', 'InvalidSpec', /odd -> odd$/],
-  [
-    'a sparse folder that is not there',
-    { sparseCheckout: ['nope'] },
-    'FetchFailed',
-    'GitOperationFailed',
-    /^failed to sparse checkout directories : sparse checkout dir 'nope' does not exist in repository$/,
-  ],
-  [
-    'ssh without a secret',
-    { url: 'ssh://git@git.test/shop' },
-    'FetchFailed',
-    'AuthenticationFailed',
-    /^failed to configure authentication options: invalid 'ssh' auth option: 'identity' is required$/,
-  ],
-  [
-    'a proxy without a secret',
-    { proxySecretRef: { name: 'proxy' } },
-    'FetchFailed',
-    'AuthenticationFailed',
-    /^failed to configure proxy options: invalid proxy secret '.*\/proxy': secrets "proxy" not found$/,
-  ],
-  [
-    'the provider github without an app',
-    { provider: 'github' },
-    'Stalled',
-    'InvalidProviderConfiguration',
-    /^secretRef with github app data must be specified when provider is set to github$/,
-  ],
-])('%s is told as Flux tells it', async (_, spec, type, reason, words) => {
+interface Odd {
+  what: string;
+  spec: JsonObject;
+  type: string;
+  reason: string;
+  words: RegExp;
+}
+
+test.each<Odd>([
+  {
+    what: 'a circle',
+    spec: { include: [{ repository: { name: 'odd' } }] },
+    type: 'IncludeUnavailable',
+    reason: 'InvalidSpec',
+    words: /odd -> odd$/,
+  },
+  {
+    what: 'a sparse folder that is not there',
+    spec: { sparseCheckout: ['nope'] },
+    type: 'FetchFailed',
+    reason: 'GitOperationFailed',
+    words: /^failed to sparse checkout directories : sparse checkout dir 'nope' does not exist in repository$/,
+  },
+  {
+    what: 'ssh without a secret',
+    spec: { url: 'ssh://git@git.test/shop' },
+    type: 'FetchFailed',
+    reason: 'AuthenticationFailed',
+    words: /^failed to configure authentication options: invalid 'ssh' auth option: 'identity' is required$/,
+  },
+  {
+    what: 'a proxy without a secret',
+    spec: { proxySecretRef: { name: 'proxy' } },
+    type: 'FetchFailed',
+    reason: 'AuthenticationFailed',
+    words: /^failed to configure proxy options: invalid proxy secret '.*\/proxy': secrets "proxy" not found$/,
+  },
+  {
+    what: 'the provider github without an app',
+    spec: { provider: 'github' },
+    type: 'Stalled',
+    reason: 'InvalidProviderConfiguration',
+    words: /^secretRef with github app data must be specified when provider is set to github$/,
+  },
+])('$what is told as Flux tells it', async ({ spec, type, reason, words }) => {
   await source('odd', spec);
   const told = await world.conditionIs(key('odd'), type, 'True', reason);
   expect(condition(told, 'Ready')).toMatchObject({ status: 'False', reason });
