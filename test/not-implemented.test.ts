@@ -56,7 +56,11 @@ test('a field that comes in later stops it, and keeps what runs', async () => {
 });
 
 test('fields of a GitRepository are named too, and its last artifact stays', async () => {
-  await world.cluster.patch(world.sourceKey(), { spec: { verify: { secretRef: { name: 'keys' } } } }, { type: 'merge' });
+  await world.cluster.patch(
+    world.sourceKey(),
+    { spec: { verify: { secretRef: { name: 'keys' } } } },
+    { type: 'merge' },
+  );
   const source = await world.conditionIs(world.sourceKey(), 'Ready', 'False', 'NotImplemented');
   expect(condition(source, 'Ready')?.message).toContain('spec.verify');
   expect(source['status']).toMatchObject({ artifact: { revision } });

@@ -33,7 +33,7 @@ const LIST_WITHIN = 15_000;
 const kindId = (kind: KindRef): string => `${kind.group}/${kind.kind}`;
 
 /**
- * What runs, as far as units own it: one label-filtered watch per kind, and per object a few strings (design.md, section 5).
+ * What runs, as far as units own it: one label-filtered watch per kind, and per object a few strings (docs/architecture.md).
  * Objects a health check names without owning them are watched one by one.
  */
 export class LiveObjects {
@@ -237,7 +237,13 @@ export class LiveObjects {
 /** All a removal needs of an object. */
 function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {
   const { name, namespace, uid, labels } = metadata;
-  const kept = { name, resourceVersion: '0', ...(uid && { uid }), ...(namespace && { namespace }), ...(labels && { labels }) };
+  const kept = {
+    name,
+    resourceVersion: '0',
+    ...(uid && { uid }),
+    ...(namespace && { namespace }),
+    ...(labels && { labels }),
+  };
   return { apiVersion, kind, metadata: kept };
 }
 

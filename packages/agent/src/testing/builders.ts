@@ -2,7 +2,7 @@ import type { Condition, GitRepository, Kustomization } from '@plumb/api';
 
 export const AT = Date.UTC(2026, 0, 1);
 export const REVISION = 'main@sha1:1111111111111111111111111111111111111111';
-export const DIGEST = `sha256:${'1'.repeat(64)}`;
+const DIGEST = `sha256:${'1'.repeat(64)}`;
 
 /** A Kustomization `shop/apps` as the watch brings it, ready to be changed by a test. */
 export function kustomization(
