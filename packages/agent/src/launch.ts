@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createEngine } from '@plumb/engine';
 import type { EngineOptions } from '@plumb/engine';
 import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
+import type { GitLimits } from '@plumb/sources';
 import { createGitSources, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
 import { startAgent } from './agent.ts';
@@ -60,6 +61,8 @@ export interface LaunchOptions extends Tuning {
   onMember?: (news: MemberNews) => void;
   /** Environment that git is given: proxies and the like. */
   gitEnvironment?: Readonly<Record<string, string>>;
+  /** What one repository may take; by default the bounds of the sources. */
+  gitLimits?: Partial<GitLimits>;
 }
 
 export interface LaunchedAgent {
@@ -102,6 +105,7 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   const sources = createGitSources({
     dir: options.dataDir,
     ...(options.gitEnvironment && { env: options.gitEnvironment }),
+    ...(options.gitLimits && { limits: options.gitLimits }),
   });
   const artifacts = await serveArtifacts({ dir: options.dataDir, host, port: options.artifactPort });
   const members = membersOf(options);

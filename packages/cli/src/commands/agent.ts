@@ -8,8 +8,14 @@ import type { Context } from '../context.ts';
 import { gitEnvironment } from '../git-environment.ts';
 import { giveBackMemory, memoryShares } from '../memory.ts';
 import { kindsOf, partsOf } from '../lists.ts';
-import type { OptionValues } from '../options.ts';
+import type { OptionSpec, OptionValues } from '../options.ts';
 import { flag, port, text, whole } from '../options.ts';
+
+function mebibytes(name: string, help: string, fallback: number): OptionSpec<number> {
+  return whole(name, null, { help: `${help}, in MiB`, fallback, from: 1, to: 1_048_576 });
+}
+
+const MIB = 2 ** 20;
 
 export const agentOptions = {
   kubeconfig: text(
@@ -63,6 +69,15 @@ export const agentOptions = {
     from: 1,
     to: 256,
   }),
+  gitMaxEntries: whole('--git-max-entries <n>', null, {
+    help: 'files and folders one artifact may hold',
+    fallback: 250_000,
+    from: 1,
+    to: 100_000_000,
+  }),
+  gitMaxFileSize: mebibytes('--git-max-file-size <MiB>', 'size of one file of an artifact', 100),
+  gitMaxSize: mebibytes('--git-max-size <MiB>', 'size of all files of an artifact, before compression', 2_048),
+  gitMaxFetch: mebibytes('--git-max-fetch <MiB>', 'what one fetch may add to the disk', 2_048),
   requeueDependency: text(
     '--requeue-dependency <duration>',
     null,
@@ -139,6 +154,12 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     jitterPercent: options.intervalJitterPercentage,
     crossNamespaceRefs: !options.noCrossNamespaceRefs,
     gitEnvironment: gitEnvironment(context.environment),
+    gitLimits: {
+      entries: options.gitMaxEntries,
+      fileBytes: options.gitMaxFileSize * MIB,
+      totalBytes: options.gitMaxSize * MIB,
+      fetchBytes: options.gitMaxFetch * MIB,
+    },
     ...(options.storageAdvAddr === '' ? {} : { advertisedHost: options.storageAdvAddr }),
     ...(options.watchAllNamespaces ? {} : { namespace: options.runtimeNamespace }),
     ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
