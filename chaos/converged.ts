@@ -31,6 +31,11 @@ export async function differences(field: Field, model: Model, revision: string):
   for (const object of units.items)
     found.push(...unitProblems(object, { field, model, revision, live: [...live.values()] }));
   const missing = [...model.units.keys()].filter((name) => !units.items.some(({ metadata }) => metadata.name === name));
+  for (const object of live.values()) {
+    const owner = object.metadata.labels?.[OWNER_NAME_LABEL];
+    const isLeft = owner !== undefined && !model.units.has(owner) && object.metadata.name !== 'impostor';
+    if (isLeft) found.push(`${displayKey(keyOf(object))} was left behind by ${owner}, which is gone`);
+  }
   const sources = await field.cluster.list(GIT_REPOSITORY, { namespace: field.namespace });
   return [
     ...found,

@@ -13,7 +13,7 @@ interface Slot {
   wanted: JsonObject;
   /** Somebody waits for it before going on. */
   urgent: boolean;
-  writing: Promise<void> | null;
+  writing: Promise<boolean> | null;
   /** The object is another replica's: what is not sent yet never is. */
   dropped: boolean;
 }
@@ -60,9 +60,9 @@ export class StatusWriter {
 
   /**
    * Resolves when this status, or a later one, is at the server; or when the object is gone or the agent stops. An urgent one does not
-   * queue behind the others.
+   * queue behind the others. @returns whether the server has it
    */
-  write(id: string, status: JsonObject, options: { urgent?: boolean } = {}): Promise<void> {
+  write(id: string, status: JsonObject, options: { urgent?: boolean } = {}): Promise<boolean> {
     const slot = this.#slots.get(id) ?? { wanted: status, urgent: false, writing: null, dropped: false };
     slot.wanted = status;
     slot.urgent = options.urgent ?? false;
@@ -85,33 +85,42 @@ export class StatusWriter {
     await Promise.all([...this.#slots.values()].map((slot) => slot.writing));
   }
 
-  async #drain(id: string, slot: Slot): Promise<void> {
+  async #drain(id: string, slot: Slot): Promise<boolean> {
+    let saved = false;
     try {
       for (let sent: JsonObject | null = null; sent !== slot.wanted && !slot.dropped && !this.#signal.aborted;) {
         sent = slot.wanted;
-        await this.#send(id, sent, slot).catch((error: unknown) => {
+        saved = await this.#send(id, sent, slot).catch((error: unknown) => {
           // Refused, but overtaken already: the next one may pass.
-          if (slot.wanted !== sent || slot.dropped) return;
+          if (slot.wanted !== sent || slot.dropped) return false;
           this.#objects.dropOverlay(id);
           throw error;
         });
       }
+      return saved;
     } finally {
       if (!slot.dropped) this.#slots.delete(id);
     }
   }
 
-  async #send(id: string, status: JsonObject, slot: Slot): Promise<void> {
+  async #send(id: string, status: JsonObject, slot: Slot): Promise<boolean> {
     const object = this.#objects.get(id);
-    if (object === undefined) return;
+    if (object === undefined) return false;
     const patch = mergePatch(this.#base(id, object), status);
-    if (patch === null) return this.#objects.settleOverlay(id, object.metadata.resourceVersion ?? '');
+    if (patch === null) {
+      this.#objects.settleOverlay(id, object.metadata.resourceVersion ?? '');
+      return true;
+    }
     const written = await this.#patch(id, patch, slot);
-    if (slot.dropped) return;
-    if (written === null) return this.#objects.dropOverlay(id);
+    if (slot.dropped) return false;
+    if (written === null) {
+      this.#objects.dropOverlay(id);
+      return false;
+    }
     const resourceVersion = written.metadata.resourceVersion ?? '';
     this.#known.set(id, { resourceVersion, status });
     this.#objects.settleOverlay(id, resourceVersion);
+    return true;
   }
 
   /** What the server has: our own last write where there is one, for the watch may be behind it. */

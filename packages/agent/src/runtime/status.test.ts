@@ -97,9 +97,10 @@ test('it keeps trying while the API server is away, ever more slowly, and not be
   expect(await served()).toEqual(status('a'));
 });
 
-test('an object that is gone needs no status', async () => {
+test('an object that is gone needs no status, and who waits for it learns that', async () => {
+  await expect(writer.write(ID, status('a'))).resolves.toBe(true);
   await cluster.delete(KEY);
-  await writer.write(ID, status('a'));
+  await expect(writer.write(ID, status('b'))).resolves.toBe(false);
   expect(await cluster.get(KEY)).toBeNull();
 });
 

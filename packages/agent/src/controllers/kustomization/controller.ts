@@ -1,5 +1,5 @@
 import type { Kustomization, KubeObject, ObjectKey } from '@plumb/api';
-import { APPLY_MANAGER, eventType, kustomizationMessages as messages, ownMessages, say } from '@plumb/api';
+import { APPLY_MANAGER, eventType, kustomizationMessages as messages, ownMessages, say, systemError } from '@plumb/api';
 import type { Observed } from '@plumb/core';
 import { dependencyIds, isSameUnit } from '@plumb/core';
 import { culprits, judge, nextDrift } from '../../delivery/drift.ts';
@@ -52,9 +52,12 @@ export class KustomizationController {
     this.#options = options;
     this.#hands = {
       ...options.hands,
-      saveProgress: (object, facts) => {
+      saveProgress: async (object, facts) => {
         const status = progressStatus(object, facts, options.clock.time());
-        return options.writer.write(idOf(object), status, { urgent: true });
+        if (await options.writer.write(idOf(object), status, { urgent: true })) return;
+        // Deleted at the very moment its finalizer was added: what is applied now nobody would ever delete (I4).
+        const text = `Kustomization ${idOf(object)} is gone or not ours any more: its inventory cannot be kept`;
+        throw systemError('cancelled', text);
       },
       onAnswer: (unit, id) => this.#rejudge(unit, id),
     };
