@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { tooLong } from './file-sizes.ts';
+import { goLicenceProblem } from './go-licences.ts';
 import { allowedExpression, licenceProblem } from './licences.ts';
 
 const long = 'x\n'.repeat(501);
@@ -41,4 +42,26 @@ test.each([
   { entry: { version: '1.0.0' }, declared: undefined, problem: 'a@1.0.0: declares no licence' },
 ])('licence $declared of $entry', ({ entry, declared, problem }) => {
   expect(licenceProblem('node_modules/b/node_modules/a', entry, declared)).toBe(problem);
+});
+
+test.each([
+  ['Apache', ['Apache License\n  Version 2.0, January 2004'], null],
+  [
+    'a choice',
+    ['Mozilla Public License Version 2.0', 'Permission is hereby granted, free of charge, to any person'],
+    null,
+  ],
+  [
+    'a copyleft',
+    ['GNU GENERAL PUBLIC LICENSE\nVersion 3'],
+    'm: licence GPL family is not on the list for what is linked into our programs',
+  ],
+  [
+    'words nobody knows',
+    ['all rights reserved'],
+    'm: licence unknown words is not on the list for what is linked into our programs',
+  ],
+  ['nothing', [], 'm: has no licence file'],
+])('a Go module with %s', (_name, texts, problem) => {
+  expect(goLicenceProblem('m', texts)).toBe(problem);
 });

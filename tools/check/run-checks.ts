@@ -1,5 +1,6 @@
 import { fileSizes } from './file-sizes.ts';
 import { goFormat, goVet } from './go.ts';
+import { goLicences } from './go-licences.ts';
 import { licences } from './licences.ts';
 import { toolCheck } from './tool.ts';
 import type { Check } from './tool.ts';
@@ -13,6 +14,7 @@ const CHECKS: readonly Check[] = [
   toolCheck('format', 'oxfmt', ['--check', '.']),
   goFormat,
   licences,
+  goLicences,
   fileSizes,
 ];
 const AT_ONCE = 2;
