@@ -25,7 +25,7 @@ function isBroken(from: string, link: string): boolean {
   return anchor !== undefined && !anchorsIn(readFileSync(target, 'utf8')).has(anchor);
 }
 
-test.each(globSync('docs/**/*.md', { cwd: ROOT }))('every link of %s leads somewhere', (path) => {
+test.each(globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT }))('every link of %s leads somewhere', (path) => {
   const page = readFileSync(join(ROOT, path), 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '');
   const links = [...page.matchAll(LINK)].map(([, link = '']) => link);
   expect(links.filter((link) => isBroken(path, link))).toEqual([]);

@@ -22,7 +22,7 @@ export async function prepare(
   context: PrepareContext,
 ): Promise<StoredBundle> {
   const spec = buildSpecOf(unit, ref);
-  const specDigest = createHash('sha256').update(printJson(spec)).digest('hex');
+  const specDigest = digestOf(spec);
   const stamp = { specDigest, revision: artifact.revision, artifactDigest: artifact.digest };
   const { last, renderer } = context;
   if (last !== null && last.specDigest === specDigest) {
@@ -32,6 +32,21 @@ export async function prepare(
   const bundle = await renderer.build(artifact, spec, { deadline: timeoutOf(unit), signal: context.signal });
   refuseEncrypted(bundle);
   return storeBundle(bundle, stamp);
+}
+
+/** Whether a bundle was found valid for this very artifact and spec: then nothing need be opened to say so again. */
+export function stands(
+  bundle: StoredBundle,
+  unit: Kustomization,
+  ref: UnitRef,
+  artifact: { revision: string; digest: string },
+): boolean {
+  const same = bundle.revision === artifact.revision && bundle.artifactDigest === artifact.digest;
+  return same && bundle.specDigest === digestOf(buildSpecOf(unit, ref));
+}
+
+function digestOf(spec: BuildSpec): string {
+  return createHash('sha256').update(printJson(spec)).digest('hex');
 }
 
 /**

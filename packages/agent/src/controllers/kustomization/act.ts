@@ -13,7 +13,7 @@ import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
 import type { LiveObjects } from '../../delivery/live.ts';
 import type { Packs } from '../../delivery/packs.ts';
-import { prepare, reload, timeoutOf } from '../../delivery/prepare.ts';
+import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -107,6 +107,8 @@ async function build(
   signal: AbortSignal,
 ): Promise<StoredBundle> {
   const { revision = '', digest = '' } = source?.status?.artifact ?? {};
+  const { bundle } = memory;
+  if (bundle !== null && stands(bundle, object, memory.ref, { revision, digest })) return bundle;
   const artifact = await openArtifact(object, { revision, digest }, hands);
   if (artifact === null) throw artifactMissing(revision);
   return prepare(object, memory.ref, artifact, { renderer: hands.renderer, signal, last: memory.bundle });
