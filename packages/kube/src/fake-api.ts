@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
@@ -12,20 +13,30 @@ import { KubeconfigAccess } from './access/kubeconfig-access.ts';
 import { clusterOver, type ClusterSettings } from './cluster-over.ts';
 import type { Cluster } from './cluster.ts';
 
-/** A certificate for 127.0.0.1 that signs itself, valid until 2120. It protects nothing but the servers of these tests. */
-const CERTIFICATE =
+/** A certificate for 127.0.0.1 that signs itself, valid until 2120, up to its key and signature: those are made for each process. */
+const TEMPLATE = Buffer.from(
   'MIIBZzCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMD' +
-  'BaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNu28mAFzkrwzHqTMBVLhlK1FQnlX3HxYRIxdL9tZrQA' +
-  'DeXXf6YwRCT3D9zH1J5sa7dFUenvdgfWIsjKDuVR/fOjTjBMMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMwEYcEfwAAAYIJbG9jYWxob3N0MB' +
-  '0GA1UdDgQWBBTSIlc4Yo2+iK6wiOD0oH6iXC0HOTAKBggqhkjOPQQDAgNIADBFAiEA7lAitYmmsN3KzZSf7QjcH73cPBnCMtQgrUeb+ycC254C' +
-  'IGvu7W280Ri/Dq2idvVLImw060Q33jX8DsgKngOS0FQg';
-const KEY =
-  'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgWg7IhRjG1PMWMYnFCf5Qu7T+pwft6XnNUxBrZ3AbfM2hRANCAATbtvJgBc5K8M' +
-  'x6kzAVS4ZStRUJ5V9x8WESMXS/bWa0AA3l13+mMEQk9w/cx9SebGu3RVHp73YH1iLIyg7lUf3z';
+    'BaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNu28mAFzkrwzHqTMBVLhlK1FQnlX3HxYRIxdL9tZrQA' +
+    'DeXXf6YwRCT3D9zH1J5sa7dFUenvdgfWIsjKDuVR/fOjTjBMMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMwEYcEfwAAAYIJbG9jYWxob3N0MB' +
+    '0GA1UdDgQWBBTSIlc4Yo2+iK6wiOD0oH6iXC0HOTAKBggqhkjOPQQDAg==',
+  'base64',
+);
+const BODY = { start: 4, end: TEMPLATE.length - 12, point: TEMPLATE.indexOf('A0IABNu28mAFzkrw', 0, 'base64') + 3 };
+const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+export const CERTIFICATE_PEM = certificatePem();
+export const KEY_PEM = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
-const pem = (label: string, base64: string): string => `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
-export const CERTIFICATE_PEM = pem('CERTIFICATE', CERTIFICATE);
-export const KEY_PEM = pem('PRIVATE KEY', KEY);
+/** Puts this process's public key into the template and signs it (RFC 5280, 4.1). */
+function certificatePem(): string {
+  const spki = pair.publicKey.export({ type: 'spki', format: 'der' });
+  const body = Buffer.from(TEMPLATE.subarray(BODY.start, BODY.end));
+  spki.copy(body, BODY.point - BODY.start, spki.length - 65);
+  const signature = sign('sha256', body, pair.privateKey);
+  const rest = [TEMPLATE.subarray(BODY.end), Buffer.of(0x03, signature.length + 1, 0), signature];
+  const content = Buffer.concat([body, ...rest]);
+  const whole = Buffer.concat([Buffer.of(0x30, 0x82, content.length >> 8, content.length & 0xff), content]);
+  return `-----BEGIN CERTIFICATE-----\n${whole.toString('base64')}\n-----END CERTIFICATE-----\n`;
+}
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 export type Protocol = 'h2' | 'http/1.1' | 'plain';

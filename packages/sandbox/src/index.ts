@@ -7,3 +7,4 @@ export { BEHAVIOUR_ANNOTATION } from './nodes/behaviour.ts';
 export type { ContainerRef, LogSource } from './nodes/kubelet-server.ts';
 export { type NodesOptions, startNodes } from './nodes/nodes.ts';
 export { startSandbox, type Sandbox, type SandboxHost, type SandboxOptions } from './sandbox.ts';
+export { selfSigned } from './control-plane/self-signed.ts';

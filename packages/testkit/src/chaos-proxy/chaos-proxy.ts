@@ -1,3 +1,4 @@
+import { selfSigned } from '@plumb/sandbox';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -10,12 +11,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { CERTIFICATE_PEM, KEY_PEM } from './certificate.ts';
 import { drawEventFault, drawRequestFault, kindOf } from './faults.ts';
 import type { EventFault, FaultMix, RequestFault } from './faults.ts';
 import { seededRandom } from './random.ts';
 import { HOP_BY_HOP, Upstream } from './upstream.ts';
 import { relayWatch } from './watch-relay.ts';
+
+/** One for the whole process: making it takes no time, but each proxy may as well trust the same. */
+const PAIR = selfSigned(['localhost', '127.0.0.1']);
 
 export interface ChaosOptions {
   /** Kubeconfig of the API server, as the control plane writes it. */
@@ -60,7 +63,7 @@ export class ChaosProxy {
     this.#upstream = upstream;
     this.#random = seededRandom(options.seed);
     this.kubeconfig = join(options.dir, `chaos-${options.seed}.kubeconfig`);
-    const tls = { key: KEY_PEM, cert: CERTIFICATE_PEM };
+    const tls = { key: PAIR.key, cert: PAIR.certificate };
     const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response);
     this.#server = options.http1 === true ? createHttps(tls, handle) : createSecureServer(tls, handle as never);
     this.#server.on('connection', (socket: Socket) => {
@@ -78,7 +81,7 @@ export class ChaosProxy {
     const { port } = proxy.#server.address() as AddressInfo;
     const cluster = {
       server: `https://127.0.0.1:${port}`,
-      'certificate-authority-data': Buffer.from(CERTIFICATE_PEM).toString('base64'),
+      'certificate-authority-data': Buffer.from(PAIR.certificate).toString('base64'),
     };
     const config = {
       apiVersion: 'v1',
