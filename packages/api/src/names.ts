@@ -6,10 +6,6 @@ export const FINALIZER = 'finalizers.fluxcd.io';
 /** Any new value asks for a run; it is copied to status.lastHandledReconcileAt. */
 export const REQUESTED_AT_ANNOTATION = 'reconcile.fluxcd.io/requestedAt';
 
-/** On a Secret or ConfigMap that is referred to: its changes ask for a run at once. */
-export const WATCH_LABEL = 'reconcile.fluxcd.io/watch';
-export const WATCH_ENABLED = 'Enabled';
-
 /** On every applied object: the Kustomization that owns it. */
 export const OWNER_NAME_LABEL = 'kustomize.toolkit.fluxcd.io/name';
 export const OWNER_NAMESPACE_LABEL = 'kustomize.toolkit.fluxcd.io/namespace';

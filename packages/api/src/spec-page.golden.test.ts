@@ -52,7 +52,7 @@ test.each(Object.entries(PAGES))(
     const section = /## Conditions\n([\s\S]*?)\n## /.exec(pageOf(path))?.[1] ?? '';
     const told = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, type]) => type);
     const set = TYPES.filter((type) =>
-      new RegExp(`(set\\(\\w+, |Facts = \\{ failing: |failing: type = )'${type}'`).test(controller),
+      new RegExp(`(conditionOf\\(\\w+, |Facts = \\{ failing: |failing: type = )'${type}'`).test(controller),
     );
     expect(new Set(told)).toEqual(new Set(set));
   },

@@ -1,5 +1,4 @@
 import type { GitRepository, KubeObject } from '@plumb/api';
-import { parseDuration, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import { jitter } from '@plumb/core';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Finisher } from '../../runtime/finisher.ts';
@@ -7,6 +6,7 @@ import { objectId, type FluxObjects } from '../../runtime/flux-objects.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
 import type { Leave } from '../../runtime/shards.ts';
+import { intervalOf, isNews } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
 import { actFetch, actFinalize } from './act.ts';
 import type { Seen, SourceMemory } from './decide.ts';
@@ -113,23 +113,4 @@ function lacks(
   if (metadata.namespace !== included.metadata.namespace || !Array.isArray(spec.include)) return false;
   const at = spec.include.findIndex(({ repository }) => repository.name === included.metadata.name);
   return at >= 0 && status?.includedArtifacts?.[at]?.digest !== digest;
-}
-
-/** Status changes are our own and wake nobody. */
-function isNews(before: KubeObject, after: KubeObject): boolean {
-  return (
-    before.metadata.uid !== after.metadata.uid ||
-    before.metadata.generation !== after.metadata.generation ||
-    before.metadata.deletionTimestamp !== after.metadata.deletionTimestamp ||
-    before.metadata.annotations?.[REQUESTED_AT_ANNOTATION] !== after.metadata.annotations?.[REQUESTED_AT_ANNOTATION]
-  );
-}
-
-/** A spec the API server let through before its schema was in force may hold anything: decide names it, so this must not throw. */
-function intervalOf({ spec }: GitRepository): number {
-  try {
-    return parseDuration(spec.interval);
-  } catch {
-    return 0;
-  }
 }

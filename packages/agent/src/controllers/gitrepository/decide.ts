@@ -1,5 +1,6 @@
 import type { GitRepository, Said } from '@plumb/api';
-import { checkGitRepository, FINALIZER, notImplemented, ownMessages, REQUESTED_AT_ANNOTATION, say } from '@plumb/api';
+import { checkGitRepository, FINALIZER, notImplemented, ownMessages, say } from '@plumb/api';
+import { requestedAt } from '../../runtime/flux-object.ts';
 
 /** What is kept of a source between runs. Lost on restart; then the remote is asked once. Times in milliseconds. */
 export interface SourceMemory {
@@ -37,7 +38,7 @@ export function decide(seen: Seen): Step {
   if (object.spec.suspend === true) return { do: 'rest' };
   const flaw = specFlaw(object);
   if (flaw !== null) return { do: 'refuse', said: flaw };
-  const requested = object.metadata.annotations?.[REQUESTED_AT_ANNOTATION];
+  const requested = requestedAt(object);
   if (requested !== undefined && requested !== object.status?.lastHandledReconcileAt) return { do: 'fetch' };
   const next = nextFetch(object.metadata.generation ?? 0, memory, interval);
   return now >= next ? { do: 'fetch' } : { do: 'idle', after: next - now };

@@ -1,7 +1,8 @@
 import type { ConditionChange, ConditionRemoval, GitRepository, JsonObject, Said } from '@plumb/api';
-import { eventType, gitRepositoryMessages as messages, REQUESTED_AT_ANNOTATION, say, setConditions } from '@plumb/api';
+import { eventType, gitRepositoryMessages as messages, say, setConditions } from '@plumb/api';
 import type { EventRecord } from '../../runtime/events.ts';
 import type { Outcome, Report } from '../../runtime/outcome.ts';
+import { conditionOf, isTold, requestedAt } from '../../runtime/flux-object.ts';
 import type { Facts } from './act.ts';
 import { withoutObserved } from './observed.ts';
 
@@ -24,8 +25,8 @@ export function report(
     case 'retry': {
       const { said, after } = outcome;
       const changes: Change[] = [
-        set(object, 'Reconciling', 'True', { ...said, reason: 'ProgressingWithRetry' }),
-        set(object, 'Ready', 'False', said),
+        conditionOf(object, 'Reconciling', 'True', { ...said, reason: 'ProgressingWithRetry' }),
+        conditionOf(object, 'Ready', 'False', said),
         ...failing(object, facts, said),
       ];
       const status = statusOf(object, changes, moment.now, {});
@@ -33,7 +34,10 @@ export function report(
     }
     case 'terminal': {
       const { said } = outcome;
-      const changes: Change[] = [set(object, 'Stalled', 'True', said), set(object, 'Ready', 'False', said)];
+      const changes: Change[] = [
+        conditionOf(object, 'Stalled', 'True', said),
+        conditionOf(object, 'Ready', 'False', said),
+      ];
       const status = statusOf(object, changes, moment.now, observed(object));
       return { status, events: newsOf(object, said), after: null, result: 'terminal' };
     }
@@ -49,8 +53,8 @@ function doneReport(object: GitRepository, facts: Facts, now: number): Pick<Repo
     { type: 'Stalled', remove: true },
     { type: 'FetchFailed', remove: true },
     { type: 'IncludeUnavailable', remove: true },
-    set(object, 'Ready', 'True', stored),
-    set(object, 'ArtifactInStorage', 'True', stored),
+    conditionOf(object, 'Ready', 'True', stored),
+    conditionOf(object, 'ArtifactInStorage', 'True', stored),
   ];
   const rest = withoutObserved(statusOf(object, changes, now, observed(object)));
   const status = {
@@ -68,21 +72,11 @@ function doneReport(object: GitRepository, facts: Facts, now: number): Pick<Repo
 /** What was fetched before a missing include is not what failed. */
 function failing(object: GitRepository, { failing: type = 'FetchFailed' }: Facts, said: Said): Change[] {
   const other = type === 'FetchFailed' ? 'IncludeUnavailable' : 'FetchFailed';
-  return [set(object, type, 'True', said), { type: other, remove: true }];
-}
-
-function set(
-  object: GitRepository,
-  type: ConditionChange['type'],
-  status: ConditionChange['status'],
-  said: Said,
-): ConditionChange {
-  const { reason, text } = said;
-  return { type, status, reason, message: text, observedGeneration: object.metadata.generation ?? 0 };
+  return [conditionOf(object, type, 'True', said), { type: other, remove: true }];
 }
 
 function statusOf(object: GitRepository, changes: readonly Change[], now: number, more: JsonObject): JsonObject {
-  const token = object.metadata.annotations?.[REQUESTED_AT_ANNOTATION];
+  const token = requestedAt(object);
   return {
     ...(object.status as JsonObject | undefined),
     conditions: setConditions(object.status?.conditions, changes, new Date(now)) as unknown as JsonObject[],
@@ -93,7 +87,7 @@ function statusOf(object: GitRepository, changes: readonly Change[], now: number
 
 /** Somebody waits for an answer, even where there is nothing new. */
 function isAsked({ metadata, status }: GitRepository): boolean {
-  const token = metadata.annotations?.[REQUESTED_AT_ANNOTATION];
+  const token = requestedAt({ metadata });
   return token !== undefined && token !== status?.lastHandledReconcileAt;
 }
 
@@ -103,7 +97,6 @@ function observed(object: GitRepository): JsonObject {
 
 /** The same failure, told already, is not told again at each try. */
 function newsOf(object: GitRepository, said: Said): EventRecord[] {
-  const ready = object.status?.conditions?.find(({ type }) => type === 'Ready');
-  if (ready?.status === 'False' && ready.reason === said.reason && ready.message === said.text) return [];
+  if (isTold(object, said)) return [];
   return [{ type: eventType(said.level), reason: said.reason, message: said.text }];
 }

@@ -14,10 +14,11 @@ import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
 import type { Leave } from '../../runtime/shards.ts';
 import type { StatusWriter } from '../../runtime/status-writer.ts';
+import { isNews } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
 import { actDeliver, unitRef } from './act.ts';
 import type { Seen, Step } from './decide.ts';
-import { decide, requestedAt } from './decide.ts';
+import { decide } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
 import { finalize } from './finalize.ts';
@@ -324,16 +325,6 @@ export class KustomizationController {
 
 function idOf(object: Kustomization): string {
   return objectId({ namespace: object.metadata.namespace ?? '', name: object.metadata.name });
-}
-
-/** Status changes are our own and wake nobody. */
-function isNews(then: Kustomization, now: Kustomization): boolean {
-  return (
-    then.metadata.uid !== now.metadata.uid ||
-    then.metadata.generation !== now.metadata.generation ||
-    then.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
-    requestedAt(then) !== requestedAt(now)
-  );
 }
 
 function readyMark(object: Kustomization | undefined): string {

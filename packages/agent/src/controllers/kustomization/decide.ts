@@ -6,12 +6,12 @@ import {
   notImplemented,
   ownMessages,
   parseDuration,
-  REQUESTED_AT_ANNOTATION,
   say,
 } from '@plumb/api';
 import { dependencyCycle, dependencyFlaw, dependencyIds } from '@plumb/core';
 import type { Cause } from '@plumb/core';
 import type { Delivered, Failed, Settling } from '../../delivery/unit.ts';
+import { requestedAt } from '../../runtime/flux-object.ts';
 
 /** All a decision is made from. Plain data; `now` is milliseconds since the epoch. */
 export interface Seen {
@@ -125,10 +125,6 @@ export function inputsOf(object: Kustomization, source: GitRepository | undefine
 /** Milliseconds between tries after a failure. */
 export function retryIntervalOf({ spec }: Kustomization): number {
   return parseDuration(spec.retryInterval ?? spec.interval);
-}
-
-export function requestedAt(object: Kustomization | GitRepository): string | undefined {
-  return object.metadata.annotations?.[REQUESTED_AT_ANNOTATION];
 }
 
 function sourceMissing(object: Kustomization): Said {

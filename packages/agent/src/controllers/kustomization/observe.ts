@@ -1,9 +1,9 @@
 import type { GitRepository, Kustomization } from '@plumb/api';
-import { parseDuration } from '@plumb/api';
 import { jitter } from '@plumb/core';
 import { dueDrift } from '../../delivery/drift.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
+import { intervalOf } from '../../runtime/flux-object.ts';
 import type { Seen } from './decide.ts';
 
 export interface Eyes {
@@ -39,13 +39,4 @@ export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
 
 export function sourceId({ spec, metadata }: Kustomization): string {
   return `${spec.sourceRef.namespace ?? metadata.namespace ?? ''}/${spec.sourceRef.name}`;
-}
-
-/** A spec the API server let through before its schema was in force may hold anything: decide names it, so this must not throw. */
-function intervalOf({ spec }: Kustomization): number {
-  try {
-    return parseDuration(spec.interval);
-  } catch {
-    return 0;
-  }
 }

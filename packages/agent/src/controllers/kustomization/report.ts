@@ -25,7 +25,7 @@ import type { DriftNote } from '../../delivery/drift.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import { mergePatch } from '../../runtime/merge-patch.ts';
 import type { Outcome, Report } from '../../runtime/outcome.ts';
-import { requestedAt } from './decide.ts';
+import { conditionOf, isTold, requestedAt } from '../../runtime/flux-object.ts';
 import type { Facts } from './facts.ts';
 
 /** `now` and `interval` (jitter included) in milliseconds. */
@@ -67,8 +67,8 @@ export function report(object: Kustomization, outcome: Outcome<Facts>, moment: M
 export function progressStatus(object: Kustomization, facts: Facts, now: number): JsonObject {
   const said = say(messages.detecting, { revision: facts.revision ?? '', timeout: facts.timeout });
   const changes: Change[] = [
-    set(object, 'Reconciling', 'True', said),
-    set(object, 'Ready', 'Unknown', say(messages.reconciling, {})),
+    conditionOf(object, 'Reconciling', 'True', said),
+    conditionOf(object, 'Ready', 'Unknown', say(messages.reconciling, {})),
   ];
   return statusOf(object, facts, { conditions: conditions(object, changes, now) });
 }
@@ -79,7 +79,7 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
   const changes: Change[] = [
     { type: 'Reconciling', remove: true },
     { type: 'Stalled', remove: true },
-    set(object, 'Ready', 'True', said),
+    conditionOf(object, 'Ready', 'True', said),
     ...healthyChanges(object, facts),
   ];
   const next = statusOf(object, facts, {
@@ -112,9 +112,9 @@ function hasNews(object: Kustomization, facts: Facts): boolean {
 function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): JsonObject {
   const said = say(messages.checkingHealth, { revision: facts.revision ?? '', timeout: facts.timeout });
   const changes = [
-    set(object, 'Reconciling', 'True', said),
-    set(object, 'Ready', 'Unknown', say(messages.reconciling, {})),
-    set(object, 'Healthy', 'Unknown', said),
+    conditionOf(object, 'Reconciling', 'True', said),
+    conditionOf(object, 'Ready', 'Unknown', say(messages.reconciling, {})),
+    conditionOf(object, 'Healthy', 'Unknown', said),
   ];
   return statusOf(object, facts, { conditions: conditions(object, changes, now) });
 }
@@ -123,8 +123,11 @@ function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): Js
 function failedStatus(object: Kustomization, facts: Facts, said: Said, { now }: Moment): JsonObject {
   const history = isTold(object, said) ? null : failedHistory(object, facts, said, now);
   const retrying: Said = { ...said, reason: 'ProgressingWithRetry' };
-  const changes: Change[] = [set(object, 'Reconciling', 'True', retrying), set(object, 'Ready', 'False', said)];
-  if (facts.health === 'failed') changes.push(set(object, 'Healthy', 'False', said));
+  const changes: Change[] = [
+    conditionOf(object, 'Reconciling', 'True', retrying),
+    conditionOf(object, 'Ready', 'False', said),
+  ];
+  if (facts.health === 'failed') changes.push(conditionOf(object, 'Healthy', 'False', said));
   return statusOf(object, facts, {
     conditions: conditions(object, changes, now),
     ...handled(object),
@@ -141,7 +144,7 @@ function failedHistory(object: Kustomization, facts: Facts, said: Said, now: num
 const KEPT_FAILURES: ReadonlySet<Reason> = new Set(['ReconciliationFailed', 'PruneFailed', 'HealthCheckFailed']);
 
 function stalledStatus(object: Kustomization, said: Said, { now }: Moment): JsonObject {
-  const changes: Change[] = [set(object, 'Stalled', 'True', said), set(object, 'Ready', 'False', said)];
+  const changes: Change[] = [conditionOf(object, 'Stalled', 'True', said), conditionOf(object, 'Ready', 'False', said)];
   const before = (object.status ?? {}) as JsonObject;
   return {
     ...before,
@@ -156,17 +159,7 @@ function healthyChanges(object: Kustomization, facts: Facts): Change[] {
     const waits = object.spec.wait === true || (object.spec.healthChecks ?? []).length > 0;
     return waits ? [] : [{ type: 'Healthy', remove: true }];
   }
-  return [set(object, 'Healthy', 'True', say(messages.healthPassed, { took: facts.took }))];
-}
-
-function set(
-  object: Kustomization,
-  type: ConditionChange['type'],
-  status: ConditionChange['status'],
-  said: Said,
-): ConditionChange {
-  const { reason, text } = said;
-  return { type, status, reason, message: text, observedGeneration: object.metadata.generation ?? 0 };
+  return [conditionOf(object, 'Healthy', 'True', say(messages.healthPassed, { took: facts.took }))];
 }
 
 function conditions(object: Kustomization, changes: readonly Change[], now: number): Condition[] {
@@ -268,10 +261,4 @@ function event(said: Said, facts: Facts): EventRecord {
     message: text,
     ...(revision === undefined ? {} : { annotations: { [`${GROUP}/revision`]: revision } }),
   };
-}
-
-/** The same failure, told already, is not told again at each try. */
-function isTold(object: Kustomization, said: Said): boolean {
-  const ready = readyOf(object as never);
-  return ready?.status === 'False' && ready.reason === said.reason && ready.message === said.text;
 }
