@@ -5,6 +5,7 @@ import {
   KUSTOMIZATION_STATUS_MANAGER,
   KUSTOMIZATION,
   SOURCE_CONTROLLER,
+  WATCH_LABEL_SELECTOR,
   SOURCE_STATUS_MANAGER,
 } from '@plumb/api';
 import type { GitRepository, KindRef } from '@plumb/api';
@@ -37,6 +38,7 @@ import type { Shards } from './runtime/shards.ts';
 import { aloneWith } from './runtime/shards.ts';
 import { Share } from './runtime/share.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
+import { WatchedConfigs } from './runtime/watched-configs.ts';
 
 /** How an agent behaves. Times in milliseconds; everything has a default but the first group. */
 export interface AgentOptions {
@@ -67,6 +69,10 @@ export interface AgentOptions {
   defaultServiceAccount?: string;
   /** Kinds applied in a stage of their own, after definitions and classes and before the rest. */
   customStageKinds?: readonly GroupKind[];
+  /** Which ConfigMaps and Secrets are watched, so that a change of one is acted upon at once. By default Flux's label. */
+  configSelector?: string;
+  /** Whether a variable that is not there and has no default fails a build; by default it does. */
+  strictSubstitutions?: boolean;
   /** Field managers whose fields are taken over like kubectl's, by the beginnings of their names. */
   overriddenManagers?: readonly string[];
   /** Bytes of desired objects kept in memory; what is beyond is built again when it is needed. Default 32 MiB. */
@@ -94,7 +100,8 @@ export interface Agent {
 const STAGE_TIMEOUT = 60_000;
 
 /** Builds the agent and starts it. Resolves when its own objects are listed and their first runs are queued. */
-export async function startAgent(options: AgentOptions): Promise<Agent> {
+export async function startAgent(given: AgentOptions): Promise<Agent> {
+  const options = { ...DEFAULTS, ...given };
   const { cluster, clock = systemClock, metrics = new Metrics(), onFault = () => undefined } = options;
   const stop = new AbortController();
   const writes = new AbortController();
@@ -172,7 +179,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         quiet.worked();
       }
     };
-    const queue = new KeyedQueue({ workers: options.concurrent ?? DEFAULT_CONCURRENT, clock, handler });
+    const queue = new KeyedQueue({ workers: options.concurrent, clock, handler });
     return { objects, writer, finisher, queue, queueOf, share };
   };
   const git = wire(GIT_REPOSITORY, SOURCE_CONTROLLER, SOURCE_STATUS_MANAGER);
@@ -183,9 +190,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     checkInterval: options.checkInterval,
     onChange: (change) => kustomizations.onLive(change),
   });
-  const jitterPercent = options.jitterPercent ?? 5;
+  const { labelSelector: _forFluxObjects, ...anywhere } = scope;
+  const configs = new WatchedConfigs({
+    ...anywhere,
+    cluster,
+    labelSelector: options.configSelector,
+    onChange: (key) => kustomizations.onConfig(key),
+  });
+  const { jitterPercent } = options;
   const hands = { clock };
-  const packs = new Packs(options.bodiesLimit ?? DEFAULT_BODIES);
+  const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
   const fetchArtifact: FetchArtifact = async (source, revision, digest) => {
     const id = objectId(source);
@@ -220,19 +234,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       renderer: createRenderer({ engine: options.engine }),
       packs,
       records,
-      parallel: options.concurrentApplies ?? DEFAULT_APPLIES,
+      parallel: options.concurrentApplies,
       stageTimeout: STAGE_TIMEOUT,
       defaultServiceAccount: options.defaultServiceAccount,
-      customStageKinds: options.customStageKinds ?? [],
-      overriddenManagers: options.overriddenManagers ?? [],
+      configs,
+      strictSubstitutions: options.strictSubstitutions,
+      customStageKinds: options.customStageKinds,
+      overriddenManagers: options.overriddenManagers,
     },
     writer: units.writer,
     finisher: units.finisher,
     queue: units.queueOf,
     clock,
     settings: {
-      crossNamespaceRefs: options.crossNamespaceRefs ?? true,
-      dependencyInterval: options.dependencyInterval ?? 30_000,
+      crossNamespaceRefs: options.crossNamespaceRefs,
+      dependencyInterval: options.dependencyInterval,
       jitterPercent,
       namespace: options.namespace,
     },
@@ -278,17 +294,26 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await settleWithin(Promise.all([git.writer.flush(), units.writer.flush(), events.flush()]), LAST_WRITES, clock);
       await records?.flush();
       writes.abort();
-      await Promise.all([live.close(), git.objects.done(), units.objects.done()]);
+      await Promise.all([live.close(), git.objects.done(), units.objects.done(), configs.done()]);
     },
   };
 }
 
-const DEFAULT_CONCURRENT = 8;
+const DEFAULTS = {
+  concurrent: 8,
+  concurrentApplies: 16,
+  dependencyInterval: 30_000,
+  jitterPercent: 5,
+  crossNamespaceRefs: true,
+  customStageKinds: [],
+  overriddenManagers: [],
+  configSelector: WATCH_LABEL_SELECTOR,
+  strictSubstitutions: true,
+  bodiesLimit: 32 * 1024 * 1024,
+} as const satisfies Partial<AgentOptions>;
 const QUIET_AFTER = 10_000;
-const DEFAULT_BODIES = 32 * 1024 * 1024;
 /** Status written at once: what it tells of goes before it. */
 const STATUS_WRITES = 8;
-const DEFAULT_APPLIES = 16;
 const RETRY_AFTER_FAULT = 5_000;
 /** At the end there is a little time for what is still to be written, and no more. */
 const LAST_WRITES = 2_000;

@@ -26,6 +26,8 @@ type Tuning = Pick<
   | 'defaultServiceAccount'
   | 'customStageKinds'
   | 'overriddenManagers'
+  | 'configSelector'
+  | 'strictSubstitutions'
   | 'bodiesLimit'
   | 'onQuiet'
   | 'tell'

@@ -6,6 +6,9 @@ export const FINALIZER = 'finalizers.fluxcd.io';
 /** Any new value asks for a run; it is copied to status.lastHandledReconcileAt. */
 export const REQUESTED_AT_ANNOTATION = 'reconcile.fluxcd.io/requestedAt';
 
+/** On a ConfigMap or Secret: a change of it is acted upon at once by whoever refers to it. */
+export const WATCH_LABEL_SELECTOR = 'reconcile.fluxcd.io/watch=Enabled';
+
 /** On every applied object: the Kustomization that owns it. */
 export const OWNER_NAME_LABEL = 'kustomize.toolkit.fluxcd.io/name';
 export const OWNER_NAMESPACE_LABEL = 'kustomize.toolkit.fluxcd.io/namespace';

@@ -31,10 +31,20 @@ export interface BuildSpec {
   ownerLabels: Record<string, string>;
 }
 
+/** Variables to put into the built objects, in Flux's dialect (spec.postBuild). */
+export interface Substitution {
+  variables: Readonly<Record<string, string>>;
+  /** A variable that is not there and has no default fails the build. */
+  strict: boolean;
+  /** Runs although there is no variable, for the defaults and escapes. */
+  always: boolean;
+}
+
 export interface BuildOptions {
   /** Milliseconds. */
   deadline: number;
   signal?: AbortSignal;
+  substitution?: Substitution;
 }
 
 export interface Renderer {

@@ -4,6 +4,8 @@ import { displayKey, parseDuration, printJson, systemError, userError } from '@p
 import { ownerLabels } from '@plumb/core';
 import type { Bundle, BuildSpec, Renderer } from '@plumb/render';
 import type { Artifact } from '@plumb/sources';
+import type { Referenced } from './references.ts';
+import { substitutionOf } from './substitution.ts';
 import type { StoredBundle } from './unit.ts';
 import { refill, storeBundle } from './unit.ts';
 
@@ -12,41 +14,50 @@ export interface PrepareContext {
   signal: AbortSignal;
   /** The bundle delivered last, which stands if nothing it was made from changed. */
   last: StoredBundle | null;
+  /** The ConfigMaps and Secrets the unit refers to, as they were read for this run. */
+  referenced: Referenced;
+  /** A variable that is not there and has no default fails the build. */
+  strictSubstitutions: boolean;
 }
 
-/** Artifact and spec to Bundle; the last bundle is taken again when every tree and file it read is unchanged. */
+/** Artifact, spec and configuration to Bundle; the last bundle is taken again when everything it was made from is unchanged. */
 export async function prepare(
   unit: Kustomization,
   ref: UnitRef,
   artifact: Artifact,
   context: PrepareContext,
 ): Promise<StoredBundle> {
-  const spec = buildSpecOf(unit, ref);
-  const specDigest = digestOf(spec);
-  const stamp = { specDigest, revision: artifact.revision, artifactDigest: artifact.digest };
-  const { last, renderer } = context;
-  if (last !== null && last.specDigest === specDigest) {
+  const { last, renderer, referenced, strictSubstitutions, signal } = context;
+  const specDigest = digestOf(unit, ref);
+  const { versions: configs } = referenced;
+  const stamp = { specDigest, configs, revision: artifact.revision, artifactDigest: artifact.digest };
+  if (last !== null && last.specDigest === specDigest && last.configs === configs) {
     if (last.artifactDigest === artifact.digest || (await renderer.unchanged(last.reads, artifact)))
       return { ...last, ...stamp };
   }
-  const bundle = await renderer.build(artifact, spec, { deadline: timeoutOf(unit), signal: context.signal });
+  const substitution = substitutionOf(unit, referenced, strictSubstitutions);
+  const options = { deadline: timeoutOf(unit), signal, ...(substitution === undefined ? {} : { substitution }) };
+  const bundle = await renderer.build(artifact, buildSpecOf(unit, ref), options);
   refuseEncrypted(bundle);
   return storeBundle(bundle, stamp);
 }
 
-/** Whether a bundle was found valid for this very artifact and spec: then nothing need be opened to say so again. */
+/** Whether a bundle was found valid for this very artifact, spec and configuration: then nothing need be opened to say so again. */
 export function stands(
   bundle: StoredBundle,
   unit: Kustomization,
   ref: UnitRef,
-  artifact: { revision: string; digest: string },
+  now: { revision: string; digest: string; configs: string },
 ): boolean {
-  const same = bundle.revision === artifact.revision && bundle.artifactDigest === artifact.digest;
-  return same && bundle.specDigest === digestOf(buildSpecOf(unit, ref));
+  const same = bundle.revision === now.revision && bundle.artifactDigest === now.digest;
+  return same && bundle.configs === now.configs && bundle.specDigest === digestOf(unit, ref);
 }
 
-function digestOf(spec: BuildSpec): string {
-  return createHash('sha256').update(printJson(spec)).digest('hex');
+/** Over all of the spec that a bundle depends on. */
+function digestOf(unit: Kustomization, ref: UnitRef): string {
+  const { postBuild } = unit.spec;
+  const parts = { ...buildSpecOf(unit, ref), ...(postBuild === undefined ? {} : { postBuild }) };
+  return createHash('sha256').update(printJson(parts)).digest('hex');
 }
 
 /**

@@ -15,7 +15,7 @@ export interface Record {
   applied: Map<string, Recalled>;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 type Row = [
   group: string,
@@ -35,7 +35,7 @@ interface File {
   format: number;
   maker: string;
   uid: string;
-  bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'revision' | 'artifactDigest' | 'warnings'>;
+  bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
   rules: string;
   reads: [string, string | null][];
   objects: Row[];
@@ -44,7 +44,7 @@ interface File {
 /** A unit's delivered bundle, without bodies, and what its apply left; null before its first delivery. `maker` names the program. */
 export function writeRecord({ uid, bundle, applied }: UnitMemory, maker: string): string | null {
   if (bundle === null) return null;
-  const { digest, specDigest, revision, artifactDigest, warnings, reads } = bundle;
+  const { digest, specDigest, configs, revision, artifactDigest, warnings, reads } = bundle;
   const objects = bundle.objects.map((object): Row => {
     const { group, version, kind, namespace, name } = object.key;
     const last = applied.get(keyId(object.key));
@@ -57,7 +57,7 @@ export function writeRecord({ uid, bundle, applied }: UnitMemory, maker: string)
     format: FORMAT,
     maker,
     uid,
-    bundle: { digest, specDigest, revision, artifactDigest, warnings },
+    bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
     objects,

@@ -9,7 +9,12 @@ import { Records } from './records.ts';
 import { bodyOf, refill, storeBundle, UnitMemory } from './unit.ts';
 
 const REF = { kind: 'Kustomization', namespace: 'flux-system', name: 'apps' };
-const stamp = { specDigest: 'spec', revision: 'main@sha1:1', artifactDigest: 'sha256:1' };
+const stamp = {
+  specDigest: 'spec',
+  configs: 'ConfigMap/vars uid 7',
+  revision: 'main@sha1:1',
+  artifactDigest: 'sha256:1',
+};
 
 const map = (name: string, value: string): KubeObject => ({
   apiVersion: 'v1',

@@ -25,6 +25,8 @@ export interface StoredBundle {
   digest: string;
   /** Digest over the part of the spec that shapes the objects. */
   specDigest: string;
+  /** The versions of the ConfigMaps and Secrets it was made with (delivery/references.ts). */
+  configs: string;
   /** The artifact it was last found valid for. */
   revision: string;
   artifactDigest: string;
@@ -114,7 +116,7 @@ export class UnitMemory {
 
 export function storeBundle(
   bundle: Bundle,
-  stamp: Pick<StoredBundle, 'specDigest' | 'revision' | 'artifactDigest'>,
+  stamp: Pick<StoredBundle, 'specDigest' | 'configs' | 'revision' | 'artifactDigest'>,
 ): StoredBundle {
   const { digest, reads, warnings } = bundle;
   const pack: Pack = { bytes: null };

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { launchAgent, Metrics, requestCounter } from '@plumb/agent';
 import type { MemberNews, Telling } from '@plumb/agent';
-import { parseDuration } from '@plumb/api';
+import { parseDuration, WATCH_LABEL_SELECTOR } from '@plumb/api';
 import { connect } from '@plumb/kube';
 import type { Context } from '../context.ts';
 import { gitEnvironment } from '../git-environment.ts';
@@ -107,6 +107,18 @@ export const agentOptions = {
       return given;
     },
   },
+  watchConfigsLabelSelector: text(
+    '--watch-configs-label-selector <selector>',
+    null,
+    'ConfigMaps and Secrets whose changes are acted upon at once',
+    WATCH_LABEL_SELECTOR,
+  ),
+  strictSubstitutions: flag(
+    '--strict-substitutions',
+    null,
+    'fail a build that uses a variable which is not there and has no default',
+    true,
+  ),
   overrideManager: text(
     '--override-manager <list>',
     null,
@@ -165,6 +177,8 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
     ...(options.defaultServiceAccount === '' ? {} : { defaultServiceAccount: options.defaultServiceAccount }),
+    configSelector: options.watchConfigsLabelSelector,
+    strictSubstitutions: options.strictSubstitutions,
     customStageKinds: kindsOf(options.customApplyStageKinds),
     overriddenManagers: partsOf(options.overrideManager),
     tell: (telling) => log.told(telling),

@@ -15,8 +15,10 @@ import type { LiveObjects } from '../../delivery/live.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
+import { knownVersions, readReferences, referencesOf, watchedVersions } from '../../delivery/references.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
@@ -45,6 +47,10 @@ export interface Hands {
   overriddenManagers: readonly string[];
   /** The service account for units that name none; undefined: the agent's own identity. */
   defaultServiceAccount: string | undefined;
+  /** The labelled ConfigMaps and Secrets. */
+  configs: WatchedConfigs;
+  /** A variable that is not there and has no default fails the build. */
+  strictSubstitutions: boolean;
   /** Writes progress and the inventory; resolves when the API server has it. */
   saveProgress: (object: Kustomization, facts: Facts) => Promise<void>;
   onAnswer: (unit: UnitMemory, id: string) => void;
@@ -63,13 +69,14 @@ export async function actDeliver(
   const { memory, hands } = context;
   const startedAt = hands.clock.now();
   const revision = source?.status?.artifact?.revision ?? '';
-  const canceled = cause === 'drift' ? null : endWait(object, source, context);
+  const inputs = await inputsNow(object, source, hands);
+  const canceled = cause === 'drift' ? null : endWait(object, source, inputs, context);
   const base: Facts = { ...NOTHING, revision, timeout: timeoutOf(object), ...(canceled === null ? {} : { canceled }) };
   if (cause !== 'drift') memory.answering = requestedAt(object) ?? null;
   const over = AbortSignal.timeout(base.timeout);
   const signal = AbortSignal.any([hands.signal, over]);
   const failed = (facts: Facts, error: PlumbError): Outcome<Facts> =>
-    fail(object, source, { ...context, facts, cause }, over.aborted ? overdue(base.timeout, error) : error);
+    fail(object, inputs, { ...context, facts, cause }, over.aborted ? overdue(base.timeout, error) : error);
   try {
     await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
     const bundle =
@@ -85,13 +92,24 @@ export async function actDeliver(
     if (delivery.error !== null) return failed({ ...facts, digest: bundle.digest }, delivery.error);
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
-    memory.delivered = { inputs: inputsOf(object, source), revision, at: hands.clock.now() };
+    memory.delivered = { inputs, revision, at: hands.clock.now() };
     memory.failed = null;
     memory.spread = null;
     return await beginWait(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
   } catch (thrown) {
     return failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
   }
+}
+
+/** The inputs as they are before anything of them is read: what changes later is a reason for another run. */
+async function inputsNow(
+  object: Kustomization,
+  source: GitRepository | undefined,
+  { configs }: Pick<Hands, 'configs'>,
+): Promise<string> {
+  const references = referencesOf(object);
+  if (references.length > 0) await configs.ready();
+  return inputsOf(object, source, watchedVersions(references, object.metadata.namespace ?? '', configs));
 }
 
 /** What was cut off says only that it was: the limit is the reason. */
@@ -108,11 +126,17 @@ async function build(
   signal: AbortSignal,
 ): Promise<StoredBundle> {
   const { revision = '', digest = '' } = source?.status?.artifact ?? {};
-  const { bundle } = memory;
-  if (bundle !== null && stands(bundle, object, memory.ref, { revision, digest })) return bundle;
+  const { bundle, ref } = memory;
+  const references = referencesOf(object);
+  const isValid = (configs: string | null): boolean =>
+    bundle !== null && configs !== null && stands(bundle, object, ref, { revision, digest, configs });
+  if (bundle !== null && isValid(knownVersions(references, ref.namespace, hands.configs))) return bundle;
+  const referenced = await readReferences(references, ref.namespace, { cluster: hands.cluster, signal });
+  if (bundle !== null && isValid(referenced.versions)) return bundle;
   const artifact = await openArtifact(object, { revision, digest }, hands);
   if (artifact === null) throw artifactMissing(revision);
-  return prepare(object, memory.ref, artifact, { renderer: hands.renderer, signal, last: memory.bundle });
+  const { renderer, strictSubstitutions } = hands;
+  return prepare(object, ref, artifact, { renderer, signal, last: bundle, referenced, strictSubstitutions });
 }
 
 /** The source object may be gone: what it offered last is still what the unit is held to (I2). */
@@ -165,8 +189,11 @@ async function loadBodies(
   const { revision, artifactDigest: digest } = bundle;
   const artifact = await openArtifact(object, { revision, digest }, hands);
   if (artifact === null) throw artifactMissing(revision);
+  const { renderer, strictSubstitutions } = hands;
+  const { ref } = memory;
+  const referenced = await readReferences(referencesOf(object), ref.namespace, { cluster: hands.cluster, signal });
   try {
-    await reload(object, memory.ref, artifact, { renderer: hands.renderer, signal, last: bundle });
+    await reload(object, ref, artifact, { renderer, signal, last: bundle, referenced, strictSubstitutions });
   } catch (error) {
     if (error instanceof PlumbError && error.code === 'internal') memory.bundle = null;
     throw error;
@@ -246,7 +273,7 @@ function afterRepair(
 
 function fail(
   object: Kustomization,
-  source: GitRepository | undefined,
+  inputs: string,
   context: { memory: UnitMemory; hands: Hands; facts: Facts; cause: Cause },
   error: PlumbError,
 ): Outcome<Facts> {
@@ -260,7 +287,6 @@ function fail(
     memory.driftFailed = { count, retryAt: now + wait };
     return { type: 'retry', facts, said, after: wait };
   }
-  const inputs = inputsOf(object, source);
   const count = memory.failed?.inputs === inputs ? memory.failed.count + 1 : 1;
   const interval = retryIntervalOf(object);
   const wait = isPassing(error) ? Math.min(interval, backoffDelay(count, random, FAILURE_BACKOFF)) : interval;

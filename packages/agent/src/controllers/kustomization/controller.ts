@@ -4,6 +4,7 @@ import type { Observed } from '@plumb/core';
 import { dependencyIds, isSameUnit } from '@plumb/core';
 import { culprits, judge, nextDrift } from '../../delivery/drift.ts';
 import type { LiveChange } from '../../delivery/live.ts';
+import { referencesOf } from '../../delivery/references.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Finisher } from '../../runtime/finisher.ts';
@@ -15,6 +16,7 @@ import { PRIORITY } from '../../runtime/queue.ts';
 import type { Leave } from '../../runtime/shards.ts';
 import type { StatusWriter } from '../../runtime/status-writer.ts';
 import { isNews } from '../../runtime/flux-object.ts';
+import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import type { Hands } from './act.ts';
 import { actDeliver, unitRef } from './act.ts';
 import type { Seen, Step } from './decide.ts';
@@ -75,6 +77,16 @@ export class KustomizationController {
     if (!this.#hands.live.isNamed(change.id)) return;
     for (const [id, memory] of this.#memories) {
       if (memory.settling !== null) this.#wake(id);
+    }
+  }
+
+  /** A labelled ConfigMap or Secret changed, came or went: the units that use it run at once. */
+  onConfig({ kind, namespace, name }: ConfigKey): void {
+    for (const [id, { ref }] of this.#memories) {
+      if (ref.namespace !== namespace) continue;
+      const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
+      const references = object === undefined ? [] : referencesOf(object);
+      if (references.some((reference) => reference.kind === kind && reference.name === name)) this.#wake(id);
     }
   }
 
@@ -174,6 +186,7 @@ export class KustomizationController {
     return observeUnit(id, memory, {
       kustomizations,
       gitRepositories,
+      configs: this.#hands.configs,
       now: clock.now(),
       random: clock.random(),
       settings,

@@ -15,8 +15,9 @@ function seen(parts: Partial<Seen> = {}): Seen {
     object: kustomization(),
     now: AT,
     source,
+    configs: [],
     kustomization: () => undefined,
-    delivered: { inputs: inputsOf(kustomization(), source), revision: REVISION, at: AT - MINUTE },
+    delivered: { inputs: inputsOf(kustomization(), source, []), revision: REVISION, at: AT - MINUTE },
     failed: null,
     settling: null,
     answering: null,
@@ -31,7 +32,7 @@ function seen(parts: Partial<Seen> = {}): Seen {
 
 const failedAt = (retryAt: number, object = kustomization()) => ({
   said,
-  inputs: inputsOf(object, source),
+  inputs: inputsOf(object, source, []),
   retryAt,
   count: 1,
 });
@@ -70,12 +71,18 @@ const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: objec
     step: 'deliver',
     more: { cause: 'drift' },
   },
+  {
+    name: 'a labelled ConfigMap or Secret that changed is delivered with at once',
+    seen: { configs: ['ConfigMap/shop/vars uid 8'] },
+    step: 'deliver',
+    more: { cause: 'routine' },
+  },
   { name: 'without its source and without drift it waits', seen: { source: undefined }, step: 'await' },
   {
     name: 'a wait longer than the interval goes on',
     seen: {
       settling,
-      delivered: { inputs: inputsOf(kustomization(), source), revision: REVISION, at: AT - 11 * MINUTE },
+      delivered: { inputs: inputsOf(kustomization(), source, []), revision: REVISION, at: AT - 11 * MINUTE },
     },
     step: 'settle',
   },
@@ -83,7 +90,7 @@ const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: objec
     name: 'a wait that was lost does not keep the interval from its run',
     seen: {
       settling: { ...settling, failed: true },
-      delivered: { inputs: inputsOf(kustomization(), source), revision: REVISION, at: AT - 11 * MINUTE },
+      delivered: { inputs: inputsOf(kustomization(), source, []), revision: REVISION, at: AT - 11 * MINUTE },
     },
     step: 'deliver',
     more: { cause: 'routine' },

@@ -18,6 +18,8 @@ export interface Seen {
   object: Kustomization | undefined;
   now: number;
   source: GitRepository | undefined;
+  /** The versions of what the unit refers to and is watched. */
+  configs: readonly string[];
   /** Every Kustomization a dependency names, by `namespace/name`. */
   kustomization: (id: string) => Kustomization | undefined;
   delivered: Delivered | null;
@@ -96,7 +98,7 @@ function specFlaw(object: Kustomization, seen: Seen): Said | null {
  */
 function dueCause(object: Kustomization, seen: Seen): Cause | null {
   const { delivered, failed, now } = seen;
-  const inputs = inputsOf(object, seen.source);
+  const inputs = inputsOf(object, seen.source, seen.configs);
   const held = failed !== null && failed.inputs === inputs && now < failed.retryAt;
   // A wait ends by itself: its timeout may be longer than the interval.
   const waiting = seen.settling !== null && !seen.settling.failed;
@@ -116,10 +118,11 @@ function isAsked(object: Kustomization, answering: string | null): boolean {
   return requested !== undefined && requested !== object.status?.lastHandledReconcileAt && requested !== answering;
 }
 
-/** Names the inputs of a delivery: the same text, the same work. */
-export function inputsOf(object: Kustomization, source: GitRepository | undefined): string {
+/** Names the inputs of a delivery: the same text, the same work. Its first line is of object and source, the others of one config each. */
+export function inputsOf(object: Kustomization, source: GitRepository | undefined, configs: readonly string[]): string {
+  const { uid, generation } = object.metadata;
   const artifact = source?.status?.artifact;
-  return [object.metadata.uid, object.metadata.generation, artifact?.revision ?? '', artifact?.digest ?? ''].join(' ');
+  return [[uid, generation, artifact?.revision ?? '', artifact?.digest ?? ''].join(' '), ...configs].join('\n');
 }
 
 /** Milliseconds between tries after a failure. */

@@ -1,14 +1,17 @@
 import type { GitRepository, Kustomization } from '@plumb/api';
 import { jitter } from '@plumb/core';
 import { dueDrift } from '../../delivery/drift.ts';
+import { referencesOf, watchedVersions } from '../../delivery/references.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
 import { intervalOf } from '../../runtime/flux-object.ts';
+import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import type { Seen } from './decide.ts';
 
 export interface Eyes {
   kustomizations: FluxObjects;
   gitRepositories: FluxObjects;
+  configs: Pick<WatchedConfigs, 'versionOf'>;
   now: number;
   random: number;
   settings: Seen['settings'] & { jitterPercent: number };
@@ -24,6 +27,7 @@ export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
     object,
     now: eyes.now,
     source: source as GitRepository | undefined,
+    configs: object === undefined ? [] : watchedVersions(referencesOf(object), memory.ref.namespace, eyes.configs),
     kustomization: (other) => eyes.kustomizations.get(other) as Kustomization | undefined,
     delivered,
     failed,

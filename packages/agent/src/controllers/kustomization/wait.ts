@@ -6,7 +6,7 @@ import { healthNow, healthTargets, lookAgain } from '../../delivery/settle.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Hands } from './act.ts';
-import { inputsOf, retryIntervalOf } from './decide.ts';
+import { retryIntervalOf } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
 
@@ -82,14 +82,28 @@ export function goOnWaiting(object: Kustomization, facts: Facts, { memory, hands
 export function endWait(
   object: Kustomization,
   source: GitRepository | undefined,
+  inputs: string,
   { memory, hands }: Context,
 ): Pick<ObjectKey, 'kind' | 'namespace' | 'name'> | null {
   const { settling, delivered } = memory;
   memory.settling = null;
   if (settling === null || settling.failed || hands.clock.now() < settling.startedAt + TELL_AFTER) return null;
   const { uid, generation, name, namespace = '' } = object.metadata;
-  const sameObject = delivered?.inputs.startsWith(`${[uid, generation].join(' ')} `) === true;
-  const isNewRevision = sameObject && delivered.inputs !== inputsOf(object, source);
-  if (!isNewRevision || source === undefined) return { kind: 'Kustomization', namespace, name };
-  return { kind: 'GitRepository', namespace: source.metadata.namespace ?? '', name: source.metadata.name };
+  const [before = '', ...configsBefore] = delivered?.inputs.split('\n') ?? [];
+  const [now = '', ...configs] = inputs.split('\n');
+  const itself = { kind: 'Kustomization', namespace, name };
+  if (!before.startsWith(`${[uid, generation].join(' ')} `)) return itself;
+  if (before !== now && source !== undefined)
+    return { kind: 'GitRepository', namespace: source.metadata.namespace ?? '', name: source.metadata.name };
+  return changedConfig(configsBefore, configs) ?? itself;
+}
+
+/** The first config of which one of the lists has another version; a line is `<kind>/<namespace>/<name> <version>`. */
+function changedConfig(
+  before: readonly string[],
+  now: readonly string[],
+): Pick<ObjectKey, 'kind' | 'namespace' | 'name'> | null {
+  const changed = [...now.filter((line) => !before.includes(line)), ...before.filter((line) => !now.includes(line))][0];
+  const [kind, namespace, name] = changed?.split(' ', 1)[0]?.split('/') ?? [];
+  return kind === undefined || namespace === undefined || name === undefined ? null : { kind, namespace, name };
 }
