@@ -6,12 +6,13 @@ export const MAY_IMPORT = {
   core: ['api'],
   kube: ['api'],
   engine: [],
+  'memory-cluster': ['api', 'kube'],
   sources: ['api', 'engine'],
   render: ['api', 'core', 'engine', 'sources'],
   agent: ['api', 'core', 'kube', 'engine', 'sources', 'render'],
   sandbox: ['api', 'kube', 'engine', 'agent'],
   cli: ['api', 'core', 'kube', 'engine', 'sources', 'render', 'agent', 'sandbox'],
-  testkit: ['api', 'core', 'kube', 'engine', 'sources', 'sandbox'],
+  testkit: ['api', 'core', 'kube', 'engine', 'sources', 'sandbox', 'memory-cluster'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type PackageName = keyof typeof MAY_IMPORT;

@@ -4,6 +4,5 @@ export { seededRandom } from './chaos-proxy/random.ts';
 export * from './clock.ts';
 export * from './control-plane.ts';
 export { clusterContract } from './cluster-contract.ts';
-export * from './memory-cluster/faults.ts';
-export { MemoryCluster, type MemoryOptions } from './memory-cluster/memory-cluster.ts';
+export * from '@plumb/memory-cluster';
 export * from './status-checker.ts';

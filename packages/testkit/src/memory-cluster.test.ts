@@ -1,4 +1,4 @@
-import { clusterContract } from '../cluster-contract.ts';
-import { MemoryCluster } from './memory-cluster.ts';
+import { clusterContract } from './cluster-contract.ts';
+import { MemoryCluster } from '@plumb/memory-cluster';
 
 clusterContract('the in-memory cluster', async () => ({ cluster: new MemoryCluster(), namespace: 'default' }));

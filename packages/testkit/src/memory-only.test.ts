@@ -2,9 +2,9 @@ import { keyOf, systemError } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { FakeClock } from '../clock.ts';
-import { CONFIG_MAP, failureOf, NAMESPACE, readEvents, short } from '../contract/fixtures.ts';
-import { MemoryCluster } from './memory-cluster.ts';
+import { FakeClock } from './clock.ts';
+import { CONFIG_MAP, failureOf, NAMESPACE, readEvents, short } from './contract/fixtures.ts';
+import { MemoryCluster } from '@plumb/memory-cluster';
 
 const SENT: KubeObject = {
   apiVersion: 'v1',

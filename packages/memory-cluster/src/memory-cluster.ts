@@ -267,7 +267,7 @@ class MemoryClient implements Cluster {
 /**
  * A Kubernetes API server in memory behind the Cluster port: resource versions, watches with history, server-side apply with
  * field ownership, status subresources, finalizers, garbage collection, namespaces, custom kinds. It runs no workload
- * controllers and fills in no defaults of built-in kinds. The contract suite (cluster-contract.ts) keeps it true to the real one.
+ * controllers and fills in no defaults of built-in kinds. The contract suite (packages/testkit) keeps it true to the real one.
  */
 export class MemoryCluster extends MemoryClient {
   constructor(options: MemoryOptions = {}) {

@@ -1,0 +1,2 @@
+export * from './faults.ts';
+export { MemoryCluster, type MemoryOptions } from './memory-cluster.ts';
