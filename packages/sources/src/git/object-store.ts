@@ -8,8 +8,15 @@ const MAX_COMMIT_BYTES = 1024 * 1024;
 const CACHED_TREES = 8192;
 const CACHED_SIZES = 32_768;
 
+/** The reads that a tree is made of. */
+export interface Objects {
+  tree(id: string): Promise<GitTreeObject>;
+  /** A file's bytes. @throws PlumbError `storage-failed` when it is larger than `limit` or not there. */
+  blob(id: string, limit: number, name: string): Promise<Buffer>;
+}
+
 /** Typed reads of one mirror's objects. Trees never change under their id, so they are kept. */
-export class ObjectStore {
+export class ObjectStore implements Objects {
   readonly #cat: CatFile;
   readonly #trees = new Lru<string, Promise<GitTreeObject>>(CACHED_TREES);
   readonly #sizes = new Lru<string, number>(CACHED_SIZES);
@@ -37,7 +44,6 @@ export class ObjectStore {
     return read;
   }
 
-  /** A file's bytes. @throws PlumbError `storage-failed` when it is larger than `limit` or not there. */
   async blob(id: string, limit: number, name: string): Promise<Buffer> {
     const object = await this.#guard(this.#cat.contents(id, limit).then((found) => this.#present(found, id)));
     if (object.body === null)

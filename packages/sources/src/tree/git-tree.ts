@@ -1,6 +1,6 @@
 import { userError } from '@plumb/api';
 import type { Entry, Tree } from '../artifact.ts';
-import type { ObjectStore } from '../git/object-store.ts';
+import type { Objects } from '../git/object-store.ts';
 import { beyond, Budget } from '../limits.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 
@@ -15,13 +15,13 @@ interface Search {
   budget: Budget;
 }
 
-/** A tree of Git behind the Tree interface: read from the mirror on demand, ignore rules applied. */
+/** A tree behind the Tree interface: read on demand, from a mirror as a rule, with the ignore rules applied. */
 export class GitTree implements Tree {
-  readonly #store: ObjectStore;
+  readonly #store: Objects;
   readonly root: string;
   readonly #rules: IgnoreRules;
 
-  constructor(store: ObjectStore, root: string, rules: IgnoreRules) {
+  constructor(store: Objects, root: string, rules: IgnoreRules) {
     this.#store = store;
     this.root = root;
     this.#rules = rules;

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../git/object-store.ts';
+import type { Objects } from '../git/object-store.ts';
 import { beyond, Budget } from '../limits.ts';
 import { Lru } from '../lru.ts';
 import { IgnoreRules, type IgnoreText } from './ignore-rules.ts';
@@ -22,12 +22,12 @@ const NONE: readonly Found[] = [];
 
 /** Finds the `.sourceignore` files of a tree. What stands below a tree id never changes, so a new commit costs only its changed folders. */
 export class IgnoreFiles {
-  readonly #store: ObjectStore;
+  readonly #store: Objects;
   readonly #entries: number;
   readonly #below = new Lru<string, Promise<readonly Found[]>>(65_536);
 
   /** `entries` bounds how many files and folders are looked through. */
-  constructor(store: ObjectStore, entries: number) {
+  constructor(store: Objects, entries: number) {
     this.#store = store;
     this.#entries = entries;
   }

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { UnitRef } from '@plumb/api';
+import { systemError, userError } from '@plumb/api';
+import type { Artifact } from '../artifact.ts';
+import { CatFile } from '../git/cat-file.ts';
+import { gitEnvironment } from '../git/environment.ts';
+import type { Objects } from '../git/object-store.ts';
+import { ObjectStore } from '../git/object-store.ts';
+import { runGit } from '../git/run.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
+import { GitTree } from '../tree/git-tree.ts';
+import { IgnoreFiles } from '../tree/ignore-files.ts';
+import { FolderStore, ROOT } from './folder-store.ts';
+
+/** What stands on this machine, offered as a source would offer it. */
+export interface LocalRequest {
+  /** The folder that is the root of the artifact. */
+  dir: string;
+  /** A revision of the Git repository that the folder is the root of; without it the folder as it stands. */
+  revision?: string;
+  /** Whose artifact it takes the place of. */
+  source: UnitRef;
+  /** spec.ignore of that source. */
+  ignore?: string;
+  /** Environment git is given. */
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface LocalArtifact extends Artifact {
+  close(): Promise<void>;
+}
+
+const GIT_TIMEOUT = 10_000;
+
+/** The nearest folder above (or at) a place that is the root of a Git repository; the place itself where none is. */
+export function repositoryRoot(place: string): string {
+  const start = resolve(place);
+  for (let dir = start; ; dir = dirname(dir)) {
+    if (existsSync(join(dir, '.git'))) return dir;
+    if (dirname(dir) === dir) return start;
+  }
+}
+
+/**
+ * Opens a folder, or one revision of the repository in it. Nothing is checked out, and nothing is written.
+ * @throws PlumbError `invalid-path` for what is no folder or no repository, `invalid-spec` for a revision that is not there
+ */
+export async function openLocal(request: LocalRequest): Promise<LocalArtifact> {
+  const dir = resolve(request.dir);
+  if (!existsSync(dir)) throw userError('invalid-path', `there is no folder ${dir}`);
+  const { source, ignore, revision } = request;
+  if (revision === undefined) {
+    const objects = new FolderStore(dir);
+    return { ...(await offer(objects, ROOT, ignore)), source, revision: 'local', close: async () => {} };
+  }
+  const env = gitEnvironment(await gitDirOf(dir, request), { inherited: request.env ?? {}, limits: DEFAULT_LIMITS });
+  const cat = new CatFile({ env, cwd: dir, idleTimeout: GIT_TIMEOUT });
+  const objects = new ObjectStore(cat, () => undefined);
+  const commit = await objects.commit(`${revision}^{commit}`).catch(async (error: unknown) => {
+    await cat.close();
+    throw error;
+  });
+  if (commit === null) {
+    await cat.close();
+    throw userError('invalid-spec', `the repository in ${dir} has no revision '${revision}'`);
+  }
+  const offered = await offer(objects, commit.tree, ignore);
+  return { ...offered, source, revision: `${revision}@sha1:${commit.id}`, close: () => cat.close() };
+}
+
+async function offer(
+  objects: Objects,
+  root: string,
+  ignore: string | undefined,
+): Promise<Pick<Artifact, 'digest' | 'rules' | 'tree'>> {
+  const rules = await new IgnoreFiles(objects, DEFAULT_LIMITS.entries).rules(root, ignore);
+  return { digest: '', rules: rules.name, tree: new GitTree(objects, root, rules) };
+}
+
+/** Where the repository keeps its objects: a work tree that was added has them elsewhere. */
+async function gitDirOf(dir: string, { env = {} }: LocalRequest): Promise<string> {
+  const place = join(dir, '.git');
+  if (!existsSync(place)) throw userError('invalid-path', `${dir} is not the root of a Git repository`);
+  const options = { env: { ...env, GIT_OPTIONAL_LOCKS: '0' }, cwd: dir, timeout: GIT_TIMEOUT };
+  const { code, stdout, stderr } = await runGit(['rev-parse', '--absolute-git-dir'], options);
+  if (code !== 0) throw systemError('source-failed', `git cannot read the repository in ${dir}: ${stderr.trim()}`);
+  return stdout.toString('utf8').trim();
+}
