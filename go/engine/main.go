@@ -1,5 +1,6 @@
 // Command engine is Plumb's helper for the transforms that only upstream Go libraries do exactly: bytes in, bytes out.
-// It speaks length-prefixed frames on standard input and output, keeps no state between requests and reads no file.
+// It speaks length-prefixed frames on standard input and output, reads no file, and keeps nothing between requests but
+// compiled CEL expressions.
 package main
 
 import (

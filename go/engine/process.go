@@ -84,6 +84,12 @@ func captureStderr() func() []string {
 	}
 }
 
+var named = map[string]string{
+	"github.com/fluxcd/pkg/envsubst": "envsubst",
+	"github.com/google/cel-go":       "cel",
+	"sigs.k8s.io/kustomize/api":      "kustomize",
+}
+
 // moduleVersions names the libraries whose behaviour shows in results.
 func moduleVersions() map[string]string {
 	versions := map[string]string{"go": runtime.Version()}
@@ -92,8 +98,8 @@ func moduleVersions() map[string]string {
 		return versions
 	}
 	for _, module := range info.Deps {
-		if module.Path == "sigs.k8s.io/kustomize/api" {
-			versions["kustomize"] = module.Version
+		if name, ok := named[module.Path]; ok {
+			versions[name] = module.Version
 		}
 	}
 	return versions

@@ -71,7 +71,10 @@ type operation func(ctx context.Context, args json.RawMessage, files []file) (an
 
 // operations is the whole of what the helper does.
 var operations = map[string]operation{
+	"cel.check":       celCheck,
+	"cel.eval":        celEval,
 	"kustomize.build": kustomizeBuild,
+	"substitute":      substitute,
 }
 
 type server struct {

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { EngineError } from './engine.ts';
+import { celArguments, celErrors, celRuns, celValues } from './cel.ts';
 import type { Engine, EngineOptions, KustomizeObject, KustomizeResult } from './engine.ts';
 import { Pool } from './pool.ts';
 import type { Reply } from './protocol.ts';
+import { splitBody } from './split-body.ts';
+import { substituted, textFiles } from './substitute.ts';
 
 /** Starts no process yet: helpers come with the first call and go when idle. */
 export function createEngine(options: EngineOptions): Engine {
@@ -16,21 +18,35 @@ export function createEngine(options: EngineOptions): Engine {
     async kustomizeBuild({ files, path, deadline, signal }) {
       return kustomizeResult(await pool.call({ op: 'kustomize.build', args: { path }, files, deadline, signal }));
     },
+    async substitute({ objects, variables, strict, deadline, signal }) {
+      if (objects.length === 0) return [];
+      const args = { variables, strict };
+      const reply = await pool.call({ op: 'substitute', args, files: textFiles(objects), deadline, signal });
+      return substituted(reply, objects.length);
+    },
+    async celCheck({ mode, expressions, deadline, signal }) {
+      if (expressions.length === 0) return [];
+      const args = celArguments(mode, expressions);
+      const reply = await pool.call({ op: 'cel.check', args, files: [], deadline, signal });
+      return celErrors(reply, expressions.length);
+    },
+    async celEval({ mode, expressions, inputs, deadline, signal }) {
+      if (inputs.length === 0) return [];
+      const { runs, files } = celRuns(inputs);
+      const args = { ...celArguments(mode, expressions), runs };
+      return celValues(await pool.call({ op: 'cel.eval', args, files, deadline, signal }), inputs.length);
+    },
     usage: async () => pool.usage(),
     close: () => pool.close(),
   };
 }
 
-/** The body holds the objects one after another; the header says how long each is. */
 function kustomizeResult(reply: Reply): KustomizeResult {
   const { objects } = reply.result as { objects: { size: number; origin: string }[] };
-  let at = 0;
-  const parsed = objects.map(({ size, origin }): KustomizeObject => {
-    const json = reply.body.toString('utf8', at, at + size);
-    at += size;
-    return { json, origin };
-  });
-  if (at !== reply.body.byteLength)
-    throw new EngineError('protocol', 'the helper sent objects that do not fill its answer');
+  const texts = splitBody(
+    reply.body,
+    objects.map(({ size }) => size),
+  );
+  const parsed = objects.map(({ origin }, index): KustomizeObject => ({ json: texts[index] ?? '', origin }));
   return { objects: parsed, warnings: reply.warnings };
 }

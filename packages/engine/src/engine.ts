@@ -26,6 +26,49 @@ export interface KustomizeResult {
   warnings: string[];
 }
 
+export interface SubstituteRequest {
+  /** The JSON text of an object each. One without a `$` comes back equal and need not be sent. */
+  objects: readonly string[];
+  /** Line breaks are taken out of the values, as Flux does. */
+  variables: Readonly<Record<string, string>>;
+  /** Whether a variable that is not set and has no default is an error; it is empty otherwise. */
+  strict: boolean;
+  /** Milliseconds after which the call is killed. */
+  deadline: number;
+  signal?: AbortSignal;
+}
+
+/** One answer for each object, in order: its JSON after substitution, or why it failed (never a variable's value). */
+export type Substituted = { json: string } | { error: string };
+
+/**
+ * How CEL expressions are read, both as in Flux. `parsed` is for health checks: the input's own fields are the variables, and
+ * nothing is known of them before an expression runs. `compiled` is for ready expressions: the variables are objects of any
+ * shape, and an expression must give a boolean.
+ */
+export type CelMode = { kind: 'parsed' } | { kind: 'compiled'; variables: readonly string[] };
+
+export interface CelCheckRequest {
+  mode: CelMode;
+  expressions: readonly string[];
+  /** Milliseconds after which the call is killed. */
+  deadline: number;
+  signal?: AbortSignal;
+}
+
+/** One run of an expression: its place in `expressions`, and the JSON object that holds its variables. */
+export interface CelInput {
+  expression: number;
+  json: string;
+}
+
+export interface CelEvalRequest extends CelCheckRequest {
+  inputs: readonly CelInput[];
+}
+
+/** What a run gave, or why it gave nothing. The error may quote the input. */
+export type CelResult = { value: boolean } | { error: string };
+
 /** Why a call failed: the request itself was wrong, it took too long, the helper died, or the caller gave up. */
 export type EngineErrorCode = 'failed' | 'timeout' | 'crashed' | 'cancelled' | 'protocol';
 
@@ -41,6 +84,12 @@ export class EngineError extends Error {
 /** The port to the Go helper. Failures are EngineError. */
 export interface Engine {
   kustomizeBuild(request: KustomizeRequest): Promise<KustomizeResult>;
+  /** Flux's variables in built objects (github.com/fluxcd/pkg/envsubst). */
+  substitute(request: SubstituteRequest): Promise<Substituted[]>;
+  /** What is wrong with each expression, in Flux's words; null where nothing is. */
+  celCheck(request: CelCheckRequest): Promise<(string | null)[]>;
+  /** One answer for each input, in order. A run may cost what Kubernetes allows one CEL call. */
+  celEval(request: CelEvalRequest): Promise<CelResult[]>;
   /** What the helpers cost so far, those that ended included: for metrics and benchmarks. */
   usage(): Promise<{ cpuSeconds: number; peakRssBytes: number; running: number }>;
   close(): Promise<void>;

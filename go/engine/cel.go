@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/ext"
+	kubejson "sigs.k8s.io/json"
+)
+
+const (
+	// celCostLimit is what Kubernetes allows one call (PerCallLimit in k8s.io/apiserver/pkg/apis/cel): a tenth of a second or so.
+	celCostLimit = 1_000_000
+	// celCheckFrequency is how many rounds of a comprehension pass between two looks at the deadline, as in Kubernetes.
+	celCheckFrequency = 100
+	// maxPrograms and maxProgramText bound the compiled expressions that are kept: how many, and their text in bytes.
+	maxPrograms    = 500
+	maxProgramText = 256 << 10
+	// maxModes and maxModeText bound the environments that are kept: Flux has two.
+	maxModes    = 8
+	maxModeText = 16 << 10
+)
+
+// celMode is how an expression is read. With variables it is compiled: they are structs, and the result must be a boolean.
+// Without, it is only parsed: the fields of its input are free, and what the result is shows when it runs.
+type celMode struct {
+	Compiled  bool     `json:"compiled"`
+	Variables []string `json:"variables"`
+}
+
+func (m celMode) key() string {
+	if !m.Compiled {
+		return ""
+	}
+	return "compiled\x00" + strings.Join(m.Variables, "\x00")
+}
+
+type celProgram struct {
+	text    string
+	program cel.Program
+	err     error
+}
+
+// The only state that the helper keeps between requests. One operation runs at a time, so nothing guards it.
+var (
+	celEnvironments = newRecent[*cel.Env](maxModes, maxModeText)
+	celPrograms     = newRecent[*celProgram](maxPrograms, maxProgramText)
+)
+
+// environment is that of Flux (fluxcd/pkg runtime/cel).
+func (m celMode) environment() (*cel.Env, error) {
+	return celEnvironments.get(m.key(), func() (*cel.Env, error) {
+		options := []cel.EnvOption{
+			cel.HomogeneousAggregateLiterals(),
+			cel.EagerlyValidateDeclarations(true),
+			cel.DefaultUTCTimeZone(true),
+			cel.CrossTypeNumericComparisons(true),
+			cel.OptionalTypes(),
+			ext.Strings(),
+			ext.Sets(),
+			ext.Encoders(),
+		}
+		for _, name := range m.Variables {
+			options = append(options, cel.Variable(name, cel.ObjectType("google.protobuf.Struct")))
+		}
+		env, err := cel.NewEnv(options...)
+		if err != nil {
+			return nil, fmt.Errorf("failed to create CEL environment: %w", err)
+		}
+		return env, nil
+	})
+}
+
+// prepare gives what an expression does, or what is wrong with it.
+func (m celMode) prepare(text string) *celProgram {
+	prepared, _ := celPrograms.get(m.key()+"\x01"+text, func() (*celProgram, error) {
+		program, err := m.compile(text)
+		return &celProgram{text: text, program: program, err: err}, nil
+	})
+	return prepared
+}
+
+func (m celMode) compile(text string) (cel.Program, error) {
+	env, err := m.environment()
+	if err != nil {
+		return nil, err
+	}
+	read := env.Parse
+	if m.Compiled {
+		read = env.Compile
+	}
+	tree, issues := read(text)
+	if issues.Err() != nil {
+		return nil, fmt.Errorf("failed to parse the CEL expression '%s': %s", text, issues)
+	}
+	if m.Compiled && !tree.OutputType().IsExactType(cel.BoolType) {
+		return nil, fmt.Errorf("CEL expression output type mismatch: expected %s, got %s", cel.BoolType, tree.OutputType())
+	}
+	program, err := env.Program(tree,
+		cel.EvalOptions(cel.OptOptimize),
+		cel.InterruptCheckFrequency(celCheckFrequency),
+		cel.CostLimit(celCostLimit),
+		cel.CostTracking(sizeCosts{}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("failed to create CEL program: %w", err)
+	}
+	return program, nil
+}
+
+func (p *celProgram) evaluate(ctx context.Context, input map[string]any) (bool, error) {
+	if p.err != nil {
+		return false, p.err
+	}
+	value, _, err := p.program.ContextEval(ctx, input)
+	if err != nil {
+		return false, fmt.Errorf("failed to evaluate the CEL expression '%s': %w", p.text, err)
+	}
+	result, ok := value.(types.Bool)
+	if !ok {
+		return false, fmt.Errorf("failed to evaluate CEL expression as boolean: '%s'", p.text)
+	}
+	return bool(result), nil
+}
+
+type celCheckArgs struct {
+	celMode
+	Expressions []string `json:"expressions"`
+}
+
+type celCheckResult struct {
+	// Errors has one entry for each expression: what is wrong with it, or null.
+	Errors []*string `json:"errors"`
+}
+
+// celCheck says of each expression what is wrong with it.
+func celCheck(ctx context.Context, raw json.RawMessage, _ []file) (answer, error) {
+	var args celCheckArgs
+	if err := json.Unmarshal(raw, &args); err != nil {
+		return answer{}, err
+	}
+	result := celCheckResult{Errors: make([]*string, len(args.Expressions))}
+	for i, text := range args.Expressions {
+		if err := ctx.Err(); err != nil {
+			return answer{}, err
+		}
+		if err := args.prepare(text).err; err != nil {
+			message := err.Error()
+			result.Errors[i] = &message
+		}
+	}
+	return answer{result: result}, nil
+}
+
+type celEvalArgs struct {
+	celMode
+	Expressions []string  `json:"expressions"`
+	Runs        []celPair `json:"runs"`
+}
+
+// celPair names an expression and the file with its input, both by place.
+type celPair struct {
+	Expression int `json:"expression"`
+	File       int `json:"file"`
+}
+
+type celValue struct {
+	Value bool   `json:"value"`
+	Error string `json:"error,omitempty"`
+}
+
+type celEvalResult struct {
+	Values []celValue `json:"values"`
+}
+
+// celEval runs expressions over inputs, each a file with a JSON object. A run that fails fails alone.
+func celEval(ctx context.Context, raw json.RawMessage, files []file) (answer, error) {
+	var args celEvalArgs
+	if err := json.Unmarshal(raw, &args); err != nil {
+		return answer{}, err
+	}
+	inputs := celInputs{files: files, read: make([]map[string]any, len(files))}
+	result := celEvalResult{Values: make([]celValue, 0, len(args.Runs))}
+	for _, run := range args.Runs {
+		if run.Expression < 0 || run.Expression >= len(args.Expressions) {
+			return answer{}, fmt.Errorf("there is no expression %d", run.Expression)
+		}
+		var value celValue
+		input, err := inputs.at(run.File)
+		if err == nil {
+			value.Value, err = args.prepare(args.Expressions[run.Expression]).evaluate(ctx, input)
+		}
+		if ctx.Err() != nil {
+			return answer{}, ctx.Err()
+		}
+		if err != nil {
+			value.Error = err.Error()
+		}
+		result.Values = append(result.Values, value)
+	}
+	return answer{result: result}, nil
+}
+
+// celInputs reads each input once, and only if it is used.
+type celInputs struct {
+	files []file
+	read  []map[string]any
+}
+
+func (c celInputs) at(place int) (map[string]any, error) {
+	if place < 0 || place >= len(c.files) {
+		return nil, fmt.Errorf("there is no input %d", place)
+	}
+	if c.read[place] != nil {
+		return c.read[place], nil
+	}
+	content := c.files[place].content
+	if len(content) > maxObjectJSON {
+		return nil, fmt.Errorf("the input is larger than %d bytes", maxObjectJSON)
+	}
+	// Integers stay integers, as in the API's own objects.
+	var input map[string]any
+	if err := kubejson.UnmarshalCaseSensitivePreserveInts(content, &input); err != nil || input == nil {
+		return nil, errors.New("the input is not a JSON object")
+	}
+	c.read[place] = input
+	return input, nil
+}
