@@ -27,7 +27,6 @@ describe('notImplemented', () => {
 
   it.each<[string, JsonObject]>([
     ['spec.sourceRef.kind (OCIRepository)', { sourceRef: { kind: 'OCIRepository', name: 'shop' } }],
-    ['spec.postBuild', { postBuild: { substitute: { a: 'b' } } }],
     ['spec.decryption', { decryption: { provider: 'sops' } }],
     ['spec.ignore', { ignore: [{ paths: ['/spec/replicas'] }] }],
     ['spec.kubeConfig', { kubeConfig: { secretRef: { name: 'cluster' } } }],
@@ -49,7 +48,7 @@ describe('notImplemented', () => {
     const all = { include: [{ repository: { name: 'other' } }], recurseSubmodules: true, sparseCheckout: ['apps'] };
     const ssh = { url: 'ssh://git@git.example/shop', proxySecretRef: { name: 'proxy' } };
     expect(gitFields({ provider: 'github', ...all, ...ssh })).toEqual([]);
-    expect(unitFields({ force: false, postBuild: {}, ignore: [], dependsOn: [{ name: 'a' }] })).toEqual([]);
+    expect(unitFields({ force: false, ignore: [], dependsOn: [{ name: 'a' }] })).toEqual([]);
   });
 
   it.each(['MirrorPrune', 'Delete', 'WaitForTermination', 'Orphan'])('has deletionPolicy %s', (deletionPolicy) => {

@@ -32,7 +32,6 @@ export const gitRepositoryPending: Pending<GitRepositorySpec> = {
 
 export const kustomizationPending: Pending<KustomizationSpec> = {
   'spec.sourceRef.kind': otherThan(['GitRepository'], (spec) => spec.sourceRef.kind),
-  'spec.postBuild': whenSet((spec) => spec.postBuild),
   'spec.decryption': whenSet((spec) => spec.decryption),
   'spec.ignore': whenSet((spec) => spec.ignore),
   'spec.kubeConfig': whenSet((spec) => spec.kubeConfig),

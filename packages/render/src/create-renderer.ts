@@ -16,6 +16,7 @@ import { checkLocal } from './references.ts';
 import type { BuildOptions, BuildSpec, Renderer } from './renderer.ts';
 import { hasKustomization, scan } from './scan.ts';
 import type { Scanned } from './scan.ts';
+import { substitute } from './substitute.ts';
 import { hasTransforms, withTransforms } from './transforms.ts';
 import { TreeView } from './tree-view.ts';
 import type { Found } from './tree-view.ts';
@@ -32,7 +33,9 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
       const spec = asked.ignoreMissingComponents === true ? await withoutMissing(view, asked) : asked;
       const { declared, warnings } = await declare(engine, view, spec, options);
       checkCancelled(options);
-      return assemble(declared, spec, log.set(artifact.rules), warnings);
+      const { substitution } = options;
+      const objects = substitution === undefined ? declared : await substitute(engine, declared, substitution, options);
+      return assemble(objects, spec, log.set(artifact.rules), warnings);
     },
   };
 }

@@ -204,9 +204,9 @@ describe('a spec that cannot be carried out is refused by name', () => {
     },
     {
       name: 'a field whose work is to come',
-      object: kustomization({ spec: { postBuild: { substitute: { a: 'b' } } } }),
+      object: kustomization({ spec: { decryption: { provider: 'sops' } } }),
       reason: 'NotImplemented',
-      says: 'spec.postBuild',
+      says: 'spec.decryption',
     },
     {
       name: 'a foreign source where that is forbidden',

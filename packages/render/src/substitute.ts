@@ -1,0 +1,58 @@
+import type { KubeObject } from '@plumb/api';
+import { parseApiVersion, parseJson, printJson, SUBSTITUTE_RULE, systemError } from '@plumb/api';
+import { EngineError } from '@plumb/engine';
+import type { Engine } from '@plumb/engine';
+import type { Declared } from './declared.ts';
+import { toObject } from './declared.ts';
+import { buildError } from './errors.ts';
+import type { BuildOptions, Substitution } from './renderer.ts';
+
+/**
+ * Puts variables into the built objects, each by itself and after everything else was done to it (fluxcd/pkg kustomize, "post build"). An object
+ * whose label or annotation says `kustomize.toolkit.fluxcd.io/substitute: disabled` stays as it is.
+ * @throws PlumbError `build-failed` that names the object and the variable, never a value
+ */
+export async function substitute(
+  engine: Engine,
+  declared: readonly Declared[],
+  substitution: Substitution,
+  options: BuildOptions,
+): Promise<Declared[]> {
+  const { variables, strict, always } = substitution;
+  if (!always && Object.keys(variables).length === 0) return [...declared];
+  const texts = declared.map(({ body }) => (isExcepted(body) ? '' : printJson(body)));
+  // Without a dollar sign there is nothing to put in.
+  const marked = declared.flatMap((item, index) => (texts[index]?.includes('$') === true ? [{ item, index }] : []));
+  if (marked.length === 0) return [...declared];
+  const objects = marked.map(({ index }) => texts[index] ?? '');
+  const { deadline, signal } = options;
+  const request = { objects, variables, strict, deadline, ...(signal === undefined ? {} : { signal }) };
+  const answers = await engine.substitute(request).catch((error: unknown) => {
+    throw explained(error);
+  });
+  const result = [...declared];
+  for (const [position, { item, index }] of marked.entries()) {
+    const answer = answers[position];
+    if (answer === undefined || 'error' in answer)
+      throw buildError(item.place, `post build failed for '${nameOf(item.body)}': ${answer?.error ?? 'no answer'}`);
+    result[index] = { ...item, body: toObject(parseJson(answer.json), item.place) };
+  }
+  return result;
+}
+
+function isExcepted({ metadata }: KubeObject): boolean {
+  return [metadata.labels, metadata.annotations].some((map) => map?.[SUBSTITUTE_RULE]?.toLowerCase() === 'disabled');
+}
+
+/** As kustomize names an object: `Deployment.v1.apps/cart`. */
+function nameOf({ apiVersion, kind, metadata }: KubeObject): string {
+  const { group, version } = parseApiVersion(apiVersion);
+  return `${kind}.${version}.${group === '' ? '[noGrp]' : group}/${metadata.name}`;
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error;
+  const text = `the substitution of variables failed: ${error.message}`;
+  if (error.code === 'timeout' || error.code === 'cancelled') return systemError(error.code, text, error);
+  return systemError('engine-failed', text, error);
+}
