@@ -10,8 +10,9 @@ export const MAY_IMPORT = {
   sources: ['api', 'engine'],
   render: ['api', 'core', 'engine', 'sources'],
   agent: ['api', 'core', 'kube', 'engine', 'sources', 'render'],
+  preview: ['api', 'core', 'kube', 'engine', 'render', 'sources', 'agent', 'memory-cluster'],
   sandbox: ['api', 'kube', 'engine', 'agent'],
-  cli: ['api', 'core', 'kube', 'engine', 'sources', 'render', 'agent', 'sandbox'],
+  cli: ['api', 'core', 'kube', 'engine', 'sources', 'render', 'agent', 'preview', 'sandbox'],
   testkit: ['api', 'core', 'kube', 'engine', 'sources', 'sandbox', 'memory-cluster'],
 } as const satisfies Record<string, readonly string[]>;
 

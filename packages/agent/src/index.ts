@@ -4,3 +4,7 @@ export type { MemberNews } from './runtime/members.ts';
 export type { Telling } from './runtime/finisher.ts';
 export { serveText, type TextServer } from './runtime/http-server.ts';
 export { launchAgent, requestCounter, type LaunchedAgent, type LaunchOptions } from './launch.ts';
+export { buildBundle, type BuildContext } from './delivery/prepare.ts';
+export { deliverOnce, type OnceOptions } from './delivery/deliver-once.ts';
+export type { Change } from './delivery/apply.ts';
+export { Referenced, readReferences, referencesOf, type Reference } from './delivery/references.ts';

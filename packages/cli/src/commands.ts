@@ -3,9 +3,15 @@ import type { OptionTable } from './options.ts';
 
 /** A command: its words, and where its work is; that is loaded only when it runs. */
 export interface Command {
+  /** One word, or two. */
   name: string;
+  /** What may stand behind the words, as commander writes it. */
+  argument?: string;
   summary: string;
-  load: () => Promise<{ options: OptionTable; run: (values: never, context: Context) => Promise<number> }>;
+  load: () => Promise<{
+    options: OptionTable;
+    run: (values: never, context: Context, args: readonly string[]) => Promise<number>;
+  }>;
 }
 
 /** Everything `plumb` can do but `plumb kubectl`, whose words belong to kubectl. */
@@ -24,6 +30,27 @@ export const commands: readonly Command[] = [
     load: async () => {
       const { agentOptions, runAgent } = await import('./commands/agent.ts');
       return { options: agentOptions, run: runAgent };
+    },
+  },
+  {
+    name: 'build kustomization',
+    argument: '[name]',
+    summary: 'print what a Kustomization declares, as the agent would build it; needs no cluster',
+    load: async () => {
+      const { runBuildKustomization } = await import('./commands/build-kustomization.ts');
+      const { previewOptions } = await import('./preview.ts');
+      return { options: previewOptions, run: runBuildKustomization };
+    },
+  },
+  {
+    name: 'diff kustomization',
+    argument: '[name]',
+    summary:
+      'show what a Kustomization would change in the cluster, field by field; exits with 1 where something would',
+    load: async () => {
+      const { runDiffKustomization } = await import('./commands/diff-kustomization.ts');
+      const { previewOptions } = await import('./preview.ts');
+      return { options: previewOptions, run: runDiffKustomization };
     },
   },
   {

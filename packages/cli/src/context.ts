@@ -11,6 +11,8 @@ export interface Program {
 export interface Context {
   /** The root of the clone: where `build` and `.plumb` are. */
   root: string;
+  /** The folder the command was given in. */
+  folder: string;
   /** Which build of this program runs: another one, another text. */
   program: string;
   /** Bytes this process and its children may use together; null: no bound. */

@@ -31,6 +31,7 @@ function memoryLimit(): number | null {
 
 const context: Context = {
   root: join(import.meta.dirname, '../../..'),
+  folder: process.cwd(),
   program: import.meta.filename,
   memoryLimit: memoryLimit(),
   environment: process.env,

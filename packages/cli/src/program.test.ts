@@ -6,6 +6,7 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
   const said = { out: '', err: '' };
   const context: Context = {
     root: '/nowhere',
+    folder: '/nowhere',
     environment: { KUBECONFIG: '/mine' },
     stdout: { columns: 80, write: (text: string) => ((said.out += text), true) } as Context['stdout'],
     stderr: { write: (text) => (said.err += text) },

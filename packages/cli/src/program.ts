@@ -6,6 +6,11 @@ import { readOptions } from './options.ts';
 import type { OptionTable } from './options.ts';
 
 const USAGE = 2;
+/** First words that have several commands behind them. */
+const GROUPS: Readonly<Record<string, string>> = {
+  build: 'print what a unit declares',
+  diff: 'show what a unit would change',
+};
 
 /** Runs the command the arguments name. @returns the exit code: 2 when the arguments are wrong */
 export async function runProgram(args: readonly string[], context: Context): Promise<number> {
@@ -23,8 +28,23 @@ export async function runProgram(args: readonly string[], context: Context): Pro
     .command('kubectl')
     .summary("the kubectl of the sandbox: every word behind it is kubectl's")
     .allowUnknownOption();
-  for (const command of commands)
-    await addCommand(program, command, { chosen: args[0] === command.name, context, end: (code) => (exitCode = code) });
+  const groups = new Map<string, Program>();
+  const groupOf = (word: string): Program => {
+    const known =
+      groups.get(word) ??
+      program
+        .command(word)
+        .summary(GROUPS[word] ?? '')
+        .exitOverride();
+    groups.set(word, known);
+    return known;
+  };
+  for (const command of commands) {
+    const words = command.name.split(' ');
+    const chosen = words.every((word, index) => args[index] === word);
+    const parent = words.length === 1 ? program : groupOf(words[0] ?? '');
+    await addCommand(parent, command, { chosen, context, end: (code) => (exitCode = code) });
+  }
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -38,17 +58,20 @@ export async function runProgram(args: readonly string[], context: Context): Pro
 /** Only the chosen command is loaded: the help of all needs no more than their summaries. */
 async function addCommand(
   program: Program,
-  { name, summary, load }: Command,
+  { name, argument, summary, load }: Command,
   { chosen, context, end }: { chosen: boolean; context: Context; end: (code: number) => void },
 ): Promise<void> {
-  const sub = program.command(name).summary(summary).description(summary).exitOverride();
+  const word = name.split(' ').at(-1) ?? '';
+  const sub = program.command(word).summary(summary).description(summary).exitOverride();
+  if (argument !== undefined) sub.argument(argument);
   if (!chosen) return;
   const { options, run } = await load();
   for (const spec of Object.values(options)) sub.option(spec.flag, helpOf(spec));
   const names = optionNames(options);
-  sub.action(async (given: Record<string, unknown>) => {
+  sub.action(async () => {
+    const given = sub.opts<Record<string, unknown>>();
     const named = Object.fromEntries(Object.entries(names).map(([name, attribute]) => [name, given[attribute]]));
-    end(await run(readOptions(options, named, context.environment) as never, context));
+    end(await run(readOptions(options, named, context.environment) as never, context, sub.args));
   });
 }
 

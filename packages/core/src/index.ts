@@ -1,5 +1,6 @@
 export * from './backoff.ts';
 export * from './dependencies.ts';
+export * from './diff/field-diff.ts';
 export * from './drift-budget.ts';
 export * from './hash.ts';
 export * from './health.ts';

@@ -284,6 +284,13 @@ export class MemoryCluster extends MemoryClient {
     return this.backend.requests;
   }
 
+  /** Puts an object in as another cluster has it, with its uid and who owns which field. Its kind must be served. */
+  copyIn(object: KubeObject): void {
+    const { server } = this.backend;
+    const key = keyOf(object);
+    server.store.put(server.place(server.kind(key), key.namespace, key.name), structuredClone(object));
+  }
+
   clearRequests(): void {
     this.backend.requests.length = 0;
   }

@@ -1,3 +1,5 @@
 export * from './bundle.ts';
 export * from './renderer.ts';
 export { createRenderer } from './create-renderer.ts';
+export { readManifests } from './manifests.ts';
+export { printYaml } from './yaml/print.ts';

@@ -9,15 +9,19 @@ import { substitutionOf } from './substitution.ts';
 import type { StoredBundle } from './unit.ts';
 import { refill, storeBundle } from './unit.ts';
 
-export interface PrepareContext {
+/** What a build takes beside the artifact and the spec. */
+export interface BuildContext {
   renderer: Renderer;
   signal: AbortSignal;
-  /** The bundle delivered last, which stands if nothing it was made from changed. */
-  last: StoredBundle | null;
   /** The ConfigMaps and Secrets the unit refers to, as they were read for this run. */
   referenced: Referenced;
   /** A variable that is not there and has no default fails the build. */
   strictSubstitutions: boolean;
+}
+
+export interface PrepareContext extends BuildContext {
+  /** The bundle delivered last, which stands if nothing it was made from changed. */
+  last: StoredBundle | null;
 }
 
 /** Artifact, spec and configuration to Bundle; the last bundle is taken again when everything it was made from is unchanged. */
@@ -27,7 +31,7 @@ export async function prepare(
   artifact: Artifact,
   context: PrepareContext,
 ): Promise<StoredBundle> {
-  const { last, renderer, referenced, strictSubstitutions, signal } = context;
+  const { last, renderer, referenced } = context;
   const specDigest = digestOf(unit, ref);
   const { versions: configs } = referenced;
   const stamp = { specDigest, configs, revision: artifact.revision, artifactDigest: artifact.digest };
@@ -35,11 +39,21 @@ export async function prepare(
     if (last.artifactDigest === artifact.digest || (await renderer.unchanged(last.reads, artifact)))
       return { ...last, ...stamp };
   }
+  return storeBundle(await buildBundle(unit, ref, artifact, context), stamp);
+}
+
+/** The objects a unit declares in an artifact. @throws PlumbError as Renderer.build, and for what must not reach a cluster */
+export async function buildBundle(
+  unit: Kustomization,
+  ref: UnitRef,
+  artifact: Artifact,
+  { renderer, referenced, strictSubstitutions, signal }: BuildContext,
+): Promise<Bundle> {
   const substitution = substitutionOf(unit, referenced, strictSubstitutions);
   const options = { deadline: timeoutOf(unit), signal, ...(substitution === undefined ? {} : { substitution }) };
   const bundle = await renderer.build(artifact, buildSpecOf(unit, ref), options);
   refuseEncrypted(bundle);
-  return storeBundle(bundle, stamp);
+  return bundle;
 }
 
 /** Whether a bundle was found valid for this very artifact, spec and configuration: then nothing need be opened to say so again. */

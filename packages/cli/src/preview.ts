@@ -1,0 +1,164 @@
+import { readFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import type { Kustomization, KubeObject } from '@plumb/api';
+import { systemError, userError } from '@plumb/api';
+import { createEngine } from '@plumb/engine';
+import type { Cluster } from '@plumb/kube';
+import { connect } from '@plumb/kube';
+import type { Built } from '@plumb/preview';
+import { buildUnit, liveUnit, unitAmong } from '@plumb/preview';
+import { createRenderer, readManifests } from '@plumb/render';
+import { openLocal, repositoryRoot } from '@plumb/sources';
+import type { Context } from './context.ts';
+import { gitEnvironment } from './git-environment.ts';
+import { partsOf } from './lists.ts';
+import type { OptionValues } from './options.ts';
+import { flag, text } from './options.ts';
+
+/** What `build` and `diff` share. The names are those of the flux command line where it has them. */
+export const previewOptions = {
+  path: text(
+    '--path <folder>',
+    null,
+    'folder of the manifests on this machine; by default spec.path in the repository around the current folder',
+  ),
+  revision: text(
+    '--revision <revision>',
+    null,
+    'read the files of this Git revision, not those that stand in the folder',
+  ),
+  kustomizationFile: text(
+    '--kustomization-file <file>',
+    null,
+    'take the Kustomization from this file, not from the cluster',
+  ),
+  with: text(
+    '--with <files>',
+    null,
+    'files, with commas, of ConfigMaps and Secrets that take the place of those in the cluster',
+  ),
+  namespace: text('--namespace <name>', 'FLUX_SYSTEM_NAMESPACE', 'namespace of the Kustomization', 'flux-system'),
+  kubeconfig: text('--kubeconfig <path>', 'KUBECONFIG', 'kubeconfig of the cluster'),
+  context: text('--context <name>', null, 'context of the kubeconfig; by default its current one'),
+  strictSubstitutions: flag(
+    '--strict-substitutions',
+    null,
+    'fail where a variable is used which is not there and has no default',
+    true,
+  ),
+  enginePath: text(
+    '--engine-path <path>',
+    'PLUMB_ENGINE_PATH',
+    'the engine helper; by default the one built in this clone',
+  ),
+  rehearse: flag(
+    '--rehearse',
+    null,
+    'carry the change out in memory, and print its stages, their order, what it waits for and what it would prune',
+  ),
+} as const;
+
+export type PreviewOptions = OptionValues<typeof previewOptions>;
+
+export interface Opened {
+  built: Built;
+  /** Null without a kubeconfig. */
+  cluster: Cluster | null;
+}
+
+/** Builds the unit that the options name, hands it to `work`, and lets go of everything. */
+export async function withPreview<T>(
+  name: string,
+  options: PreviewOptions,
+  context: Context,
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const signal = AbortSignal.timeout(LONGEST);
+  const { kubeconfig } = options;
+  const cluster =
+    kubeconfig === ''
+      ? null
+      : await connect({
+          kubeconfig,
+          ...(options.context === '' ? {} : { context: options.context }),
+          userAgent: 'plumb-preview',
+        });
+  const path = options.enginePath === '' ? join(context.root, 'build', 'engine') : options.enginePath;
+  const engine = createEngine({ path, slots: 1 });
+  try {
+    const unit = await unitOf(name, options, { cluster, signal });
+    const place = placeOf(unit, options, context.folder);
+    const source = {
+      kind: unit.spec.sourceRef.kind,
+      namespace: unit.metadata.namespace ?? '',
+      name: unit.spec.sourceRef.name,
+    };
+    const { revision } = options;
+    const env = gitEnvironment(context.environment);
+    const artifact = await openLocal({ dir: place.root, source, env, ...(revision === '' ? {} : { revision }) });
+    try {
+      const built = await buildUnit({
+        unit: { ...unit, spec: { ...unit.spec, path: place.path } },
+        artifact,
+        renderer: createRenderer({ engine }),
+        cluster,
+        given: await manifestsOf(partsOf(options.with)),
+        strictSubstitutions: options.strictSubstitutions,
+        signal,
+      });
+      return await work({ built, cluster });
+    } finally {
+      await artifact.close();
+    }
+  } finally {
+    await engine.close();
+    await cluster?.close();
+  }
+}
+
+const LONGEST = 10 * 60_000;
+
+async function unitOf(
+  name: string,
+  { kustomizationFile: file, namespace }: PreviewOptions,
+  { cluster, signal }: { cluster: Cluster | null; signal: AbortSignal },
+): Promise<Kustomization> {
+  if (file === '') {
+    if (name === '') throw userError('invalid-spec', 'say which Kustomization, or give it with --kustomization-file');
+    if (cluster === null)
+      throw userError(
+        'invalid-spec',
+        `Kustomization ${namespace}/${name} is in the cluster: give --kubeconfig, or --kustomization-file`,
+      );
+    return liveUnit(cluster, { name, namespace }, signal);
+  }
+  const declared = unitAmong(await manifestsOf([file]), { name, namespace }, file);
+  if (cluster === null) return declared;
+  // What it owns is known only there.
+  const live = await liveUnit(
+    cluster,
+    { name: declared.metadata.name, namespace: declared.metadata.namespace ?? namespace },
+    signal,
+  ).catch(() => null);
+  return live?.status === undefined ? declared : { ...declared, status: live.status };
+}
+
+/** The root of the artifact, and the folder in it. */
+function placeOf(unit: Kustomization, { path }: PreviewOptions, folder: string): { root: string; path: string } {
+  const at = path === '' ? folder : resolve(folder, path);
+  const root = repositoryRoot(at);
+  return { root, path: path === '' ? (unit.spec.path ?? './') : `./${relative(root, at)}` };
+}
+
+async function manifestsOf(files: readonly string[]): Promise<KubeObject[]> {
+  const read = files.map(async (file) => {
+    const content = await readFile(file).catch((error: unknown) => {
+      throw systemError(
+        'invalid-path',
+        `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    });
+    return readManifests(file, content);
+  });
+  return (await Promise.all(read)).flat();
+}

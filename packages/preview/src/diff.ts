@@ -1,0 +1,139 @@
+import type { KubeObject, ObjectKey, Kustomization } from '@plumb/api';
+import { APPLY_MANAGER, apiVersionOf, asPlumbError, PlumbError } from '@plumb/api';
+import type { FieldChange } from '@plumb/core';
+import {
+  compareForApply,
+  compareForPrune,
+  diffInventory,
+  fieldChanges,
+  isSameUnit,
+  ownerOf,
+  parseInventoryEntry,
+  rulesOf,
+} from '@plumb/core';
+import type { Cluster } from '@plumb/kube';
+import type { Desired } from '@plumb/render';
+import type { Built } from './build.ts';
+import { Coming } from './coming.ts';
+import { isSecret, maskOf } from './secrets.ts';
+
+/** What applying a unit would do to one object. */
+export interface ObjectDiff {
+  key: ObjectKey;
+  /** `untried`: the server cannot try it before something else of the same change is there: its kind or its namespace. */
+  change: 'created' | 'changed' | 'deleted' | 'untried' | 'failed';
+  /** Fields that would change, secrets masked; empty for what comes or goes as a whole. */
+  fields: FieldChange[];
+  /** Why it failed, or why it was not tried; empty else. */
+  message: string;
+}
+
+export interface DiffRequest {
+  /** Acts as the unit would. */
+  cluster: Cluster;
+  built: Built;
+  signal: AbortSignal;
+}
+
+const PARALLEL = 16;
+
+/**
+ * Tries every object by a server-side dry run and compares what would be with what is. Writes nothing. What stays as it is is left out.
+ * @throws PlumbError `cancelled`, `api-unavailable`; what is wrong with a single object is told with it
+ */
+export async function diffUnit({ cluster, built, signal }: DiffRequest): Promise<ObjectDiff[]> {
+  const objects = built.bundle.objects.toSorted((a, b) => compareForApply(a.key, b.key));
+  const context = { cluster, built, signal, coming: new Coming(objects) };
+  const found: (ObjectDiff | null)[] = [];
+  for (let at = 0; at < objects.length; at += PARALLEL) {
+    const some = objects.slice(at, at + PARALLEL);
+    found.push(...(await Promise.all(some.map((desired) => diffObject(desired, context)))));
+  }
+  found.push(...(await deletions(context)));
+  return found.filter((diff) => diff !== null);
+}
+
+interface Context extends DiffRequest {
+  coming: Coming;
+}
+
+async function diffObject(desired: Desired, context: Context): Promise<ObjectDiff | null> {
+  try {
+    return await tryObject(desired, context);
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    if (error.code === 'cancelled' || error.code === 'api-unavailable') throw error;
+    return of(desired.key, 'failed', error.message);
+  }
+}
+
+async function tryObject({ key, body }: Desired, context: Context): Promise<ObjectDiff | null> {
+  const { cluster, built, signal, coming } = context;
+  if ((await cluster.resource(key)) === null) {
+    if (coming.hasKind(key)) return of(key, 'untried', 'its kind comes with this change');
+    return of(key, 'failed', `the cluster serves no kind ${key.kind} in ${apiVersionOf(key)}`);
+  }
+  const live = await cluster.get(key, { signal });
+  if (isLeftAlone(body, live)) return null;
+  try {
+    const after = await cluster.apply(body, { fieldManager: APPLY_MANAGER, force: true, dryRun: true, signal });
+    if (live === null) return of(key, 'created');
+    const fields = maskedChanges(live, after, built);
+    return fields.length === 0 ? null : { ...of(key, 'changed'), fields };
+  } catch (thrown) {
+    const missing = live === null && thrown instanceof PlumbError && thrown.code === 'api-not-found';
+    if (missing && coming.hasNamespace(key.namespace))
+      return of(key, 'untried', 'its namespace comes with this change');
+    throw thrown;
+  }
+}
+
+/** By its own rules, declared or live. */
+function isLeftAlone(body: KubeObject, live: KubeObject | null): boolean {
+  if ([body, ...(live === null ? [] : [live])].some(asksToBeLeft)) return true;
+  return live !== null && rulesOf(body).ssa === 'IfNotPresent';
+}
+
+function asksToBeLeft(object: KubeObject): boolean {
+  const { reconcile, ssa } = rulesOf(object);
+  return !reconcile || ssa === 'Ignore';
+}
+
+/** What changes of an object; values are hidden only after they were compared. */
+function maskedChanges(live: KubeObject, after: KubeObject, { secrets }: Built): FieldChange[] {
+  secrets.add(live);
+  secrets.add(after);
+  return fieldChanges(live, after).map(({ path, before, after: now }) => {
+    const hidden = isSecret(live) && /^(?:data|stringData)\b/.test(path);
+    const shown = (value: unknown, side: 'before' | 'after'): unknown => {
+      if (value === undefined) return undefined;
+      return hidden ? maskOf(side) : secrets.value(value, maskOf(side));
+    };
+    return { path, before: shown(before, 'before'), after: shown(now, 'after') };
+  });
+}
+
+/** What the inventory lists, the build no longer has, and is still there with this unit's labels. */
+async function deletions({ built, cluster, signal }: Context): Promise<ObjectDiff[]> {
+  const { unit, ref, bundle } = built;
+  if (!unit.spec.prune) return [];
+  const declared = bundle.objects.map(({ key }) => key);
+  const gone = diffInventory(inventoryOf(unit), declared).sort(compareForPrune);
+  const live = await Promise.all(
+    gone.map(async (key) => ((await cluster.resource(key)) === null ? null : cluster.get(key, { signal }))),
+  );
+  return gone.flatMap((key, index) => {
+    const object = live[index] ?? null;
+    const ours = object !== null && isSameUnit(ownerOf(object), ref);
+    return ours && !asksToBeLeft(object) && rulesOf(object).prune ? [of(key, 'deleted')] : [];
+  });
+}
+
+/** What a unit owns, by its status. */
+export function inventoryOf({ status }: Pick<Kustomization, 'status'>): ObjectKey[] {
+  return (status?.inventory?.entries ?? []).map(parseInventoryEntry);
+}
+
+function of(key: ObjectKey, change: ObjectDiff['change'], message = ''): ObjectDiff {
+  return { key, change, fields: [], message };
+}

@@ -1,0 +1,217 @@
+import { fileURLToPath } from 'node:url';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { JsonObject, Kustomization, KubeObject } from '@plumb/api';
+import { APPLY_MANAGER } from '@plumb/api';
+import { createEngine } from '@plumb/engine';
+import { MemoryCluster } from '@plumb/memory-cluster';
+import { createRenderer } from '@plumb/render';
+import { openLocal } from '@plumb/sources';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Built } from './build.ts';
+import { buildUnit } from './build.ts';
+import { diffUnit } from './diff.ts';
+import { printBuilt } from './print.ts';
+import { rehearse } from './rehearse.ts';
+
+const enginePath = fileURLToPath(new URL('../../../build/engine', import.meta.url));
+const engine = createEngine({ path: enginePath, slots: 1 });
+afterAll(() => engine.close());
+const signal = new AbortController().signal;
+
+let dir: string;
+let cluster: MemoryCluster;
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'plumb-preview-'));
+  cluster = new MemoryCluster();
+  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function write(path: string, object: object): void {
+  mkdirSync(dirname(join(dir, path)), { recursive: true });
+  writeFileSync(join(dir, path), JSON.stringify(object));
+}
+
+const object = (kind: string, name: string, fields: object, namespace = 'shop'): KubeObject => ({
+  apiVersion: kind === 'Deployment' ? 'apps/v1' : 'v1',
+  kind,
+  metadata: { name, ...(namespace === '' ? {} : { namespace }) },
+  ...fields,
+});
+
+function unitOf(spec: JsonObject = {}, status?: Kustomization['status']): Kustomization {
+  return {
+    apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+    kind: 'Kustomization',
+    metadata: { name: 'apps', namespace: 'flux-system' },
+    spec: { interval: '10m', prune: true, path: './apps', sourceRef: { kind: 'GitRepository', name: 'shop' }, ...spec },
+    ...(status === undefined ? {} : { status }),
+  } as Kustomization;
+}
+
+async function build(
+  unit = unitOf(),
+  given: readonly KubeObject[] = [],
+  from: MemoryCluster | null = null,
+): Promise<Built> {
+  const source = { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' };
+  const artifact = await openLocal({ dir, source });
+  const renderer = createRenderer({ engine });
+  return buildUnit({ unit, artifact, renderer, cluster: from, given, strictSubstitutions: true, signal });
+}
+
+const apply = (sent: KubeObject): Promise<KubeObject> =>
+  cluster.apply(sent, { fieldManager: APPLY_MANAGER, force: true });
+const owned = (sent: KubeObject): KubeObject => ({
+  ...sent,
+  metadata: {
+    ...sent.metadata,
+    labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps', 'kustomize.toolkit.fluxcd.io/namespace': 'flux-system' },
+  },
+});
+
+describe('a build', () => {
+  test('prints what would be applied, in apply order, with the owner’s labels', async () => {
+    write('apps/web.yaml', object('Deployment', 'web', { spec: { replicas: 2 } }));
+    write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: 'yes' } }));
+    const text = printBuilt(await build());
+    expect(text).toMatch(
+      /^---\napiVersion: v1\nkind: ConfigMap\n[\s\S]*\n---\napiVersion: apps\/v1\nkind: Deployment\n/,
+    );
+    expect(text).toContain("a: 'yes'");
+    expect(text).toContain('kustomize.toolkit.fluxcd.io/name: apps');
+  });
+
+  test('shows no secret: not in a Secret, and not where one was put in', async () => {
+    write(
+      'apps/secret.yaml',
+      object('Secret', 'mine', { data: { a: btoa('hidden-1') }, stringData: { b: 'hidden-2' } }),
+    );
+    write('apps/map.yaml', object('ConfigMap', 'map', { data: { url: 'https://${token}@host', plain: 'seen' } }));
+    const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'Secret', name: 'vars' }] } });
+    const vars = object('Secret', 'vars', { data: { token: btoa('hidden-3') } }, 'flux-system');
+    const text = printBuilt(await build(unit, [vars]));
+    expect(text).toContain('plain: seen');
+    for (const value of ['hidden-1', 'hidden-2', 'hidden-3']) {
+      expect(text).not.toContain(value);
+      expect(text).not.toContain(btoa(value));
+    }
+  });
+
+  test('takes ConfigMaps and Secrets from the cluster where they are not given', async () => {
+    await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'flux-system' } });
+    await cluster.create(object('ConfigMap', 'vars', { data: { a: 'live' } }, 'flux-system'));
+    write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '${a}' } }));
+    const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'ConfigMap', name: 'vars' }] } });
+    expect(printBuilt(await build(unit, [], cluster))).toContain('a: live');
+    await expect(build(unit)).rejects.toMatchObject({
+      message: expect.stringContaining(
+        'refers to ConfigMap/vars, which is in the cluster: give it in a file',
+      ) as string,
+    });
+  });
+});
+
+describe('a diff', () => {
+  const diff = async (built: Built) =>
+    (await diffUnit({ cluster, built, signal })).map(({ key, change, fields, message }) => ({
+      what: `${key.kind}/${key.name} ${change}`,
+      fields: fields.map(({ path, before, after }) => [path, before, after]),
+      message,
+    }));
+
+  test('tells what is created, changed and deleted, and leaves out what stays', async () => {
+    await apply(owned(object('ConfigMap', 'same', { data: { a: '1' } })));
+    await apply(owned(object('ConfigMap', 'other', { data: { a: '1', gone: 'x' } })));
+    await apply(owned(object('ConfigMap', 'left', { data: {} })));
+    await cluster.create(object('ConfigMap', 'foreign', { data: {} }));
+    write('apps/same.yaml', object('ConfigMap', 'same', { data: { a: '1' } }));
+    write('apps/other.yaml', object('ConfigMap', 'other', { data: { a: '2' } }));
+    write('apps/new.yaml', object('ConfigMap', 'new', { data: {} }));
+    const entries = ['left', 'foreign', 'never'].map((name) => ({ id: `shop_${name}__ConfigMap`, v: 'v1' }));
+    const before = cluster.requests.length;
+    expect(await diff(await build(unitOf({}, { inventory: { entries } })))).toEqual([
+      { what: 'ConfigMap/new created', fields: [], message: '' },
+      {
+        what: 'ConfigMap/other changed',
+        fields: [
+          ['data.a', '1', '2'],
+          ['data.gone', 'x', undefined],
+        ],
+        message: '',
+      },
+      { what: 'ConfigMap/left deleted', fields: [], message: '' },
+    ]);
+    expect(
+      cluster.requests.slice(before).filter(({ verb, dryRun }) => verb !== 'get' && verb !== 'discover' && !dryRun),
+    ).toEqual([]);
+  });
+
+  test('masks what changes of a Secret', async () => {
+    await apply(owned(object('Secret', 'mine', { data: { a: btoa('old-value'), b: btoa('same') } })));
+    write('apps/secret.yaml', object('Secret', 'mine', { data: { a: btoa('new-value'), b: btoa('same') } }));
+    expect(await diff(await build())).toEqual([
+      { what: 'Secret/mine changed', fields: [['data.a', '*** (before)', '*** (after)']], message: '' },
+    ]);
+  });
+
+  test('does not try what needs something of the same change, and names what would fail', async () => {
+    write('apps/namespace.yaml', object('Namespace', 'fresh', {}, ''));
+    write('apps/map.yaml', object('ConfigMap', 'map', {}, 'fresh'));
+    write('apps/lost.yaml', object('ConfigMap', 'lost', {}, 'nowhere'));
+    write('apps/odd.yaml', { apiVersion: 'example.com/v1', kind: 'Odd', metadata: { name: 'odd', namespace: 'shop' } });
+    expect((await diff(await build())).map(({ what, message }) => [what, message])).toEqual([
+      ['Namespace/fresh created', ''],
+      ['ConfigMap/map untried', 'its namespace comes with this change'],
+      ['ConfigMap/lost failed', expect.stringContaining('namespaces "nowhere" not found')],
+      ['Odd/odd failed', 'the cluster serves no kind Odd in example.com/v1'],
+    ]);
+  });
+
+  test('leaves alone what asks for it', async () => {
+    await apply(object('ConfigMap', 'map', { data: { a: '1' } }));
+    const rule = { annotations: { 'kustomize.toolkit.fluxcd.io/reconcile': 'disabled' } };
+    const declared = object('ConfigMap', 'map', { data: { a: '2' } });
+    write('apps/map.yaml', { ...declared, metadata: { ...declared.metadata, ...rule } });
+    expect(await diff(await build())).toEqual([]);
+  });
+});
+
+describe('a rehearsal', () => {
+  test('without a cluster says what it takes for granted', async () => {
+    write('apps/map.yaml', object('ConfigMap', 'map', {}));
+    write('apps/odd.yaml', { apiVersion: 'example.com/v1', kind: 'Odd', metadata: { name: 'odd', namespace: 'shop' } });
+    const built = await build(unitOf({ dependsOn: [{ name: 'infrastructure' }] }));
+    const rehearsal = await rehearse({ built, cluster: null, signal });
+    expect(rehearsal).toMatchObject({
+      error: null,
+      dependencies: ['flux-system/infrastructure'],
+      assumptions: ['the cluster serves Odd.example.com', 'there is a Namespace shop'],
+    });
+    expect(rehearsal.changes.map(({ key, action }) => `${key.name} ${action}`)).toEqual(['map created', 'odd created']);
+  });
+
+  test('with one begins from what is there, and changes nothing of it', async () => {
+    await apply(owned(object('ConfigMap', 'same', { data: { a: '1' } })));
+    await apply(owned(object('ConfigMap', 'other', { data: { a: '1' } })));
+    await apply(owned(object('ConfigMap', 'left', { data: {} })));
+    write('apps/same.yaml', object('ConfigMap', 'same', { data: { a: '1' } }));
+    write('apps/other.yaml', object('ConfigMap', 'other', { data: { a: '2' } }));
+    const built = await build(unitOf({}, { inventory: { entries: [{ id: 'shop_left__ConfigMap', v: 'v1' }] } }));
+    cluster.clearRequests();
+    const { plan, changes, error } = await rehearse({ built, cluster, signal });
+    expect(error).toBeNull();
+    expect(plan?.prune.map(({ name }) => name)).toEqual(['left']);
+    expect(changes.map(({ key, action }) => `${key.name} ${action}`)).toEqual(['other configured', 'left deleted']);
+    expect(new Set(cluster.requests.map(({ verb }) => verb))).toEqual(new Set(['get']));
+  });
+
+  test('tells what would stop it', async () => {
+    write('apps/lost.yaml', object('ConfigMap', 'lost', {}, 'nowhere'));
+    const { error, plan } = await rehearse({ built: await build(), cluster, signal });
+    expect(error?.message).toContain('namespaces "nowhere" not found');
+    expect(plan?.stages).toHaveLength(1);
+  });
+});

@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { configMap, deployment, namespace, secret } from './support/manifests.ts';
+import { configMapKey, World } from './support/world.ts';
+
+const MAIN = join(import.meta.dirname, '../packages/cli/src/main.ts');
+
+let world: World;
+beforeAll(async () => {
+  world = await World.start();
+  const { target } = world;
+  const commit = await world.repository.commit({
+    'apps/namespace.yaml': namespace(target),
+    'apps/settings.yaml': configMap(target, 'settings', { colour: 'green' }),
+    'apps/secret.yaml': secret(target, 'token', { token: 's3cr3t' }),
+    'apps/web.yaml': deployment(target, 'web', { replicas: 0 }),
+    'apps/old.yaml': configMap(target, 'old', {}),
+  });
+  await world.gitRepository();
+  await world.kustomization('apps');
+  await world.applied('apps', `main@sha1:${commit}`);
+});
+afterAll(() => world.close());
+
+/** Runs the command line as a person would, in the clone. */
+function plumb(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const env = { PATH: process.env['PATH'], KUBECONFIG: inject('kubeconfig'), FLUX_SYSTEM_NAMESPACE: world.namespace };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...args], { cwd: world.repository.dir, env }, (error, out, err) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err });
+    });
+  });
+}
+
+/** Changes a file in the clone, without a commit. */
+function change(path: string, content: string | null): Promise<void> {
+  const file = join(world.repository.dir, path);
+  return content === null ? rm(file) : writeFile(file, content);
+}
+
+describe('plumb diff kustomization', () => {
+  test('of what is applied says so', async () => {
+    expect(await plumb('diff', 'kustomization', 'apps')).toEqual({ code: 0, out: '', err: 'nothing would change\n' });
+  });
+
+  test('of what was changed on disk names each field, hides secrets, and writes nothing', async () => {
+    const { target } = world;
+    await change('apps/settings.yaml', configMap(target, 'settings', { colour: 'blue' }));
+    await change('apps/secret.yaml', secret(target, 'token', { token: 'n3w' }));
+    await change('apps/new.yaml', configMap(target, 'new', {}));
+    await change('apps/old.yaml', null);
+    const { code, out, err } = await plumb('diff', 'kustomization', 'apps');
+    expect(out).toBe(
+      [
+        `+ ConfigMap/${target}/new`,
+        `~ ConfigMap/${target}/settings`,
+        '    data.colour',
+        '      - green',
+        '      + blue',
+        `~ Secret/${target}/token`,
+        '    data.token',
+        "      - '*** (before)'",
+        "      + '*** (after)'",
+        `- ConfigMap/${target}/old`,
+        '',
+      ].join('\n'),
+    );
+    expect({ code, err }).toEqual({ code: 1, err: '1 created, 2 changed, 1 deleted\n' });
+    expect((await world.get(configMapKey(target, 'settings')))?.['data']).toEqual({ colour: 'green' });
+    expect(await world.get(configMapKey(target, 'new'))).toBeNull();
+  });
+
+  test('of another revision reads that one', async () => {
+    expect(await plumb('diff', 'kustomization', 'apps', '--revision', 'HEAD')).toMatchObject({ code: 0 });
+  });
+
+  test('carries the change out in memory where it is asked to', async () => {
+    const { code, out } = await plumb('diff', 'kustomization', 'apps', '--rehearse');
+    expect(out).toContain(`pruned\n  ConfigMap/${world.target}/old deleted\nnothing stands in its way\n`);
+    expect(out).toMatch(new RegExp(`stage 1: definitions.*\n {2}Namespace/${world.target} unchanged\nstage 2`));
+    expect(code).toBe(1);
+  });
+
+  test('of what the server refuses exits with more than 1, and says why', async () => {
+    await change(
+      'apps/bad.yaml',
+      `apiVersion: v1\nkind: Service\nmetadata: { name: bad, namespace: ${world.target} }\nspec: { ports: [{ port: -1 }] }\n`,
+    );
+    const { code, out } = await plumb('diff', 'kustomization', 'apps');
+    expect(out).toMatch(/^! Service\/.*\/bad would fail: .*port/m);
+    expect(code).toBe(2);
+    await change('apps/bad.yaml', 'broken: [');
+    expect(await plumb('diff', 'kustomization', 'apps')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^plumb: apps\/bad\.yaml:\d+: bad YAML: /) as string,
+    });
+    await change('apps/bad.yaml', null);
+  });
+
+  test('of a unit that is not there says so', async () => {
+    const { code, err } = await plumb('diff', 'kustomization', 'nowhere');
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: `plumb: there is no Kustomization ${world.namespace}/nowhere in the cluster\n`,
+    });
+  });
+});
+
+test('plumb build kustomization needs no cluster', async () => {
+  const unit = {
+    apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+    kind: 'Kustomization',
+    metadata: { name: 'apps' },
+    spec: { interval: '10m', prune: true, path: './apps', sourceRef: { kind: 'GitRepository', name: 'shop' } },
+  };
+  await change('unit.yaml', JSON.stringify(unit));
+  const { code, out } = await plumb('build', 'kustomization', '--kustomization-file', 'unit.yaml', '--kubeconfig', '');
+  expect(code).toBe(0);
+  expect(out.match(/^kind: .*/gm)).toEqual(
+    ['Namespace', 'ConfigMap', 'ConfigMap', 'Secret', 'Deployment'].map((kind) => `kind: ${kind}`),
+  );
+  expect(out).not.toContain(btoa('n3w'));
+});
