@@ -1,17 +1,19 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus, release, totalmem } from 'node:os';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Measurement } from './cases.ts';
 import * as cases from './cases.ts';
 import { largeFiles, unitFiles } from './content.ts';
+import { secondsByPlace } from './profile.ts';
 import { Stage } from './stage.ts';
 
-const USAGE = `npm run bench -- [--suite units,large,commits,idle] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
+const USAGE = `npm run bench -- [--suite units,large,commits,idle,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
 
 Starts a control plane of its own for each run, measures, prints a table and keeps the measurements under bench-results/.
   --suite    which cases: units (first sync, one of N changes, drift, at rest, restart), large (one Kustomization of many objects),
-             commits (many commits in a row), idle (memory of an agent without work). Default: units
+             commits (many commits in a row), idle (memory of an agent without work), profile (where the agent's CPU
+             seconds go in a first sync). Default: units
   --units    Kustomizations of four objects each
   --runs     how often all of it is repeated
   --trials   changes of one directory in each run
@@ -68,6 +70,15 @@ const suites: Record<string, Suite> = {
       keep(await cases.commits(stage, units, number('commits')));
     });
   },
+  profile: async (keep) => {
+    const units = number('units');
+    const dir = await mkdtemp(join(tmpdir(), 'plumb-profile-'));
+    const sync = (stage: Stage): Promise<void> => cases.firstSync(stage, units, values.interval).then(keep);
+    await onStage(unitFiles(units), sync, dir);
+    for (const [place, seconds] of await secondsByPlace(dir))
+      if (seconds >= 0.02) process.stdout.write(`  ${seconds.toFixed(2).padStart(6)} s  ${place}\n`);
+    await rm(dir, { recursive: true });
+  },
   idle: async (keep) => {
     await onStage({ README: 'nothing to apply' }, async (stage) => keep(await cases.idle(stage, 'idle agent', 30)));
   },
@@ -76,8 +87,12 @@ const suites: Record<string, Suite> = {
 if (values.help) process.stdout.write(USAGE);
 else await bench();
 
-async function onStage(files: Readonly<Record<string, string>>, work: (stage: Stage) => Promise<void>): Promise<void> {
-  const stage = await Stage.start(files);
+async function onStage(
+  files: Readonly<Record<string, string>>,
+  work: (stage: Stage) => Promise<void>,
+  profile: string | null = null,
+): Promise<void> {
+  const stage = await Stage.start(files, profile);
   try {
     await work(stage);
   } finally {

@@ -57,7 +57,8 @@ export class Stage {
     this.#url = parts.url;
   }
 
-  static async start(files: Files): Promise<Stage> {
+  /** `profile`: a folder for the CPU profile of the agent; null for none. */
+  static async start(files: Files, profile: string | null = null): Promise<Stage> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-bench-'));
     const plane = await startControlPlane({ clusterPath: join(ROOT, 'build/cluster'), dir: join(dir, 'plane') });
     const cluster = await connect({ kubeconfig: plane.kubeconfig, userAgent: 'plumb-bench' });
@@ -66,7 +67,7 @@ export class Stage {
     const server = await startGitServer({ dir: join(dir, 'git') });
     const url = await server.create('bench');
     const kubeconfig = await plane.kubeconfigFor('plumb-agent', ['system:masters']);
-    const agent = await AgentProcess.start({ root: ROOT, kubeconfig, dir });
+    const agent = await AgentProcess.start({ root: ROOT, kubeconfig, dir, profile });
     const stage = new Stage({ cluster, agent, kubeconfig, plane, server, dir, url });
     await stage.#fill(files);
     return stage;
@@ -98,7 +99,7 @@ export class Stage {
   /** Ends the agent and starts another on the same disk. */
   async restartAgent(): Promise<void> {
     await this.#agent.stop();
-    this.#agent = await AgentProcess.start({ root: ROOT, kubeconfig: this.#kubeconfig, dir: this.#dir });
+    this.#agent = await AgentProcess.start({ root: ROOT, kubeconfig: this.#kubeconfig, dir: this.#dir, profile: null });
   }
 
   async createUnits(units: readonly Unit[]): Promise<void> {

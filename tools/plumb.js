@@ -4,5 +4,5 @@ import { launch } from './setup/launch.js';
 
 const words = process.argv.slice(2);
 // Only what starts a cluster or the engine needs the compiled programs.
-const binaries = ['sandbox', 'agent', 'kubectl'].includes(words[0] ?? '');
+const binaries = ['sandbox', 'agent', 'kubectl', 'build', 'diff'].includes(words[0] ?? '');
 await launch('packages/cli/src/main.ts', words, { binaries });
