@@ -28,14 +28,15 @@ const tenantMessage = (): RegExp =>
     `^ConfigMap/${world.target}/settings dry-run failed \\(Forbidden\\): .*system:serviceaccount:${world.namespace}:tenant.*\\(apps/settings.yaml\\)$`,
   );
 
-async function grant(): Promise<void> {
+const ALL_VERBS = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+
+async function grant(verbs: readonly string[] = ALL_VERBS): Promise<void> {
   const metadata = { name: 'tenant', namespace: world.target };
-  const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
   await world.apply({
     apiVersion: `${RBAC}/v1`,
     kind: 'Role',
     metadata,
-    rules: [{ apiGroups: [''], resources: ['configmaps'], verbs }],
+    rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: [...verbs] }],
   });
   await world.apply({
     apiVersion: `${RBAC}/v1`,
@@ -89,6 +90,33 @@ test('a tenant whose rights are gone cannot prune, and says so; the entry stays'
   await world.until(configMapKey(world.target, 'settings'), 'be gone', (object) => object === null);
 });
 
+const forbidden = (verb: string): RegExp =>
+  new RegExp(`User "system:serviceaccount:${world.namespace}:tenant" cannot ${verb} resource "configmaps"`);
+
+test('a tenant that may not delete is told so in the words of the API server, and what is to go stays', async () => {
+  await grant(ALL_VERBS.filter((verb) => verb !== 'delete'));
+  await world.push({ 'apps/more.yaml': configMap(world.target, 'more', { a: '1' }) });
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+  await world.push({ 'apps/more.yaml': null });
+  const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'PruneFailed');
+  expect(condition(unit, 'Ready')?.message).toMatch(forbidden('delete'));
+  expect(await world.get(configMapKey(world.target, 'more'))).not.toBeNull();
+  await grant();
+  await world.until(configMapKey(world.target, 'more'), 'be gone', (object) => object === null);
+});
+
+test('a tenant that may not change is told so, and its drift is not put right with other rights', async () => {
+  await grant(['get', 'list', 'watch']);
+  await world.edit(configMapKey(world.target, 'other'), { data: { a: 'wrong' } });
+  await world.request(world.unitKey('apps'));
+  const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');
+  expect(condition(unit, 'Ready')?.message).toMatch(forbidden('patch'));
+  expect((await world.get(configMapKey(world.target, 'other')))?.['data']).toEqual({ a: 'wrong' });
+  await grant();
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+  expect((await world.get(configMapKey(world.target, 'other')))?.['data']).toEqual({ a: '1' });
+});
+
 test("a service account that does not exist gives nobody the agent's own rights", async () => {
   await world.kustomization('ghost', { path: './apps', serviceAccountName: 'nobody' });
   const unit = await world.conditionIs(world.unitKey('ghost'), 'Ready', 'False', 'ReconciliationFailed');
@@ -105,8 +133,8 @@ test('a Kustomization whose account is gone is let go, and says what it leaves',
   });
   await world.cluster.delete(world.unitKey('apps'));
   await world.until(world.unitKey('apps'), 'go', (object) => object === null);
-  const message = await world.event(world.unitKey('apps'), 'PruneFailed');
-  expect(message).toContain(`ConfigMap/${world.target}/other`);
+  const names = (message: string): boolean => message.includes(`ConfigMap/${world.target}/other`);
+  expect(await world.event(world.unitKey('apps'), 'PruneFailed', names)).toContain('unable to prune objects');
   expect(await world.get(configMapKey(world.target, 'other'))).not.toBeNull();
   expect(await world.problems()).toEqual([]);
 });

@@ -96,6 +96,11 @@ export const agentOptions = {
     null,
     'act as this service account for units that name none',
   ),
+  tenancyLockdown: flag(
+    '--tenancy-lockdown',
+    null,
+    'everything that keeps tenants apart at once: --no-cross-namespace-refs, and the service account default for units that name none',
+  ),
   customApplyStageKinds: {
     ...text(
       '--custom-apply-stage-kinds <list>',
@@ -164,7 +169,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     concurrentApplies: options.concurrentSsa,
     dependencyInterval: parseDuration(options.requeueDependency),
     jitterPercent: options.intervalJitterPercentage,
-    crossNamespaceRefs: !options.noCrossNamespaceRefs,
+    crossNamespaceRefs: !options.noCrossNamespaceRefs && !options.tenancyLockdown,
     gitEnvironment: gitEnvironment(context.environment),
     gitLimits: {
       entries: options.gitMaxEntries,
@@ -176,7 +181,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     ...(options.watchAllNamespaces ? {} : { namespace: options.runtimeNamespace }),
     ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
-    ...(options.defaultServiceAccount === '' ? {} : { defaultServiceAccount: options.defaultServiceAccount }),
+    ...defaultAccount(options),
     configSelector: options.watchConfigsLabelSelector,
     strictSubstitutions: options.strictSubstitutions,
     customStageKinds: kindsOf(options.customApplyStageKinds),
@@ -197,6 +202,17 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
   await agent.close();
   await cluster.close();
   return 0;
+}
+
+/** Who units that name no service account act as; locked down, nobody acts as the agent itself. */
+function defaultAccount({
+  defaultServiceAccount: name,
+  tenancyLockdown,
+}: Pick<OptionValues<typeof agentOptions>, 'defaultServiceAccount' | 'tenancyLockdown'>): {
+  defaultServiceAccount?: string;
+} {
+  if (name !== '') return { defaultServiceAccount: name };
+  return tenancyLockdown ? { defaultServiceAccount: 'default' } : {};
 }
 
 /** Where the pod's environment says the API server is. */
