@@ -34,6 +34,10 @@ export class OwnPlane {
     return own;
   }
 
+  get kubeconfig(): string {
+    return this.#plane.kubeconfig;
+  }
+
   connect(counter?: RequestCounter): Promise<Cluster> {
     return connect({ kubeconfig: this.#plane.kubeconfig, ...(counter === undefined ? {} : { counter }) });
   }

@@ -37,6 +37,7 @@ export class World {
   readonly namespace: string;
   readonly target: string;
   readonly repository: Repository;
+  readonly #kubeconfig: string;
   readonly #dir: string;
   readonly #engine: Engine;
   readonly #closers: (() => Promise<unknown>)[];
@@ -46,6 +47,7 @@ export class World {
 
   private constructor(parts: {
     cluster: Cluster;
+    kubeconfig: string;
     namespace: string;
     repository: Repository;
     dir: string;
@@ -56,18 +58,24 @@ export class World {
     this.namespace = parts.namespace;
     this.target = `shop-${randomBytes(4).toString('hex')}`;
     this.repository = parts.repository;
+    this.#kubeconfig = parts.kubeconfig;
     this.#dir = parts.dir;
     this.#engine = parts.engine;
     this.#closers = parts.closers;
   }
 
-  /** `agent: false` starts none. */
+  /** `agent: false` starts none. By default on the cluster that all scenarios share. */
   static async start({
     agent = {},
     engine: limits = {},
-  }: { agent?: StartAgent | false; engine?: Pick<EngineOptions, 'memoryLimit'> } = {}): Promise<World> {
+    kubeconfig = inject('kubeconfig'),
+  }: {
+    agent?: StartAgent | false;
+    engine?: Pick<EngineOptions, 'memoryLimit'>;
+    kubeconfig?: string;
+  } = {}): Promise<World> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-world-'));
-    const cluster = await connect({ kubeconfig: inject('kubeconfig'), userAgent: 'plumb-test' });
+    const cluster = await connect({ kubeconfig, userAgent: 'plumb-test' });
     const namespace = await freshNamespace(cluster);
     const server = await startGitServer({ dir: join(dir, 'git') });
     const url = await server.create('shop');
@@ -79,13 +87,13 @@ export class World {
       () => cluster.close(),
       () => rm(dir, { recursive: true, force: true }),
     ];
-    const world = new World({ cluster, namespace, repository, dir, engine, closers });
+    const world = new World({ cluster, kubeconfig, namespace, repository, dir, engine, closers });
     if (agent !== false) await world.startAgent(agent);
     return world;
   }
 
   async startAgent({ connect: connection, ...options }: StartAgent = {}): Promise<Agent> {
-    const cluster = await connect({ kubeconfig: inject('kubeconfig'), userAgent: 'plumb-agent', ...connection });
+    const cluster = await connect({ kubeconfig: this.#kubeconfig, userAgent: 'plumb-agent', ...connection });
     const sources = createGitSources({ dir: join(this.#dir, 'sources') });
     const agent = await startAgent({
       cluster,
@@ -104,7 +112,7 @@ export class World {
   /** Starts an agent as a process of its own, on the same storage. @returns the running process; the caller ends it */
   async spawnAgent({ applies = 16 }: { applies?: number } = {}): Promise<ChildProcess> {
     const options = {
-      kubeconfig: inject('kubeconfig'),
+      kubeconfig: this.#kubeconfig,
       namespace: this.namespace,
       dir: join(this.#dir, 'sources'),
       engine: ENGINE_PATH,

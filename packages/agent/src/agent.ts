@@ -1,6 +1,7 @@
 import {
   APPLY_MANAGER,
   GIT_REPOSITORY,
+  HELM_RELEASE,
   KUSTOMIZATION_CONTROLLER,
   KUSTOMIZATION_STATUS_MANAGER,
   KUSTOMIZATION,
@@ -19,6 +20,7 @@ import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
 import type { FetchArtifact } from './delivery/artifacts.ts';
 import { Artifacts } from './delivery/artifacts.ts';
+import { Expressions } from './delivery/expressions.ts';
 import { LiveObjects } from './delivery/live.ts';
 import { Packs } from './delivery/packs.ts';
 import { Records } from './delivery/records.ts';
@@ -31,6 +33,7 @@ import { Finisher } from './runtime/finisher.ts';
 import { FluxObjects, objectId, parseObjectId } from './runtime/flux-objects.ts';
 import { Metrics } from './runtime/metrics.ts';
 import { Limit } from './runtime/limit.ts';
+import { OnDemandObjects } from './runtime/on-demand-objects.ts';
 import { Quiet } from './runtime/quiet.ts';
 import { KeyedQueue } from './runtime/queue.ts';
 import { tellReadiness } from './runtime/readiness.ts';
@@ -66,6 +69,8 @@ export interface AgentOptions {
   /** Milliseconds between searches for events a watch never brought: how long a lost one may stay unnoticed. Default 5 minutes. */
   checkInterval?: number;
   crossNamespaceRefs?: boolean;
+  /** A dependency with a readyExpr has to be ready by the usual rule too. */
+  additiveReadyExpr?: boolean;
   defaultServiceAccount?: string;
   /** Kinds applied in a stage of their own, after definitions and classes and before the rest. */
   customStageKinds?: readonly GroupKind[];
@@ -224,14 +229,17 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     clock,
     jitterPercent,
   });
+  const helmReleases = new OnDemandObjects(cluster, HELM_RELEASE, { ...anywhere, clock });
   const kustomizations = new KustomizationController({
     kustomizations: units.objects,
     gitRepositories: git.objects,
+    helmReleases,
     hands: {
       ...hands,
       artifacts,
       live,
       renderer: createRenderer({ engine: options.engine }),
+      expressions: new Expressions(options.engine),
       packs,
       records,
       parallel: options.concurrentApplies,
@@ -249,6 +257,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     settings: {
       crossNamespaceRefs: options.crossNamespaceRefs,
       dependencyInterval: options.dependencyInterval,
+      additiveReadyExpr: options.additiveReadyExpr,
       jitterPercent,
       namespace: options.namespace,
     },
@@ -294,7 +303,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       await settleWithin(Promise.all([git.writer.flush(), units.writer.flush(), events.flush()]), LAST_WRITES, clock);
       await records?.flush();
       writes.abort();
-      await Promise.all([live.close(), git.objects.done(), units.objects.done(), configs.done()]);
+      await Promise.all([live.close(), git.objects.done(), units.objects.done(), configs.done(), helmReleases.done()]);
     },
   };
 }
@@ -305,6 +314,7 @@ const DEFAULTS = {
   dependencyInterval: 30_000,
   jitterPercent: 5,
   crossNamespaceRefs: true,
+  additiveReadyExpr: false,
   customStageKinds: [],
   overriddenManagers: [],
   configSelector: WATCH_LABEL_SELECTOR,

@@ -23,6 +23,7 @@ type Tuning = Pick<
   | 'dependencyInterval'
   | 'jitterPercent'
   | 'crossNamespaceRefs'
+  | 'additiveReadyExpr'
   | 'defaultServiceAccount'
   | 'customStageKinds'
   | 'overriddenManagers'

@@ -127,6 +127,12 @@ export const refusals: readonly Refusal[] = [
     'Required value',
   ),
   unitCase(
+    'a dependency of another kind',
+    { dependsOn: [{ kind: 'Deployment', name: 'x' }] },
+    'spec.dependsOn[0].kind',
+    'Unsupported value',
+  ),
+  unitCase(
     'a health expression without current',
     { healthCheckExprs: [{ apiVersion: 'v1' }] },
     'spec.healthCheckExprs[0].current',
@@ -231,7 +237,7 @@ const everyUnitField: JsonObject = {
   retryInterval: '1h2m3.5s',
   timeout: '500ms',
   suspend: true,
-  dependsOn: [{ name: 'infrastructure', namespace: 'flux-system', readyExpr: 'true' }],
+  dependsOn: [{ kind: 'HelmRelease', name: 'infrastructure', namespace: 'flux-system', readyExpr: 'true' }],
   force: true,
   deletionPolicy: 'WaitForTermination',
   ignore: [{ paths: ['/spec/replicas'], target: { kind: 'Deployment' } }],

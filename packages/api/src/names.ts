@@ -48,3 +48,6 @@ export const HISTORY_LIMIT = 5;
 /** The kinds served. */
 export const GIT_REPOSITORY = { group: 'source.toolkit.fluxcd.io', version: 'v1', kind: 'GitRepository' } as const;
 export const KUSTOMIZATION = { group: 'kustomize.toolkit.fluxcd.io', version: 'v1', kind: 'Kustomization' } as const;
+
+/** A kind that is read, where the cluster serves it: a Kustomization may depend on one. */
+export const HELM_RELEASE = { group: 'helm.toolkit.fluxcd.io', version: 'v2', kind: 'HelmRelease' } as const;

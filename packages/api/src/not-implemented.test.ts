@@ -30,8 +30,6 @@ describe('notImplemented', () => {
     ['spec.decryption', { decryption: { provider: 'sops' } }],
     ['spec.ignore', { ignore: [{ paths: ['/spec/replicas'] }] }],
     ['spec.kubeConfig', { kubeConfig: { secretRef: { name: 'cluster' } } }],
-    ['spec.healthCheckExprs', { healthCheckExprs: [{ apiVersion: 'a/v1', current: 'true' }] }],
-    ['spec.dependsOn[].readyExpr', { dependsOn: [{ name: 'a' }, { name: 'b', readyExpr: 'true' }] }],
   ])('names %s of a Kustomization', (field, spec) => {
     expect(unitFields(spec)).toEqual([field]);
   });

@@ -35,8 +35,6 @@ export const kustomizationPending: Pending<KustomizationSpec> = {
   'spec.decryption': whenSet((spec) => spec.decryption),
   'spec.ignore': whenSet((spec) => spec.ignore),
   'spec.kubeConfig': whenSet((spec) => spec.kubeConfig),
-  'spec.healthCheckExprs': whenSet((spec) => spec.healthCheckExprs),
-  'spec.dependsOn[].readyExpr': whenSet((spec) => spec.dependsOn?.find((dependency) => dependency.readyExpr)),
 };
 
 function named<Spec>(pending: Pending<Spec>, spec: Spec): string[] {

@@ -129,6 +129,9 @@ const OF_KUSTOMIZATIONS: ReadonlySet<string> = new Set([
   'deletion-corrected',
   'drift-loop',
   'dependency-cycle',
+  'dependency-not-served',
+  'dependency-unknown',
+  'not-evaluated',
   'recreated',
 ]);
 

@@ -1,12 +1,13 @@
 import type { Kustomization } from '@plumb/api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dependencyCycle, dependencyFlaw, dependencyIds } from './dependencies.ts';
+import type { HelmRelease } from './dependencies.ts';
+import { dependenciesOf, dependencyCycle, dependencyFlaw } from './dependencies.ts';
 
 interface Fields {
   name?: string;
   namespace?: string;
-  dependsOn?: { name: string; namespace?: string }[];
+  dependsOn?: NonNullable<Kustomization['spec']['dependsOn']>;
   source?: { kind?: 'GitRepository' | 'Bucket'; name?: string; namespace?: string };
   status?: Kustomization['status'];
 }
@@ -24,6 +25,11 @@ function unit({ name = 'apps', namespace = 'flux-system', dependsOn, source, sta
     },
     ...(status === undefined ? {} : { status }),
   } as Kustomization;
+}
+
+function release(name: string, parts: Partial<HelmRelease> = {}): HelmRelease {
+  const metadata = { name, namespace: 'flux-system', generation: 2 };
+  return { apiVersion: 'helm.toolkit.fluxcd.io/v2', kind: 'HelmRelease', metadata, ...parts };
 }
 
 const condition = (type: string, status: 'True' | 'False' | 'Unknown') => ({
@@ -71,6 +77,40 @@ describe('a dependency is ready', () => {
   });
 });
 
+describe('a HelmRelease', () => {
+  const { observedGeneration, conditions } = READY;
+
+  test.each<[string, HelmRelease['status'], string | null]>([
+    ['Ready at its own generation is ready, whatever source it has', { observedGeneration, conditions }, null],
+    ['nobody has looked at yet is not', undefined, 'not-ready'],
+    ['whose spec is newer than its status is not', { observedGeneration: 1, conditions }, 'not-ready'],
+    [
+      'that failed is not',
+      { observedGeneration, conditions: [condition('Ready', 'False'), condition('Released', 'True')] },
+      'not-ready',
+    ],
+  ])('%s', (_name, status, flaw) => {
+    const found = release('db', status === undefined ? {} : { status });
+    expect(dependencyFlaw(unit({}), found, SOURCE)).toBe(flaw);
+  });
+
+  test('is named with its kind, and depends on its own kind unless it says otherwise', () => {
+    const dependsOn = [{ name: 'db', kind: 'HelmRelease' as const, readyExpr: 'true' }, { name: 'base' }];
+    expect(dependenciesOf(unit({ dependsOn }))).toEqual([
+      { id: 'HelmRelease/flux-system/db', kind: 'HelmRelease', readyExpr: 'true' },
+      { id: 'flux-system/base', kind: 'Kustomization', readyExpr: '' },
+    ]);
+    const others = [
+      { name: 'crds', namespace: 'team' },
+      { name: 'apps', kind: 'Kustomization' as const },
+    ];
+    expect(dependenciesOf(release('db', { spec: { dependsOn: others } })).map(({ id }) => id)).toEqual([
+      'HelmRelease/team/crds',
+      'flux-system/apps',
+    ]);
+  });
+});
+
 describe('cycles', () => {
   const cycle = (start: string, edges: Record<string, readonly string[]>): string[] | null => {
     const units = new Map(
@@ -97,16 +137,40 @@ describe('cycles', () => {
   test('a unit alone, of no namespace', () => {
     const alone = unit({ dependsOn: [{ name: 'x' }] });
     delete alone.metadata.namespace;
-    expect(dependencyIds(alone)).toEqual(['/x']);
+    expect(dependenciesOf(alone).map(({ id }) => id)).toEqual(['/x']);
     expect(dependencyCycle(alone, () => undefined)).toBeNull();
   });
 
   test('namespaces count', () => {
     const a = unit({ name: 'a', dependsOn: [{ name: 'a', namespace: 'team' }] });
-    expect(dependencyIds(a)).toEqual(['team/a']);
+    expect(dependenciesOf(a).map(({ id }) => id)).toEqual(['team/a']);
     expect(
       dependencyCycle(a, (id) => (id === 'team/a' ? unit({ name: 'a', namespace: 'team' }) : undefined)),
     ).toBeNull();
+  });
+
+  test('are found through other kinds', () => {
+    const a = unit({ name: 'a', dependsOn: [{ name: 'x', kind: 'HelmRelease' }] });
+    const x = release('x', { spec: { dependsOn: [{ name: 'y' }] } });
+    const y = release('y', { spec: { dependsOn: [{ name: 'a', kind: 'Kustomization' }] } });
+    const found = new Map<string, HelmRelease>([
+      ['HelmRelease/flux-system/x', x],
+      ['HelmRelease/flux-system/y', y],
+    ]);
+    expect(dependencyCycle(a, (id) => found.get(id))).toEqual([
+      'flux-system/a',
+      'HelmRelease/flux-system/x',
+      'HelmRelease/flux-system/y',
+      'flux-system/a',
+    ]);
+  });
+
+  test('are none where a readyExpr decides alone', () => {
+    const a = unit({ name: 'a', dependsOn: [{ name: 'b' }] });
+    const b = unit({ name: 'b', dependsOn: [{ name: 'a', readyExpr: 'dep.metadata.generation > 1' }] });
+    const lookup = (id: string): Kustomization | undefined => (id === 'flux-system/b' ? b : undefined);
+    expect(dependencyCycle(a, lookup)).toBeNull();
+    expect(dependencyCycle(a, lookup, true)).toEqual(['flux-system/a', 'flux-system/b', 'flux-system/a']);
   });
 
   test('many paths through one graph are walked once', () => {

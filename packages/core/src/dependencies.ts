@@ -1,4 +1,4 @@
-import type { Kustomization } from '@plumb/api';
+import type { DependencyReference, Kustomization, KubeObject } from '@plumb/api';
 
 /** What is wrong with a dependency; 'outdated': it has not applied the common source's revision yet. */
 export type DependencyFlaw = 'not-found' | 'not-ready' | 'outdated';
@@ -8,27 +8,45 @@ export interface SourceState {
   status?: { artifact?: { revision: string } };
 }
 
+/** What is read of a HelmRelease (helm.toolkit.fluxcd.io/v2), which is another controller's. */
+export interface HelmRelease extends Pick<KubeObject, 'apiVersion' | 'metadata'> {
+  kind: 'HelmRelease';
+  spec?: { dependsOn?: readonly DependencyReference[] };
+  status?: Pick<NonNullable<Kustomization['status']>, 'observedGeneration' | 'conditions'>;
+}
+
+/** What may depend on others, and be depended on. */
+export type Dependable = Kustomization | HelmRelease;
+
+/** One entry of spec.dependsOn. */
+export interface Dependency {
+  /** `namespace/name` of a Kustomization, `HelmRelease/namespace/name` of a HelmRelease. */
+  id: string;
+  kind: Dependable['kind'];
+  /** '' where the usual rule decides. */
+  readyExpr: string;
+}
+
 /**
  * Flux's rule for spec.dependsOn: the dependency has seen its own spec (observedGeneration), is Ready, and, where both use
- * one source, has applied the revision that source offers now.
+ * one source, has applied the revision that source offers now. A HelmRelease has no source of ours to compare.
  * @param source the dependant's source
  * @returns null when the dependant may go on
  */
 export function dependencyFlaw(
   dependant: Kustomization,
-  dependency: Kustomization | undefined,
+  dependency: Dependable | undefined,
   source: SourceState | undefined,
 ): DependencyFlaw | null {
   if (dependency === undefined) return 'not-found';
-  const { status } = dependency;
-  const seen = status?.observedGeneration !== undefined && status.observedGeneration === dependency.metadata.generation;
-  const ready = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
-  if (!seen || !ready) return 'not-ready';
-  const revision = source?.status?.artifact?.revision;
-  if (sourceId(dependant) === sourceId(dependency) && status?.lastAppliedRevision !== revision) {
-    return 'outdated';
-  }
-  return null;
+  if (!isReady(dependency)) return 'not-ready';
+  if (dependency.kind === 'HelmRelease' || sourceId(dependant) !== sourceId(dependency)) return null;
+  return dependency.status?.lastAppliedRevision === source?.status?.artifact?.revision ? null : 'outdated';
+}
+
+function isReady({ metadata, status }: Dependable): boolean {
+  if (status?.observedGeneration === undefined || status.observedGeneration !== metadata.generation) return false;
+  return status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
 }
 
 function sourceId(unit: Kustomization): string {
@@ -36,25 +54,49 @@ function sourceId(unit: Kustomization): string {
   return `${kind}/${namespace ?? unit.metadata.namespace ?? ''}/${name}`;
 }
 
-/** `namespace/name` of every Kustomization one depends on, in its order. */
-export function dependencyIds(unit: Kustomization): string[] {
+/** What names a dependable object: in messages, and where it is looked up. */
+export function dependableId({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
+  return kind === 'Kustomization' ? `${namespace}/${name}` : `${kind}/${namespace}/${name}`;
+}
+
+function idOf({ kind, metadata }: Dependable): string {
+  return dependableId({ kind, namespace: metadata.namespace ?? '', name: metadata.name });
+}
+
+/** What an object depends on, in its order. An entry without a kind names one of the object's own. */
+export function dependenciesOf(unit: Dependable): Dependency[] {
   const own = unit.metadata.namespace ?? '';
-  return (unit.spec.dependsOn ?? []).map(({ name, namespace }) => `${namespace ?? own}/${name}`);
+  return (unit.spec?.dependsOn ?? []).map(({ kind = unit.kind, name, namespace = own, readyExpr = '' }) => ({
+    id: dependableId({ kind, namespace, name }),
+    kind,
+    readyExpr,
+  }));
 }
 
 /**
- * The first cycle reachable through spec.dependsOn, as `namespace/name` from a unit back to itself; null without one. Flux
- * waits in silence for such units; they can never become ready.
+ * The first cycle reachable through spec.dependsOn, as ids from a unit back to itself; null without one. Flux waits in silence for
+ * such units; they can never become ready. Where a readyExpr decides alone they may: such a step is no part of a cycle.
+ * @param additive whether the usual rule counts beside a readyExpr too
  */
 export function dependencyCycle(
   unit: Kustomization,
-  lookup: (id: string) => Kustomization | undefined,
+  lookup: (id: string) => Dependable | undefined,
+  additive = false,
 ): string[] | null {
-  const start = `${unit.metadata.namespace ?? ''}/${unit.metadata.name}`;
-  const find = (id: string): Kustomization | undefined => (id === start ? unit : lookup(id));
+  const start = idOf(unit);
+  const find = (id: string): Dependable | undefined => (id === start ? unit : lookup(id));
+  const next = (from: Dependable): string[] =>
+    dependenciesOf(from).flatMap(({ id, readyExpr }) => (additive || readyExpr === '' ? [id] : []));
+  return firstCycle(start, (id) => {
+    const found = find(id);
+    return found === undefined ? [] : next(found);
+  });
+}
+
+function firstCycle(start: string, edges: (id: string) => string[]): string[] | null {
   const settled = new Set<string>();
   const trail: string[] = [start];
-  const pending: string[][] = [dependencyIds(unit)];
+  const pending: string[][] = [edges(start)];
   while (pending.length > 0) {
     const next = pending.at(-1)?.shift();
     if (next === undefined) {
@@ -64,10 +106,9 @@ export function dependencyCycle(
     }
     const begun = trail.indexOf(next);
     if (begun >= 0) return [...trail.slice(begun), next];
-    const found = settled.has(next) ? undefined : find(next);
-    if (found === undefined) continue;
+    if (settled.has(next)) continue;
     trail.push(next);
-    pending.push(dependencyIds(found));
+    pending.push(edges(next));
   }
   return null;
 }

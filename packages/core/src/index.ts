@@ -6,6 +6,7 @@ export * from './hash.ts';
 export * from './health.ts';
 export * from './health/aggregate.ts';
 export * from './health/ended-job.ts';
+export * from './health/expressions.ts';
 export * from './health/health-of.ts';
 export * from './immutable.ts';
 export * from './inventory.ts';

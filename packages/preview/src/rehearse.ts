@@ -3,7 +3,7 @@ import type { Change } from '@plumb/agent';
 import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
 import { asPlumbError } from '@plumb/api';
 import type { Plan } from '@plumb/core';
-import { dependencyIds } from '@plumb/core';
+import { dependenciesOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { MemoryCluster } from '@plumb/memory-cluster';
 import type { Built } from './build.ts';
@@ -16,7 +16,7 @@ export interface Rehearsal {
   plan: Plan | null;
   /** What happened to each object, in the order in which it happened. */
   changes: readonly Change[];
-  /** What the unit waits for first: `namespace/name` of other units. */
+  /** What the unit waits for first: `namespace/name` of other units, `HelmRelease/namespace/name` of releases. */
   dependencies: readonly string[];
   /** What was taken to be in the cluster, because nobody could tell. */
   assumptions: readonly string[];
@@ -40,7 +40,7 @@ export async function rehearse({ built, cluster, signal }: RehearseRequest): Pro
   const inventory = cluster === null ? [] : inventoryOf(unit);
   const memory = new MemoryCluster();
   const assumptions = await furnish(memory, { built, cluster, inventory, signal });
-  const base = { dependencies: dependencyIds(unit), assumptions };
+  const base = { dependencies: dependenciesOf(unit).map(({ id }) => id), assumptions };
   try {
     const options = { cluster: memory, ref, inventory, stageTimeout: STAGE_TIMEOUT, signal };
     const { plan, delivery } = await deliverOnce(unit, bundle, options);

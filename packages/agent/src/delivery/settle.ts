@@ -71,7 +71,7 @@ export function healthNow(targets: readonly Target[], live: Sight['live'], unit:
 function healthOf(key: ObjectKey, live: Sight['live'], unit: UnitMemory): Health {
   const id = keyId(key);
   const seen = live.get(id);
-  if (seen !== undefined) return seen.health;
+  if (seen !== undefined) return unit.verdicts.healthOf(id, seen) ?? seen.health;
   switch (unit.applied.get(id)?.ended) {
     case 'complete':
       return { status: 'Current', message: 'Job completed and was removed' };

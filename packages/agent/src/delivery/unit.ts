@@ -7,6 +7,8 @@ import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
 import type { Recalled } from './record-file.ts';
 import type { Target } from './settle.ts';
+import { SpecExpressions } from './spec-expressions.ts';
+import { Verdicts } from './verdicts.ts';
 
 /** A desired object at rest: its body is a part of its bundle's pack. */
 export interface StoredObject {
@@ -51,6 +53,8 @@ export interface Settling {
   deadline: number;
   /** What is waited for. */
   targets: readonly Target[];
+  /** Verdicts that were not to be had are tried again from then on. Milliseconds. */
+  judgeAgainAt: number;
   /** The wait is over and lost; the objects may still recover by themselves. */
   failed: boolean;
 }
@@ -95,6 +99,10 @@ export class UnitMemory {
   /** Objects an apply is under way for: an event about them is judged when the answer is in. */
   readonly inFlight = new Set<string>();
   settling: Settling | null = null;
+  /** What its own expressions say of the objects it waits for. */
+  readonly verdicts = new Verdicts();
+  /** What is known of the expressions in its spec. */
+  readonly expressions = new SpecExpressions();
   delivered: Delivered | null = null;
   failed: Failed | null = null;
   /** The value of requestedAt the last delivery began with: it is answered, though its end is not reported yet. */

@@ -1,5 +1,5 @@
 import type { Json, JsonObject, KindRef, KubeObject } from '@plumb/api';
-import type { Cluster, Reflector } from '@plumb/kube';
+import type { Cluster, Reflector, ReflectorOptions } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
 import { compareVersions } from './versions.ts';
 
@@ -20,18 +20,15 @@ type Listener = (id: string, object: KubeObject | undefined, before: KubeObject 
  */
 export class FluxObjects {
   readonly #objects = new Map<string, KubeObject>();
-  readonly #written = new Map<string, { status: JsonObject; resourceVersion: string | undefined }>();
+  readonly #written = new Map<string, { status: JsonObject; resourceVersion: string | undefined; write: number }>();
+  #writes = 0;
   readonly #listeners: Listener[] = [];
   readonly #rewoundListeners: (() => void)[] = [];
   #rewound = false;
   #held: (() => void)[] | null = null;
   readonly #reflector: Reflector;
 
-  constructor(
-    cluster: Cluster,
-    kind: KindRef,
-    options: { namespace?: string; checkInterval?: number; signal: AbortSignal },
-  ) {
+  constructor(cluster: Cluster, kind: KindRef, options: ReflectorOptions) {
     const sink = {
       listed: (_version: string, rewound: boolean) => {
         this.#rewound = rewound;
@@ -59,6 +56,12 @@ export class FluxObjects {
     const object = this.#objects.get(id);
     const written = this.#written.get(id);
     return object === undefined || written === undefined ? object : { ...object, status: written.status };
+  }
+
+  /** Names what `get` gives: another text whenever that is other. */
+  version(id: string): string {
+    const { uid = '', resourceVersion = '' } = this.#objects.get(id)?.metadata ?? {};
+    return [uid, resourceVersion, this.#written.get(id)?.write ?? ''].join(' ');
   }
 
   ids(): IterableIterator<string> {
@@ -92,7 +95,9 @@ export class FluxObjects {
 
   /** Lays a status over the object that is being written. */
   overlay(id: string, status: JsonObject): void {
-    if (this.#objects.has(id)) this.#written.set(id, { status, resourceVersion: undefined });
+    if (!this.#objects.has(id)) return;
+    this.#writes += 1;
+    this.#written.set(id, { status, resourceVersion: undefined, write: this.#writes });
   }
 
   /** The write is done: the overlay goes as soon as the watch has shown this version. */

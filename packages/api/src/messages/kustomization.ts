@@ -155,6 +155,32 @@ export const kustomizationMessages = {
     text: (p: { dependency: string }) => `dependency '${p.dependency}' revision is not up to date`,
     example: { dependency: 'shop/infrastructure' },
   }),
+  dependencyNotReadyByExpression: message({
+    id: 'kustomization-dependency-not-ready-by-expression',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { dependency: string }) => `dependency '${p.dependency}' is not ready according to readyExpr eval`,
+    example: { dependency: 'shop/infrastructure' },
+  }),
+  dependencyNotEvaluated: message({
+    id: 'kustomization-dependency-not-evaluated',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: { error: "failed to evaluate the CEL expression 'dep.status.ready == true': no such key: ready" },
+  }),
+  invalidExpression: message({
+    id: 'kustomization-invalid-expression',
+    level: 'error',
+    reason: 'InvalidCELExpression',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => `Reconciliation failed terminally due to configuration error: ${p.error}`,
+    example: {
+      error: 'failed to create custom status evaluator for healthchecks[0]: expression Current not specified',
+    },
+  }),
   buildFailed: message({
     id: 'kustomization-build-failed',
     level: 'error',

@@ -55,6 +55,31 @@ export const ownMessages = {
     text: (p: { cycle: readonly string[] }) => `dependency cycle: ${p.cycle.join(' -> ')}`,
     example: { cycle: ['shop/cart', 'shop/orders', 'shop/cart'] },
   }),
+  dependencyNotServed: message({
+    id: 'dependency-not-served',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { dependency: string; kind: string; apiVersion: string }) =>
+      `dependency '${p.dependency}' not found: the cluster serves no kind ${p.kind} in ${p.apiVersion}`,
+    example: { dependency: 'HelmRelease/shop/cart', kind: 'HelmRelease', apiVersion: 'helm.toolkit.fluxcd.io/v2' },
+  }),
+  dependencyUnknown: message({
+    id: 'dependency-unknown',
+    level: 'info',
+    reason: 'DependencyNotReady',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { dependency: string; why: string }) => `dependency '${p.dependency}' cannot be read: ${p.why}`,
+    example: { dependency: 'HelmRelease/shop/cart', why: 'no answer yet' },
+  }),
+  notEvaluated: message({
+    id: 'not-evaluated',
+    level: 'error',
+    reason: 'ReconciliationFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => `the CEL expressions of the spec could not be evaluated: ${p.error}`,
+    example: { error: 'cel.check took longer than 10000 ms' },
+  }),
   driftCorrected: message({
     id: 'drift-corrected',
     level: 'info',

@@ -17,8 +17,9 @@ const decryption = object('How encrypted files are decrypted.', {
   ),
 });
 
-const dependency = object('Another Kustomization that must be ready first.', {
-  name: text('Name of the Kustomization.'),
+const dependency = object('Another object that must be ready first.', {
+  kind: Type.Optional(choice('Its kind. By default Kustomization.', ['Kustomization', 'HelmRelease'])),
+  name: text('Its name.'),
   namespace: Type.Optional(text('Its namespace. By default that of this object.')),
   readyExpr: Type.Optional(text('CEL expression over self and dep that decides readiness instead of the usual rule.')),
 });
@@ -31,11 +32,11 @@ const healthCheck = object('An object to wait for.', {
 });
 
 const healthCheckExpr = object('How the health of a custom kind is read from its objects, in CEL.', {
-  apiVersion: text('API version of the kind.'),
+  apiVersion: text('API version of the kind. Only its group counts.'),
   current: text('True once the object is as declared.'),
   failed: Type.Optional(text('True when the object has failed.')),
   inProgress: Type.Optional(text('True while the object is still getting there.')),
-  kind: Type.Optional(text('The kind. Empty means every kind of the group.')),
+  kind: Type.Optional(text('The kind. Empty means every kind of the group that has no entry of its own.')),
 });
 
 const ignoreRule = object('Fields to leave to others.', {
@@ -98,7 +99,7 @@ const spec = object('Which objects belong in the cluster, and how they are kept 
       'Orphan',
     ]),
   ),
-  dependsOn: Type.Optional(list('Kustomizations that must be ready before this one runs.', dependency)),
+  dependsOn: Type.Optional(list('What must be ready before this one runs.', dependency)),
   force: Type.Optional(
     flag('Delete and create anew an object whose change the API server refuses as immutable.', { default: false }),
   ),

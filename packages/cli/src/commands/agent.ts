@@ -91,6 +91,11 @@ export const agentOptions = {
     to: 99,
   }),
   noCrossNamespaceRefs: flag('--no-cross-namespace-refs', null, 'refuse sources of other namespaces'),
+  additiveCelDependencyCheck: flag(
+    '--additive-cel-dependency-check',
+    null,
+    'a dependency with a readyExpr has to be Ready by the usual rule too',
+  ),
   defaultServiceAccount: text(
     '--default-service-account <name>',
     null,
@@ -170,6 +175,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     dependencyInterval: parseDuration(options.requeueDependency),
     jitterPercent: options.intervalJitterPercentage,
     crossNamespaceRefs: !options.noCrossNamespaceRefs && !options.tenancyLockdown,
+    additiveReadyExpr: options.additiveCelDependencyCheck,
     gitEnvironment: gitEnvironment(context.environment),
     gitLimits: {
       entries: options.gitMaxEntries,

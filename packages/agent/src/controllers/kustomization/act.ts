@@ -11,6 +11,7 @@ import type { Artifacts } from '../../delivery/artifacts.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
+import type { Expressions } from '../../delivery/expressions.ts';
 import type { LiveObjects } from '../../delivery/live.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
@@ -22,6 +23,7 @@ import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
+import { actingAs } from './acting-as.ts';
 import { inputsOf, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
@@ -34,6 +36,7 @@ export interface Hands {
   live: LiveObjects;
   artifacts: Artifacts;
   renderer: Renderer;
+  expressions: Expressions;
   packs: Packs;
   /** Null: a restart reads everything from the cluster. */
   records: Records | null;
@@ -235,13 +238,6 @@ function carryOut(
 
 function priorityOf(cause: Cause): Priority {
   return cause === 'drift' || cause === 'emergency' ? cause : 'request';
-}
-
-/** The identity objects are applied as (I9): the unit's service account, as Flux writes its user name. */
-export function actingAs(object: Kustomization, hands: Pick<Hands, 'cluster' | 'defaultServiceAccount'>): Cluster {
-  const account = object.spec.serviceAccountName ?? hands.defaultServiceAccount;
-  if (account === undefined) return hands.cluster;
-  return hands.cluster.as(`system:serviceaccount:${object.metadata.namespace ?? ''}:${account}`);
 }
 
 export function inventoryKeys(object: Kustomization): ObjectKey[] {

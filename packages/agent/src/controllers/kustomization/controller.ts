@@ -1,7 +1,17 @@
 import type { Kustomization, KubeObject, ObjectKey } from '@plumb/api';
-import { APPLY_MANAGER, eventType, kustomizationMessages as messages, ownMessages, say, systemError } from '@plumb/api';
-import type { Observed } from '@plumb/core';
-import { dependencyIds, isSameUnit } from '@plumb/core';
+import {
+  APPLY_MANAGER,
+  checkKustomization,
+  eventType,
+  HELM_RELEASE,
+  kustomizationMessages as messages,
+  ownMessages,
+  printJson,
+  say,
+  systemError,
+} from '@plumb/api';
+import type { Dependable, HelmRelease, Observed } from '@plumb/core';
+import { dependableId, dependenciesOf, isSameUnit } from '@plumb/core';
 import { culprits, judge, nextDrift } from '../../delivery/drift.ts';
 import type { LiveChange } from '../../delivery/live.ts';
 import { referencesOf } from '../../delivery/references.ts';
@@ -9,7 +19,8 @@ import { UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Finisher } from '../../runtime/finisher.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
-import { objectId } from '../../runtime/flux-objects.ts';
+import { objectId, parseObjectId } from '../../runtime/flux-objects.ts';
+import type { OnDemandObjects } from '../../runtime/on-demand-objects.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
@@ -24,13 +35,14 @@ import { decide } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
 import { finalize } from './finalize.ts';
-import { observeUnit, sourceId } from './observe.ts';
+import { dependencyVersion, findDependency, observeUnit, sourceId } from './observe.ts';
 import { progressStatus, report } from './report.ts';
 import { actSettle } from './wait.ts';
 
 export interface KustomizationControllerOptions {
   kustomizations: FluxObjects;
   gitRepositories: FluxObjects;
+  helmReleases: OnDemandObjects;
   hands: Omit<Hands, 'saveProgress' | 'onAnswer' | keyof Leave>;
   writer: StatusWriter;
   finisher: Finisher;
@@ -67,6 +79,8 @@ export class KustomizationController {
     options.kustomizations.listen((id, object, before) => this.#onObject(id, object, before));
     options.gitRepositories.listen((id, object, before) => this.#onSource(id, object, before));
     options.kustomizations.listenRewound(() => this.#onRewound());
+    options.helmReleases.listen((id, object, before) => this.#onHelmRelease(id, object, before));
+    options.helmReleases.listenAvailability(() => this.#onHelmReleasesAvailable());
   }
 
   /** A live object changed: drift wakes its unit before anything else, a change of health wakes a unit that waits for it. */
@@ -76,7 +90,9 @@ export class KustomizationController {
     if (change.key.kind === 'Namespace' && change.before === undefined) this.#onNewNamespace();
     if (!this.#hands.live.isNamed(change.id)) return;
     for (const [id, memory] of this.#memories) {
-      if (memory.settling !== null) this.#wake(id);
+      if (memory.settling === null) continue;
+      memory.verdicts.note(change);
+      this.#wake(id);
     }
   }
 
@@ -115,6 +131,7 @@ export class KustomizationController {
     const hands: Hands = { ...this.#hands, ...leave };
     const startedAt = clock.now();
     const memory = await this.#memoryOf(id);
+    await this.#evaluate(id, memory, hands.signal);
     const seen = this.#see(id, memory);
     const step = decide(seen);
     const { object } = seen;
@@ -135,6 +152,22 @@ export class KustomizationController {
     const told = { ...object, status: current.status ?? {} } as Kustomization;
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval };
     finisher.finish(id, told as KubeObject, report(told, outcome, moment), (clock.now() - startedAt) / 1_000);
+  }
+
+  /** What the spec's expressions say must be known before anything is decided. An object that will not be worked on is not asked. */
+  async #evaluate(id: string, memory: UnitMemory, signal: AbortSignal): Promise<void> {
+    const { kustomizations, helmReleases } = this.#options;
+    const object = kustomizations.get(id) as Kustomization | undefined;
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined || object.spec.suspend === true) return;
+    const { dependsOn, healthCheckExprs } = object.spec;
+    if ((dependsOn ?? healthCheckExprs) !== undefined && !checkKustomization(object).ok) return;
+    if (dependenciesOf(object).some(({ kind }) => kind === 'HelmRelease')) helmReleases.need();
+    await memory.expressions.refresh(object, kustomizations.version(id), {
+      expressions: this.#hands.expressions,
+      find: (other) => findDependency(other, this.#options),
+      version: (other) => dependencyVersion(other, this.#options),
+      signal,
+    });
   }
 
   async #carryOut(
@@ -182,11 +215,12 @@ export class KustomizationController {
   }
 
   #see(id: string, memory: UnitMemory): Seen {
-    const { kustomizations, gitRepositories, clock, settings } = this.#options;
+    const { kustomizations, gitRepositories, helmReleases, clock, settings } = this.#options;
     return observeUnit(id, memory, {
       kustomizations,
       gitRepositories,
       configs: this.#hands.configs,
+      helmReleases,
       now: clock.now(),
       random: clock.random(),
       settings,
@@ -224,7 +258,33 @@ export class KustomizationController {
     const now = object as Kustomization | undefined;
     const then = before as Kustomization | undefined;
     if (now === undefined || then === undefined || isNews(then, now)) this.#wake(id, PRIORITY.request);
-    if (readyMark(now) !== readyMark(then)) this.#wakeDependants(id);
+    else if (this.#isAwaiting(id) && saidByUsers(then) !== saidByUsers(now)) this.#wake(id);
+    this.#onDependency(id, readyMark(now) !== readyMark(then));
+  }
+
+  #isAwaiting(id: string): boolean {
+    return (this.#memories.get(id)?.awaitingSince ?? null) !== null;
+  }
+
+  #onHelmRelease(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
+    const mark = (release: KubeObject | undefined) => readyMark(release as unknown as HelmRelease | undefined);
+    this.#onDependency(dependableId({ kind: HELM_RELEASE.kind, ...parseObjectId(id) }), mark(object) !== mark(before));
+  }
+
+  #onHelmReleasesAvailable(): void {
+    for (const [id, memory] of this.#memories) {
+      const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
+      if (memory.awaitingSince === null || object === undefined) continue;
+      if (dependenciesOf(object).some(({ kind }) => kind === HELM_RELEASE.kind)) this.#wake(id);
+    }
+  }
+
+  /** Readiness wakes whoever depends on it; any other change those that wait with a readyExpr, which may ask for anything. */
+  #onDependency(id: string, readiness: boolean): void {
+    if (readiness) return this.#wakeDependants(id);
+    for (const [unit, memory] of this.#memories) {
+      if (memory.awaitingSince !== null && memory.expressions.judges(id)) this.#wake(unit);
+    }
   }
 
   /** What was delivered since is lost with the status that told of it: every unit delivers again, which changes only what differs. */
@@ -247,7 +307,8 @@ export class KustomizationController {
 
   #wakeDependants(id: string): void {
     for (const unit of this.#options.kustomizations.ids()) {
-      if (dependencyIds(this.#options.kustomizations.get(unit) as Kustomization).includes(id)) this.#wake(unit);
+      const object = this.#options.kustomizations.get(unit) as Kustomization;
+      if (dependenciesOf(object).some((dependency) => dependency.id === id)) this.#wake(unit);
     }
   }
 
@@ -270,8 +331,10 @@ export class KustomizationController {
   #onOwned(id: string, change: LiveChange): void {
     const memory = this.#memories.get(id);
     if (memory === undefined) return;
+    const isJudged = memory.settling !== null && memory.verdicts.note(change);
     if (memory.terminateBy !== null) this.#wake(id);
     else if (judge(change, memory)) this.#repair(id, memory, change);
+    else if (isJudged) this.#wake(id);
     else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#wake(id);
   }
 
@@ -340,9 +403,16 @@ function idOf(object: Kustomization): string {
   return objectId({ namespace: object.metadata.namespace ?? '', name: object.metadata.name });
 }
 
-function readyMark(object: Kustomization | undefined): string {
-  const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready');
-  return [ready?.status, object?.status?.observedGeneration, object?.status?.lastAppliedRevision].join(' ');
+function readyMark(object: Dependable | undefined): string | undefined {
+  if (object === undefined) return undefined;
+  const ready = object.status?.conditions?.find(({ type }) => type === 'Ready');
+  const revision = object.kind === 'Kustomization' ? object.status?.lastAppliedRevision : undefined;
+  return [ready?.status, object.status?.observedGeneration, revision].join(' ');
+}
+
+/** What a readyExpr may ask of a unit itself, and no controller writes. */
+function saidByUsers({ metadata }: Kustomization): string {
+  return printJson([metadata.labels, metadata.annotations]);
 }
 
 function healthMark(observed: Observed | undefined): string {

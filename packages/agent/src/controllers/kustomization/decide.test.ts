@@ -1,13 +1,25 @@
 import type { Kustomization } from '@plumb/api';
 import { FINALIZER, kustomizationMessages as messages, REQUESTED_AT_ANNOTATION, say } from '@plumb/api';
+import type { Dependable, ExpressionResult, HelmRelease } from '@plumb/core';
 import { describe, expect, test } from 'vitest';
 import { AT, conditionOf, gitRepository, kustomization, REVISION } from '../../testing/builders.ts';
+import type { Availability } from '../../runtime/on-demand-objects.ts';
 import type { Seen, Step } from './decide.ts';
 import { decide, inputsOf } from './decide.ts';
 
 const MINUTE = 60_000;
 const source = gitRepository();
 const said = say(messages.applyFailed, { error: 'no' });
+
+const SETTINGS = { crossNamespaceRefs: true, dependencyInterval: 30_000, additiveReadyExpr: false };
+
+/** What the expressions of a spec say: `results` by the id of a dependency. */
+function saying(
+  results: Record<string, ExpressionResult> = {},
+  more: { flaw?: string; trouble?: string } = {},
+): Seen['expressions'] {
+  return { flaw: null, trouble: null, ...more, result: ({ id }) => results[id] };
+}
 
 /** What is seen of a unit that has delivered the current revision a minute ago, but for what a test says. */
 function seen(parts: Partial<Seen> = {}): Seen {
@@ -16,7 +28,9 @@ function seen(parts: Partial<Seen> = {}): Seen {
     now: AT,
     source,
     configs: [],
-    kustomization: () => undefined,
+    dependency: () => undefined,
+    helmReleases: { availability: 'pending', trouble: null },
+    expressions: saying(),
     delivered: { inputs: inputsOf(kustomization(), source, []), revision: REVISION, at: AT - MINUTE },
     failed: null,
     settling: null,
@@ -25,7 +39,7 @@ function seen(parts: Partial<Seen> = {}): Seen {
     drifted: 0,
     driftRetryAt: 0,
     interval: 10 * MINUTE,
-    settings: { crossNamespaceRefs: true, dependencyInterval: 30_000 },
+    settings: SETTINGS,
     ...parts,
   };
 }
@@ -36,7 +50,7 @@ const failedAt = (retryAt: number, object = kustomization()) => ({
   retryAt,
   count: 1,
 });
-const settling = { startedAt: AT - 1_000, deadline: AT + MINUTE, targets: [], failed: false };
+const settling = { startedAt: AT - 1_000, deadline: AT + MINUTE, targets: [], judgeAgainAt: 0, failed: false };
 const asked = (token: string, handled?: string): Kustomization =>
   kustomization({
     metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } },
@@ -211,7 +225,7 @@ describe('a spec that cannot be carried out is refused by name', () => {
     {
       name: 'a foreign source where that is forbidden',
       object: kustomization({ spec: { sourceRef: { kind: 'GitRepository', name: 'shop', namespace: 'other' } } }),
-      settings: { crossNamespaceRefs: false, dependencyInterval: 1 },
+      settings: { ...SETTINGS, crossNamespaceRefs: false },
       reason: 'AccessDenied',
       says: "can't access 'GitRepository/other/shop', cross-namespace references have been blocked",
     },
@@ -219,6 +233,32 @@ describe('a spec that cannot be carried out is refused by name', () => {
   test.each(flaws)('$name', ({ object, settings, reason, says }) => {
     const step = decide(seen({ object, ...(settings === undefined ? {} : { settings }) }));
     expect(step).toMatchObject({ do: 'refuse', said: { reason, text: expect.stringContaining(says) as string } });
+  });
+});
+
+describe('expressions', () => {
+  test('that cannot be used stall the unit, in the words of Flux', () => {
+    const step = decide(seen({ expressions: saying({}, { flaw: 'the expression is none' }), drifted: 1 }));
+    expect(step).toMatchObject({
+      do: 'refuse',
+      said: {
+        reason: 'InvalidCELExpression',
+        text: 'Reconciliation failed terminally due to configuration error: the expression is none',
+      },
+    });
+  });
+
+  test('that could not be evaluated are waited for, and what was delivered is kept meanwhile', () => {
+    const expressions = saying({}, { trouble: 'the helper ended' });
+    expect(decide(seen({ expressions, delivered: null }))).toMatchObject({
+      do: 'await',
+      said: {
+        reason: 'ReconciliationFailed',
+        text: 'the CEL expressions of the spec could not be evaluated: the helper ended',
+      },
+    });
+    expect(decide(seen({ expressions, awaiting: true, drifted: 1 }))).toMatchObject({ do: 'deliver', cause: 'drift' });
+    expect(decide(seen({ expressions }))).toMatchObject({ do: 'idle' });
   });
 });
 
@@ -253,14 +293,123 @@ describe('dependencies', () => {
     },
   ];
   test.each(waits)('$name is waited for', ({ found, says }) => {
-    const step = decide(seen({ object: dependant, delivered: null, kustomization: lookup(found) }));
+    const step = decide(seen({ object: dependant, delivered: null, dependency: lookup(found) }));
     expect(step).toMatchObject({ do: 'await', said: { reason: 'DependencyNotReady', text: says } });
   });
 
   test('one that is ready lets us go on', () => {
-    expect(decide(seen({ object: dependant, delivered: null, kustomization: lookup(base(ready)) }))).toMatchObject({
+    expect(decide(seen({ object: dependant, delivered: null, dependency: lookup(base(ready)) }))).toMatchObject({
       do: 'deliver',
     });
+  });
+
+  const judged = (readyExpr: string): Kustomization =>
+    kustomization({ spec: { dependsOn: [{ name: 'base', readyExpr }] } });
+  const ruling: {
+    name: string;
+    status: Kustomization['status'];
+    result?: ExpressionResult;
+    additive?: boolean;
+    says: string | null;
+  }[] = [
+    {
+      name: 'its expression holds, whatever its conditions say',
+      status: undefined,
+      result: { value: true },
+      says: null,
+    },
+    {
+      name: 'its expression does not hold',
+      status: ready,
+      result: { value: false },
+      says: "dependency 'shop/base' is not ready according to readyExpr eval",
+    },
+    { name: 'its expression fails', status: ready, result: { error: 'no such key: x' }, says: 'no such key: x' },
+    {
+      name: 'its expression was not evaluated yet',
+      status: ready,
+      says: "dependency 'shop/base' is not ready according to readyExpr eval",
+    },
+    {
+      name: 'its expression holds and the usual rule, which counts too, does not',
+      status: undefined,
+      result: { value: true },
+      additive: true,
+      says: "dependency 'shop/base' is not ready",
+    },
+    {
+      name: 'its expression does not hold and the usual rule, which counts too, does',
+      status: ready,
+      result: { value: false },
+      additive: true,
+      says: "dependency 'shop/base' is not ready according to readyExpr eval",
+    },
+    { name: 'both hold', status: ready, result: { value: true }, additive: true, says: null },
+  ];
+  test.each(ruling)('with a readyExpr: $name', ({ status, result, additive, says }) => {
+    const step = decide(
+      seen({
+        object: judged('dep.a == self.b'),
+        delivered: null,
+        dependency: lookup(base(status)),
+        expressions: saying(result === undefined ? {} : { 'shop/base': result }),
+        settings: { ...SETTINGS, additiveReadyExpr: additive === true },
+      }),
+    );
+    const waits = { do: 'await', said: { reason: 'DependencyNotReady', text: says } };
+    expect(step).toMatchObject(says === null ? { do: 'deliver' } : waits);
+  });
+
+  const release = (status?: HelmRelease['status']): Dependable => ({
+    apiVersion: 'helm.toolkit.fluxcd.io/v2',
+    kind: 'HelmRelease',
+    metadata: { name: 'db', namespace: 'shop', generation: 1 },
+    ...(status && { status }),
+  });
+  const { observedGeneration, conditions } = ready;
+  const releases: {
+    name: string;
+    found?: Dependable;
+    availability: Availability;
+    trouble?: string;
+    says: string | null;
+  }[] = [
+    { name: 'is ready', found: release({ observedGeneration, conditions }), availability: 'listed', says: null },
+    {
+      name: 'is not ready',
+      found: release(),
+      availability: 'listed',
+      says: "dependency 'HelmRelease/shop/db' is not ready",
+    },
+    { name: 'is not there', availability: 'listed', says: "dependency 'HelmRelease/shop/db' not found" },
+    {
+      name: 'is of a kind that is not served',
+      availability: 'not-served',
+      says: "dependency 'HelmRelease/shop/db' not found: the cluster serves no kind HelmRelease in helm.toolkit.fluxcd.io/v2",
+    },
+    {
+      name: 'is not listed yet',
+      availability: 'pending',
+      says: "dependency 'HelmRelease/shop/db' cannot be read: no answer yet",
+    },
+    {
+      name: 'may not be listed',
+      availability: 'pending',
+      trouble: 'helmreleases is forbidden',
+      says: "dependency 'HelmRelease/shop/db' cannot be read: helmreleases is forbidden",
+    },
+  ];
+  test.each(releases)('a HelmRelease that $name', ({ found, availability, trouble = null, says }) => {
+    const step = decide(
+      seen({
+        object: kustomization({ spec: { dependsOn: [{ kind: 'HelmRelease', name: 'db' }] } }),
+        delivered: null,
+        dependency: (id) => (id === 'HelmRelease/shop/db' ? found : undefined),
+        helmReleases: { availability, trouble },
+      }),
+    );
+    const waits = { do: 'await', said: { reason: 'DependencyNotReady', text: says }, after: 30_000 };
+    expect(step).toMatchObject(says === null ? { do: 'deliver' } : waits);
   });
 
   test('what was delivered is kept as it is while a dependency is waited for', () => {

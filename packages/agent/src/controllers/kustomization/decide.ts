@@ -1,17 +1,20 @@
 import type { GitRepository, Kustomization, Said } from '@plumb/api';
 import {
+  apiVersionOf,
   checkKustomization,
   FINALIZER,
+  HELM_RELEASE,
   kustomizationMessages as messages,
   notImplemented,
   ownMessages,
   parseDuration,
   say,
 } from '@plumb/api';
-import { dependencyCycle, dependencyFlaw, dependencyIds } from '@plumb/core';
-import type { Cause } from '@plumb/core';
+import { dependenciesOf, dependencyCycle, dependencyFlaw } from '@plumb/core';
+import type { Cause, Dependable, Dependency, ExpressionResult } from '@plumb/core';
 import type { Delivered, Failed, Settling } from '../../delivery/unit.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
+import type { Availability } from '../../runtime/on-demand-objects.ts';
 
 /** All a decision is made from. Plain data; `now` is milliseconds since the epoch. */
 export interface Seen {
@@ -20,8 +23,12 @@ export interface Seen {
   source: GitRepository | undefined;
   /** The versions of what the unit refers to and is watched. */
   configs: readonly string[];
-  /** Every Kustomization a dependency names, by `namespace/name`. */
-  kustomization: (id: string) => Kustomization | undefined;
+  /** Every object a dependency names, by its id. */
+  dependency: (id: string) => Dependable | undefined;
+  /** Whether HelmReleases can be looked up, and what keeps them away. */
+  helmReleases: { availability: Availability; trouble: string | null };
+  /** What the expressions of the spec say, as far as they could be evaluated. */
+  expressions: SpecVerdicts;
   delivered: Delivered | null;
   failed: Failed | null;
   settling: Settling | null;
@@ -35,7 +42,21 @@ export interface Seen {
   driftRetryAt: number;
   /** Milliseconds; spec.interval with its jitter. */
   interval: number;
-  settings: { crossNamespaceRefs: boolean; dependencyInterval: number };
+  settings: {
+    crossNamespaceRefs: boolean;
+    dependencyInterval: number;
+    /** A dependency with a readyExpr has to be ready by the usual rule too. */
+    additiveReadyExpr: boolean;
+  };
+}
+
+export interface SpecVerdicts {
+  /** What is wrong with the expressions themselves. */
+  flaw: string | null;
+  /** Why they could not be evaluated. */
+  trouble: string | null;
+  /** What a readyExpr gave; undefined where it was not evaluated. */
+  result: (dependency: Dependency) => ExpressionResult | undefined;
 }
 
 /** What to do now. */
@@ -69,7 +90,7 @@ export function decide(seen: Seen): Step {
 function stepFor(object: Kustomization, cause: Cause, seen: Seen): Step {
   const { source } = seen;
   if (cause === 'drift') return { do: 'deliver', cause, source };
-  const said = sourceFlaw(object, seen) ?? dependenciesFlaw(object, seen);
+  const said = sourceFlaw(object, seen) ?? expressionsTrouble(seen) ?? dependenciesFlaw(object, seen);
   // What was delivered is kept as it is even while something newer has to wait.
   if (said !== null && isRepairDue(seen)) return { do: 'deliver', cause: 'drift', source };
   if (said !== null || source === undefined) {
@@ -84,6 +105,8 @@ function specFlaw(object: Kustomization, seen: Seen): Said | null {
   if (!checked.ok) return say(ownMessages.invalidSpec, { problems: checked.problems });
   const fields = notImplemented(object);
   if (fields.length > 0) return say(ownMessages.notImplemented, { fields });
+  const { flaw } = seen.expressions;
+  if (flaw !== null) return say(messages.invalidExpression, { error: flaw });
   const { kind, name, namespace = '' } = object.spec.sourceRef;
   const foreign = namespace !== '' && namespace !== object.metadata.namespace;
   if (foreign && !seen.settings.crossNamespaceRefs) {
@@ -141,14 +164,46 @@ function sourceFlaw(object: Kustomization, { source, settings }: Seen): Said | n
   return say(messages.artifactMissing, { retry: settings.dependencyInterval });
 }
 
+function expressionsTrouble({ expressions: { trouble } }: Seen): Said | null {
+  return trouble === null ? null : say(ownMessages.notEvaluated, { error: trouble });
+}
+
 function dependenciesFlaw(object: Kustomization, seen: Seen): Said | null {
-  const cycle = dependencyCycle(object, seen.kustomization);
+  const cycle = dependencyCycle(object, seen.dependency, seen.settings.additiveReadyExpr);
   if (cycle !== null) return say(ownMessages.dependencyCycle, { cycle });
-  for (const id of dependencyIds(object)) {
-    const flaw = dependencyFlaw(object, seen.kustomization(id), seen.source);
-    if (flaw !== null) return say(DEPENDENCY_FLAWS[flaw], { dependency: id });
+  for (const dependency of dependenciesOf(object)) {
+    const said = oneFlaw(object, dependency, seen);
+    if (said !== null) return said;
   }
   return null;
+}
+
+function oneFlaw(object: Kustomization, dependency: Dependency, seen: Seen): Said | null {
+  const { id, readyExpr } = dependency;
+  const found = seen.dependency(id);
+  if (found === undefined) return absenceOf(dependency, seen);
+  const flaw = dependencyFlaw(object, found, seen.source);
+  const usual = flaw === null ? null : say(DEPENDENCY_FLAWS[flaw], { dependency: id });
+  if (readyExpr === '') return usual;
+  return expressionFlaw(dependency, seen) ?? (seen.settings.additiveReadyExpr ? usual : null);
+}
+
+function expressionFlaw(dependency: Dependency, { expressions }: Seen): Said | null {
+  const result = expressions.result(dependency);
+  if (result !== undefined && 'error' in result) return say(messages.dependencyNotEvaluated, result);
+  if (result?.value === true) return null;
+  return say(messages.dependencyNotReadyByExpression, { dependency: dependency.id });
+}
+
+/** Not in view is not found only where one can look. */
+function absenceOf({ id, kind }: Dependency, { helmReleases }: Seen): Said {
+  const { availability, trouble } = helmReleases;
+  if (kind === 'Kustomization' || availability === 'listed')
+    return say(messages.dependencyNotFound, { dependency: id });
+  if (availability === 'not-served') {
+    return say(ownMessages.dependencyNotServed, { dependency: id, kind, apiVersion: apiVersionOf(HELM_RELEASE) });
+  }
+  return say(ownMessages.dependencyUnknown, { dependency: id, why: trouble ?? 'no answer yet' });
 }
 
 const DEPENDENCY_FLAWS = {

@@ -6,7 +6,8 @@ import { prune } from '../../delivery/prune.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import { dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Hands } from './act.ts';
-import { actingAs, inventoryKeys, unitRef } from './act.ts';
+import { inventoryKeys, unitRef } from './act.ts';
+import { actingAs } from './acting-as.ts';
 
 /** What the deletion of a Kustomization did, and whether the object may go: 'wait' for its own to end, 'retry' after a failure. */
 export interface Finalized {

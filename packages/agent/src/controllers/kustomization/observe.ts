@@ -1,16 +1,19 @@
 import type { GitRepository, Kustomization } from '@plumb/api';
+import type { Dependable } from '@plumb/core';
 import { jitter } from '@plumb/core';
 import { dueDrift } from '../../delivery/drift.ts';
 import { referencesOf, watchedVersions } from '../../delivery/references.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
 import { intervalOf } from '../../runtime/flux-object.ts';
+import type { OnDemandObjects } from '../../runtime/on-demand-objects.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import type { Seen } from './decide.ts';
 
 export interface Eyes {
   kustomizations: FluxObjects;
   gitRepositories: FluxObjects;
+  helmReleases: OnDemandObjects;
   configs: Pick<WatchedConfigs, 'versionOf'>;
   now: number;
   random: number;
@@ -28,7 +31,9 @@ export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
     now: eyes.now,
     source: source as GitRepository | undefined,
     configs: object === undefined ? [] : watchedVersions(referencesOf(object), memory.ref.namespace, eyes.configs),
-    kustomization: (other) => eyes.kustomizations.get(other) as Kustomization | undefined,
+    dependency: (other) => findDependency(other, eyes),
+    helmReleases: eyes.helmReleases,
+    expressions: memory.expressions,
     delivered,
     failed,
     settling,
@@ -40,6 +45,27 @@ export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
     settings: eyes.settings,
   };
 }
+
+/** Where the objects stand that a unit may depend on. */
+type Dependables = Pick<Eyes, 'kustomizations' | 'helmReleases'>;
+
+export function findDependency(id: string, { kustomizations, helmReleases }: Dependables): Dependable | undefined {
+  const [objects, key] = placeOf(id, { kustomizations, helmReleases });
+  return objects.get(key) as Dependable | undefined;
+}
+
+/** Names what `findDependency` gives: another text whenever that is other. */
+export function dependencyVersion(id: string, eyes: Dependables): string {
+  const [objects, key] = placeOf(id, eyes);
+  return objects.version(key);
+}
+
+function placeOf(id: string, { kustomizations, helmReleases }: Dependables): [FluxObjects | OnDemandObjects, string] {
+  if (!id.startsWith(HELM_RELEASES)) return [kustomizations, id];
+  return [helmReleases, id.slice(HELM_RELEASES.length)];
+}
+
+const HELM_RELEASES = 'HelmRelease/';
 
 export function sourceId({ spec, metadata }: Kustomization): string {
   return `${spec.sourceRef.namespace ?? metadata.namespace ?? ''}/${spec.sourceRef.name}`;

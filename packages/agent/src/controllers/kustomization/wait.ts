@@ -1,18 +1,20 @@
 import type { GitRepository, Kustomization, ObjectKey } from '@plumb/api';
 import { kustomizationMessages as messages, say } from '@plumb/api';
 import { aggregate } from '@plumb/core';
+import { judge } from '../../delivery/judge.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { healthNow, healthTargets, lookAgain } from '../../delivery/settle.ts';
-import type { UnitMemory } from '../../delivery/unit.ts';
+import type { Settling, UnitMemory } from '../../delivery/unit.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Hands } from './act.ts';
+import { actingAs } from './acting-as.ts';
 import { retryIntervalOf } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
 
 /** While a delivery settles, its progress is told after this long; most are healthy before. */
 const TELL_AFTER = 1_000;
-/** How often a kind that is not served is looked for: discovery has no watch. Milliseconds. */
+/** How often a kind that is not served is looked for (discovery has no watch), and a verdict that was not to be had. Milliseconds. */
 const LOOK_AGAIN = 5_000;
 
 interface Context {
@@ -30,14 +32,33 @@ export async function beginWait(
   const { bundle } = memory;
   const targets = bundle === null ? [] : await healthTargets(object, bundle, facts.changes, hands);
   const deadline = startedAt + facts.timeout;
-  memory.settling = targets.length === 0 ? null : { startedAt, deadline, targets, failed: false };
+  memory.settling = targets.length === 0 ? null : { startedAt, deadline, targets, judgeAgainAt: 0, failed: false };
+  if (memory.settling !== null) await judgeTargets(object, memory.settling, context);
   return goOnWaiting(object, facts, context);
+}
+
+/** Objects with expressions of their own are judged before anybody looks at their health. */
+async function judgeTargets(object: Kustomization, settling: Settling, { memory, hands }: Context): Promise<void> {
+  const { wait, healthCheckExprs = [], postBuild } = object.spec;
+  memory.verdicts.begin(
+    healthCheckExprs,
+    settling.targets.flatMap(({ key, served }) => (served ? [key] : [])),
+  );
+  const now = hands.clock.now();
+  const again = now >= settling.judgeAgainAt;
+  if (again) settling.judgeAgainAt = now + LOOK_AGAIN;
+  const secretive = postBuild?.substituteFrom?.some(({ kind }) => kind === 'Secret') ?? false;
+  const context = { ...hands, cluster: actingAs(object, hands), unit: memory, own: wait === true, secretive };
+  await judge(context, again);
 }
 
 /** Looks at the health that is known now. Called again at each change of it, and at the deadline. */
 export async function actSettle(object: Kustomization, context: Context): Promise<Outcome<Facts>> {
   const { delivered, settling } = context.memory;
-  if (settling !== null) settling.targets = await lookAgain(settling.targets, context.hands);
+  if (settling !== null) {
+    settling.targets = await lookAgain(settling.targets, context.hands);
+    await judgeTargets(object, settling, context);
+  }
   const revision = delivered?.revision;
   const facts = { ...NOTHING, timeout: timeoutOf(object), ...(revision === undefined ? {} : { revision }) };
   return goOnWaiting(object, facts, context);
@@ -53,6 +74,7 @@ export function goOnWaiting(object: Kustomization, facts: Facts, { memory, hands
   const verdict = aggregate(healthNow(settling.targets, hands.live, memory));
   if (verdict.status === 'current') {
     memory.settling = null;
+    memory.verdicts.end();
     memory.failed = null;
     return { type: 'done', facts: { ...all, took, health: 'passed' } };
   }
@@ -65,7 +87,8 @@ export function goOnWaiting(object: Kustomization, facts: Facts, { memory, hands
   if (!lost) {
     const tellAt = settling.startedAt + TELL_AFTER;
     const wait = now < tellAt ? tellAt - now : settling.deadline - now;
-    const look = settling.targets.every(({ served }) => served) ? wait : LOOK_AGAIN;
+    const isWatched = settling.targets.every(({ served }) => served) && !memory.verdicts.passing;
+    const look = isWatched ? wait : LOOK_AGAIN;
     return { type: 'again', facts: { ...all, took, health: 'waiting' }, after: Math.min(wait, look) };
   }
   settling.failed = true;
@@ -87,6 +110,7 @@ export function endWait(
 ): Pick<ObjectKey, 'kind' | 'namespace' | 'name'> | null {
   const { settling, delivered } = memory;
   memory.settling = null;
+  memory.verdicts.end();
   if (settling === null || settling.failed || hands.clock.now() < settling.startedAt + TELL_AFTER) return null;
   const { uid, generation, name, namespace = '' } = object.metadata;
   const [before = '', ...configsBefore] = delivered?.inputs.split('\n') ?? [];

@@ -1,0 +1,105 @@
+import type { KindRef, KubeObject } from '@plumb/api';
+import { asPlumbError } from '@plumb/api';
+import type { Cluster, ReflectorOptions } from '@plumb/kube';
+import type { Clock } from './clock.ts';
+import { FluxObjects } from './flux-objects.ts';
+
+/** Whether objects can be looked up: `pending` until the first list is in. */
+export type Availability = 'listed' | 'pending' | 'not-served';
+
+/** How often a kind that is not served is looked for: discovery has no watch. Milliseconds. */
+const LOOK_AGAIN = 5_000;
+
+type Listener = (id: string, object: KubeObject | undefined, before: KubeObject | undefined) => void;
+
+/** Objects of a kind that not every cluster serves. It is watched from when somebody first needs it, and only read. */
+export class OnDemandObjects {
+  readonly kind: KindRef;
+  readonly #cluster: Cluster;
+  readonly #options: ReflectorOptions;
+  readonly #clock: Clock;
+  readonly #listeners: Listener[] = [];
+  readonly #availabilityListeners: (() => void)[] = [];
+  #objects: FluxObjects | null = null;
+  #availability: Availability = 'pending';
+  #askedAt: number | null = null;
+  #trouble: string | null = null;
+
+  constructor(cluster: Cluster, kind: KindRef, { clock, ...options }: ReflectorOptions & { clock: Clock }) {
+    this.#cluster = cluster;
+    this.kind = kind;
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  get availability(): Availability {
+    return this.#availability;
+  }
+
+  /** What keeps the first list away; null: nothing that is known. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  get(id: string): KubeObject | undefined {
+    return this.#objects?.get(id);
+  }
+
+  version(id: string): string {
+    return this.#objects?.version(id) ?? '';
+  }
+
+  /** Called on each change of an object. */
+  listen(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Called when `availability` has changed. */
+  listenAvailability(listener: () => void): void {
+    this.#availabilityListeners.push(listener);
+  }
+
+  /** Somebody needs the objects: starts the watch, unless there is one. */
+  need(): void {
+    const now = this.#clock.now();
+    if (this.#objects !== null || (this.#askedAt !== null && now < this.#askedAt + LOOK_AGAIN)) return;
+    this.#askedAt = now;
+    void this.#start();
+  }
+
+  async done(): Promise<void> {
+    await this.#objects?.done();
+  }
+
+  async #start(): Promise<void> {
+    try {
+      const resource = await this.#cluster.resource(this.kind);
+      if (this.#options.signal.aborted || this.#objects !== null) return;
+      this.#trouble = null;
+      if (resource === null) return this.#become('not-served');
+      this.#become('pending');
+      await this.#watch();
+      this.#become('listed');
+    } catch (error) {
+      this.#trouble = asPlumbError(error).message;
+    }
+  }
+
+  async #watch(): Promise<void> {
+    const onInterruption = (error: unknown): void => {
+      this.#trouble = asPlumbError(error).message;
+    };
+    this.#objects = new FluxObjects(this.#cluster, this.kind, { ...this.#options, onInterruption });
+    this.#objects.listen((id, object, before) => {
+      for (const listener of this.#listeners) listener(id, object, before);
+    });
+    await this.#objects.ready();
+    this.#trouble = null;
+  }
+
+  #become(availability: Availability): void {
+    if (availability === this.#availability) return;
+    this.#availability = availability;
+    for (const listener of this.#availabilityListeners) listener();
+  }
+}

@@ -1,0 +1,118 @@
+import type { KubeObject, ObjectKey } from '@plumb/api';
+import { HELM_RELEASE } from '@plumb/api';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { configMap, namespace } from './support/manifests.ts';
+import { OwnPlane } from './support/own-plane.ts';
+import { condition, configMapKey, World } from './support/world.ts';
+
+const API = 'helm.toolkit.fluxcd.io/v2';
+
+/** As much of it as is read here. Nobody works on the releases: their status is written by hand. */
+const definition: KubeObject = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'helmreleases.helm.toolkit.fluxcd.io' },
+  spec: {
+    group: HELM_RELEASE.group,
+    scope: 'Namespaced',
+    names: { kind: 'HelmRelease', plural: 'helmreleases', singular: 'helmrelease' },
+    versions: [
+      {
+        name: HELM_RELEASE.version,
+        served: true,
+        storage: true,
+        subresources: { status: {} },
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+};
+
+let plane: OwnPlane;
+let world: World;
+let revision: string;
+beforeAll(async () => {
+  plane = await OwnPlane.start();
+  world = await World.start({ kubeconfig: plane.kubeconfig, agent: { dependencyInterval: 6_000 } });
+  const { target } = world;
+  const commit = await world.repository.commit({
+    'apps/namespace.yaml': namespace(target),
+    'apps/settings.yaml': configMap(target, 'settings', { a: '1' }),
+  });
+  revision = `main@sha1:${commit}`;
+  await world.gitRepository();
+});
+afterAll(async () => {
+  await world.close();
+  await plane.close();
+});
+
+const releaseKey = (name: string): ObjectKey => ({ ...HELM_RELEASE, namespace: world.namespace, name });
+
+async function release(name: string, spec: Record<string, unknown> = {}): Promise<void> {
+  const metadata = { name, namespace: world.namespace };
+  await world.apply({ apiVersion: API, kind: 'HelmRelease', metadata, spec: spec as never });
+}
+
+async function report(name: string, status: 'True' | 'False', observedGeneration = 1): Promise<void> {
+  const ready = { type: 'Ready', status, reason: 'R', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
+  await world.cluster.patch(
+    releaseKey(name),
+    { status: { observedGeneration, conditions: [ready] } },
+    { type: 'merge', subresource: 'status' },
+  );
+}
+
+async function says(name: string, message: string): Promise<void> {
+  const holds = (unit: KubeObject | null): boolean => condition(unit, 'Ready')?.message === message;
+  await world.until(world.unitKey(name), `say ${message}`, holds);
+}
+
+test('while the cluster serves no HelmReleases, one is not found and why is told', async () => {
+  await world.kustomization('apps', { dependsOn: [{ kind: 'HelmRelease', name: 'db' }] });
+  const id = `HelmRelease/${world.namespace}/db`;
+  await says('apps', `dependency '${id}' not found: the cluster serves no kind HelmRelease in ${API}`);
+  expect(await world.get(configMapKey(world.target, 'settings'))).toBeNull();
+});
+
+test('once it does, the release is waited for until it is Ready at its own generation', async () => {
+  const id = `HelmRelease/${world.namespace}/db`;
+  await world.apply(definition);
+  await says('apps', `dependency '${id}' not found`);
+  await release('db');
+  await says('apps', `dependency '${id}' is not ready`);
+  await report('db', 'True', 0);
+  expect(await world.get(configMapKey(world.target, 'settings'))).toBeNull();
+  const began = performance.now();
+  await report('db', 'True');
+  await world.applied('apps', revision);
+  // The change itself wakes the unit; it is not the interval that does.
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
+
+test('a readyExpr judges a release too, at each of its changes', async () => {
+  const readyExpr = "dep.kind == 'HelmRelease' && dep.spec.version == self.metadata.labels.version";
+  await release('cache', { version: '1' });
+  await world.kustomization('more', {
+    path: './apps',
+    prune: false,
+    dependsOn: [{ kind: 'HelmRelease', name: 'cache', readyExpr }],
+  });
+  await world.cluster.patch(world.unitKey('more'), { metadata: { labels: { version: '2' } } }, { type: 'merge' });
+  await says('more', `dependency 'HelmRelease/${world.namespace}/cache' is not ready according to readyExpr eval`);
+  await release('cache', { version: '2' });
+  const unit = await world.applied('more', revision);
+  expect(unit.metadata.labels).toEqual({ version: '2' });
+});
+
+test('a cycle is named across kinds', async () => {
+  const { namespace: home } = world;
+  await release('hen', { dependsOn: [{ name: 'nest' }] });
+  await release('nest', { dependsOn: [{ kind: 'Kustomization', name: 'egg' }] });
+  await world.kustomization('egg', { path: './apps', dependsOn: [{ kind: 'HelmRelease', name: 'hen' }] });
+  await says(
+    'egg',
+    `dependency cycle: ${home}/egg -> HelmRelease/${home}/hen -> HelmRelease/${home}/nest -> ${home}/egg`,
+  );
+  expect(await world.problems()).toEqual([]);
+});
