@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap } from './support/manifests.ts';
 import { condition, configMapKey, World } from './support/world.ts';
@@ -90,13 +91,29 @@ test('a tenant whose rights are gone cannot prune, and says so; the entry stays'
   await world.until(configMapKey(world.target, 'settings'), 'be gone', (object) => object === null);
 });
 
+/** The API server's own caches learn of a changed role a moment later. */
+async function untilTenantMay(verb: 'patch' | 'delete', allowed: boolean): Promise<void> {
+  const user = `system:serviceaccount:${world.namespace}:tenant`;
+  const resourceAttributes = { verb, resource: 'configmaps', namespace: world.target };
+  const review = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: { user, resourceAttributes },
+  };
+  for (;;) {
+    const answer = await world.cluster.create({ ...review, metadata: { name: '' } });
+    if ((answer['status'] as { allowed: boolean }).allowed === allowed) return;
+    await sleep(20);
+  }
+}
+
 const forbidden = (verb: string): RegExp =>
   new RegExp(`User "system:serviceaccount:${world.namespace}:tenant" cannot ${verb} resource "configmaps"`);
 
 test('a tenant that may not delete is told so in the words of the API server, and what is to go stays', async () => {
   await grant(ALL_VERBS.filter((verb) => verb !== 'delete'));
-  await world.push({ 'apps/more.yaml': configMap(world.target, 'more', { a: '1' }) });
-  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+  await untilTenantMay('delete', false);
+  await world.applied('apps', await world.push({ 'apps/more.yaml': configMap(world.target, 'more', { a: '1' }) }));
   await world.push({ 'apps/more.yaml': null });
   const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'PruneFailed');
   expect(condition(unit, 'Ready')?.message).toMatch(forbidden('delete'));
@@ -107,6 +124,7 @@ test('a tenant that may not delete is told so in the words of the API server, an
 
 test('a tenant that may not change is told so, and its drift is not put right with other rights', async () => {
   await grant(['get', 'list', 'watch']);
+  await untilTenantMay('patch', false);
   await world.edit(configMapKey(world.target, 'other'), { data: { a: 'wrong' } });
   await world.request(world.unitKey('apps'));
   const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');
@@ -115,6 +133,19 @@ test('a tenant that may not change is told so, and its drift is not put right wi
   await grant();
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
   expect((await world.get(configMapKey(world.target, 'other')))?.['data']).toEqual({ a: '1' });
+});
+
+test('a health check reveals nothing that the tenant may not read', async () => {
+  const { target } = world;
+  await world.cluster.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hidden', namespace: target } });
+  const healthChecks = [{ apiVersion: 'v1', kind: 'Secret', name: 'hidden', namespace: target }];
+  await world.kustomization('apps', { serviceAccountName: 'tenant', retryInterval: '1s', healthChecks });
+  const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'HealthCheckFailed');
+  expect(condition(unit, 'Ready')?.message).toMatch(
+    /Secret\/.*\/hidden status: 'Failed': secrets "hidden" is forbidden/,
+  );
+  await world.kustomization('apps', { serviceAccountName: 'tenant', retryInterval: '1s' });
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
 });
 
 test("a service account that does not exist gives nobody the agent's own rights", async () => {

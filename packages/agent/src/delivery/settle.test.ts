@@ -1,5 +1,5 @@
 import type { KindRef, ObjectKey } from '@plumb/api';
-import { keyId } from '@plumb/api';
+import { keyId, PlumbError } from '@plumb/api';
 import type { Health, Observed } from '@plumb/core';
 import { describe, expect, test } from 'vitest';
 import { kustomization } from '../testing/builders.ts';
@@ -24,6 +24,7 @@ function sight(kinds: Record<string, boolean>, healths: Record<string, Health> =
   return {
     watched,
     cluster: { resource } as Sight['cluster'],
+    tenant: null,
     live: {
       get: (id) => (healths[id] === undefined ? undefined : ({ health: healths[id] } as Observed)),
       watchObject: async (seen) => void watched.push(keyId(seen)),
@@ -32,6 +33,33 @@ function sight(kinds: Record<string, boolean>, healths: Record<string, Health> =
 }
 
 const checks = (...names: object[]) => kustomization({ spec: { healthChecks: names as never } });
+
+describe('a tenant', () => {
+  const unit = checks({ apiVersion: 'v1', kind: 'Secret', name: 'x', namespace: 'other' });
+  const forbidden = new PlumbError('api-forbidden', 'secrets "x" is forbidden', { fault: 'user', policy: 'retry' });
+
+  test('is told nothing of what it may not read, but the refusal itself', async () => {
+    const seen = sight({ Secret: true }, { [keyId(key('Secret', 'x', 'other'))]: { status: 'Current', message: '' } });
+    const tenant = { get: () => Promise.reject(forbidden) };
+    const targets = await healthTargets(unit, bundle, [], { ...seen, tenant });
+    expect(
+      healthNow(targets, seen.live, new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'u')),
+    ).toEqual([
+      { key: key('Secret', 'x', 'other'), health: { status: 'Failed', message: 'secrets "x" is forbidden' } },
+    ]);
+    expect(seen.watched).toEqual([]);
+  });
+
+  test('is looked for again, and sees it once it may', async () => {
+    const seen = sight({ Secret: true });
+    let allowed = false;
+    const tenant = { get: () => (allowed ? Promise.resolve(null) : Promise.reject(forbidden)) };
+    const before = await healthTargets(unit, bundle, [], { ...seen, tenant });
+    allowed = true;
+    expect(await lookAgain(before, { ...seen, tenant })).toEqual([{ key: key('Secret', 'x', 'other'), served: true }]);
+    expect(seen.watched).toHaveLength(1);
+  });
+});
 
 describe('what is waited for', () => {
   test('is nothing unless somebody asks', async () => {

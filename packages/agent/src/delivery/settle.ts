@@ -1,5 +1,5 @@
 import type { Kustomization, KubeObject, ObjectKey } from '@plumb/api';
-import { apiVersionOf, keyId, keyOf, parseApiVersion } from '@plumb/api';
+import { apiVersionOf, asPlumbError, keyId, keyOf, parseApiVersion } from '@plumb/api';
 import type { Health, ObjectHealth } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Change } from './apply.ts';
@@ -11,12 +11,16 @@ export interface Target {
   key: ObjectKey;
   /** The cluster serves its kind: until then it cannot be watched, and its namespace is a guess. */
   served: boolean;
+  /** Why the unit may not read it, in the API server's words: then nothing of it is told. */
+  refused?: string;
 }
 
 /** What looking at health takes: what there is, and where it is watched. */
 export interface Sight {
   cluster: Pick<Cluster, 'resource'>;
   live: Pick<LiveObjects, 'get' | 'watchObject'>;
+  /** Acts as the unit's service account, which must be allowed to read what a health check names; null: the unit acts as the agent. */
+  tenant: Pick<Cluster, 'get'> | null;
 }
 
 /**
@@ -49,23 +53,45 @@ async function namedTargets(unit: Kustomization, sight: Sight): Promise<Target[]
   );
 }
 
-async function look(key: ObjectKey, { cluster, live }: Sight): Promise<Target> {
+async function look(key: ObjectKey, { cluster, live, tenant }: Sight): Promise<Target> {
   const resource = await cluster.resource(key);
   if (resource === null) return { key, served: false };
   const target = resource.namespaced ? key : { ...key, namespace: '' };
+  const refused = tenant === null ? null : await refusal(target, tenant);
+  if (refused !== null) return { key: target, served: true, refused };
   await live.watchObject(target);
   return { key: target, served: true };
 }
 
-/** Looks again for the kinds that were not served: a definition may have come meanwhile. @returns the same list when none did */
+/** The agent's own watch sees what a tenant may not: it must be the tenant who could look. */
+async function refusal(key: ObjectKey, tenant: Pick<Cluster, 'get'>): Promise<string | null> {
+  try {
+    await tenant.get(key);
+    return null;
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    if (error.code !== 'api-forbidden') throw error;
+    return error.message;
+  }
+}
+
+/** Whether what is waited for is in view. */
+export function isInView({ served, refused }: Target): boolean {
+  return served && refused === undefined;
+}
+
+/** Looks again for what is not in view: a definition may have come meanwhile, or a right. @returns the same list where all is */
 export async function lookAgain(targets: readonly Target[], sight: Sight): Promise<readonly Target[]> {
-  if (targets.every(({ served }) => served)) return targets;
-  return Promise.all(targets.map((target) => (target.served ? target : look(target.key, sight))));
+  if (targets.every(isInView)) return targets;
+  return Promise.all(targets.map((target) => (isInView(target) ? target : look(target.key, sight))));
 }
 
 /** The verdicts the watches have brought in so far; no request is made. */
 export function healthNow(targets: readonly Target[], live: Sight['live'], unit: UnitMemory): ObjectHealth[] {
-  return targets.map(({ key, served }) => ({ key, health: served ? healthOf(key, live, unit) : unservedHealth(key) }));
+  return targets.map(({ key, served, refused }) => {
+    if (refused !== undefined) return { key, health: { status: 'Failed', message: refused } };
+    return { key, health: served ? healthOf(key, live, unit) : unservedHealth(key) };
+  });
 }
 
 function healthOf(key: ObjectKey, live: Sight['live'], unit: UnitMemory): Health {

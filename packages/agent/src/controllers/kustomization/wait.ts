@@ -3,11 +3,12 @@ import { kustomizationMessages as messages, say } from '@plumb/api';
 import { aggregate } from '@plumb/core';
 import { judge } from '../../delivery/judge.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
-import { healthNow, healthTargets, lookAgain } from '../../delivery/settle.ts';
+import { healthNow, healthTargets, isInView, lookAgain } from '../../delivery/settle.ts';
+import type { Sight } from '../../delivery/settle.ts';
 import type { Settling, UnitMemory } from '../../delivery/unit.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Hands } from './act.ts';
-import { actingAs } from './acting-as.ts';
+import { actingAs, tenantOf } from './acting-as.ts';
 import { retryIntervalOf } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
@@ -30,11 +31,15 @@ export async function beginWait(
 ): Promise<Outcome<Facts>> {
   const { memory, hands, startedAt } = context;
   const { bundle } = memory;
-  const targets = bundle === null ? [] : await healthTargets(object, bundle, facts.changes, hands);
+  const targets = bundle === null ? [] : await healthTargets(object, bundle, facts.changes, sightOf(object, hands));
   const deadline = startedAt + facts.timeout;
   memory.settling = targets.length === 0 ? null : { startedAt, deadline, targets, judgeAgainAt: 0, failed: false };
   if (memory.settling !== null) await judgeTargets(object, memory.settling, context);
   return goOnWaiting(object, facts, context);
+}
+
+function sightOf(object: Kustomization, hands: Hands): Sight {
+  return { cluster: hands.cluster, live: hands.live, tenant: tenantOf(object, hands) };
 }
 
 /** Objects with expressions of their own are judged before anybody looks at their health. */
@@ -42,7 +47,7 @@ async function judgeTargets(object: Kustomization, settling: Settling, { memory,
   const { wait, healthCheckExprs = [], postBuild } = object.spec;
   memory.verdicts.begin(
     healthCheckExprs,
-    settling.targets.flatMap(({ key, served }) => (served ? [key] : [])),
+    settling.targets.filter(isInView).map(({ key }) => key),
   );
   const now = hands.clock.now();
   const again = now >= settling.judgeAgainAt;
@@ -56,7 +61,7 @@ async function judgeTargets(object: Kustomization, settling: Settling, { memory,
 export async function actSettle(object: Kustomization, context: Context): Promise<Outcome<Facts>> {
   const { delivered, settling } = context.memory;
   if (settling !== null) {
-    settling.targets = await lookAgain(settling.targets, context.hands);
+    settling.targets = await lookAgain(settling.targets, sightOf(object, context.hands));
     await judgeTargets(object, settling, context);
   }
   const revision = delivered?.revision;
@@ -87,7 +92,7 @@ export function goOnWaiting(object: Kustomization, facts: Facts, { memory, hands
   if (!lost) {
     const tellAt = settling.startedAt + TELL_AFTER;
     const wait = now < tellAt ? tellAt - now : settling.deadline - now;
-    const isWatched = settling.targets.every(({ served }) => served) && !memory.verdicts.passing;
+    const isWatched = settling.targets.every(isInView) && !memory.verdicts.passing;
     const look = isWatched ? wait : LOOK_AGAIN;
     return { type: 'again', facts: { ...all, took, health: 'waiting' }, after: Math.min(wait, look) };
   }
