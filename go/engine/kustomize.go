@@ -45,11 +45,11 @@ func kustomizeBuild(ctx context.Context, raw json.RawMessage, files []file) (ans
 		openapi.ResetOpenAPI()
 		openapi.Schema()
 	}
-	keepOrigin := markOrigins(files, path.Clean(args.Path))
 	tree, err := newTreeFS(files)
 	if err != nil {
 		return answer{recycle: ownSchema}, err
 	}
+	keepOrigin := markOrigins(tree, files, path.Clean(args.Path))
 	a, err := build(ctx, tree, args.Path, keepOrigin)
 	a.recycle = ownSchema
 	if err != nil {
@@ -136,39 +136,46 @@ func holdsOpenAPI(content []byte) bool {
 
 // markOrigins turns on origin marks in the kustomization that is built, and tells whether it asks for them itself.
 // A file that upstream will refuse is left as it is, so that its message stays.
-func markOrigins(files []file, dir string) bool {
+func markOrigins(tree *treeFS, files []file, dir string) bool {
 	keep := false
-	for i := range files {
-		if f := &files[i]; isKustomizationFile(path.Base(f.path)) && path.Dir(f.path) == dir {
-			keep = markOrigin(f) || keep
+	for _, f := range files {
+		if !isKustomizationFile(path.Base(f.path)) || path.Dir(f.path) != dir {
+			continue
+		}
+		marked, asked := withOrigins(f.content)
+		keep = keep || asked
+		if marked != nil {
+			tree.firstRead(f.path, marked)
 		}
 	}
 	return keep
 }
 
-func markOrigin(f *file) bool {
-	fields, err := topLevel(f.content)
+// withOrigins gives a kustomization with origin marks on, or nil where it is not to be changed, and whether it asks for them itself.
+func withOrigins(content []byte) (marked []byte, asked bool) {
+	fields, err := topLevel(content)
 	if err != nil || fields.empty() {
-		return false
+		return nil, false
 	}
 	key := fields.find("buildMetadata")
 	if key == "" {
 		key = "buildMetadata"
 	}
-	var asked []string
-	if value, ok := fields[key]; ok && json.Unmarshal(value, &asked) != nil {
-		return false
+	var options []string
+	if value, ok := fields[key]; ok && json.Unmarshal(value, &options) != nil {
+		return nil, false
 	}
-	if slices.Contains(asked, types.OriginAnnotations) {
-		return true
+	if slices.Contains(options, types.OriginAnnotations) {
+		return nil, true
 	}
-	if fields[key], err = json.Marshal(append(asked, types.OriginAnnotations)); err != nil {
-		return false
+	if fields[key], err = json.Marshal(append(options, types.OriginAnnotations)); err != nil {
+		return nil, false
 	}
-	if text, err := json.Marshal(fields); err == nil {
-		f.content = text
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return nil, false
 	}
-	return false
+	return text, false
 }
 
 // fieldSet is the top level of a kustomization file. Upstream reads its keys without regard to case.

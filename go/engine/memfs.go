@@ -19,12 +19,13 @@ const treeRoot = "/plumb-tree"
 type treeFS struct {
 	files map[string][]byte
 	dirs  map[string][]string // folder -> names in it
+	first map[string][]byte   // what the first read of a file gives instead
 }
 
 var _ filesys.FileSystem = (*treeFS)(nil)
 
 func newTreeFS(files []file) (*treeFS, error) {
-	t := &treeFS{files: make(map[string][]byte, len(files)), dirs: map[string][]string{treeRoot: nil}}
+	t := &treeFS{files: make(map[string][]byte, len(files)), dirs: map[string][]string{treeRoot: nil}, first: map[string][]byte{}}
 	for _, f := range files {
 		if !fs.ValidPath(f.path) || f.path == "." {
 			return nil, fmt.Errorf("file path %q is not a clean relative path", f.path)
@@ -42,6 +43,12 @@ func newTreeFS(files []file) (*treeFS, error) {
 		}
 	}
 	return t, nil
+}
+
+// firstRead changes what is read of a file at first. Upstream reads the kustomization it builds before everything else; where
+// the same file is data too, the data is the file as it is.
+func (t *treeFS) firstRead(name string, content []byte) {
+	t.first[path.Join(treeRoot, name)] = content
 }
 
 func (t *treeFS) addName(full string) {
@@ -102,6 +109,10 @@ func (t *treeFS) ReadDir(p string) ([]string, error) {
 
 func (t *treeFS) ReadFile(p string) ([]byte, error) {
 	full := absolute(p)
+	if content, ok := t.first[full]; ok {
+		delete(t.first, full)
+		return content, nil
+	}
 	if content, ok := t.files[full]; ok {
 		return content, nil
 	}
