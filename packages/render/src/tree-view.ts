@@ -40,17 +40,26 @@ export class TreeView {
   }
 
   /**
-   * Follows a path from a real folder. `place` says in messages where the path is written.
+   * Follows a path from a real folder. `..` takes back the step before it, whatever that is, as kustomize has it; in a symlink's
+   * target it leads up from where the way has come to. `place` says in messages where the path is written.
    * @returns null when nothing is there
    * @throws PlumbError `build-failed` when it leaves the root or runs in circles.
    */
   async resolve(from: string, path: string, place: string): Promise<Found | null> {
-    const way: Way = { steps: path.split('/').reverse(), links: 0, path, place };
+    const way: Way = { steps: [], links: 0, path, place };
     let at: Found = { path: from, type: 'directory', id: '' };
+    for (const step of path.split('/')) {
+      if (step === '..' && way.steps.pop() === undefined) at = up(at, way);
+      else if (step !== '' && step !== '.' && step !== '..') way.steps.push(step);
+    }
+    way.steps.reverse();
     while (way.steps.length > 0) {
       const step = way.steps.pop() ?? '';
       if (step === '' || step === '.') continue;
-      if (at.type !== 'directory') return null;
+      if (at.type !== 'directory') {
+        this.#log.file(at.path, at.id);
+        return null;
+      }
       const next = step === '..' ? up(at, way) : await this.#enter(at, step, way);
       if (next === null) return null;
       at = next;
