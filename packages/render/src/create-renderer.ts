@@ -5,7 +5,7 @@ import { assemble } from './assemble.ts';
 import { declaredIn } from './declared.ts';
 import type { Declared } from './declared.ts';
 import { buildError } from './errors.ts';
-import { parseKustomization } from './kustomization.ts';
+import { parseKustomization, saysNothing } from './kustomization.ts';
 import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
 import type { KustomizeRoot } from './kustomize.ts';
 import { limits } from './limits.ts';
@@ -50,7 +50,8 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
   if (await hasKustomization(view, dir.path)) {
     const file = await readKustomization(view, dir, displayPath(dir.path));
     const kustomization = parseKustomization(file.path, file.content);
-    const root: KustomizeRoot = hasTransforms(spec)
+    const changed = hasTransforms(spec) || saysNothing(kustomization);
+    const root: KustomizeRoot = changed
       ? { dir, path: file.path, kustomization: withTransforms(kustomization, spec, file.path), content: null }
       : { dir, path: file.path, kustomization, content: file.content };
     return await kustomizeBuild(engine, view, root, options);

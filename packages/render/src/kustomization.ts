@@ -78,3 +78,10 @@ export function listOf(kustomization: Kustomization, field: FieldName, path: str
   if (!Array.isArray(value)) throw buildError(path, `${field} must be a list`);
   return value;
 }
+
+/** Whether kustomize would call it empty: no field but its kind is set. */
+export function saysNothing(kustomization: Kustomization): boolean {
+  return Object.entries(kustomization).every(
+    ([field, value]) => field === 'apiVersion' || field === 'kind' || value === null || value === '',
+  );
+}

@@ -261,7 +261,14 @@ describe('spec transforms', () => {
     expect(bundle.objects.find(({ key }) => key.kind === 'ConfigMap')?.body).toMatchObject({ data: { a: 'b' } });
   });
 
-  test('images of one name are merged field by field, others added', async () => {
+  test('hold for a kustomization that is its own data too', async () => {
+    const files = { 'kustomization.yaml': 'configMapGenerator: [{name: g, files: [kustomization.yaml]}]\n' };
+    expect(names(await build(files, { namePrefix: 'x-', targetNamespace: 'spec' }))).toEqual([
+      expect.stringMatching(/^ConfigMap\/spec\/x-g-/),
+    ]);
+  });
+
+  test('images of one name are merged, others added', async () => {
     const renamed = await build(shop, {
       path: 'apps/staging',
       images: [{ name: 'ghcr.io/shop/web', newName: 'mirror/web' }],

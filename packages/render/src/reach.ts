@@ -58,7 +58,8 @@ export class Reach {
     const contents = await this.#view.readAll(found);
     for (const [index, file] of found.entries()) {
       const content = contents[index];
-      if (content !== undefined) this.#files.set(file.path, content);
+      // A kustomization or plugin that is data too is already there, and may have been rewritten: what is built goes first.
+      if (content !== undefined && !this.#files.has(file.path)) this.#files.set(file.path, content);
     }
     checkTotal(this.#files.values());
     this.#checkResources();

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@plumb/api';
 import type { Kustomization } from './kustomization.ts';
-import { listOf } from './kustomization.ts';
+import { listOf, saysNothing } from './kustomization.ts';
 import type { BuildSpec } from './renderer.ts';
 import { isObject } from './yaml/documents.ts';
 
@@ -13,8 +13,9 @@ export function hasTransforms(spec: BuildSpec): boolean {
 }
 
 /**
- * Writes the spec's transforms into the kustomization that is built, as kustomize-controller does: single values replace the
- * file's, components, patches and build metadata follow the file's, images of one name are merged field by field.
+ * Writes the spec's transforms into the kustomization that is built, as kustomize-controller does: single values and build metadata
+ * replace the file's, components and patches follow the file's, images of one name are merged. A file that says nothing builds
+ * nothing; kustomize alone would refuse it (fluxcd/pkg kustomize/kustomize_generator.go).
  */
 export function withTransforms(kustomization: Kustomization, spec: BuildSpec, path: string): Kustomization {
   const merged: Kustomization = { ...kustomization };
@@ -26,9 +27,8 @@ export function withTransforms(kustomization: Kustomization, spec: BuildSpec, pa
   if (spec.patches.length > 0)
     merged.patches = [...listOf(kustomization, 'patches', path), ...spec.patches.map(patchOf)];
   if (spec.images.length > 0) merged.images = mergeImages(listOf(kustomization, 'images', path), spec.images);
-  if (spec.buildMetadata !== undefined && spec.buildMetadata.length > 0)
-    merged.buildMetadata = [...new Set([...listOf(kustomization, 'buildMetadata', path), ...spec.buildMetadata])];
-  return merged;
+  if (spec.buildMetadata !== undefined && spec.buildMetadata.length > 0) merged.buildMetadata = [...spec.buildMetadata];
+  return saysNothing(merged) ? { ...merged, resources: [] } : merged;
 }
 
 function patchOf({ patch, target }: BuildSpec['patches'][number]): JsonObject {
@@ -40,8 +40,15 @@ function mergeImages(existing: readonly Json[], images: BuildSpec['images']): Js
   for (const image of images) {
     const at = merged.findIndex((known) => isObject(known) && known['name'] === image.name);
     const known = merged[at];
-    if (isObject(known)) merged[at] = { ...known, ...image };
-    else merged.push({ ...image });
+    if (isObject(known)) merged[at] = mergeImage(known, image);
+    else merged.push(mergeImage({ name: image.name }, image));
   }
   return merged;
+}
+
+/** Tag and digest are one choice: a digest that stayed beside a new tag would win over it when the image is pulled. */
+function mergeImage(known: JsonObject, { newName, newTag = '', digest = '' }: BuildSpec['images'][number]): JsonObject {
+  const merged = { ...known };
+  if (newName) merged['newName'] = newName;
+  return newTag === '' && digest === '' ? merged : { ...merged, newTag, digest };
 }
