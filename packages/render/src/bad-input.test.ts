@@ -223,10 +223,21 @@ const cases: Case[] = [
     says: 'holds both kustomization.yaml and Kustomization',
   },
   {
-    name: 'an empty kustomization file',
-    files: { 'a/kustomization.yaml': '' },
-    path: 'a',
-    says: 'a/kustomization.yaml: kustomization.yaml is empty',
+    name: 'a bad patch over one base under two prefixes, whose objects are there twice rightly',
+    files: {
+      'kustomization.yaml': 'resources: [one, two]\npatches: [{path: p.yaml}]',
+      'one/kustomization.yaml': 'namePrefix: one-\nresources: [a.yaml]',
+      'one/a.yaml': configMap('a'),
+      'two/kustomization.yaml': 'namePrefix: two-\nresources: [a.yaml]',
+      'two/a.yaml': configMap('a'),
+      'p.yaml': configMap('gone'),
+    },
+    says: 'kustomization.yaml: no resource matches strategic merge patch',
+  },
+  {
+    name: 'an empty kustomization file of a base',
+    files: { 'kustomization.yaml': 'resources: [a]', 'a/kustomization.yaml': '' },
+    says: 'kustomization.yaml is empty',
   },
   {
     name: 'an unknown field of a kustomization',

@@ -54,8 +54,8 @@ export async function kustomizeBuild(
 function explain(error: EngineError, reached: Reached, root: KustomizeRoot): PlumbError {
   switch (error.code) {
     case 'failed':
-      findMistake(reached);
-      return buildError(root.path, withoutContent(plainWords(error.message)), error);
+      findMistake(reached, error.message);
+      return buildError(root.path, withoutContent(plainWords(unquoted(error.message))), error);
     case 'timeout':
       return systemError('timeout', `the build of ${root.path} did not end in time: ${error.message}`, error);
     case 'cancelled':
@@ -65,14 +65,27 @@ function explain(error: EngineError, reached: Reached, root: KustomizeRoot): Plu
   }
 }
 
-/** @throws PlumbError for the first resource file that no build could use. */
-function findMistake(reached: Reached): void {
+/** @throws PlumbError for the first resource file that no build could use, or the second place of an object that is there twice. */
+function findMistake(reached: Reached, message: string): void {
   const declared: Declared[] = [];
   for (const path of reached.resources) {
     const content = reached.files.get(path);
     if (content !== undefined) declared.push(...declaredIn(path, parseDocuments(path, content)));
   }
-  checkIdentities(declared);
+  // Files of one base may be built twice under two prefixes, and then hold one name rightly.
+  if (message.includes('already registered id')) checkIdentities(declared);
+}
+
+/** What went wrong in a component comes in quotes, once for each component around it. */
+function unquoted(message: string): string {
+  const [whole, quoted = ''] = /(?:accumulateDirectory:|loader\.New) ("(?:[^"\\]|\\.)*")/.exec(message) ?? [];
+  if (whole === undefined) return message;
+  try {
+    return unquoted(message.replace(whole, () => String(JSON.parse(quoted))));
+  } catch {
+    // Go has escapes that JSON has not: the quotes stay, and what is in them is not shown.
+    return message;
+  }
 }
 
 /** kustomize tries an entry as a file, then as a folder, and tells of both: the last clause of the first is the cause. */
@@ -80,6 +93,7 @@ function plainWords(message: string): string {
   return message
     .replaceAll(/accumulat(?:ing|ion) (?:resources|components|err)(?: from '[^']*')?[:=] ?'?/g, '')
     .replace(/': must build at directory: .*$/s, '')
+    .replace(/json: cannot unmarshal (?:number|bool) into Go struct field \w+\.([\w.]+) of type string/, '$1 must be a string: quote it')
     .replaceAll(/\s*\n\s*/g, ' ')
     .trim();
 }

@@ -50,6 +50,14 @@ describe('a failed build shows no secret', () => {
         'a.yaml': secretPatch,
       },
     ],
+    [
+      'a patch of a component inside a component',
+      {
+        'kustomization.yaml': 'components: [a]\n',
+        'a/kustomization.yaml': 'kind: Component\ncomponents: [../b]\n',
+        'b/kustomization.yaml': `kind: Component\npatches:\n- patch: |\n${secretPatch.replaceAll(/^/gm, '    ')}`,
+      },
+    ],
   ])('%s', async (_name, files: Record<string, string>) => {
     const error = await renderer.build(memoryArtifact(files), buildSpec(), { deadline: 20_000 }).then(
       () => null,
