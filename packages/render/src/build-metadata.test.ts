@@ -107,6 +107,11 @@ describe('missing components', () => {
     expect(await renderer.unchanged(bundle.reads, memoryArtifact(more))).toBe(false);
   });
 
+  test('are not an excuse for two that are wrong: both are refused, and none is left unheard', async () => {
+    const change = { path: 'apps', components: ['../../x', 'https://example.com/x'], ignoreMissingComponents: true };
+    await expect(build(files, change)).rejects.toThrow(/^spec: components\[[01]\]/);
+  });
+
   test.each([
     ['a remote one', 'https://example.com/x', "components[0] 'https://example.com/x' is remote"],
     ['one that leaves the root', '../../x', "'../../x' leaves the artifact's root"],

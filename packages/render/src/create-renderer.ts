@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { systemError, userError } from '@plumb/api';
+import { PlumbError, systemError, userError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { assemble } from './assemble.ts';
 import { declaredIn } from './declared.ts';
@@ -74,10 +74,11 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
 async function withoutMissing(view: TreeView, spec: BuildSpec): Promise<BuildSpec> {
   const dir = await resolveFolder(view, spec.path);
   const found = await Promise.all(
-    spec.components.map((value, index) => {
+    // In a function that waits, so that what is refused at once leaves no other failure unheard.
+    spec.components.map(async (value, index) => {
       const entry = `components[${index}]`;
       checkLocal({ kind: 'component', entry, value }, 'spec');
-      return view.resolve(dir.path, value, `spec: ${entry}`);
+      return await view.resolve(dir.path, value, `spec: ${entry}`);
     }),
   );
   return { ...spec, components: spec.components.filter((_, index) => found[index] !== null) };
@@ -107,7 +108,9 @@ async function declarePlain(view: TreeView, files: readonly Scanned[], options: 
 /** The folder of spec.path; a leading slash means the root, as Flux takes it. */
 async function resolveFolder(view: TreeView, path: string): Promise<Found> {
   const found = await view.resolve('', path, 'spec.path').catch((error: unknown) => {
-    throw userError('invalid-path', error instanceof Error ? error.message : String(error), error);
+    if (error instanceof PlumbError && error.code === 'build-failed')
+      throw userError('invalid-path', error.message, error);
+    throw error;
   });
   const shown = displayPath(path);
   if (found === null)

@@ -22,6 +22,8 @@ const told: [string, string][] = [
   ['YAML aliases of one document', count(limits.aliases)],
   ['bytes of one document with its aliases written out', bytes(limits.expandedBytes)],
   ['symlinks on the way to one path', count(limits.links)],
+  ['characters of one path', count(limits.pathLength)],
+  ['names and symlinks followed on all paths', count(limits.steps)],
 ];
 
 test('each limit is named once for the page', () => {

@@ -21,6 +21,9 @@ export const limits = {
   /** Aliases of one document, and the bytes it may have once they are written out. */
   aliases: 1_000,
   expandedBytes: 8 * 1024 * 1024,
-  /** Symlinks followed on the way to one path. */
+  /** Symlinks followed on the way to one path, and characters it may have: as Linux has it. */
   links: 40,
+  pathLength: 4096,
+  /** Names and symlinks followed on all paths of one build. */
+  steps: 1_000_000,
 } as const;

@@ -1,6 +1,6 @@
 import type { Artifact, Tree } from '@plumb/sources';
 import type { ReadSet } from './bundle.ts';
-import { parentOf, within } from './paths.ts';
+import { parentOf } from './paths.ts';
 
 /** Collects what a build read. A folder recorded whole stands for everything below it. */
 export class ReadLog {
@@ -18,9 +18,17 @@ export class ReadLog {
   }
 
   set(rules: string): ReadSet {
-    const folders = [...this.#folders];
-    const covered = (path: string): boolean => folders.some((folder) => folder !== path && within(path, folder));
-    return { rules, ids: new Map([...this.#ids].filter(([path]) => !covered(path))) };
+    return { rules, ids: new Map([...this.#ids].filter(([path]) => !this.#covers(path))) };
+  }
+
+  /** Whether a folder above stands for a path. */
+  #covers(path: string): boolean {
+    let at = path;
+    while (at !== '') {
+      at = parentOf(at).dir;
+      if (this.#folders.has(at)) return true;
+    }
+    return false;
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Entry, Tree } from '@plumb/sources';
 import { buildError, shown } from './errors.ts';
 import { limits } from './limits.ts';
@@ -19,6 +20,9 @@ export class TreeView {
   readonly #tree: Tree;
   readonly #log: ReadLog;
   readonly #folders = new Map<string, Promise<Map<string, Entry> | null>>();
+  /** Where symlinks lead, by their paths. */
+  readonly #targets = new Map<string, Promise<string>>();
+  #steps = 0;
   #bytes = 0;
   #files = 0;
 
@@ -43,23 +47,20 @@ export class TreeView {
    * Follows a path from a real folder. `..` takes back the step before it, whatever that is, as kustomize has it; in a symlink's
    * target it leads up from where the way has come to. `place` says in messages where the path is written.
    * @returns null when nothing is there
-   * @throws PlumbError `build-failed` when it leaves the root or runs in circles.
+   * @throws PlumbError `build-failed` when it leaves the root or runs in circles, is too long, or the build follows too many.
    */
   async resolve(from: string, path: string, place: string): Promise<Found | null> {
+    checkLength(path, place);
     const way: Way = { steps: [], links: 0, path, place };
-    let at: Found = { path: from, type: 'directory', id: '' };
-    for (const step of path.split('/')) {
-      if (step === '..' && way.steps.pop() === undefined) at = up(at, way);
-      else if (step !== '' && step !== '.' && step !== '..') way.steps.push(step);
-    }
-    way.steps.reverse();
+    let at = start(from, way);
     while (way.steps.length > 0) {
-      const step = way.steps.pop() ?? '';
-      if (step === '' || step === '.') continue;
+      await this.#count(place);
       if (at.type !== 'directory') {
         this.#log.file(at.path, at.id);
         return null;
       }
+      const step = way.steps.pop() ?? '';
+      if (step === '' || step === '.') continue;
       const next = step === '..' ? up(at, way) : await this.#enter(at, step, way);
       if (next === null) return null;
       at = next;
@@ -68,9 +69,18 @@ export class TreeView {
     return at;
   }
 
+  /** Folders and links that are known cost nothing to ask for, so that the number of steps is bounded, and others get their turn. */
+  async #count(place: string): Promise<void> {
+    this.#steps += 1;
+    if (this.#steps > limits.steps)
+      throw buildError(place, `the build takes more than ${limits.steps} steps over paths and symlinks`);
+    if (this.#steps % stepsOfATurn === 0) await setImmediate();
+  }
+
   /** One step down. A symlink puts its target on the way and stays where it is. */
   async #enter(at: Found, step: string, way: Way): Promise<Found | null> {
     const here = join(at.path, step);
+    checkLength(here, way.place);
     const entry = (await this.entries(at.path))?.get(step);
     if (entry === undefined || entry.type === 'commit') {
       this.#log.file(here, entry?.id ?? null);
@@ -86,7 +96,9 @@ export class TreeView {
       );
     }
     this.#log.file(here, entry.id);
-    const target = await this.#target(here, way.place);
+    let known = this.#targets.get(here);
+    if (known === undefined) this.#targets.set(here, (known = this.#target(here, way.place)));
+    const target = await known;
     way.steps.push(...target.split('/').reverse());
     return at;
   }
@@ -148,12 +160,31 @@ export class TreeView {
   }
 }
 
+/** Steps after which others get their turn: some 10 ms. */
+const stepsOfATurn = 10_000;
+
 /** What is left of a path that is being followed, last step first. */
 interface Way {
   steps: string[];
   links: number;
   path: string;
   place: string;
+}
+
+function checkLength(path: string, place: string): void {
+  if (path.length > limits.pathLength)
+    throw buildError(place, `${shown(path)} is longer than ${limits.pathLength} characters`);
+}
+
+/** Puts the names of the path on the way, each `..` taking one back. @returns where the way begins: the folder, or one above it */
+function start(from: string, way: Way): Found {
+  let at: Found = { path: from, type: 'directory', id: '' };
+  for (const step of way.path.split('/')) {
+    if (step === '..' && way.steps.pop() === undefined) at = up(at, way);
+    else if (step !== '' && step !== '.' && step !== '..') way.steps.push(step);
+  }
+  way.steps.reverse();
+  return at;
 }
 
 function up(at: Found, way: Way): Found {
