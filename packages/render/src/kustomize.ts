@@ -93,7 +93,10 @@ function plainWords(message: string): string {
   return message
     .replaceAll(/accumulat(?:ing|ion) (?:resources|components|err)(?: from '[^']*')?[:=] ?'?/g, '')
     .replace(/': must build at directory: .*$/s, '')
-    .replace(/json: cannot unmarshal (?:number|bool) into Go struct field \w+\.([\w.]+) of type string/, '$1 must be a string: quote it')
+    .replace(
+      /json: cannot unmarshal (?:number|bool) into Go struct field \w+\.([\w.]+) of type string/,
+      '$1 must be a string: quote it',
+    )
     .replaceAll(/\s*\n\s*/g, ' ')
     .trim();
 }

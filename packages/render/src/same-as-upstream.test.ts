@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { KubeObject } from '@plumb/api';
+import type { Bundle } from './bundle.ts';
 import { createRenderer } from './create-renderer.ts';
 import type { BuildSpec } from './renderer.ts';
 import { parseCases } from './testing/cases.ts';
@@ -25,25 +27,19 @@ const areas = readdirSync(folder)
     cases: parseCases(readFileSync(new URL(file, folder), 'utf8')),
   }));
 
-async function compare({ files, upstream, refused, differs, objects, ...rest }: Case): Promise<void> {
-  const spec: BuildSpec = buildSpec({ path: './app', ...rest.spec });
+interface Outcomes {
+  spec: BuildSpec;
+  ours: PromiseSettledResult<Bundle>;
+  theirs: PromiseSettledResult<KubeObject[]>;
+}
+
+async function build({ files, upstream, spec: change }: Case): Promise<Outcomes> {
+  const spec = buildSpec({ path: './app', ...change });
   const [ours, theirs] = await Promise.allSettled([
     renderer.build(memoryArtifact(files), spec, { deadline: 10_000 }),
     upstreamBuild(engine, { ...files, ...upstream }, spec.path),
   ]);
-  const message = refused ?? differs;
-  if (message !== undefined) {
-    expect(ours).toMatchObject({ reason: { name: 'PlumbError', code: 'build-failed', policy: 'stall' } });
-    expect(ours).toMatchObject({ reason: { message: expect.stringMatching(message) } });
-  }
-  if (refused !== undefined) {
-    expect(theirs).toMatchObject({ reason: { code: 'failed' } });
-    return;
-  }
-  const expected = byName(withCommonMetadata(valueOf(theirs), spec));
-  if (objects === undefined) expect(Object.keys(expected)).not.toEqual([]);
-  else expect(Object.keys(expected)).toHaveLength(objects);
-  if (differs === undefined) expect(byName(bodies(valueOf(ours)))).toEqual(expected);
+  return { spec, ours, theirs };
 }
 
 function valueOf<T>(result: PromiseSettledResult<T>): T {
@@ -51,6 +47,36 @@ function valueOf<T>(result: PromiseSettledResult<T>): T {
   return result.value;
 }
 
+const refusal = (message: string): object => ({
+  reason: {
+    name: 'PlumbError',
+    code: 'build-failed',
+    policy: 'stall',
+    message: expect.stringMatching(message) as string,
+  },
+});
+
 describe.each(areas)('$area', ({ cases }) => {
-  test.each(cases)('$name', compare);
+  test.each(cases.filter(({ refused, differs }) => refused === undefined && differs === undefined))(
+    '$name',
+    async (each) => {
+      const { spec, ours, theirs } = await build(each);
+      const expected = byName(withCommonMetadata(valueOf(theirs), spec));
+      const count = Object.keys(expected).length;
+      expect(count).toBe(each.objects ?? Math.max(1, count));
+      expect(byName(bodies(valueOf(ours)))).toEqual(expected);
+    },
+  );
+
+  test.each(cases.filter(({ refused }) => refused !== undefined))('$name: refused by both', async (each) => {
+    const { ours, theirs } = await build(each);
+    expect(theirs).toMatchObject({ reason: { code: 'failed' } });
+    expect(ours).toMatchObject(refusal(each.refused ?? ''));
+  });
+
+  test.each(cases.filter(({ differs }) => differs !== undefined))('$name: refused here alone', async (each) => {
+    const { ours, theirs } = await build(each);
+    expect(theirs).toHaveProperty('value');
+    expect(ours).toMatchObject(refusal(each.differs ?? ''));
+  });
 });

@@ -58,12 +58,14 @@ function withoutLinks(files: Files): Map<string, Uint8Array> {
     else links.push([path, posix.join(posix.dirname(path), value.link)]);
   }
   // A link may lead through other links: each round copies what the last one made real.
-  for (let round = 0; round <= links.length; round += 1) {
-    for (const [path, target] of links) {
-      for (const [from, content] of [...plain]) {
-        if (from === target || from.startsWith(`${target}/`)) plain.set(`${path}${from.slice(target.length)}`, content);
-      }
-    }
+  for (const _round of links) {
+    for (const [path, target] of links) copy(plain, target, path);
   }
   return plain;
+}
+
+/** What stands at a path, and below it, stands at another too. */
+function copy(files: Map<string, Uint8Array>, from: string, to: string): void {
+  const found = [...files].filter(([path]) => path === from || path.startsWith(`${from}/`));
+  for (const [path, content] of found) files.set(`${to}${path.slice(from.length)}`, content);
 }
