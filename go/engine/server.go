@@ -74,6 +74,7 @@ var operations = map[string]operation{
 	"cel.check":       celCheck,
 	"cel.eval":        celEval,
 	"kustomize.build": kustomizeBuild,
+	"openpgp.verify":  openpgpVerify,
 	"substitute":      substitute,
 }
 

@@ -107,6 +107,7 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   const engine = createEngine({ ...options.engine, path: options.enginePath });
   const sources = createGitSources({
     dir: options.dataDir,
+    engine,
     ...(options.gitEnvironment && { env: options.gitEnvironment }),
     ...(options.gitLimits && { limits: options.gitLimits }),
   });

@@ -23,15 +23,19 @@ export type ErrorCode =
   | 'health-failed'
   | 'internal'
   | 'include-failed'
+  | 'invalid-commit-signature'
   | 'invalid-path'
   | 'invalid-spec'
+  | 'invalid-tag-signature'
   | 'invalid-url'
+  | 'no-tag'
   | 'not-implemented'
   | 'prune-failed'
   | 'source-empty'
   | 'source-failed'
   | 'storage-failed'
-  | 'timeout';
+  | 'timeout'
+  | 'unsigned-tag';
 
 export interface ErrorDetail {
   fault: Fault;

@@ -27,7 +27,6 @@ function otherThan<Spec>(
 export const gitRepositoryPending: Pending<GitRepositorySpec> = {
   'spec.provider': otherThan(['generic', 'github'], (spec) => spec.provider),
   'spec.serviceAccountName': whenSet((spec) => spec.serviceAccountName),
-  'spec.verify': whenSet((spec) => spec.verify),
 };
 
 export const kustomizationPending: Pending<KustomizationSpec> = {

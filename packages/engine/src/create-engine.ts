@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { celArguments, celErrors, celRuns, celValues } from './cel.ts';
 import type { Engine, EngineOptions, KustomizeObject, KustomizeResult } from './engine.ts';
+import { openpgpFiles, openpgpVerdict } from './openpgp.ts';
 import { Pool } from './pool.ts';
 import type { Reply } from './protocol.ts';
 import { splitBody } from './split-body.ts';
@@ -35,6 +36,10 @@ export function createEngine(options: EngineOptions): Engine {
       const { runs, files } = celRuns(inputs);
       const args = { ...celArguments(mode, expressions), runs };
       return celValues(await pool.call({ op: 'cel.eval', args, files, deadline, signal }), inputs.length);
+    },
+    async openpgpVerify({ deadline, signal, ...signed }) {
+      const call = { op: 'openpgp.verify', args: {}, files: openpgpFiles(signed), deadline, signal };
+      return openpgpVerdict(await pool.call(call));
     },
     usage: async () => pool.usage(),
     close: () => pool.close(),

@@ -69,6 +69,21 @@ export interface CelEvalRequest extends CelCheckRequest {
 /** What a run gave, or why it gave nothing. The error may quote the input. */
 export type CelResult = { value: boolean } | { error: string };
 
+export interface OpenpgpRequest {
+  /** What was signed. */
+  payload: Uint8Array;
+  /** Detached, in armour. */
+  signature: string;
+  /** Public keys in armour; each may hold several blocks. */
+  keyRings: readonly string[];
+  /** Milliseconds after which the call is killed. */
+  deadline: number;
+  signal?: AbortSignal;
+}
+
+/** The id of the key that made a signature (16 hexadecimal digits), or why it does not count: Flux's words where it has some. */
+export type OpenpgpVerdict = { keyId: string } | { problem: string };
+
 /** Why a call failed: the request itself was wrong, it took too long, the helper died, or the caller gave up. */
 export type EngineErrorCode = 'failed' | 'timeout' | 'crashed' | 'cancelled' | 'protocol';
 
@@ -90,6 +105,8 @@ export interface Engine {
   celCheck(request: CelCheckRequest): Promise<(string | null)[]>;
   /** One answer for each input, in order. A run may cost what Kubernetes allows one CEL call. */
   celEval(request: CelEvalRequest): Promise<CelResult[]>;
+  /** Checks a signature as of now: a key or signature that expired or was revoked does not count. */
+  openpgpVerify(request: OpenpgpRequest): Promise<OpenpgpVerdict>;
   /** What the helpers cost so far, those that ended included: for metrics and benchmarks. */
   usage(): Promise<{ cpuSeconds: number; peakRssBytes: number; running: number }>;
   close(): Promise<void>;

@@ -20,6 +20,7 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     verifier: new Verifier(),
     tokens: new Tokens(),
+    engine: options.engine,
     borrow: async ({ source, revision, digest }: GitInclude) => (await sourceOf(source)).offer(revision, digest),
   };
   const sources = new Map<string, GitSource>();

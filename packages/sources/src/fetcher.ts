@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Engine } from '@plumb/engine';
 import { correctable, parseAddress } from './git/address.ts';
 import { cloneMessage } from './git/failure.ts';
 import type { MirrorSet } from './git/mirror-set.ts';
@@ -8,7 +9,8 @@ import { wantedOf, type Wanted } from './git/reference.ts';
 import { DamagedMirror, OtherFormat, Remote } from './git/remote.ts';
 import type { GitAuth, GitLimits, GitRequest, Resolved } from './git-sources.ts';
 import type { Tokens } from './github/tokens.ts';
-import { resolveRef } from './resolve.ts';
+import { resolveRef, type Found } from './resolve.ts';
+import { mustNameTag, verify } from './signature/verify.ts';
 import { sameHost } from './submodules/address.ts';
 import { withSubmodules } from './submodules/fetch.ts';
 
@@ -19,6 +21,7 @@ export interface FetcherContext {
   inherited: Readonly<Record<string, string>>;
   limits: GitLimits;
   tokens: Tokens;
+  engine: Pick<Engine, 'openpgpVerify'> | undefined;
 }
 
 export interface BoundedRequest extends GitRequest {
@@ -49,23 +52,39 @@ export class Fetcher {
 
   async fetch(request: BoundedRequest): Promise<Fetched> {
     const wanted = wantedOf(request.ref);
+    if (request.verify !== undefined && request.verify.mode !== 'HEAD') mustNameTag(wanted);
     const address = parseAddress(request.url);
     return this.#withMirror({ address, wanted, request }, async (mirror) => {
       const { auth, signal, deadline, proxy } = request;
       const bounds = { signal, deadline, ...(proxy && { proxy }) };
       const granted = auth.githubApp ? await this.#context.tokens.of(auth.githubApp, { ...bounds, ca: auth.ca }) : auth;
-      const resolved = await this.#ask(mirror, wanted, { ...request, auth: granted });
+      const resolved = await this.#verified(
+        mirror,
+        await this.#ask(mirror, wanted, { ...request, auth: granted }),
+        request,
+      );
       if (request.submodules !== true) return { resolved, mirror, helpers: [] };
       const { tree, helpers } = await this.#compose(mirror, resolved.commit, { ...request, auth: granted });
       return { resolved: { ...resolved, tree }, mirror, helpers };
     });
   }
 
-  async #ask(mirror: Mirror, wanted: Wanted, request: BoundedRequest): Promise<Resolved> {
+  /** What is not signed as it must be goes no further. */
+  async #verified(mirror: Mirror, { tag, ...resolved }: Found, request: BoundedRequest): Promise<Resolved> {
+    if (request.verify === undefined) return resolved;
+    const { deadline, signal } = request;
+    const { engine } = this.#context;
+    const context = { objects: mirror.objects, engine, deadline, signal };
+    const verified = await verify({ commit: resolved.commit, tag: tag ?? null }, request.verify, context);
+    return { ...resolved, verified };
+  }
+
+  async #ask(mirror: Mirror, wanted: Wanted, request: BoundedRequest): Promise<Found> {
     const { scratch, inherited, limits } = this.#context;
     const place = { gitDir: mirror.path, format: mirror.format, scratch, inherited, limits };
     await using remote = await Remote.open({ ...request, ...place });
-    return await resolveRef(remote, mirror, wanted);
+    const withTag = request.verify !== undefined && request.verify.mode !== 'HEAD';
+    return await resolveRef({ remote, mirror, withTag }, wanted);
   }
 
   async #compose(

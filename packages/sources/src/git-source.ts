@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemError, type UnitRef } from '@plumb/api';
+import type { Engine } from '@plumb/engine';
 import type { Artifact } from './artifact.ts';
 import { withIncludes, type Offer } from './compose/include.ts';
 import { onlyFolders } from './compose/sparse.ts';
@@ -24,6 +25,7 @@ export interface SourceContext {
   limits: GitLimits;
   verifier: Verifier;
   tokens: Tokens;
+  engine: Pick<Engine, 'openpgpVerify'> | undefined;
   /** What another source offers. */
   borrow: (include: GitInclude) => Promise<Offer | null>;
 }
@@ -45,9 +47,9 @@ export class GitSource {
   constructor(source: UnitRef, context: SourceContext) {
     this.#source = source;
     this.#context = context;
-    const { inherited, idleTimeout, limits, layout, tokens } = context;
+    const { inherited, idleTimeout, limits, layout, tokens, engine } = context;
     this.#mirrors = new MirrorSet(layout.mirrors(source), { inherited, idleTimeout, limits });
-    this.#fetcher = new Fetcher({ mirrors: this.#mirrors, scratch: layout.scratch, inherited, limits, tokens });
+    this.#fetcher = new Fetcher({ mirrors: this.#mirrors, scratch: layout.scratch, inherited, limits, tokens, engine });
   }
 
   /** True when nothing is under way. */

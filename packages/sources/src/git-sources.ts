@@ -1,4 +1,5 @@
 import type { UnitRef } from '@plumb/api';
+import type { Engine } from '@plumb/engine';
 import type { Artifact } from './artifact.ts';
 
 /** spec.ref of a GitRepository. Precedence: commit > name > semver > tag > branch; empty means branch master. */
@@ -51,6 +52,28 @@ export interface GitProxy {
   password?: string;
 }
 
+/** A file of public keys, and its name in the Secret. */
+export interface KeyFile {
+  name: string;
+  text: string;
+}
+
+/** What must be signed, and by whom (spec.verify). */
+export interface Verification {
+  mode: 'HEAD' | 'Tag' | 'TagAndHEAD';
+  /** Key rings in armour. */
+  openpgp: readonly KeyFile[];
+  /** Lines of authorized_keys or allowed_signers. */
+  ssh: readonly KeyFile[];
+}
+
+/** What was verified. A commit's `name` is its id, a tag's `<name>@<id>`; a `key` is an OpenPGP key id or an SSH fingerprint. */
+export interface Verified {
+  mode: Verification['mode'];
+  tag?: { name: string; key: string };
+  commit?: { name: string; key: string };
+}
+
 export interface GitRequest {
   url: string;
   ref: GitRef;
@@ -58,6 +81,8 @@ export interface GitRequest {
   proxy?: GitProxy;
   /** Fetch submodules too, at the commits that are pinned. */
   submodules?: boolean;
+  /** What is not signed as this asks fails to resolve. Of submodules only the pins are signed, with the commit. */
+  verify?: Verification;
   /** Milliseconds for the whole fetch. */
   timeout: number;
   signal?: AbortSignal;
@@ -92,6 +117,8 @@ export interface Resolved {
   subject: string;
   /** Id of the tree to offer, where it is not the commit's own: the submodules are in it. */
   tree?: string;
+  /** What was verified, where the request asked for it. */
+  verified?: Verified;
 }
 
 /** The tarball of one revision, as status.artifact describes it. */
@@ -108,8 +135,9 @@ export interface Published {
 export interface GitSources {
   /**
    * Asks the remote for the ref and fetches what is missing. Nothing changes for readers until `publish`.
-   * @throws PlumbError `authentication-failed`, `source-failed`, `invalid-url`, `source-empty`, `timeout`, `cancelled`; the message is what Flux
-   * says where it says something.
+   * @throws PlumbError `authentication-failed`, `source-failed`, `invalid-url`, `source-empty`, `timeout`, `cancelled`; with `verify` also
+   * `invalid-commit-signature`, `invalid-tag-signature`, `unsigned-tag`, `no-tag`, `engine-failed`. The message is what Flux says where it says
+   * something.
    */
   resolve(source: UnitRef, request: GitRequest): Promise<Resolved>;
   /**
@@ -132,6 +160,8 @@ export interface GitSourcesOptions {
   env?: Readonly<Record<string, string>>;
   /** Milliseconds without a read after which a mirror's reading process is stopped. Default 30,000. */
   idleTimeout?: number;
+  /** Checks OpenPGP signatures. Without it none counts. */
+  engine?: Pick<Engine, 'openpgpVerify'>;
   /** What one source may take; those not given have their default. */
   limits?: Partial<GitLimits>;
 }

@@ -7,13 +7,26 @@ import { revisionOf, tagRef, type Wanted } from './git/reference.ts';
 import type { Remote, RemoteRef } from './git/remote.ts';
 import { selectVersions } from './semver/range.ts';
 
+/** What a ref is now, and the tag it was asked for by: its short name, and the id of its object where it has one. */
+export interface Found extends Resolved {
+  tag?: { name: string; id: string | null };
+}
+
+interface Exchange {
+  remote: Remote;
+  mirror: Mirror;
+  /** The object of an annotated tag is needed too, not only the commit it leads to. */
+  withTag: boolean;
+}
+
 /** Asks the remote what a ref is now, and fetches its commit when the mirror has it not. */
-export async function resolveRef(remote: Remote, mirror: Mirror, wanted: Wanted): Promise<Resolved> {
+export async function resolveRef(exchange: Exchange, wanted: Wanted): Promise<Found> {
+  const { remote, mirror } = exchange;
   if (wanted.kind === 'commit') return resolveCommit(remote, mirror, wanted);
-  if (wanted.kind === 'semver') return resolveRange(remote, mirror, wanted.range);
+  if (wanted.kind === 'semver') return resolveRange(exchange, wanted.range);
   const scope = scopeOf(wanted.ref);
   const found = find(remote, await remote.list(scope, wanted.ref), wanted.ref);
-  return fetchRef(remote, mirror, { kind: wanted.kind, ...found });
+  return fetchRef(exchange, { kind: wanted.kind, ...found });
 }
 
 function scopeOf(ref: string): 'heads' | 'tags' | 'all' {
@@ -37,9 +50,10 @@ interface Target extends RemoteRef {
   kind: Wanted['kind'];
 }
 
-async function fetchRef(remote: Remote, mirror: Mirror, target: Target): Promise<Resolved> {
+async function fetchRef({ remote, mirror, withTag }: Exchange, target: Target): Promise<Found> {
   const known = await mirror.objects.commit(target.commit);
-  if (known !== null) return resolved(target, known);
+  const lacksTag = withTag && target.tag !== undefined && !(await mirror.objects.has(target.tag));
+  if (known !== null && !lacksTag) return withTagOf(target, target.tag ?? null, resolved(target, known));
   await remote.fetch([`+${target.ref}:${INCOMING}`], 'shallow', target.ref);
   // The ref may have moved since it was listed: what arrived counts.
   const arrived = await mirror.objects.commit(`${INCOMING}^{commit}`);
@@ -47,10 +61,16 @@ async function fetchRef(remote: Remote, mirror: Mirror, target: Target): Promise
     const { url } = remote.failureContext(target.ref);
     throw correctable('source-failed', cloneMessage({ url }, `'${target.ref}' does not lead to a commit`));
   }
-  return resolved(target, arrived);
+  const object = withTag ? await mirror.objects.raw(INCOMING) : null;
+  return withTagOf(target, object?.type === 'tag' ? object.id : null, resolved(target, arrived));
 }
 
-async function resolveRange(remote: Remote, mirror: Mirror, range: string): Promise<Resolved> {
+function withTagOf({ ref }: Target, id: string | null, found: Resolved): Found {
+  return ref.startsWith('refs/tags/') ? { ...found, tag: { name: ref.slice('refs/tags/'.length), id } } : found;
+}
+
+async function resolveRange(exchange: Exchange, range: string): Promise<Found> {
+  const { remote, mirror } = exchange;
   const refs = await remote.list('tags', range);
   const tags = new Map(refs.map((ref) => [ref.ref.slice('refs/tags/'.length), ref]));
   const chosen = selectVersions(range, [...tags.keys()]);
@@ -59,16 +79,15 @@ async function resolveRange(remote: Remote, mirror: Mirror, range: string): Prom
     throw correctable('source-failed', cloneMessage({ url }, `no match found for semver: ${range}`));
   }
   // Versions that differ only in their build part have no order: the youngest commit wins, as in Flux.
-  let best: (Resolved & { committed: number }) | undefined;
+  let best: { found: Found; committed: number } | undefined;
   for (const tag of chosen) {
-    const target: Target = { kind: 'semver', ref: tagRef(tag), commit: tags.get(tag)?.commit ?? '' };
-    const candidate = await fetchRef(remote, mirror, target);
-    const committed = (await mirror.objects.commit(candidate.commit))?.committed ?? 0;
-    if (best === undefined || committed > best.committed) best = { ...candidate, committed };
+    const target: Target = { commit: '', ...tags.get(tag), kind: 'semver', ref: tagRef(tag) };
+    const found = await fetchRef(exchange, target);
+    const committed = (await mirror.objects.commit(found.commit))?.committed ?? 0;
+    if (best === undefined || committed > best.committed) best = { found, committed };
   }
   if (best === undefined) throw systemError('internal', 'no version was chosen');
-  const { revision, commit, subject } = best;
-  return { revision, commit, subject };
+  return best.found;
 }
 
 async function resolveCommit(

@@ -97,6 +97,71 @@ export const gitRepositoryMessages = {
       `secretRef '${p.namespace}/${p.name}' has github app data but provider is not set to github`,
     example: { namespace: 'flux-system', name: 'shop' },
   }),
+  verified: message({
+    id: 'git-verified',
+    level: 'trace',
+    reason: 'Succeeded',
+    channels: ['condition', 'event', 'log'],
+    text: ({ tag, commit }: { tag?: SignedBy; commit?: SignedBy }) =>
+      [
+        'verified signature of',
+        ...(tag ? [`- tag '${tag.name}' with key '${tag.key}'`] : []),
+        ...(commit ? [`- commit '${commit.name}' with key '${commit.key}'`] : []),
+      ].join('\n\t'),
+    example: {
+      tag: { name: 'v1.2.0@9c1f6b0a1f0e4b0f6a54bb9d3c3c7f9a77f2e9f1', key: '5982D0279C227FFD' },
+      commit: {
+        name: 'f04de5d6b602bcdf1a83539e6149a19bf81d2216',
+        key: 'SHA256:2gXa3pZ0eN6nJ5y8cVbq1hKQ0r0w5qYV3oYtD1kq9xk',
+      },
+    },
+  }),
+  commitNotVerified: message({
+    id: 'git-commit-not-verified',
+    level: 'error',
+    reason: 'InvalidCommitSignature',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: {
+      error:
+        "signature verification of commit 'f04de5d6b602bcdf1a83539e6149a19bf81d2216' failed: unable to verify Git commit: unable to verify payload: signature is empty",
+    },
+  }),
+  tagNotVerified: message({
+    id: 'git-tag-not-verified',
+    level: 'error',
+    reason: 'InvalidTagSignature',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: {
+      error:
+        "signature verification of tag 'v1.2.0@9c1f6b0a1f0e4b0f6a54bb9d3c3c7f9a77f2e9f1' failed: unable to verify Git tag: unable to verify payload with any of the given key rings: no matching key",
+    },
+  }),
+  tagNotSigned: message({
+    id: 'git-tag-not-signed',
+    level: 'error',
+    reason: 'InvalidGitObject',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: { error: "cannot verify signature of tag 'v1.2.0' since it is not signed" },
+  }),
+  noTag: message({
+    id: 'git-no-tag-to-verify',
+    level: 'error',
+    reason: 'InvalidVerificationMode',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: { error: "cannot verify tag object's signature if a tag reference is not specified" },
+  }),
+  verificationFailed: message({
+    id: 'git-verification-failed',
+    level: 'error',
+    reason: 'VerificationError',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { error: string }) => p.error,
+    example: { error: 'public keys secret error: secrets "git-keys" not found' },
+  }),
   includeNotFound: message({
     id: 'git-include-not-found',
     level: 'error',
@@ -139,6 +204,12 @@ export const gitRepositoryMessages = {
     example: { error: 'no space left on device' },
   }),
 } as const;
+
+/** A Git object and the key that signed it. */
+interface SignedBy {
+  name: string;
+  key: string;
+}
 
 const SUBJECT_LENGTH = 50;
 

@@ -35,6 +35,13 @@ export class ObjectStore implements Objects {
     return { id: object.id, ...parseCommit(object.id, object.body) };
   }
 
+  /** An object as it is stored; null when it is not here, or larger than any commit or tag needs to be. */
+  async raw(what: string): Promise<{ id: string; type: string; body: Buffer } | null> {
+    const object = await this.#guard(this.#cat.contents(what, MAX_COMMIT_BYTES));
+    if (object === null || object.body === null) return null;
+    return { id: object.id, type: object.type, body: object.body };
+  }
+
   tree(id: string): Promise<GitTreeObject> {
     const known = this.#trees.get(id);
     if (known !== undefined) return known;

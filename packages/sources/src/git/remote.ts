@@ -12,10 +12,11 @@ import { runGit, type RunResult } from './run.ts';
 import type { SshSettings } from '../ssh/client.ts';
 import { writeLauncher } from '../ssh/launcher.ts';
 
-/** The name of a remote's ref, and the commit it leads to (an annotated tag is peeled). */
+/** The name of a remote's ref, and the commit it leads to (an annotated tag is peeled; `tag` is the id of its own object). */
 export interface RemoteRef {
   ref: string;
   commit: string;
+  tag?: string;
 }
 
 export interface RemoteOptions {
@@ -216,7 +217,7 @@ function sshSettings({ auth, proxy, url }: RemoteOptions): SshSettings {
 }
 
 function parseRefs(text: string, expected: ObjectFormat): RemoteRef[] {
-  const refs = new Map<string, string>();
+  const refs = new Map<string, RemoteRef>();
   for (const line of text.split('\n')) {
     const [id, name] = line.split('\t');
     if (id === undefined || name === undefined) continue;
@@ -224,7 +225,10 @@ function parseRefs(text: string, expected: ObjectFormat): RemoteRef[] {
     if (format === undefined) continue;
     if (format !== expected) throw new OtherFormat(format);
     // A peeled line follows that of its tag and takes its place.
-    refs.set(name.endsWith('^{}') ? name.slice(0, -3) : name, id);
+    const peeled = name.endsWith('^{}');
+    const ref = peeled ? name.slice(0, -3) : name;
+    const tag = peeled ? refs.get(ref)?.commit : undefined;
+    refs.set(ref, tag === undefined ? { ref, commit: id } : { ref, commit: id, tag });
   }
-  return Array.from(refs, ([ref, commit]) => ({ ref, commit }));
+  return [...refs.values()];
 }

@@ -21,6 +21,8 @@ export interface GitServerOptions {
   tls?: { key: string; cert: string };
   /** Falls silent after so many bytes of an answer that holds objects. */
   stallAfter?: number;
+  /** Changes what is answered; of equal length. */
+  rewrite?: (text: string) => string;
   /** git's protocol version 0: a server of old, which gives out no unadvertised commit. */
   old?: boolean;
 }
@@ -113,7 +115,9 @@ function backend(options: GitServerOptions, request: IncomingMessage, response: 
   response.on('close', () => child.kill());
   let head = Buffer.alloc(0);
   let sent = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout.on('data', (received: Buffer) => {
+    const { rewrite } = options;
+    const chunk = rewrite === undefined ? received : Buffer.from(rewrite(received.toString('latin1')), 'latin1');
     sent += chunk.length;
     if (options.stallAfter !== undefined && sent > options.stallAfter) {
       child.stdout.pause();

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { UnitRef } from '@plumb/api';
+import type { Engine } from '@plumb/engine';
 import { createGitSources } from '../create-git-sources.ts';
 import type { Artifact } from '../artifact.ts';
 import type { Content, GitLimits, GitRequest, GitSources, Published } from '../git-sources.ts';
@@ -35,6 +36,7 @@ export async function openLab(
   server: Partial<GitServerOptions> = {},
   flags: readonly string[] = [],
   limits: Partial<GitLimits> = {},
+  engine?: Pick<Engine, 'openpgpVerify'>,
 ): Promise<Lab> {
   const root = mkdtempSync(join(tmpdir(), 'plumb-sources-'));
   const repositories = join(root, 'repositories');
@@ -47,7 +49,7 @@ export async function openLab(
     dir,
     repository,
     server: running,
-    sources: createGitSources({ dir, limits }),
+    sources: createGitSources({ dir, limits, ...(engine && { engine }) }),
     request: (over = {}) => ({
       url: `${running.url}/shop.git`,
       ref: { branch: 'main' },
@@ -65,7 +67,7 @@ export async function openLab(
     tarball: ({ path }) => join(dir, 'artifacts', path),
     restart: async () => {
       await lab.sources.close();
-      lab.sources = createGitSources({ dir, limits });
+      lab.sources = createGitSources({ dir, limits, ...(engine && { engine }) });
     },
     [Symbol.asyncDispose]: async () => {
       await lab.sources.close();

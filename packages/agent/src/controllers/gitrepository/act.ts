@@ -2,15 +2,16 @@ import type { ArtifactStatus, GitRepository, KubeObject, PlumbError, Said, UnitR
 import { asPlumbError, formatTime, gitRepositoryMessages as messages, say, SOURCE_STATUS_MANAGER } from '@plumb/api';
 import { backoffDelay } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
-import type { GitSources, Resolved } from '@plumb/sources';
+import type { GitRequest, GitSources, Resolved, Verified } from '@plumb/sources';
 import type { Clock } from '../../runtime/clock.ts';
 import { addFinalizer, dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
-import { readCredentials, type Credentials } from './credentials.ts';
+import { readCredentials } from './credentials.ts';
 import type { SourceMemory } from './decide.ts';
 import { findIncludes } from './includes.ts';
 import { observedOf, sameObserved, type Observed } from './observed.ts';
 import { contentOf, requestOf } from './request.ts';
+import { readVerification, unverifiedSaid } from './verification.ts';
 
 /** What the effects of a GitRepository work with. */
 export interface Hands {
@@ -33,7 +34,9 @@ export interface Facts {
   /** What the artifact was made with. */
   observed?: Observed;
   /** The condition that says what failed; by default FetchFailed. */
-  failing?: 'FetchFailed' | 'IncludeUnavailable';
+  failing?: 'FetchFailed' | 'IncludeUnavailable' | 'SourceVerified';
+  /** What was verified, where spec.verify asks for it. */
+  verified?: Verified;
 }
 
 export async function actFetch(object: GitRepository, memory: SourceMemory, hands: Hands): Promise<Outcome<Facts>> {
@@ -43,7 +46,10 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
     const credentials = await readCredentials(object, hands);
     if ('stalled' in credentials) return { type: 'terminal', facts: {}, said: credentials.stalled };
     if ('said' in credentials) return fail(credentials.said, memory, { generation, hands });
-    const fetched = await fetch(object, credentials, hands);
+    const verification = await readVerification(object, hands);
+    if ('said' in verification) return fail(verification.said, memory, { generation, hands }, UNVERIFIED);
+    const request = requestOf(object, { ...credentials, ...verification }, hands.signal);
+    const fetched = await fetch(object, request, hands);
     if ('said' in fetched) return fail(fetched.said, memory, { generation, hands }, UNAVAILABLE);
     const { facts } = fetched;
     memory.succeeded = { generation, at: hands.clock.now() };
@@ -52,6 +58,11 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
     return { type: 'done', facts };
   } catch (thrown) {
     const error = asPlumbError(thrown);
+    const unverified = unverifiedSaid(error);
+    if (unverified !== null) {
+      if (error.policy === 'stall') return { type: 'terminal', facts: UNVERIFIED, said: unverified };
+      return fail(unverified, memory, { generation, hands }, UNVERIFIED);
+    }
     const said = saidOf(error, object);
     if (error.code === 'invalid-url' || error.code === 'not-implemented' || error.code === 'invalid-spec')
       return { type: 'terminal', facts: {}, said };
@@ -60,30 +71,32 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
 }
 
 const UNAVAILABLE: Facts = { failing: 'IncludeUnavailable' };
+const UNVERIFIED: Facts = { failing: 'SourceVerified' };
 
 async function fetch(
   object: GitRepository,
-  credentials: Credentials,
+  request: GitRequest,
   hands: Hands,
 ): Promise<{ facts: Facts } | { said: Said }> {
   const { status } = object;
   const ref = sourceRef(object);
-  const resolved = await hands.sources.resolve(ref, requestOf(object, credentials, hands.signal));
+  const resolved = await hands.sources.resolve(ref, request);
   const found = findIncludes(object, hands.find);
   if ('said' in found) return found;
   const observed = observedOf(object, found.includes);
+  const made: Facts = { observed, ...(resolved.verified && { verified: resolved.verified }) };
   const known = status?.artifact;
   if (known !== undefined && (await isCurrent(object, { known, resolved, observed }, hands)))
-    return { facts: { artifact: known, observed } };
+    return { facts: { ...made, artifact: known } };
   const include = found.includes.map(({ include: one }) => one);
   const published = await hands.sources.publish(ref, resolved, contentOf(object, include));
   const { revision, digest, size, path } = published;
   const url = `http://${hands.artifactHost}/${path}`;
   const same = known?.revision === revision && known.digest === digest && known.url === url;
-  if (same) return { facts: { artifact: known, observed } };
+  if (same) return { facts: { ...made, artifact: known } };
   const lastUpdateTime = formatTime(new Date(hands.clock.time()));
   const artifact = { revision, digest, size, path, url, lastUpdateTime };
-  return { facts: { artifact, subject: resolved.subject, observed } };
+  return { facts: { ...made, artifact, subject: resolved.subject } };
 }
 
 interface Current {

@@ -8,6 +8,7 @@ const FIELDS = [
   'observedInclude',
   'observedSparseCheckout',
   'includedArtifacts',
+  'sourceVerificationMode',
 ] as const;
 
 /** The fields of a status that say what the artifact was made with; a field that asks for nothing is left out. */

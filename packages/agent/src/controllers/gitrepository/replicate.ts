@@ -1,11 +1,12 @@
 import type { GitRepository, UnitRef } from '@plumb/api';
-import { PlumbError } from '@plumb/api';
+import { asPlumbError, PlumbError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Artifact, GitRequest, GitSources, Resolved } from '@plumb/sources';
 import { sourceRef } from './act.ts';
 import { readCredentials } from './credentials.ts';
 import { findIncludes } from './includes.ts';
 import { contentOf, requestOf } from './request.ts';
+import { readVerification, unverifiedSaid } from './verification.ts';
 
 export interface ReplicateHands {
   cluster: Cluster;
@@ -19,7 +20,7 @@ export interface ReplicateHands {
 
 /**
  * Gets the artifact another replica published from the remote itself: that very commit, under the digest its status names. A tarball is the same
- * wherever it is made, so one that is not is other content.
+ * wherever it is made, so one that is not is other content. What spec.verify asks for is asked here too.
  * @returns null when the status names another artifact by now
  * @throws PlumbError `artifact-missing` when the remote has it no more, or what it has is something else
  */
@@ -35,11 +36,15 @@ export async function replicate(
   const credentials = await readCredentials(object, hands);
   if ('stalled' in credentials) throw missing(revision, credentials.stalled.text);
   if ('said' in credentials) throw missing(revision, credentials.said.text);
+  // The status says what is offered, not that it may be trusted: what is fetched here is verified here.
+  const verification = await readVerification(object, hands);
+  if ('said' in verification) throw missing(revision, verification.said.text);
   const found = findIncludes(object, hands.find);
   if ('said' in found) throw missing(revision, found.said.text);
   const include = found.includes.map((one) => one.include);
   await Promise.all(include.map((one) => hands.open(one.source, one.revision, one.digest)));
-  const resolved = await resolveCommit(source, requestOf(object, credentials, hands.signal), revision, hands.sources);
+  const request = requestOf(object, { ...credentials, ...verification }, hands.signal);
+  const resolved = await resolveCommit(source, request, revision, hands.sources);
   const published = await hands.sources.publish(source, { ...resolved, revision }, contentOf(object, include));
   if (published.digest !== digest) {
     throw missing(revision, `what the remote gives has digest ${published.digest}, not ${digest}`);
@@ -56,11 +61,23 @@ async function resolveCommit(
 ): Promise<Resolved> {
   const commit = revision.slice(revision.lastIndexOf(':') + 1);
   try {
-    const resolved = await sources.resolve(source, request);
-    if (resolved.commit === commit) return resolved;
+    const resolved = await resolveNewest(source, request, sources);
+    if (resolved?.commit === commit) return resolved;
+    if (request.verify !== undefined && request.verify.mode !== 'HEAD')
+      throw new Error('its tag leads elsewhere by now');
     return await sources.resolve(source, { ...request, ref: { commit } });
   } catch (error) {
     throw missing(revision, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+/** @returns null when what the ref is at now cannot be verified: the commit before it may still be */
+async function resolveNewest(source: UnitRef, request: GitRequest, sources: GitSources): Promise<Resolved | null> {
+  try {
+    return await sources.resolve(source, request);
+  } catch (error) {
+    if (unverifiedSaid(asPlumbError(error)) === null) throw error;
+    return null;
   }
 }
 

@@ -37,6 +37,7 @@ export function report(
       const changes: Change[] = [
         conditionOf(object, 'Stalled', 'True', said),
         conditionOf(object, 'Ready', 'False', said),
+        ...(facts.failing === 'SourceVerified' ? failing(object, facts, said) : unverifiedGone(object)),
       ];
       const status = statusOf(object, changes, moment.now, observed(object));
       return { status, events: newsOf(object, said), after: null, result: 'terminal' };
@@ -45,7 +46,7 @@ export function report(
 }
 
 function doneReport(object: GitRepository, facts: Facts, now: number): Pick<Report, 'status' | 'events'> {
-  const { artifact, subject, observed: content = {} } = facts;
+  const { artifact, subject, observed: content = {}, verified } = facts;
   if (artifact === undefined) return { status: null, events: [] };
   const stored = say(messages.stored, { revision: artifact.revision });
   const changes: Change[] = [
@@ -55,24 +56,50 @@ function doneReport(object: GitRepository, facts: Facts, now: number): Pick<Repo
     { type: 'IncludeUnavailable', remove: true },
     conditionOf(object, 'Ready', 'True', stored),
     conditionOf(object, 'ArtifactInStorage', 'True', stored),
+    ...(verified === undefined
+      ? [REMOVED]
+      : [conditionOf(object, 'SourceVerified', 'True', say(messages.verified, verified))]),
   ];
   const rest = withoutObserved(statusOf(object, changes, now, observed(object)));
   const status = {
     ...rest,
+    ...(verified && { sourceVerificationMode: verified.mode }),
     artifact: artifact as unknown as JsonObject,
     ...(content as JsonObject),
   };
-  if (subject === undefined && !isAsked(object)) return { status, events: [] };
+  const events = verified === undefined ? [] : verifiedNews(object, say(messages.verified, verified));
+  if (subject === undefined && !isAsked(object)) return { status, events };
   const { revision } = artifact;
   const said = subject === undefined ? say(messages.upToDate, { revision }) : say(messages.newArtifact, { subject });
   const annotations = { [`${GROUP}/revision`]: revision, [`${GROUP}/digest`]: artifact.digest };
-  return { status, events: [{ type: eventType(said.level), reason: said.reason, message: said.text, annotations }] };
+  const told = { type: eventType(said.level), reason: said.reason, message: said.text, annotations };
+  return { status, events: [...events, told] };
 }
+
+const REMOVED: Change = { type: 'SourceVerified', remove: true };
+
+function verifiedNews({ status }: GitRepository, said: Said): EventRecord[] {
+  const before = status?.conditions?.find(({ type }) => type === 'SourceVerified');
+  if (before?.status === 'True' && before.message === said.text) return [];
+  return [{ type: eventType(said.level), reason: said.reason, message: said.text }];
+}
+
+/** That an earlier revision was not verified says nothing any more; that one was still holds for the artifact on offer. */
+function unverifiedGone({ status }: GitRepository): Change[] {
+  const before = status?.conditions?.find(({ type }) => type === 'SourceVerified');
+  return before?.status === 'False' ? [REMOVED] : [];
+}
+
+const FETCHED: readonly Change[] = [
+  { type: 'FetchFailed', remove: true },
+  { type: 'IncludeUnavailable', remove: true },
+];
 
 /** What was fetched before a missing include is not what failed. */
 function failing(object: GitRepository, { failing: type = 'FetchFailed' }: Facts, said: Said): Change[] {
+  if (type === 'SourceVerified') return [conditionOf(object, type, 'False', said), ...FETCHED];
   const other = type === 'FetchFailed' ? 'IncludeUnavailable' : 'FetchFailed';
-  return [conditionOf(object, type, 'True', said), { type: other, remove: true }];
+  return [conditionOf(object, type, 'True', said), { type: other, remove: true }, ...unverifiedGone(object)];
 }
 
 function statusOf(object: GitRepository, changes: readonly Change[], now: number, more: JsonObject): JsonObject {

@@ -1,14 +1,19 @@
 import type { GitRepository } from '@plumb/api';
 import { parseDuration } from '@plumb/api';
-import type { Content, GitInclude, GitRequest } from '@plumb/sources';
+import type { Content, GitInclude, GitRequest, Verification } from '@plumb/sources';
 import type { Credentials } from './credentials.ts';
 
+/** What the Secrets of an object say. */
+export interface Means extends Credentials {
+  verify: Verification | null;
+}
+
 /** What to ask the remote for. */
-export function requestOf({ spec }: GitRepository, { auth, proxy }: Credentials, signal: AbortSignal): GitRequest {
+export function requestOf({ spec }: GitRepository, { auth, proxy, verify }: Means, signal: AbortSignal): GitRequest {
   const timeout = parseDuration(spec.timeout ?? '60s');
   const submodules = spec.recurseSubmodules === true;
   const wanted = { url: spec.url, ref: spec.ref ?? {}, auth, timeout, submodules, signal };
-  return proxy === undefined ? wanted : { ...wanted, proxy };
+  return { ...wanted, ...(proxy && { proxy }), ...(verify && { verify }) };
 }
 
 /** What of it goes into the artifact. */

@@ -1,0 +1,150 @@
+import { PlumbError, systemError, userError } from '@plumb/api';
+import type { Engine } from '@plumb/engine';
+import { correctable } from '../git/address.ts';
+import { formatOf } from '../git/object-format.ts';
+import type { ObjectStore } from '../git/object-store.ts';
+import type { Wanted } from '../git/reference.ts';
+import type { Verification, Verified } from '../git-sources.ts';
+import { takeCommitApart, takeTagApart, type SignedObject, type TagObject } from './signed-object.ts';
+import { checkSshSignature } from './sshsig.ts';
+
+/** What is to be verified. */
+export interface Subject {
+  commit: string;
+  /** The tag that was asked for: its short name, and the id of its object, which a lightweight one has not. */
+  tag: { name: string; id: string | null } | null;
+}
+
+export interface VerifyContext {
+  objects: ObjectStore;
+  /** Checks OpenPGP signatures; without it none counts. */
+  engine: Pick<Engine, 'openpgpVerify'> | undefined;
+  /** A reading of performance.now(). */
+  deadline: number;
+  signal: AbortSignal;
+}
+
+type Verdict = { key: string } | { problem: string };
+
+/** @throws PlumbError `no-tag` when no tag is asked for, so that none can be verified */
+export function mustNameTag(wanted: Wanted): void {
+  if (wanted.kind === 'semver' || (wanted.kind !== 'commit' && wanted.ref.startsWith('refs/tags/'))) return;
+  throw userError('no-tag', "cannot verify tag object's signature if a tag reference is not specified");
+}
+
+/** Tags may name tags. */
+const MAX_TAGS = 10;
+
+/**
+ * Verifies what spec.verify asks for.
+ * @throws PlumbError `invalid-tag-signature`, `invalid-commit-signature`, `unsigned-tag`, `engine-failed` (could not be checked)
+ */
+export async function verify(subject: Subject, wanted: Verification, context: VerifyContext): Promise<Verified> {
+  const verified: Verified = { mode: wanted.mode };
+  if (wanted.mode !== 'HEAD') verified.tag = await verifyTag(subject, wanted, context);
+  if (wanted.mode !== 'Tag') verified.commit = await verifyCommit(subject.commit, wanted, context);
+  return verified;
+}
+
+async function verifyTag({ tag, commit }: Subject, wanted: Verification, context: VerifyContext): Promise<SignedBy> {
+  const { name, id } = tag ?? { name: '', id: null };
+  const object = id === null ? null : await readTag(id, context.objects);
+  const shown = id === null || object === null ? name : `${object.name}@${id}`;
+  if (object === null || object.signature === '') {
+    const words = `cannot verify signature of tag '${shown}' since it is not signed`;
+    throw correctable('unsigned-tag', words);
+  }
+  const failed = (why: string): Error =>
+    correctable('invalid-tag-signature', `signature verification of tag '${shown}' failed: ${why}`);
+  const verdict = await check('tag', object, { wanted, context });
+  if ('problem' in verdict) throw failed(verdict.problem);
+  // The remote says by itself which commit a tag leads to; what was signed counts.
+  const target = await peel(object, context.objects);
+  if (target !== commit) throw failed(`it leads to ${target ?? 'no commit'}, not to commit ${commit}`);
+  return { name: shown, key: verdict.key };
+}
+
+type SignedBy = NonNullable<Verified['tag']>;
+
+async function verifyCommit(id: string, wanted: Verification, context: VerifyContext): Promise<SignedBy> {
+  const failed = (why: string): Error =>
+    correctable('invalid-commit-signature', `signature verification of commit '${id}' failed: ${why}`);
+  const raw = await context.objects.raw(id);
+  if (raw?.type !== 'commit') throw failed('it is too large, or no commit');
+  const object = takeCommitApart(raw.body, formatOf(id) ?? 'sha1');
+  const verdict = await check('commit', object, { wanted, context });
+  if ('problem' in verdict) throw failed(verdict.problem);
+  return { name: id, key: verdict.key };
+}
+
+async function readTag(id: string, objects: ObjectStore): Promise<TagObject | null> {
+  const raw = await objects.raw(id);
+  return raw?.type === 'tag' ? takeTagApart(raw.body) : null;
+}
+
+/** The commit that a tag leads to, by way of further tags where it does. */
+async function peel({ target }: TagObject, objects: ObjectStore): Promise<string | null> {
+  let at = target;
+  for (let tags = 0; tags < MAX_TAGS && at.type === 'tag'; tags += 1) {
+    const next = await readTag(at.id, objects);
+    if (next === null) return null;
+    at = next.target;
+  }
+  return at.type === 'commit' ? at.id : null;
+}
+
+async function check(
+  kind: 'commit' | 'tag',
+  { payload, signature, signedAt }: SignedObject,
+  { wanted, context }: { wanted: Verification; context: VerifyContext },
+): Promise<Verdict> {
+  const trimmed = signature.trim();
+  const format = formatOfSignature(trimmed);
+  if (format === 'ssh') {
+    const verdict = checkSshSignature({ payload, signature: trimmed, signedAt }, wanted.ssh);
+    return told(`unable to verify Git ${kind} SSH signature`, verdict);
+  }
+  const prefix = `unable to verify Git ${kind}`;
+  if (format === 'empty') return told(prefix, { problem: 'unable to verify payload: signature is empty' });
+  if (format !== 'openpgp') {
+    const problem = `unable to verify openPGP signature, detected signature format: ${format}: signature format mismatch`;
+    return told(prefix, { problem });
+  }
+  return told(prefix, await checkOpenpgp({ payload, signature: trimmed }, wanted, context));
+}
+
+/** Names of formats as Flux has them. */
+function formatOfSignature(signature: string): 'empty' | 'openpgp' | 'ssh' | 'x509' | 'unknown' {
+  if (signature === '') return 'empty';
+  // One thing is signed once: of several signatures nobody could say which is meant.
+  if (signature.lastIndexOf('-----BEGIN') > 0) return 'unknown';
+  if (signature.startsWith('-----BEGIN SSH SIGNATURE-----')) return 'ssh';
+  if (signature.startsWith('-----BEGIN PGP SIGNATURE-----')) return 'openpgp';
+  return signature.startsWith('-----BEGIN SIGNED MESSAGE-----') ? 'x509' : 'unknown';
+}
+
+async function checkOpenpgp(
+  signed: { payload: Buffer; signature: string },
+  { openpgp: files }: Verification,
+  { engine, deadline, signal }: VerifyContext,
+): Promise<Verdict> {
+  if (engine === undefined) return { problem: 'OpenPGP signatures cannot be checked here' };
+  const keyRings = files.map(({ text }) => text);
+  const left = Math.max(1, Math.ceil(deadline - performance.now()));
+  try {
+    const verdict = await engine.openpgpVerify({ ...signed, keyRings, deadline: left, signal });
+    return 'keyId' in verdict ? { key: verdict.keyId } : verdict;
+  } catch (error) {
+    if (signal.aborted) throw systemError('cancelled', 'the git operation was cancelled', error);
+    const why = error instanceof Error ? error.message : String(error);
+    throw new PlumbError('engine-failed', `signature verification could not be done: ${why}`, {
+      fault: 'system',
+      policy: 'retry',
+      cause: error,
+    });
+  }
+}
+
+function told(prefix: string, verdict: Verdict): Verdict {
+  return 'problem' in verdict ? { problem: `${prefix}: ${verdict.problem}` } : verdict;
+}
