@@ -94,7 +94,7 @@ export class World {
 
   async startAgent({ connect: connection, ...options }: StartAgent = {}): Promise<Agent> {
     const cluster = await connect({ kubeconfig: this.#kubeconfig, userAgent: 'plumb-agent', ...connection });
-    const sources = createGitSources({ dir: join(this.#dir, 'sources') });
+    const sources = createGitSources({ dir: join(this.#dir, 'sources'), engine: this.#engine });
     const agent = await startAgent({
       cluster,
       sources,

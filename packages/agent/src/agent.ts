@@ -200,7 +200,10 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     ...anywhere,
     cluster,
     labelSelector: options.configSelector,
-    onChange: (key) => kustomizations.onConfig(key),
+    onChange: (key) => {
+      gitRepositories.onConfig(key);
+      kustomizations.onConfig(key);
+    },
   });
   const { jitterPercent } = options;
   const hands = { clock };
@@ -223,7 +226,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const artifacts = new Artifacts(options.sources, () => clock.now(), fetchArtifact);
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
-    hands: { ...hands, sources: options.sources, artifactHost: options.artifactHost },
+    hands: { ...hands, configs, sources: options.sources, artifactHost: options.artifactHost },
     finisher: git.finisher,
     queue: git.queueOf,
     clock,

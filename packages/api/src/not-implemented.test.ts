@@ -20,7 +20,6 @@ describe('notImplemented', () => {
   it.each<[string, JsonObject]>([
     ['spec.provider (azure)', { provider: 'azure' }],
     ['spec.provider (aws)', { provider: 'aws' }],
-    ['spec.verify', { verify: { secretRef: { name: 'keys' } } }],
   ])('names %s of a GitRepository', (field, spec) => {
     expect(gitFields(spec)).toEqual([field]);
   });

@@ -29,8 +29,9 @@ test.each<[what: string, signature: string, keyRings: string[], problem: RegExp 
   ['a signature for keys', 'words', [armour('SIGNATURE', Buffer.alloc(3))], /expected public or private key block/],
   ['keys that are too large', 'words', ['x'.repeat(2_200_000)], 'the key rings are larger than 2097152 bytes'],
 ])('%s is refused in words', async (_, signature, keyRings, problem) => {
-  const told: unknown = typeof problem === 'string' ? problem : expect.stringMatching(problem);
-  expect(await verify(signature, keyRings)).toEqual({ problem: told });
+  const verdict = await verify(signature, keyRings);
+  expect(Object.keys(verdict)).toEqual(['problem']);
+  expect('problem' in verdict ? verdict.problem : '').toMatch(problem);
 });
 
 test('any bytes are refused, and end no process', async () => {

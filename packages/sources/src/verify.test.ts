@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { createEngine, type Engine } from '@plumb/engine';
+import { Signing, type Signer } from '@plumb/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Resolved, Verification } from './git-sources.ts';
 import { failureOf, openLab, SHOP, type Lab } from './testing/lab.ts';
-import { signHead, Signing, signTag, type Signer } from './testing/signing.ts';
+import { signHead, signTag } from './testing/signing.ts';
 
 const ENGINE = join(import.meta.dirname, '../../../build/engine');
 

@@ -5,4 +5,5 @@ export * from './clock.ts';
 export * from './control-plane.ts';
 export { clusterContract } from './cluster-contract.ts';
 export * from '@plumb/memory-cluster';
+export { Signing, type Signer } from './signing.ts';
 export * from './status-checker.ts';

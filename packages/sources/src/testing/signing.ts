@@ -1,86 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Repository } from './repository.ts';
 
-/** What git needs to sign with one key. */
-export interface Signer {
-  /** Arguments before git's command. */
+/** Arguments before git's command that make it sign. */
+interface Signer {
   config: readonly string[];
-  /** The public key, as it stands in the Secret. */
-  publicKey: string;
-}
-
-/** Makes keys and signs with git itself, gpg and ssh-keygen, all of which must be there. */
-export class Signing implements Disposable {
-  readonly dir = mkdtempSync(join(tmpdir(), 'gv-'));
-  readonly #gnupg = join(this.dir, 'g');
-
-  constructor() {
-    mkdirSync(this.#gnupg, { mode: 0o700 });
-  }
-
-  [Symbol.dispose](): void {
-    run('gpgconf', ['--homedir', this.#gnupg, '--kill', 'all']);
-    rmSync(this.dir, { recursive: true, force: true });
-  }
-
-  ssh(name: string, type: readonly string[] = ['ed25519']): Signer {
-    const path = join(this.dir, name);
-    run('ssh-keygen', ['-q', '-N', '', '-C', name, '-f', path, '-t', ...type]);
-    return {
-      config: ['-c', 'gpg.format=ssh', '-c', `user.signingKey=${path}`],
-      publicKey: readFileSync(`${path}.pub`, 'utf8'),
-    };
-  }
-
-  /** Signs a text with ssh-keygen. */
-  sshSign(name: string, text: string | Buffer, namespace = 'git'): string {
-    const args = ['-Y', 'sign', '-q', '-n', namespace, '-f', join(this.dir, name)];
-    return run('ssh-keygen', args, text);
-  }
-
-  /** `algorithm` and `expire` as gpg's --quick-generate-key takes them; `at` is the time it believes it is. */
-  gpg(name: string, { algorithm = 'ed25519', expire = 'never', at }: GpgKey = {}): Signer {
-    const time = at === undefined ? [] : [`--faked-system-time=${at}`];
-    const unprotected = ['--pinentry-mode=loopback', '--passphrase='];
-    this.gpgRun([...time, ...unprotected, '--quick-generate-key', name, algorithm, 'sign', expire]);
-    const program = join(this.dir, `gpg-${name}`);
-    const command = ['gpg', '--homedir', this.#gnupg, ...time].map((word) => `'${word}'`).join(' ');
-    writeFileSync(program, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
-    const config = ['-c', 'gpg.format=openpgp', '-c', `gpg.program=${program}`, '-c', `user.signingKey=${name}`];
-    return { config, publicKey: this.exported(name) };
-  }
-
-  exported(name: string): string {
-    return this.gpgRun(['--armor', '--export', name]);
-  }
-
-  /** Revokes a key by the certificate that gpg made with it. @returns the public key as it is then */
-  gpgRevoke(name: string): string {
-    const listed = this.gpgRun(['--with-colons', '--fingerprint', name]);
-    const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1] ?? '';
-    const folder = join(this.#gnupg, 'openpgp-revocs.d');
-    const file = readdirSync(folder).find((entry) => entry.startsWith(fingerprint)) ?? '';
-    const certificate = readFileSync(join(folder, file), 'utf8').replace(':-----BEGIN', '-----BEGIN');
-    this.gpgRun(['--import'], certificate);
-    return this.exported(name);
-  }
-
-  gpgRun(args: readonly string[], input = ''): string {
-    return run('gpg', ['--homedir', this.#gnupg, '--batch', '--yes', '--quiet', ...args], input);
-  }
-}
-
-interface GpgKey {
-  algorithm?: string;
-  expire?: string;
-  at?: string;
-}
-
-function run(program: string, args: readonly string[], input: string | Buffer = ''): string {
-  return execFileSync(program, args, { input, stdio: ['pipe', 'pipe', 'pipe'] }).toString('utf8');
 }
 
 /** Puts a signed commit in place of the one a branch is at. @returns its id */

@@ -6,6 +6,7 @@ import type { GitRequest, GitSources, Resolved, Verified } from '@plumb/sources'
 import type { Clock } from '../../runtime/clock.ts';
 import { addFinalizer, dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
+import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import { readCredentials } from './credentials.ts';
 import type { SourceMemory } from './decide.ts';
 import { findIncludes } from './includes.ts';
@@ -21,6 +22,8 @@ export interface Hands {
   signal: AbortSignal;
   /** Host and port consumers reach the artifact server at. */
   artifactHost: string;
+  /** Labelled Secrets, a change of which wakes whoever trusts their keys. */
+  configs: Pick<WatchedConfigs, 'ready'>;
   /** Another GitRepository as it is known now. */
   find: (namespace: string, name: string) => GitRepository | undefined;
 }
@@ -46,6 +49,7 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
     const credentials = await readCredentials(object, hands);
     if ('stalled' in credentials) return { type: 'terminal', facts: {}, said: credentials.stalled };
     if ('said' in credentials) return fail(credentials.said, memory, { generation, hands });
+    if (object.spec.verify !== undefined) await hands.configs.ready();
     const verification = await readVerification(object, hands);
     if ('said' in verification) return fail(verification.said, memory, { generation, hands }, UNVERIFIED);
     const request = requestOf(object, { ...credentials, ...verification }, hands.signal);

@@ -5,6 +5,7 @@ import type { Finisher } from '../../runtime/finisher.ts';
 import { objectId, type FluxObjects } from '../../runtime/flux-objects.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
+import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import type { Leave } from '../../runtime/shards.ts';
 import { intervalOf, isNews } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
@@ -42,6 +43,15 @@ export class GitRepositoryController {
     this.#memories.delete(id);
   }
 
+  /** A labelled Secret has changed: those that trust its keys are due at once. */
+  onConfig({ kind, namespace, name }: ConfigKey): void {
+    for (const id of this.#memories.keys()) {
+      const object = this.#options.gitRepositories.get(id) as GitRepository | undefined;
+      if (kind !== 'Secret' || object?.metadata.namespace !== namespace) continue;
+      if (object.spec.verify?.secretRef?.name === name) this.#wake(id);
+    }
+  }
+
   async run(id: string, leave: Leave): Promise<void> {
     const { clock, finisher, gitRepositories, queue } = this.#options;
     const find: Hands['find'] = (namespace, name) =>
@@ -58,12 +68,15 @@ export class GitRepositoryController {
     if (step.do === 'rest') return;
     if (step.do === 'idle') return queue().addAfter(id, step.after);
     if (step.do === 'finalize') return actFinalize(object, hands);
+    const { wakes } = seen.memory;
     const outcome =
       step.do === 'refuse'
         ? ({ type: 'terminal', facts: {}, said: step.said } as const)
         : await actFetch(object, seen.memory, hands);
     // The agent stops, or the source is another replica's now: what was not done is no failure, somebody else goes on.
     if (hands.signal.aborted && outcome.type !== 'done') return;
+    // What woke it came too late for this run: the next one is due.
+    if (seen.memory.wakes !== wakes) Object.assign(seen.memory, { succeeded: null, failed: null });
     const told = report(object, outcome, { now: clock.time(), interval: this.#see(id).interval });
     finisher.finish(id, object as KubeObject, told, (clock.now() - startedAt) / 1_000);
   }
@@ -77,13 +90,17 @@ export class GitRepositoryController {
   /** Those that include an artifact which has changed since are due at once. */
   #wakeIncluders(included: GitRepository): void {
     const digest = included.status?.artifact?.digest;
-    const { gitRepositories, queue } = this.#options;
-    for (const [id, memory] of digest === undefined ? [] : this.#memories) {
+    const { gitRepositories } = this.#options;
+    for (const id of digest === undefined ? [] : this.#memories.keys()) {
       const object = gitRepositories.get(id) as GitRepository | undefined;
-      if (object === undefined || !lacks(object, included, digest)) continue;
-      Object.assign(memory, { succeeded: null, failed: null });
-      queue().add(id, PRIORITY.request);
+      if (object !== undefined && lacks(object, included, digest)) this.#wake(id);
     }
+  }
+
+  #wake(id: string): void {
+    const memory = this.#memories.get(id);
+    if (memory !== undefined) Object.assign(memory, { succeeded: null, failed: null, wakes: memory.wakes + 1 });
+    this.#options.queue().add(id, PRIORITY.request);
   }
 
   #see(id: string): Seen {
@@ -98,7 +115,7 @@ export class GitRepositoryController {
     const known = this.#memories.get(id);
     const uid = object?.metadata.uid ?? '';
     if (known !== undefined && (object === undefined || known.uid === uid)) return known;
-    const memory: SourceMemory = { uid, succeeded: null, failed: null, spread: this.#options.clock.random() };
+    const memory: SourceMemory = { uid, succeeded: null, failed: null, wakes: 0, spread: this.#options.clock.random() };
     this.#memories.set(id, memory);
     return memory;
   }

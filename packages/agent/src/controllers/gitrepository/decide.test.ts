@@ -11,6 +11,7 @@ function seen(parts: Partial<Omit<Seen, 'memory'>> & { memory?: Partial<SourceMe
     uid: 'g1',
     succeeded: { generation: 1, at: AT - 10_000 },
     failed: null,
+    wakes: 0,
     spread: 0.5,
     ...parts.memory,
   };
@@ -59,9 +60,9 @@ const cases: { name: string; seen: Parameters<typeof seen>[0]; step: Step['do'];
   },
   {
     name: 'a field whose work is to come is refused by name',
-    seen: { object: gitRepository(REVISION, { spec: { verify: { secretRef: { name: 'keys' } } } }) },
+    seen: { object: gitRepository(REVISION, { spec: { provider: 'azure' } }) },
     step: 'refuse',
-    more: { said: { reason: 'NotImplemented', text: expect.stringContaining('spec.verify') as string } },
+    more: { said: { reason: 'NotImplemented', text: expect.stringContaining('spec.provider (azure)') as string } },
   },
   {
     name: 'a spec that is none is refused by name',

@@ -8,6 +8,8 @@ export interface SourceMemory {
   /** The last run that succeeded: the generation it was for, and when it ended. */
   succeeded: { generation: number; at: number } | null;
   failed: { generation: number; retryAt: number; count: number } | null;
+  /** How often something else than the object itself has made it due. */
+  wakes: number;
   /** In [0, 1): where in the jitter's range the next run lies. */
   spread: number;
 }

@@ -98,3 +98,83 @@ test('what nothing but a change can help stalls, and only a change wakes it', ()
   expect(after).toBeNull();
   expect(result).toBe('terminal');
 });
+
+const COMMIT = '1'.repeat(40);
+const verified = { mode: 'HEAD', commit: { name: COMMIT, key: 'SHA256:abc' } } as const;
+const verifiedText = `verified signature of\n\t- commit '${COMMIT}' with key 'SHA256:abc'`;
+const notSigned = say(messages.commitNotVerified, { error: `signature verification of commit '${COMMIT}' failed` });
+
+test('what was verified is told once, by whom and of what', () => {
+  const { conditions, status, events } = told(gitRepository(null), {
+    type: 'done',
+    facts: { artifact, subject: 'Raise the limit', verified },
+  });
+  expect(conditions).toEqual([
+    'Ready True Succeeded',
+    'ArtifactInStorage True Succeeded',
+    'SourceVerified True Succeeded',
+  ]);
+  expect(status).toMatchObject({ sourceVerificationMode: 'HEAD' });
+  expect(events).toMatchObject([
+    { type: 'Normal', reason: 'Succeeded', message: verifiedText },
+    { reason: 'NewArtifact' },
+  ]);
+  const again = gitRepository(REVISION, { status: status as object });
+  expect(told(again, { type: 'done', facts: { artifact, verified } }).events).toEqual([]);
+});
+
+test('a tag and its commit are told together', () => {
+  expect(
+    say(messages.verified, { tag: { name: `v1@${'2'.repeat(40)}`, key: 'A'.repeat(16) }, commit: verified.commit })
+      .text,
+  ).toBe(
+    `verified signature of\n\t- tag 'v1@${'2'.repeat(40)}' with key '${'A'.repeat(16)}'\n\t- commit '${COMMIT}' with key 'SHA256:abc'`,
+  );
+});
+
+test('a revision that is not verified keeps the last artifact, and is no failed fetch', () => {
+  const before = gitRepository(REVISION, {
+    status: { conditions: [conditionOf('FetchFailed', 'True', 'GitOperationFailed')], observedGeneration: 1 },
+  });
+  const { conditions, status, events } = told(before, {
+    type: 'retry',
+    facts: { failing: 'SourceVerified' },
+    said: notSigned,
+    after: 1,
+  });
+  expect(conditions).toEqual([
+    'Reconciling True ProgressingWithRetry',
+    'Ready False InvalidCommitSignature',
+    'SourceVerified False InvalidCommitSignature',
+  ]);
+  expect(status).toMatchObject({ artifact: { revision: REVISION } });
+  expect(events).toMatchObject([{ type: 'Warning', reason: 'InvalidCommitSignature', message: notSigned.text }]);
+});
+
+test.each([
+  ['False', 'InvalidCommitSignature', []],
+  ['True', 'Succeeded', ['SourceVerified True Succeeded']],
+] as const)('a failed fetch: that the last one was verified (%s) stays only where it was', (value, reason, kept) => {
+  const before = gitRepository(REVISION, { status: { conditions: [conditionOf('SourceVerified', value, reason)] } });
+  const { conditions } = told(before, { type: 'retry', facts: {}, said: fetchFailed, after: 1 });
+  expect(conditions.filter((condition) => condition.startsWith('SourceVerified'))).toEqual(kept);
+});
+
+test('a mode that cannot be met stalls', () => {
+  const said = say(messages.noTag, { error: 'no tag' });
+  const { conditions } = told(gitRepository(), { type: 'terminal', facts: { failing: 'SourceVerified' }, said });
+  expect(conditions).toEqual([
+    'Stalled True InvalidVerificationMode',
+    'Ready False InvalidVerificationMode',
+    'SourceVerified False InvalidVerificationMode',
+  ]);
+});
+
+test('without spec.verify nothing is said of it', () => {
+  const before = gitRepository(REVISION, {
+    status: { sourceVerificationMode: 'HEAD', conditions: [conditionOf('SourceVerified', 'True', 'Succeeded')] },
+  });
+  const { conditions, status } = told(before, { type: 'done', facts: { artifact } });
+  expect(conditions).toEqual(['Ready True Succeeded', 'ArtifactInStorage True Succeeded']);
+  expect(status).not.toHaveProperty('sourceVerificationMode');
+});
