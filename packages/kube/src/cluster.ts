@@ -65,6 +65,19 @@ export interface DeleteOptions {
   signal?: AbortSignal;
 }
 
+export interface TokenOptions {
+  /** Who is to take the token; empty means the API server itself. */
+  audiences: readonly string[];
+  signal?: AbortSignal;
+}
+
+/** A token that shows its bearer to be a service account. */
+export interface AccountToken {
+  readonly token: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 /**
  * How urgent a request is, the most urgent first: `emergency`, repair of `drift`, `request` (what a commit or a person asked for; the
  * default), `background` (status, events, relists, checks).
@@ -131,6 +144,8 @@ export interface Cluster {
   patch(key: ObjectKey, patch: Json, options: PatchOptions): Promise<KubeObject>;
   /** @returns false when the object was not there (any more). */
   delete(key: ObjectKey, options?: DeleteOptions): Promise<boolean>;
+  /** Asks for a token of a service account (TokenRequest). @throws api-not-found where there is no such account */
+  createToken(account: { namespace: string; name: string }, options: TokenOptions): Promise<AccountToken>;
   /** The kinds served, cached; `refresh` asks again (after a CRD was applied, or a kind was not found). */
   discover(options?: { refresh?: boolean; signal?: AbortSignal }): Promise<readonly ResourceInfo[]>;
   /** What discovery knows of one kind; asks again once if it does not know it. @returns null for a kind that is not served. */

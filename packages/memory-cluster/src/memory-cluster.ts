@@ -1,6 +1,7 @@
 import { keyOf, systemError, userError } from '@plumb/api';
 import type { Json, JsonObject, KindRef, KubeObject, ObjectKey, PlumbError } from '@plumb/api';
 import type {
+  AccountToken,
   ApplyOptions,
   Cluster,
   Connection,
@@ -11,12 +12,14 @@ import type {
   PatchOptions,
   Priority,
   ResourceInfo,
+  TokenOptions,
   WatchEvent,
   WatchOptions,
 } from '@plumb/kube';
 
 import { failure } from './failures.ts';
 import { Faults } from './faults.ts';
+import { memoryToken } from './account-token.ts';
 import type { MemoryRequest } from './faults.ts';
 import { qualifiedResource, sameKind } from './kinds.ts';
 import type { ServedKind } from './kinds.ts';
@@ -52,9 +55,11 @@ class Backend {
   readonly requests: MemoryRequest[] = [];
   readonly streams = new Set<WatchStream>();
   readonly version: string;
+  readonly now: () => number;
 
   constructor(options: MemoryOptions) {
     const { clock = Date, historyLimit = 10_000, version = 'v1.37.2' } = options;
+    this.now = () => clock.now();
     this.server = new Server({ now: () => clock.now(), historyLimit });
     this.server.seed();
     this.version = version;
@@ -178,6 +183,19 @@ class MemoryClient implements Cluster {
       const { kind, place } = this.#find(key);
       const propagation = options.propagationPolicy ?? 'Background';
       return this.#server.remove(kind, place, { ...options.preconditions, propagation });
+    });
+  }
+
+  async createToken(
+    account: { namespace: string; name: string },
+    { audiences, signal }: TokenOptions,
+  ): Promise<AccountToken> {
+    const { namespace, name } = account;
+    const key = { group: '', version: 'v1', kind: 'ServiceAccount', namespace, name };
+    return this.#serve({ verb: 'create', ...key, subresource: 'token' }, signal, () => {
+      const { kind, place } = this.#find(key);
+      if (this.#server.store.get(place) === null) throw this.#server.notFound(kind, name);
+      return memoryToken({ sub: `system:serviceaccount:${namespace}:${name}`, audiences, now: this.backend.now() });
     });
   }
 

@@ -9,6 +9,7 @@ import { deletionContract } from './contract/deletion.ts';
 import { WIDGET, WIDGET_DEFINITION } from './contract/fixtures.ts';
 import type { Subject } from './contract/fixtures.ts';
 import { readContract } from './contract/reads.ts';
+import { tokenContract } from './contract/tokens.ts';
 import { writeContract } from './contract/writes.ts';
 
 const POLL_MS = 50;
@@ -43,6 +44,9 @@ export function clusterContract(name: string, make: () => Promise<Subject>): voi
     });
     describe('reads', () => {
       readContract(get);
+    });
+    describe('tokens', () => {
+      tokenContract(get);
     });
     describe('deletion', () => {
       deletionContract(get);

@@ -1,5 +1,6 @@
 import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import type {
+  AccountToken,
   ApplyOptions,
   Cluster,
   Connection,
@@ -10,6 +11,7 @@ import type {
   PatchOptions,
   Priority,
   ResourceInfo,
+  TokenOptions,
   WatchEvent,
   WatchOptions,
 } from '@plumb/kube';
@@ -50,6 +52,11 @@ export class ClaimedCluster implements Cluster {
 
   delete(key: ObjectKey, options: DeleteOptions = {}): Promise<boolean> {
     return this.#send(options, (cluster, signal) => cluster.delete(key, { ...options, signal }));
+  }
+
+  /** It changes nothing. */
+  createToken(account: { namespace: string; name: string }, options: TokenOptions): Promise<AccountToken> {
+    return this.#cluster.createToken(account, options);
   }
 
   as(user: string): Cluster {

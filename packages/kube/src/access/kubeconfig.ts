@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { parseJson, userError, type JsonObject } from '@plumb/api';
+import { userError, type JsonObject } from '@plumb/api';
 import type { Access } from './access.ts';
-import { loadClientNode } from './client-node.ts';
 import { KubeconfigAccess } from './kubeconfig-access.ts';
-import { objectOf, selectEntry } from './kubeconfig-entry.ts';
+import { selectEntry } from './kubeconfig-entry.ts';
+import { parseKubeconfig } from './kubeconfig-text.ts';
 import { folderOf, PluginAccess } from './plugin-access.ts';
 
-/** Reads a kubeconfig file. JSON without plugins, which is what the sandbox writes, needs no library. */
+/** Reads a kubeconfig file. Without plugins, which is what the sandbox writes, it needs no library but for YAML. */
 export async function kubeconfigAccess(path: string, context: string | undefined): Promise<Access> {
   const entry = selectEntry(await read(path), context);
   const plugin = entry.user['exec'] !== undefined || entry.user['auth-provider'] !== undefined;
@@ -20,24 +20,5 @@ async function read(path: string): Promise<JsonObject> {
   } catch (error) {
     throw userError('invalid-path', `cannot read the kubeconfig ${path}`, error);
   }
-  return parsedJson(text) ?? (await parsedYaml(text, path));
-}
-
-function parsedJson(text: string): JsonObject | undefined {
-  if (!text.trimStart().startsWith('{')) return undefined;
-  try {
-    return objectOf(parseJson(text));
-  } catch {
-    return undefined;
-  }
-}
-
-/** A parser's message quotes the line it fails at, which may hold a key: it is left out. */
-async function parsedYaml(text: string, path: string): Promise<JsonObject> {
-  const { loadYaml } = await loadClientNode();
-  try {
-    return objectOf(loadYaml<JsonObject>(text));
-  } catch {
-    throw userError('invalid-spec', `the kubeconfig ${path} is neither YAML nor JSON`);
-  }
+  return parseKubeconfig(text, `the kubeconfig ${path}`);
 }

@@ -1,6 +1,7 @@
 import { displayKey, keyOf, PlumbError, userError } from '@plumb/api';
 import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import type {
+  AccountToken,
   ApplyOptions,
   Cluster,
   Connection,
@@ -12,6 +13,7 @@ import type {
   PatchType,
   Priority,
   ResourceInfo,
+  TokenOptions,
   WatchEvent,
   WatchOptions,
 } from '../cluster.ts';
@@ -20,6 +22,7 @@ import type { Transport } from '../transport/transport.ts';
 import type { Headers } from '../transport/wire.ts';
 import { parseObject, type ApiCall, type Caller } from './caller.ts';
 import type { Discovery } from './discovery.ts';
+import { readToken, tokenCall } from './account-token.ts';
 import type { Subject } from './failure.ts';
 import { listAll } from './list.ts';
 import type { ListGate } from './list-gate.ts';
@@ -136,6 +139,11 @@ export class ApiCluster implements Cluster {
     const path = objectPath(target.info, key);
     const gone = await orNull(this.#caller.text({ ...target, method: 'DELETE', path, body, signal }));
     return gone !== null;
+  }
+
+  async createToken(account: { namespace: string; name: string }, options: TokenOptions): Promise<AccountToken> {
+    const call = tokenCall(account, options);
+    return readToken(await this.#caller.json(call), call.subject);
   }
 
   async discover(options: { refresh?: boolean; signal?: AbortSignal } = {}): Promise<readonly ResourceInfo[]> {
