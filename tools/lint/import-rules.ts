@@ -7,13 +7,14 @@ export const MAY_IMPORT = {
   kube: ['api'],
   engine: [],
   'memory-cluster': ['api', 'kube'],
+  cloud: ['api'],
   sources: ['api', 'engine'],
   render: ['api', 'core', 'engine', 'sources'],
-  agent: ['api', 'core', 'kube', 'engine', 'sources', 'render'],
+  agent: ['api', 'core', 'kube', 'engine', 'cloud', 'sources', 'render'],
   preview: ['api', 'core', 'kube', 'engine', 'render', 'sources', 'agent', 'memory-cluster'],
   sandbox: ['api', 'kube', 'engine', 'agent'],
   cli: ['api', 'core', 'kube', 'engine', 'sources', 'render', 'agent', 'preview', 'sandbox'],
-  testkit: ['api', 'core', 'kube', 'engine', 'sources', 'sandbox', 'memory-cluster'],
+  testkit: ['api', 'core', 'kube', 'engine', 'cloud', 'sources', 'sandbox', 'memory-cluster'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type PackageName = keyof typeof MAY_IMPORT;

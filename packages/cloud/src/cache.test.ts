@@ -1,0 +1,81 @@
+import { FakeClock } from '@plumb/testkit';
+import { beforeEach, expect, test } from 'vitest';
+import { Cache } from './cache.ts';
+
+interface Thing {
+  name: string;
+  expiresAt: number;
+}
+
+const HOUR = 3_600_000;
+let clock: FakeClock;
+let cache: Cache<Thing>;
+let made: number;
+let fails: boolean;
+beforeEach(() => {
+  clock = new FakeClock(0);
+  cache = new Cache(() => clock.now());
+  made = 0;
+  fails = false;
+});
+
+const make = async (): Promise<Thing> => {
+  await Promise.resolve();
+  made += 1;
+  if (fails) throw new Error(`try ${made}`);
+  return { name: `thing ${made}`, expiresAt: clock.now() + HOUR };
+};
+const get = async (): Promise<string> => (await cache.get('key', make)).name;
+
+test('many who ask at once share one exchange', async () => {
+  expect(await Promise.all([get(), get(), get()])).toEqual(['thing 1', 'thing 1', 'thing 1']);
+  expect(cache.peek('key')?.name).toBe('thing 1');
+  expect(made).toBe(1);
+});
+
+test('while it is good nobody waits for the next; from a fifth before its end on the next is got', async () => {
+  await get();
+  await clock.advance(HOUR * 0.79);
+  expect(await get()).toBe('thing 1');
+  await clock.advance(HOUR * 0.02);
+  expect(cache.peek('key')).toBeUndefined();
+  expect(await get()).toBe('thing 1');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await get()).toBe('thing 2');
+});
+
+test('what is over is not given any more', async () => {
+  await get();
+  await clock.advance(HOUR);
+  expect(await get()).toBe('thing 2');
+});
+
+test('a failure is shared for some seconds, and costs nothing as long as the old one is good', async () => {
+  await get();
+  fails = true;
+  await clock.advance(HOUR * 0.9);
+  expect(await get()).toBe('thing 1');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await get()).toBe('thing 1');
+  expect(made).toBe(2);
+  await clock.advance(HOUR * 0.1);
+  await expect(get()).rejects.toThrow('try 3');
+  await expect(get()).rejects.toThrow('try 3');
+  await clock.advance(5_000);
+  await expect(get()).rejects.toThrow('try 4');
+});
+
+test('what was refused is forgotten, with all that begins alike', async () => {
+  await cache.get('a 1', make);
+  await cache.get('a 2', make);
+  await cache.get('b 1', make);
+  cache.forget('a ');
+  expect(['a 1', 'a 2', 'b 1'].map((key) => cache.peek(key)?.name)).toEqual([undefined, undefined, 'thing 3']);
+});
+
+test('what nobody asks for does not pile up', async () => {
+  for (let i = 0; i < 2_500; i += 1) await cache.get(`old ${i}`, make);
+  await clock.advance(HOUR);
+  for (let i = 0; i < 10; i += 1) await cache.get(`new ${i}`, make);
+  expect(cache.size).toBeLessThan(2_100);
+});
