@@ -52,13 +52,3 @@ test('a field that comes in later stops it, and keeps what runs', async () => {
   await world.cluster.patch(world.unitKey('apps'), { spec: { kubeConfig: null } }, { type: 'merge' });
   await world.applied('apps', revision);
 });
-
-test('fields of a GitRepository are named too, and its last artifact stays', async () => {
-  await world.cluster.patch(world.sourceKey(), { spec: { provider: 'azure' } }, { type: 'merge' });
-  const source = await world.conditionIs(world.sourceKey(), 'Ready', 'False', 'NotImplemented');
-  expect(condition(source, 'Ready')?.message).toContain('spec.provider (azure)');
-  expect(source['status']).toMatchObject({ artifact: { revision } });
-  await world.cluster.patch(world.sourceKey(), { spec: { provider: null } }, { type: 'merge' });
-  await world.conditionIs(world.sourceKey(), 'Ready', 'True', 'Succeeded');
-  expect(await world.problems()).toEqual([]);
-});

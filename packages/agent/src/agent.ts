@@ -27,6 +27,7 @@ import { Records } from './delivery/records.ts';
 import { tellOfApiServer } from './runtime/api-server.ts';
 import type { Clock } from './runtime/clock.ts';
 import { systemClock } from './runtime/clock.ts';
+import { CloudIdentities, type CloudIdentitiesOptions } from './runtime/cloud-identities.ts';
 import { EventRecorder } from './runtime/events.ts';
 import type { Telling } from './runtime/finisher.ts';
 import { Finisher } from './runtime/finisher.ts';
@@ -84,6 +85,8 @@ export interface AgentOptions {
   bodiesLimit?: number;
   /** Where to keep what a restart needs: a folder of its own, and the name of the program that builds. Without it everything is read anew. */
   records?: { dir: string; maker: string };
+  /** Where the agent's own identity at the clouds is found, and where the clouds answer. */
+  clouds?: Omit<CloudIdentitiesOptions, 'cluster'>;
   /** Called some seconds after the last run of a burst. */
   onQuiet?: () => void;
   /** Told of every event. */
@@ -206,6 +209,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     },
   });
   const { jitterPercent } = options;
+  const identities = new CloudIdentities({ ...options.clouds, cluster });
   const hands = { clock };
   const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
@@ -220,13 +224,13 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     return replicate(
       object,
       { revision, digest },
-      { cluster, sources: options.sources, signal: stop.signal, find, open },
+      { cluster, identities, sources: options.sources, signal: stop.signal, find, open },
     );
   };
   const artifacts = new Artifacts(options.sources, () => clock.now(), fetchArtifact);
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
-    hands: { ...hands, configs, sources: options.sources, artifactHost: options.artifactHost },
+    hands: { ...hands, configs, identities, sources: options.sources, artifactHost: options.artifactHost },
     finisher: git.finisher,
     queue: git.queueOf,
     clock,

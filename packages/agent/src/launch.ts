@@ -27,6 +27,7 @@ type Tuning = Pick<
   | 'defaultServiceAccount'
   | 'customStageKinds'
   | 'overriddenManagers'
+  | 'clouds'
   | 'configSelector'
   | 'strictSubstitutions'
   | 'bodiesLimit'

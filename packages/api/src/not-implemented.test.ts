@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { acceptances, objectOf } from './check.cases.ts';
-import { checkGitRepository, checkKustomization } from './check.ts';
-import { gitRepositoryPending, kustomizationPending, notImplemented } from './not-implemented.ts';
+import { checkKustomization } from './check.ts';
+import { kustomizationPending, notImplemented } from './not-implemented.ts';
 import type { JsonObject } from './object.ts';
-
-function gitFields(spec: JsonObject): string[] {
-  const base = { url: 'https://git.example/shop', interval: '1m' };
-  const checked = checkGitRepository(objectOf({ kind: 'GitRepository', spec: { ...base, ...spec } }, 'a'));
-  return checked.ok ? notImplemented(checked.value) : [JSON.stringify(checked.problems)];
-}
 
 function unitFields(spec: JsonObject): string[] {
   const base = { interval: '1m', prune: true, sourceRef: { kind: 'GitRepository', name: 'shop' } };
@@ -18,13 +12,6 @@ function unitFields(spec: JsonObject): string[] {
 
 describe('notImplemented', () => {
   it.each<[string, JsonObject]>([
-    ['spec.provider (azure)', { provider: 'azure' }],
-    ['spec.provider (aws)', { provider: 'aws' }],
-  ])('names %s of a GitRepository', (field, spec) => {
-    expect(gitFields(spec)).toEqual([field]);
-  });
-
-  it.each<[string, JsonObject]>([
     ['spec.sourceRef.kind (OCIRepository)', { sourceRef: { kind: 'OCIRepository', name: 'shop' } }],
     ['spec.decryption', { decryption: { provider: 'sops' } }],
     ['spec.ignore', { ignore: [{ paths: ['/spec/replicas'] }] }],
@@ -33,18 +20,7 @@ describe('notImplemented', () => {
     expect(unitFields(spec)).toEqual([field]);
   });
 
-  it('names a service account together with the provider it needs', () => {
-    expect(gitFields({ provider: 'aws', serviceAccountName: 'git' })).toEqual([
-      'spec.provider (aws)',
-      'spec.serviceAccountName',
-    ]);
-  });
-
   it('has nothing to say about values that ask for nothing', () => {
-    expect(gitFields({ provider: 'generic' })).toEqual([]);
-    const all = { include: [{ repository: { name: 'other' } }], recurseSubmodules: true, sparseCheckout: ['apps'] };
-    const ssh = { url: 'ssh://git@git.example/shop', proxySecretRef: { name: 'proxy' } };
-    expect(gitFields({ provider: 'github', ...all, ...ssh })).toEqual([]);
     expect(unitFields({ force: false, ignore: [], dependsOn: [{ name: 'a' }] })).toEqual([]);
   });
 
@@ -54,10 +30,9 @@ describe('notImplemented', () => {
 
   it('names every pending field of an object that sets all', () => {
     const fields = acceptances
-      .filter(({ name }) => name.startsWith('every field'))
-      .flatMap((entry) => (entry.kind === 'GitRepository' ? gitFields(entry.spec) : unitFields(entry.spec)))
+      .filter(({ kind, name }) => kind === 'Kustomization' && name.startsWith('every field'))
+      .flatMap((entry) => unitFields(entry.spec))
       .map((field) => field.replace(/ \(.*\)$/, ''));
-    const pending = [...Object.keys(gitRepositoryPending), ...Object.keys(kustomizationPending)];
-    expect(fields).toEqual(pending.filter((path) => path !== 'spec.url'));
+    expect(fields).toEqual(Object.keys(kustomizationPending));
   });
 });

@@ -1,4 +1,3 @@
-import type { GitRepository, GitRepositorySpec } from './schema/git-repository.ts';
 import type { Kustomization, KustomizationSpec } from './schema/kustomization.ts';
 
 /** Fields by path; each answers null when its value can be served, else the value that cannot be ('' for any). */
@@ -24,11 +23,6 @@ function otherThan<Spec>(
   };
 }
 
-export const gitRepositoryPending: Pending<GitRepositorySpec> = {
-  'spec.provider': otherThan(['generic', 'github'], (spec) => spec.provider),
-  'spec.serviceAccountName': whenSet((spec) => spec.serviceAccountName),
-};
-
 export const kustomizationPending: Pending<KustomizationSpec> = {
   'spec.sourceRef.kind': otherThan(['GitRepository'], (spec) => spec.sourceRef.kind),
   'spec.decryption': whenSet((spec) => spec.decryption),
@@ -46,9 +40,8 @@ function named<Spec>(pending: Pending<Spec>, spec: Spec): string[] {
 
 /**
  * The fields of an object whose work this version cannot do, as paths (`spec.decryption`), with the value where only
- * some values are missing (`spec.provider (aws)`). Empty when all can be done.
+ * some values are missing (`spec.sourceRef.kind (Bucket)`). Empty when all can be done.
  */
-export function notImplemented(object: GitRepository | Kustomization): string[] {
-  if (object.kind === 'GitRepository') return named(gitRepositoryPending, object.spec);
-  return named(kustomizationPending, object.spec);
+export function notImplemented({ spec }: Kustomization): string[] {
+  return named(kustomizationPending, spec);
 }

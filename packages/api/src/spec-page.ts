@@ -1,4 +1,4 @@
-import { gitRepositoryPending, kustomizationPending } from './not-implemented.ts';
+import { kustomizationPending } from './not-implemented.ts';
 import { messageRows } from './messages/page.ts';
 import { gitRepositoryKind } from './schema/git-repository.ts';
 import type { KindDefinition } from './schema/kind.ts';
@@ -31,7 +31,7 @@ type Pending = Readonly<Record<string, (spec: never) => string | null>>;
 const KINDS: Readonly<Record<string, { definition: KindDefinition; pending: Pending; base: object }>> = {
   GitRepository: {
     definition: gitRepositoryKind,
-    pending: gitRepositoryPending,
+    pending: {},
     base: { url: 'https://git.example/shop', interval: '1m' },
   },
   Kustomization: {

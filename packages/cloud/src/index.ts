@@ -6,3 +6,4 @@ export { signed } from './aws/sign.ts';
 export type { ReadKubeconfig } from './azure/aks.ts';
 export { systemHttp, type Answer, type Ask, type Http } from './http.ts';
 export type { AccountRef, Accounts, Environment, Identity, Token } from './token.ts';
+export { gitLogin, type GitHosting, type GitLogin } from './git/login.ts';

@@ -101,9 +101,9 @@ export class Fetcher {
     const tree = await withSubmodules(mirror, root, top, {
       limits,
       signal: request.signal,
-      fetched: (address, pin, work) => {
+      fetched: async (address, pin, work) => {
         const wanted: Wanted = { kind: 'commit', commit: pin, ref: '' };
-        const asked = { ...request, url: address, auth: sameHost(top, address) ? request.auth : NOBODY };
+        const asked = { ...request, url: address, auth: await authFor(address, top, request.auth) };
         return this.#withMirror({ address, wanted, request: asked }, async (helper) => {
           helpers.add(basename(helper.path));
           if ((await helper.objects.commit(pin)) === null) await this.#ask(helper, wanted, asked);
@@ -137,7 +137,11 @@ export class Fetcher {
   }
 }
 
-const NOBODY: GitAuth = {};
+/** Credentials are for the host of the repository alone. */
+async function authFor(address: string, top: string, auth: GitAuth): Promise<GitAuth> {
+  if (!sameHost(top, address)) return {};
+  return auth.login === undefined ? auth : { ...auth, ...(await auth.login(address)) };
+}
 
 async function treeOf(mirror: Mirror, commit: string): Promise<string> {
   return (await mirror.objects.commit(commit))?.tree ?? '';

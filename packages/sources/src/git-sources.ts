@@ -20,6 +20,8 @@ export interface GitAuth {
   ca?: string;
   /** Key for ssh. */
   ssh?: SshAuth;
+  /** Makes user and password, or a token, for another repository of the same host: those that stand here are for one alone. */
+  login?: (url: string) => Promise<GitAuth>;
   /** Credentials are made from this, and kept until they expire. */
   githubApp?: GithubAppAuth;
 }

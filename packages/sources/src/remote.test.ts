@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { GitAuth } from './git-sources.ts';
-import { selfSigned } from './testing/certificate.ts';
+import { selfSigned } from '@plumb/testkit';
 import { startGitServer } from './testing/git-server.ts';
 import { failureOf, openLab, SHOP } from './testing/lab.ts';
 

@@ -1,6 +1,7 @@
 export * from './chaos-proxy/chaos-proxy.ts';
 export { EVENT_FAULTS, REQUEST_FAULTS, type FaultMix } from './chaos-proxy/faults.ts';
 export { seededRandom } from './chaos-proxy/random.ts';
+export { selfSigned } from './certificate.ts';
 export * from './clock.ts';
 export { believe, CloudServer, type Trust } from './clouds/cloud-server.ts';
 export { signerOf } from './clouds/sigv4.ts';

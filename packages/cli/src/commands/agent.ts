@@ -188,6 +188,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
     ...defaultAccount(options),
+    clouds: { environment: context.environment },
     configSelector: options.watchConfigsLabelSelector,
     strictSubstitutions: options.strictSubstitutions,
     customStageKinds: kindsOf(options.customApplyStageKinds),

@@ -52,7 +52,11 @@ export function authorization(auth: GitAuth): string | undefined {
 /** What must never be seen in a message. Longest first, so that no part of a secret is left standing. */
 export function secretsOf(auth: GitAuth, proxy: GitProxy | undefined): string[] {
   const header = authorization(auth);
-  const secrets = [auth.password, auth.bearerToken, header, header?.slice(header.indexOf(' ') + 1), auth.ssh?.password];
+  // The user of AWS holds a session's token.
+  const session =
+    auth.username?.includes('%') === true ? auth.username.slice(auth.username.indexOf('%') + 1) : undefined;
+  const sent = header?.slice(header.indexOf(' ') + 1);
+  const secrets = [auth.password, auth.bearerToken, session, header, sent, auth.ssh?.password];
   if (proxy?.password) secrets.push(proxy.password, encodeURIComponent(proxy.password));
   return secrets.flatMap((secret) => (secret ? [secret] : [])).sort((a, b) => b.length - a.length);
 }

@@ -7,6 +7,7 @@ import { tunnel } from './tunnel.ts';
 export interface ProxiedRequest {
   method: string;
   headers: Readonly<Record<string, string>>;
+  body?: string | undefined;
   /** A reading of performance.now(), which nobody can set. */
   deadline: number;
   signal: AbortSignal;
@@ -36,7 +37,7 @@ export async function proxied(url: URL, options: ProxiedRequest): Promise<Proxie
     settings.createConnection = () => (secure ? connectTls({ socket, servername: host, ...ca }) : socket);
   }
   const request = (secure ? requestHttps : requestHttp)(url, { ...settings, ...ca }, resolve);
-  request.once('error', reject).end();
+  request.once('error', reject).end(options.body);
   const response = await promise;
   const chunks: Buffer[] = [];
   let size = 0;

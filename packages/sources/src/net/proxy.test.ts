@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GitProxy } from '../git-sources.ts';
-import { selfSigned } from '../testing/certificate.ts';
+import { selfSigned } from '@plumb/testkit';
 import { startGitServer } from '../testing/git-server.ts';
 import { failureOf, openLab, SHOP, type Lab } from '../testing/lab.ts';
 import { startHttpProxy, startSocksProxy, type ProxyServer } from '../testing/proxy-server.ts';

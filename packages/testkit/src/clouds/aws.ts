@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Reply, Trust } from './cloud-server.ts';
+import { codeCommitSigner } from './codecommit.ts';
 import { signerOf, type Arrived } from './sigv4.ts';
 
 interface Keys {
@@ -55,6 +56,14 @@ export class AwsDouble {
     if (signer?.service !== 'sts' || !signer.signedHeaders.includes('x-k8s-aws-id') || expires > 900) return null;
     if (this.#now() >= signer.signedAt + expires * 1_000) return null;
     return this.#keyOf(signer.accessKeyId, url.searchParams.get('X-Amz-Security-Token') ?? '')?.role ?? null;
+  }
+
+  /** What CodeCommit makes of a login for a repository. @returns the role */
+  gitRoleOf(login: object, url: string): string | null {
+    const { username = '', password = '' } = login as { username?: string; password?: string };
+    const secretOf = (id: string, session: string): string | undefined => this.#keyOf(id, session)?.secret;
+    const signer = codeCommitSigner({ username, password }, { url: new URL(url), now: this.#now() }, secretOf);
+    return signer === null ? null : (this.#keys.get(signer)?.role ?? null);
   }
 
   #sts({ method, body }: Arrived): Reply {

@@ -4,6 +4,7 @@ import { backoffDelay } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { GitRequest, GitSources, Resolved, Verified } from '@plumb/sources';
 import type { Clock } from '../../runtime/clock.ts';
+import type { CloudIdentities } from '../../runtime/cloud-identities.ts';
 import { addFinalizer, dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
@@ -24,6 +25,8 @@ export interface Hands {
   artifactHost: string;
   /** Labelled Secrets, a change of which wakes whoever trusts their keys. */
   configs: Pick<WatchedConfigs, 'ready'>;
+  /** Who the agent is at the clouds. */
+  identities: CloudIdentities;
   /** Another GitRepository as it is known now. */
   find: (namespace: string, name: string) => GitRepository | undefined;
 }
@@ -53,7 +56,10 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
     const verification = await readVerification(object, hands);
     if ('said' in verification) return fail(verification.said, memory, { generation, hands }, UNVERIFIED);
     const request = requestOf(object, { ...credentials, ...verification }, hands.signal);
-    const fetched = await fetch(object, request, hands);
+    const fetched = await fetch(object, request, hands).catch((error: unknown) => {
+      if (asPlumbError(error).code === 'authentication-failed') credentials.refused?.();
+      throw error;
+    });
     if ('said' in fetched) return fail(fetched.said, memory, { generation, hands }, UNAVAILABLE);
     const { facts } = fetched;
     memory.succeeded = { generation, at: hands.clock.now() };

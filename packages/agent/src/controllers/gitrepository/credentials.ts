@@ -1,17 +1,20 @@
 import type { GitRepository, KubeObject, Said } from '@plumb/api';
-import { gitRepositoryMessages as messages, say } from '@plumb/api';
+import { asPlumbError, gitRepositoryMessages as messages, say } from '@plumb/api';
 import type { GitAuth, GithubAppAuth, GitProxy } from '@plumb/sources';
 import type { Hands } from './act.ts';
+import { cloudLogin } from './cloud-login.ts';
 
 /** What a fetch needs beside its address. */
 export interface Credentials {
   auth: GitAuth;
   proxy?: GitProxy;
+  /** To be called when the host refuses them. */
+  refused?: () => void;
 }
 
 /** `stalled`: nothing but a change of the spec can help. */
 type Read = Credentials | { said: Said } | { stalled: Said };
-type Reach = Pick<Hands, 'cluster' | 'signal'>;
+type Reach = Pick<Hands, 'cluster' | 'identities' | 'signal'>;
 type Text = (field: string) => string | undefined;
 
 /** Reads the secrets that a GitRepository names. */
@@ -20,7 +23,7 @@ export async function readCredentials(object: GitRepository, hands: Reach): Prom
   const namespace = object.metadata.namespace ?? '';
   let auth: GitAuth = {};
   if (secretRef === undefined && provider === 'github') return { stalled: say(messages.providerWithoutApp, {}) };
-  if (secretRef === undefined && url.startsWith('ssh:')) return invalid(NO_IDENTITY);
+  if (secretRef === undefined && url.startsWith('ssh:') && !isCloud(provider)) return invalid(NO_IDENTITY);
   if (secretRef !== undefined) {
     const { name } = secretRef;
     const secret = await read(namespace, name, hands);
@@ -30,12 +33,43 @@ export async function readCredentials(object: GitRepository, hands: Reach): Prom
     if (!('auth' in found)) return found;
     ({ auth } = found);
   }
-  if (proxySecretRef === undefined) return { auth };
-  const { name } = proxySecretRef;
+  const found = await readProxy(namespace, proxySecretRef?.name, hands);
+  if ('said' in found) return found;
+  return isCloud(provider) ? withCloudLogin(object, { ...found, auth }, provider, hands) : { ...found, auth };
+}
+
+async function readProxy(
+  namespace: string,
+  name: string | undefined,
+  hands: Reach,
+): Promise<{ proxy?: GitProxy } | { said: Said }> {
+  if (name === undefined) return {};
   const secret = await read(namespace, name, hands);
   const proxy = secret === null ? `secrets "${name}" not found` : proxyOf(secret);
-  if (typeof proxy !== 'string') return { auth, proxy };
+  if (typeof proxy !== 'string') return { proxy };
   return { said: say(messages.proxyInvalid, { error: `invalid proxy secret '${namespace}/${name}': ${proxy}` }) };
+}
+
+function isCloud(provider: string | undefined): provider is 'aws' | 'azure' {
+  return provider === 'aws' || provider === 'azure';
+}
+
+/** What the cloud gives goes before user and password of a Secret, as in Flux. */
+async function withCloudLogin(
+  object: GitRepository,
+  { auth, proxy }: Credentials,
+  provider: 'aws' | 'azure',
+  { identities }: Reach,
+): Promise<Read> {
+  const trust: GitAuth = auth.ca === undefined ? {} : { ca: auth.ca };
+  try {
+    const login = await cloudLogin(object, provider, { identities, proxy });
+    return { auth: { ...trust, ...login.auth }, refused: login.refused, ...(proxy && { proxy }) };
+  } catch (thrown) {
+    const { code, message } = asPlumbError(thrown);
+    if (code === 'cancelled') throw thrown;
+    return invalid(message);
+  }
 }
 
 const NO_IDENTITY = "invalid 'ssh' auth option: 'identity' is required";
@@ -63,6 +97,7 @@ function authOf(secret: KubeObject, { spec }: Pick<GitRepository, 'spec'>): Read
     return { auth: { ...trust, githubApp } };
   }
   if (text('githubAppID') !== undefined) return { stalled: say(messages.appWithoutProvider, { namespace, name }) };
+  if (isCloud(spec.provider)) return { auth: trust };
   if (spec.url.startsWith('ssh:')) return sshOf(text);
   return basicOf(text, { trust, place: `secret '${namespace}/${name}'` });
 }

@@ -59,12 +59,6 @@ const cases: { name: string; seen: Parameters<typeof seen>[0]; step: Step['do'];
     step: 'fetch',
   },
   {
-    name: 'a field whose work is to come is refused by name',
-    seen: { object: gitRepository(REVISION, { spec: { provider: 'azure' } }) },
-    step: 'refuse',
-    more: { said: { reason: 'NotImplemented', text: expect.stringContaining('spec.provider (azure)') as string } },
-  },
-  {
     name: 'a spec that is none is refused by name',
     seen: { object: gitRepository(REVISION, { spec: { interval: 'soon' } }) },
     step: 'refuse',

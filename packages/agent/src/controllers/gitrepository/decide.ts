@@ -1,5 +1,5 @@
 import type { GitRepository, Said } from '@plumb/api';
-import { checkGitRepository, FINALIZER, notImplemented, ownMessages, say } from '@plumb/api';
+import { checkGitRepository, FINALIZER, ownMessages, say } from '@plumb/api';
 import { requestedAt } from '../../runtime/flux-object.ts';
 
 /** What is kept of a source between runs. Lost on restart; then the remote is asked once. Times in milliseconds. */
@@ -54,7 +54,5 @@ function nextFetch(generation: number, { succeeded, failed }: SourceMemory, inte
 
 function specFlaw(object: GitRepository): Said | null {
   const checked = checkGitRepository(object);
-  if (!checked.ok) return say(ownMessages.invalidSpec, { problems: checked.problems });
-  const fields = notImplemented(object);
-  return fields.length > 0 ? say(ownMessages.notImplemented, { fields }) : null;
+  return checked.ok ? null : say(ownMessages.invalidSpec, { problems: checked.problems });
 }

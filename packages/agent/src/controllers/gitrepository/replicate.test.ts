@@ -3,6 +3,7 @@ import { PlumbError } from '@plumb/api';
 import type { GitRequest, GitSources, Resolved } from '@plumb/sources';
 import { MemoryCluster } from '@plumb/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { CloudIdentities } from '../../runtime/cloud-identities.ts';
 import { gitRepository } from '../../testing/builders.ts';
 import { replicate } from './replicate.ts';
 
@@ -56,7 +57,14 @@ const secret = (): KubeObject => ({
 function run(verify?: object): Promise<unknown> {
   const object = gitRepository(REVISION, { spec: { ref: { branch: 'main' }, ...(verify && { verify }) } });
   const signal = new AbortController().signal;
-  const hands = { cluster, sources, signal, find: () => undefined, open: async () => null };
+  const hands = {
+    cluster,
+    identities: new CloudIdentities({ cluster }),
+    sources,
+    signal,
+    find: () => undefined,
+    open: async () => null,
+  };
   return replicate(object, { revision: REVISION, digest: DIGEST }, hands);
 }
 

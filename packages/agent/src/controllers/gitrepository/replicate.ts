@@ -2,6 +2,7 @@ import type { GitRepository, UnitRef } from '@plumb/api';
 import { asPlumbError, PlumbError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Artifact, GitRequest, GitSources, Resolved } from '@plumb/sources';
+import type { CloudIdentities } from '../../runtime/cloud-identities.ts';
 import { sourceRef } from './act.ts';
 import { readCredentials } from './credentials.ts';
 import { findIncludes } from './includes.ts';
@@ -10,6 +11,7 @@ import { readVerification, unverifiedSaid } from './verification.ts';
 
 export interface ReplicateHands {
   cluster: Cluster;
+  identities: CloudIdentities;
   sources: GitSources;
   signal: AbortSignal;
   /** Another GitRepository as it is known now. */

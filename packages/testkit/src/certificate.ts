@@ -1,11 +1,12 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A self-signed certificate for 127.0.0.1, valid for two days, in PEM: tests need no openssl on the machine. */
-export function selfSigned(name: string): { key: string; cert: string } {
+/** A self-signed certificate for 127.0.0.1 and these hosts, valid for two days, in PEM: tests need no openssl on the machine. */
+export function selfSigned(name: string, hosts: readonly string[] = []): { key: string; cert: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
   const subject = sequence(der(0x31, sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from(name)))));
-  const address = der(0x30, der(0x87, Buffer.from([127, 0, 0, 1])));
+  const names = hosts.map((host) => der(0x82, Buffer.from(host)));
+  const address = sequence(der(0x87, Buffer.from([127, 0, 0, 1])), ...names);
   const authority = sequence(der(0x01, Buffer.from([0xff])));
   const extensions = sequence(
     sequence(oid([0x55, 0x1d, 0x11]), der(0x04, address)),

@@ -1,0 +1,27 @@
+import type { GitRepository } from '@plumb/api';
+import { gitLogin, type Identity } from '@plumb/cloud';
+import type { GitAuth, GitProxy } from '@plumb/sources';
+import type { CloudIdentities } from '../../runtime/cloud-identities.ts';
+
+/** What an object logs in with at the Git service of a cloud. */
+export interface CloudLogin {
+  auth: GitAuth;
+  /** The host refused it: the next one is made from the start. */
+  refused: () => void;
+}
+
+/**
+ * Logs in as spec.serviceAccountName, or as the agent itself.
+ * @throws PlumbError `invalid-spec`, `authentication-failed`, `timeout`; never with a secret
+ */
+export async function cloudLogin(
+  { metadata, spec }: GitRepository,
+  provider: 'aws' | 'azure',
+  { identities, proxy }: { identities: CloudIdentities; proxy: GitProxy | undefined },
+): Promise<CloudLogin> {
+  const { namespace = '' } = metadata;
+  const identity: Identity = spec.serviceAccountName ? { namespace, name: spec.serviceAccountName } : null;
+  const clouds = await identities.as(identity, proxy);
+  const login = (url: string): Promise<GitAuth> => gitLogin({ provider, url, identity }, clouds);
+  return { auth: { ...(await login(spec.url)), login }, refused: () => clouds.forget(identity) };
+}
