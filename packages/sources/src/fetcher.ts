@@ -2,11 +2,13 @@ import { basename } from 'node:path';
 import type { Engine } from '@plumb/engine';
 import { correctable, parseAddress } from './git/address.ts';
 import { cloneMessage } from './git/failure.ts';
-import type { MirrorSet } from './git/mirror-set.ts';
+import type { MirrorKind, MirrorSet } from './git/mirror-set.ts';
 import type { Mirror } from './git/mirror.ts';
-import { formatOf, type ObjectFormat } from './git/object-format.ts';
+import { formatOf } from './git/object-format.ts';
 import { wantedOf, type Wanted } from './git/reference.ts';
 import { DamagedMirror, OtherFormat, Remote } from './git/remote.ts';
+import { bringFiles } from './partial/bring-files.ts';
+import { isPartial } from './partial/part.ts';
 import type { GitAuth, GitLimits, GitRequest, Resolved } from './git-sources.ts';
 import type { Tokens } from './github/tokens.ts';
 import { resolveRef, type Found } from './resolve.ts';
@@ -40,9 +42,16 @@ export interface Fetched {
 /** A damaged mirror, or one of another object format, is replaced and the work done again. */
 const ATTEMPTS = 3;
 
+/** A server that leaves files out, but gives out none by itself. */
+class NoSingleFiles extends Error {}
+
 /** Fetches into the mirrors of one source: the repository itself, and its submodules. */
 export class Fetcher {
   readonly #context: FetcherContext;
+  /** Remotes that must be mirrored whole, by address. */
+  readonly #whole = new Set<string>();
+  /** What was brought last into a partial mirror. */
+  #brought = '';
   /** The tree that the last one with submodules became. */
   #composed: { commit: string; address: string; tree: string; helpers: string[] } | undefined;
 
@@ -54,15 +63,14 @@ export class Fetcher {
     const wanted = wantedOf(request.ref);
     if (request.verify !== undefined && request.verify.mode !== 'HEAD') mustNameTag(wanted);
     const address = parseAddress(request.url);
-    return this.#withMirror({ address, wanted, request }, async (mirror) => {
+    const partial = isPartial(request, wanted) && !this.#whole.has(address);
+    return this.#withMirror({ address, wanted, request, partial }, async (mirror) => {
       const { auth, signal, deadline, proxy } = request;
       const bounds = { signal, deadline, ...(proxy && { proxy }) };
       const granted = auth.githubApp ? await this.#context.tokens.of(auth.githubApp, { ...bounds, ca: auth.ca }) : auth;
-      const resolved = await this.#verified(
-        mirror,
-        await this.#ask(mirror, wanted, { ...request, auth: granted }),
-        request,
-      );
+      const asked = { ...request, auth: granted };
+      const resolved = await this.#verified(mirror, await this.#ask(mirror, wanted, asked), request);
+      if (mirror.partial) await this.#bring(mirror, resolved.commit, asked);
       if (request.submodules !== true) return { resolved, mirror, helpers: [] };
       const { tree, helpers } = await this.#compose(mirror, resolved.commit, { ...request, auth: granted });
       return { resolved: { ...resolved, tree }, mirror, helpers };
@@ -79,10 +87,28 @@ export class Fetcher {
     return { ...resolved, verified };
   }
 
-  async #ask(mirror: Mirror, wanted: Wanted, request: BoundedRequest): Promise<Found> {
+  /** The files of a commit that are wanted. */
+  async #bring(mirror: Mirror, commit: string, request: BoundedRequest): Promise<void> {
+    const { only = {} } = request;
+    const key = JSON.stringify([mirror.path, commit, only.sparse, only.ignore]);
+    if (this.#brought === key) return;
+    const fetch = async (ids: readonly string[]): Promise<void> => {
+      await using remote = await this.#open(mirror, request);
+      if (!(await remote.fetchObjects(ids))) throw new NoSingleFiles();
+    };
+    const { limits } = this.#context;
+    await bringFiles(mirror, await treeOf(mirror, commit), only, { limits, fetch });
+    this.#brought = key;
+  }
+
+  #open(mirror: Mirror, request: BoundedRequest): Promise<Remote> {
     const { scratch, inherited, limits } = this.#context;
-    const place = { gitDir: mirror.path, format: mirror.format, scratch, inherited, limits };
-    await using remote = await Remote.open({ ...request, ...place });
+    const { path: gitDir, format, partial: blobless } = mirror;
+    return Remote.open({ ...request, gitDir, format, blobless, scratch, inherited, limits });
+  }
+
+  async #ask(mirror: Mirror, wanted: Wanted, request: BoundedRequest): Promise<Found> {
+    await using remote = await this.#open(mirror, request);
     const withTag = request.verify !== undefined && request.verify.mode !== 'HEAD';
     return await resolveRef({ remote, mirror, withTag }, wanted);
   }
@@ -116,11 +142,12 @@ export class Fetcher {
   }
 
   async #withMirror<T>(
-    { address, wanted, request }: { address: string; wanted: Wanted; request: BoundedRequest },
+    { address, wanted, request, partial = false }: Target,
     work: (mirror: Mirror) => Promise<T>,
   ): Promise<T> {
     const { mirrors } = this.#context;
-    let mirror = await mirrors.of(address, wanted.kind === 'commit' ? formatOf(wanted.commit) : undefined);
+    const format = wanted.kind === 'commit' ? formatOf(wanted.commit) : undefined;
+    let mirror = await mirrors.of(address, { format, partial });
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await work(mirror);
@@ -128,10 +155,11 @@ export class Fetcher {
         // What a killed git had received would stay on the disk otherwise.
         await mirror.sweep();
         const last = attempt === ATTEMPTS;
-        const format = nextFormat(error, mirror);
-        if (format === null || last || (error instanceof OtherFormat && wanted.kind === 'commit'))
+        if (error instanceof NoSingleFiles) this.#whole.add(address);
+        const next = nextKind(error, mirror);
+        if (next === null || last || (error instanceof OtherFormat && wanted.kind === 'commit'))
           throw toldAs(error, request.url);
-        mirror = await mirrors.of(address, format);
+        mirror = await mirrors.of(address, next);
       }
     }
   }
@@ -147,11 +175,20 @@ async function treeOf(mirror: Mirror, commit: string): Promise<string> {
   return (await mirror.objects.commit(commit))?.tree ?? '';
 }
 
-/** The format of the mirror to go on with; null when another mirror would not help. */
-function nextFormat(error: unknown, mirror: Mirror): ObjectFormat | null {
-  if (error instanceof OtherFormat) return error.format;
+interface Target {
+  address: string;
+  wanted: Wanted;
+  request: BoundedRequest;
+  partial?: boolean;
+}
+
+/** The mirror to go on with; null when another one would not help. */
+function nextKind(error: unknown, mirror: Mirror): MirrorKind | null {
+  const { format, partial } = mirror;
+  if (error instanceof OtherFormat) return { format: error.format, partial };
+  if (error instanceof NoSingleFiles) return { format, partial: false };
   if (error instanceof DamagedMirror) mirror.damaged = true;
-  return mirror.damaged ? mirror.format : null;
+  return mirror.damaged ? { format, partial } : null;
 }
 
 function toldAs(error: unknown, url: string): unknown {

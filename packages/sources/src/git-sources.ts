@@ -83,6 +83,8 @@ export interface GitRequest {
   proxy?: GitProxy;
   /** Fetch submodules too, at the commits that are pinned. */
   submodules?: boolean;
+  /** What of it will be published. Where that leaves out much, the rest is not transferred if the server can do so. */
+  only?: Pick<Content, 'ignore' | 'sparse'>;
   /** What is not signed as this asks fails to resolve. Of submodules only the pins are signed, with the commit. */
   verify?: Verification;
   /** Milliseconds for the whole fetch. */

@@ -4,10 +4,19 @@ import { basename, join } from 'node:path';
 import { Mirror, type MirrorOptions } from './mirror.ts';
 import type { ObjectFormat } from './object-format.ts';
 
-type SharedOptions = Omit<MirrorOptions, 'path' | 'format'>;
+type SharedOptions = Omit<MirrorOptions, 'path' | 'format' | 'partial'>;
+
+/** What a mirror is to be like. */
+export interface MirrorKind {
+  /** Of its object ids; by default that of the newest. */
+  format?: ObjectFormat | undefined;
+  partial?: boolean;
+}
 
 /** In the name of a mirror whose objects have SHA-256 ids. */
 const SHA256 = '-sha256';
+/** In the name of a mirror that holds only the files that were wanted: git would take it for damaged where all must be there. */
+const PARTIAL = '-part';
 
 /**
  * The mirrors of one source: one folder per remote address, and a new one beside a damaged one. Another URL is another repository,
@@ -26,15 +35,16 @@ export class MirrorSet {
   }
 
   /**
-   * The newest sound mirror of a remote, or a new one beside those that are damaged or of another object format: they still hold
-   * the artifact in force. Without a format, that of the newest is taken.
+   * The newest sound mirror of a remote, or a new one beside those that are damaged or of another kind: they still hold the artifact in
+   * force.
    */
-  async of(address: string, format?: ObjectFormat): Promise<Mirror> {
+  async of(address: string, { format, partial = false }: MirrorKind = {}): Promise<Mirror> {
     const prefix = `${createHash('sha256').update(address).digest('hex').slice(0, 24)}-`;
     const newest = (await this.#names()).findLast((name) => name.startsWith(prefix));
     const known = newest === undefined ? undefined : await this.#mirror(newest).catch(() => undefined);
-    if (known !== undefined && !known.damaged && (format === undefined || format === known.format)) return known;
-    return this.#mirror(nextName(prefix, newest, format ?? formatIn(newest ?? '')));
+    const fits = known?.partial === partial && (format === undefined || format === known.format);
+    if (known !== undefined && !known.damaged && fits) return known;
+    return this.#mirror(nextName(prefix, newest, { format: format ?? formatIn(newest ?? ''), partial }));
   }
 
   /** Remembers the mirror that the last resolve used. */
@@ -79,7 +89,8 @@ export class MirrorSet {
   #mirror(name: string): Promise<Mirror> {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
-    const mirror = Mirror.open({ ...this.#options, path: join(this.#folder, name), format: formatIn(name) });
+    const kind = { format: formatIn(name), partial: name.includes(PARTIAL) };
+    const mirror = Mirror.open({ ...this.#options, ...kind, path: join(this.#folder, name) });
     this.#open.set(name, mirror);
     mirror.catch(() => this.#open.delete(name));
     return mirror;
@@ -99,9 +110,11 @@ export class MirrorSet {
 }
 
 /** The generation goes up by one; names sort by it. */
-function nextName(prefix: string, newest: string | undefined, format: ObjectFormat): string {
+function nextName(prefix: string, newest: string | undefined, kind: Required<MirrorKind>): string {
   const generation = newest === undefined ? 0 : Number(/-(\d{6})[-.]/.exec(newest)?.[1] ?? 0) + 1;
-  return `${prefix}${String(generation).padStart(6, '0')}${format === 'sha256' ? SHA256 : ''}.git`;
+  const { format, partial } = kind;
+  const number = String(generation).padStart(6, '0');
+  return `${prefix}${number}${format === 'sha256' ? SHA256 : ''}${partial ? PARTIAL : ''}.git`;
 }
 
 function formatIn(name: string): ObjectFormat {

@@ -11,6 +11,7 @@ import { writeLooseTree } from './loose.ts';
 import { encodeTree, type GitTreeObject } from './objects.ts';
 import type { ObjectFormat } from './object-format.ts';
 import { ObjectStore } from './object-store.ts';
+import { repackPartial } from './repack-partial.ts';
 import { pipeGit, runGit } from './run.ts';
 
 /** Where a fetch puts what it got. Readers go by commit id, so this ref may move at any time. */
@@ -25,6 +26,8 @@ export interface MirrorOptions {
   inherited: Readonly<Record<string, string>>;
   idleTimeout: number;
   format: ObjectFormat;
+  /** It holds only the files that were wanted. */
+  partial: boolean;
   limits: GitLimits;
 }
 
@@ -32,6 +35,7 @@ export interface MirrorOptions {
 export class Mirror {
   readonly path: string;
   readonly format: ObjectFormat;
+  readonly partial: boolean;
   readonly objects: ObjectStore;
   readonly ignoreFiles: IgnoreFiles;
   /** Set when a read failed: the next fetch builds the mirror anew. */
@@ -42,6 +46,7 @@ export class Mirror {
   private constructor(options: MirrorOptions) {
     this.path = options.path;
     this.format = options.format;
+    this.partial = options.partial;
     this.#env = gitEnvironment(options.path, options);
     this.#cat = new CatFile({ env: this.#env, cwd: options.path, idleTimeout: options.idleTimeout });
     this.objects = new ObjectStore(this.#cat, () => (this.damaged = true));
@@ -106,6 +111,7 @@ export class Mirror {
       name.endsWith('.pack'),
     );
     if (packs.length <= MAX_PACKS) return;
+    if (this.partial) return repackPartial(this.path, keep, (args, input) => this.#git(args, signal, input));
     const held = await this.#git(['for-each-ref', '--format=%(refname)', 'refs/plumb/keep'], signal);
     for (const ref of held.stdout.toString('utf8').split('\n')) {
       if (ref !== '') await this.#git(['update-ref', '-d', ref]);
@@ -118,8 +124,9 @@ export class Mirror {
     await this.#cat.close();
   }
 
-  #git(args: readonly string[], signal?: AbortSignal): ReturnType<typeof runGit> {
-    return runGit(args, { env: this.#env, cwd: this.path, timeout: LOCAL_TIMEOUT, signal });
+  #git(args: readonly string[], signal?: AbortSignal, input?: string): ReturnType<typeof runGit> {
+    const given = input === undefined ? {} : { input };
+    return runGit(args, { env: this.#env, cwd: this.path, timeout: LOCAL_TIMEOUT, signal, ...given });
   }
 }
 

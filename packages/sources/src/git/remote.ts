@@ -27,6 +27,8 @@ export interface RemoteOptions {
   /** Of the mirror. */
   format: ObjectFormat;
   limits: GitLimits;
+  /** Ask for commits and folders without files. A server that cannot do so sends all. */
+  blobless: boolean;
   /** A folder of ours for files that live as long as one exchange. */
   scratch: string;
   inherited: Readonly<Record<string, string>>;
@@ -37,6 +39,15 @@ export interface RemoteOptions {
 }
 
 const MAX_REDIRECTS = 5;
+const FETCH_FLAGS = [
+  '--no-tags',
+  '--no-write-fetch-head',
+  '--no-recurse-submodules',
+  '--no-auto-maintenance',
+  '--quiet',
+  '--force',
+];
+const NOT_GIVEN = /unadvertised object|not our ref/;
 const TRACE = { GIT_TRACE_CURL: '1', GIT_TRACE_CURL_NO_DATA: '1', GIT_TRACE_REDACT: '1' };
 
 /** The mirror is broken: the caller throws it away and starts again. */
@@ -118,26 +129,35 @@ export class Remote implements AsyncDisposable {
 
   /** Fetches refspecs into the mirror. Depth 1 unless `whole`. Resolves to false when the remote does not give out an unadvertised commit. */
   async fetch(refspecs: readonly string[], depth: 'shallow' | 'whole' | 'unshallow', wanted: string): Promise<boolean> {
-    const flags = [
-      '--no-tags',
-      '--no-write-fetch-head',
-      '--no-recurse-submodules',
-      '--no-auto-maintenance',
-      '--quiet',
-      '--force',
-    ];
+    const flags = [...FETCH_FLAGS];
     if (depth === 'shallow') flags.push('--depth=1');
     if (depth === 'unshallow') flags.push('--unshallow');
-    const { code, stderr } = await this.#follow(wanted, (address) => [
-      'fetch',
-      ...flags,
-      '--end-of-options',
-      address,
-      ...refspecs,
-    ]);
+    const { code, stderr } = await this.#follow(wanted, (address) => this.#fetching(address, flags, refspecs));
     if (code === 0) return true;
-    if (/unadvertised object|not our ref/.test(stderr)) return false;
+    if (NOT_GIVEN.test(stderr)) return false;
     throw this.#failure(stderr, wanted);
+  }
+
+  /** Fetches objects by their ids, all in one exchange. Resolves to false when the remote gives out none that way. */
+  async fetchObjects(ids: readonly string[]): Promise<boolean> {
+    const flags = [...FETCH_FLAGS, '--stdin'];
+    const negotiateNothing = ['-c', 'fetch.negotiationAlgorithm=noop'];
+    const command = (address: string): string[] => [...negotiateNothing, ...this.#fetching(address, flags, [])];
+    const { code, stderr } = await this.#follow('', command, ids.map((id) => `${id}\n`).join(''));
+    if (code === 0) return true;
+    if (NOT_GIVEN.test(stderr)) return false;
+    throw this.#failure(stderr, '');
+  }
+
+  /**
+   * Git takes missing objects for damage unless they were promised. What makes the remote a promisor stands here alone, so that no git but these ever
+   * asks it for one by itself.
+   */
+  #fetching(address: string, flags: readonly string[], refspecs: readonly string[]): string[] {
+    if (!this.#options.blobless) return ['fetch', ...flags, '--end-of-options', address, ...refspecs];
+    const settings = [`url=${address}`, 'promisor=true', 'partialCloneFilter=blob:none'];
+    const config = settings.flatMap((setting) => ['-c', `remote.plumb.${setting}`]);
+    return [...config, 'fetch', ...flags, '--filter=blob:none', '--end-of-options', 'plumb', ...refspecs];
   }
 
   #failure(stderr: string, wanted: string): Error {
@@ -146,9 +166,9 @@ export class Remote implements AsyncDisposable {
   }
 
   /** Runs a command, and again where a redirect leads. Git is told not to follow: it would send our header along. */
-  async #follow(wanted: string, command: (address: string) => string[]): Promise<RunResult> {
+  async #follow(wanted: string, command: (address: string) => string[], input?: string): Promise<RunResult> {
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-      const result = await this.#run(command(this.#address));
+      const result = await this.#run(command(this.#address), {}, input);
       if (result.code === 0 || !/returned error: 30[12378]\b/.test(result.stderr)) return result;
       this.#address = await this.#redirected(wanted);
     }
@@ -171,13 +191,18 @@ export class Remote implements AsyncDisposable {
     throw correctable('source-failed', cloneMessage(context, `the server redirects, and ${redirect.refused}`));
   }
 
-  async #run(args: readonly string[], extra: Readonly<Record<string, string>> = {}): Promise<RunResult> {
+  async #run(
+    args: readonly string[],
+    extra: Readonly<Record<string, string>> = {},
+    input?: string,
+  ): Promise<RunResult> {
     const { deadline, timeout, signal, gitDir, limits } = this.#options;
     const left = Math.ceil(deadline - performance.now());
     if (left <= 0) throw this.#late(timeout);
     try {
-      const guard = args[0] === 'fetch' ? diskGuard(gitDir, limits.fetchBytes) : undefined;
-      return await runGit(args, { env: { ...this.#env, ...extra }, cwd: gitDir, timeout: left, signal, guard });
+      const guard = args.includes('fetch') ? diskGuard(gitDir, limits.fetchBytes) : undefined;
+      const bounds = { timeout: left, signal, guard, ...(input !== undefined && { input }) };
+      return await runGit(args, { env: { ...this.#env, ...extra }, cwd: gitDir, ...bounds });
     } catch (error) {
       if (error instanceof PlumbError && error.code === 'timeout') throw this.#late(timeout);
       throw error;

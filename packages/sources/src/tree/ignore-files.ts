@@ -32,6 +32,12 @@ export class IgnoreFiles {
     this.#entries = entries;
   }
 
+  /** The object ids of the files with rules. */
+  async ids(root: string): Promise<string[]> {
+    const found = await this.#find(root, { depth: 0, budget: new Budget(this.#entries) });
+    return [...new Set(found.map(({ id }) => id))];
+  }
+
   /** The rules in force: files from the root down, then spec.ignore. */
   async rules(root: string, specIgnore: string | undefined): Promise<IgnoreRules> {
     const found = await this.#find(root, { depth: 0, budget: new Budget(this.#entries) });

@@ -12,7 +12,8 @@ export interface Means extends Credentials {
 export function requestOf({ spec }: GitRepository, { auth, proxy, verify }: Means, signal: AbortSignal): GitRequest {
   const timeout = parseDuration(spec.timeout ?? '60s');
   const submodules = spec.recurseSubmodules === true;
-  const wanted = { url: spec.url, ref: spec.ref ?? {}, auth, timeout, submodules, signal };
+  const only = { ignore: spec.ignore, sparse: spec.sparseCheckout ?? [] };
+  const wanted = { url: spec.url, ref: spec.ref ?? {}, auth, timeout, submodules, only, signal };
   return { ...wanted, ...(proxy && { proxy }), ...(verify && { verify }) };
 }
 
