@@ -140,16 +140,20 @@ test('a symlink is there for a build to follow', async () => {
   expect(await read(await publish({ sparse: ['apps'] }), 'apps/link')).toBe('a.yaml');
 });
 
-test('what another source includes of it is taken over whole', async () => {
-  lab.repository.commit({ ...files(), 'apps/link': '->a.yaml' });
+test.each<[what: string, content: Content]>([
+  ['one that is whole', {}],
+  ['one that is partial too, and has the folder without its files', { sparse: ['infra'] }],
+])('what %s includes of it is taken over with its files', async (_, content) => {
+  lab.repository.commit(files());
   const { revision, digest } = await publish({ ignore: ONLY_APPS });
   const other = { kind: 'GitRepository', namespace: 'flux-system', name: 'other' } as const;
-  lab.repository.commit({ 'own.yaml': '1' }, { ref: 'refs/heads/other' });
-  const resolved = await lab.sources.resolve(other, lab.request({ ref: { branch: 'other' } }));
   const include = [{ source: SHOP, revision, digest, fromPath: 'apps', toPath: 'lib' }];
-  const published = await lab.sources.publish(other, resolved, { include });
+  const resolved = await lab.sources.resolve(other, lab.request({ only: content }));
+  const published = await lab.sources.publish(other, resolved, { ...content, include });
+  await lab.restart();
   const opened = await lab.sources.open(other, published.revision, published.digest);
   expect(text(await opened?.tree.read('lib/deep/b.yaml'))).toBe('b: 1\n');
+  expect(text(await opened?.tree.read('infra/c.yaml'))).toBe('c: 1\n');
 });
 
 test('a commit that is pinned on a branch brings the history, without the files of other commits', async () => {

@@ -78,7 +78,8 @@ export class Mirror {
 
   /** Takes a tree with all below it over from another mirror; commits stay there, so that none passes for one of this remote. */
   async copyTree(from: Mirror, tree: string, signal: AbortSignal): Promise<void> {
-    if (from === this || (await this.objects.has(tree))) return;
+    // Where files were left out, a folder may be here without them.
+    if (from === this || (!this.partial && (await this.objects.has(tree)))) return;
     if (from.format !== this.format) {
       throw userError(
         'not-implemented',
