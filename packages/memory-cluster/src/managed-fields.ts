@@ -81,10 +81,11 @@ export function applyManaged(
   return { object: assemble(live ?? applied, pruned, [...remaining, own]) };
 }
 
-/** A create, update or patch: whoever changes a field owns it from then on. */
+/** A create, update or patch: whoever changes a field owns it from then on. Who writes managedFields too says who owned what before. */
 export function updateManaged(live: KubeObject | null, written: KubeObject, context: WriteContext): KubeObject {
   const { shape, manager } = context;
-  const owners = ownersOf(live);
+  const isTold = live !== null && (written.metadata.managedFields ?? []).length > 0;
+  const owners = ownersOf(isTold ? written : live);
   const after = ownable(written);
   const { added, changed, removed } = compare(ownable(live), after, shape);
   const touched = added.union(changed);

@@ -1,5 +1,5 @@
 import { keyOf } from '@plumb/api';
-import type { KubeObject } from '@plumb/api';
+import type { Json, KubeObject } from '@plumb/api';
 import { expect, test } from 'vitest';
 
 import { appliedFields, configMap, deployment, failureOf, widget } from './fixtures.ts';
@@ -83,6 +83,27 @@ export function applyContract(subject: () => Subject): void {
     const back = await apply(sent, 'alice', true);
     expect(back['data']).toEqual({ a: '1', b: '1' });
     expect(back.metadata.managedFields).toHaveLength(1);
+  });
+
+  test('ownership that is given up in managedFields is given up; the value stays, and the next apply leaves it', async () => {
+    const { cluster } = subject();
+    const sent = configMap(subject(), { a: '1', b: '1' });
+    const live = await apply(sent, 'alice');
+    const managedFields = live.metadata.managedFields?.map((entry) => ({
+      ...entry,
+      fieldsV1: { 'f:data': { 'f:b': {} } },
+    }));
+    const patch = [
+      { op: 'replace', path: '/metadata/managedFields', value: managedFields as unknown as Json },
+      { op: 'replace', path: '/metadata/resourceVersion', value: live.metadata.resourceVersion ?? '' },
+    ];
+    const released = await cluster.patch(keyOf(sent), patch, { type: 'json', fieldManager: 'alice' });
+    expect(released['data']).toEqual({ a: '1', b: '1' });
+    expect(released.metadata.managedFields).toHaveLength(1);
+    expect(appliedFields(released, 'alice')).toEqual({ 'f:data': { 'f:b': {} } });
+    expect((await apply({ ...sent, data: { b: '2' } }, 'alice'))['data']).toEqual({ a: '1', b: '2' });
+    const late = cluster.patch(keyOf(sent), patch, { type: 'json', fieldManager: 'alice' });
+    expect(await failureOf(late)).toMatchObject({ code: 'api-conflict' });
   });
 
   test('containers, ports and variables are owned one by one', async () => {
