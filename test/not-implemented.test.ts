@@ -19,11 +19,13 @@ test('fields of a Kustomization whose work is to come are named, and nothing is 
   const { target } = world;
   await world.gitRepository();
   await world.kustomization('apps', {
-    ignore: [{ paths: ['/spec/replicas'] }],
+    kubeConfig: { secretRef: { name: 'far' } },
     decryption: { provider: 'sops' },
   });
   const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'NotImplemented');
-  expect(condition(unit, 'Ready')?.message).toMatch(/spec\.decryption.*spec\.ignore|spec\.ignore.*spec\.decryption/);
+  expect(condition(unit, 'Ready')?.message).toMatch(
+    /spec\.decryption.*spec\.kubeConfig|spec\.kubeConfig.*spec\.decryption/,
+  );
   expect(condition(unit, 'Stalled')).toMatchObject({ status: 'True', reason: 'NotImplemented' });
   expect(unit['status']).toMatchObject({ observedGeneration: 1 });
   expect(await world.get(configMapKey(target, 'settings'))).toBeNull();
@@ -33,7 +35,7 @@ test('fields of a Kustomization whose work is to come are named, and nothing is 
 });
 
 test('without them it goes on', async () => {
-  await world.cluster.patch(world.unitKey('apps'), { spec: { ignore: null, decryption: null } }, { type: 'merge' });
+  await world.cluster.patch(world.unitKey('apps'), { spec: { kubeConfig: null, decryption: null } }, { type: 'merge' });
   const unit = await world.applied('apps', revision);
   expect(condition(unit as never, 'Stalled')).toBeUndefined();
   expect(unit.status?.observedGeneration).toBe(2);

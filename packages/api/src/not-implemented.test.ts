@@ -14,7 +14,6 @@ describe('notImplemented', () => {
   it.each<[string, JsonObject]>([
     ['spec.sourceRef.kind (OCIRepository)', { sourceRef: { kind: 'OCIRepository', name: 'shop' } }],
     ['spec.decryption', { decryption: { provider: 'sops' } }],
-    ['spec.ignore', { ignore: [{ paths: ['/spec/replicas'] }] }],
     ['spec.kubeConfig', { kubeConfig: { secretRef: { name: 'cluster' } } }],
   ])('names %s of a Kustomization', (field, spec) => {
     expect(unitFields(spec)).toEqual([field]);

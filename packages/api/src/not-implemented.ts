@@ -26,7 +26,6 @@ function otherThan<Spec>(
 export const kustomizationPending: Pending<KustomizationSpec> = {
   'spec.sourceRef.kind': otherThan(['GitRepository'], (spec) => spec.sourceRef.kind),
   'spec.decryption': whenSet((spec) => spec.decryption),
-  'spec.ignore': whenSet((spec) => spec.ignore),
   'spec.kubeConfig': whenSet((spec) => spec.kubeConfig),
 };
 

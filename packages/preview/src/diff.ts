@@ -4,6 +4,7 @@ import type { FieldChange } from '@plumb/core';
 import {
   compareForApply,
   compareForPrune,
+  declaredFor,
   diffInventory,
   fieldChanges,
   isSameUnit,
@@ -67,7 +68,7 @@ async function diffObject(desired: Desired, context: Context): Promise<ObjectDif
   }
 }
 
-async function tryObject({ key, body }: Desired, context: Context): Promise<ObjectDiff | null> {
+async function tryObject({ key, body, ignored }: Desired, context: Context): Promise<ObjectDiff | null> {
   const { cluster, built, signal, coming } = context;
   if ((await cluster.resource(key)) === null) {
     if (coming.hasKind(key)) return of(key, 'untried', 'its kind comes with this change');
@@ -76,7 +77,8 @@ async function tryObject({ key, body }: Desired, context: Context): Promise<Obje
   const live = await cluster.get(key, { signal });
   if (isLeftAlone(body, live)) return null;
   try {
-    const after = await cluster.apply(body, { fieldManager: APPLY_MANAGER, force: true, dryRun: true, signal });
+    const sent = live === null ? body : declaredFor(body, live, ignored, 'trial');
+    const after = await cluster.apply(sent, { fieldManager: APPLY_MANAGER, force: true, dryRun: true, signal });
     if (live === null) return of(key, 'created');
     const fields = maskedChanges(live, after, built);
     return fields.length === 0 ? null : { ...of(key, 'changed'), fields };

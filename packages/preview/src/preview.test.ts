@@ -179,6 +179,14 @@ describe('a diff', () => {
   });
 });
 
+test('a diff leaves out what the unit ignores, of an object that exists', async () => {
+  await apply(owned(object('ConfigMap', 'map', { data: { a: '1', b: '1' } })));
+  write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '2', b: '2' } }));
+  const ignoring = unitOf({ ignore: [{ paths: ['/data/b'], target: { kind: 'ConfigMap' } }] });
+  const [diff] = await diffUnit({ cluster, built: await build(ignoring), signal });
+  expect(diff?.fields).toEqual([{ path: 'data.a', before: '1', after: '2' }]);
+});
+
 describe('a rehearsal', () => {
   test('without a cluster says what it takes for granted', async () => {
     write('apps/map.yaml', object('ConfigMap', 'map', {}));

@@ -1,5 +1,7 @@
-import { displayKey, keyId, keyOf } from '@plumb/api';
+import { displayKey, keyId, keyOf, userError } from '@plumb/api';
 import type { KubeObject, ObjectKey } from '@plumb/api';
+import { compileIgnoreRules, storedForm, withoutIgnored } from '@plumb/core';
+import type { IgnoredFields } from '@plumb/core';
 import type { Bundle, Desired, ReadSet } from './bundle.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import type { Declared } from './declared.ts';
@@ -19,11 +21,35 @@ export function assemble(
 ): Bundle {
   checkIdentities(declared);
   for (const item of declared) checkNames(item);
+  const ignoredOf = ignoredFieldsOf(spec);
+  const whole: { key: ObjectKey; digest: string }[] = [];
   const objects = declared.map(({ body, origin }): Desired => {
     const marked = withMetadata(body, spec);
-    return { key: keyOf(marked), body: marked, digest: sha256(canonicalJson(marked)), origin };
+    const key = keyOf(marked);
+    const digest = sha256(canonicalJson(marked));
+    whole.push({ key, digest });
+    const ignored = ignoredOf(marked);
+    return {
+      key,
+      body: marked,
+      digest: ignored.length === 0 ? digest : appliedDigest(marked, ignored),
+      origin,
+      ignored,
+    };
   });
-  return { digest: bundleDigest(objects), objects, reads, warnings };
+  return { digest: bundleDigest(whole), objects, reads, warnings };
+}
+
+/** @throws PlumbError `invalid-spec` for rules that cannot be used */
+function ignoredFieldsOf({ ignore = [] }: BuildSpec): IgnoredFields {
+  const compiled = compileIgnoreRules(ignore);
+  if (typeof compiled === 'function') return compiled;
+  throw userError('invalid-spec', compiled.map(({ path, message }) => `${path} ${message}`).join('; '));
+}
+
+/** Over what an apply sends of an object that exists: a new value of an ignored field is no reason for one. */
+function appliedDigest(body: KubeObject, ignored: readonly string[]): string {
+  return sha256(canonicalJson([withoutIgnored(storedForm(body), ignored), ignored]));
 }
 
 /** What no name of the Kubernetes API holds: it would lead to another address, or break the ids an inventory is made of. */
@@ -48,7 +74,7 @@ function checkNames({ body, place }: Declared): void {
 }
 
 /** The order of objects does not count. */
-function bundleDigest(objects: readonly Desired[]): string {
+function bundleDigest(objects: readonly { key: ObjectKey; digest: string }[]): string {
   const lines = objects.map(({ key, digest }) => `${keyId(key)} ${digest}`).sort();
   return sha256(lines.join('\n'));
 }

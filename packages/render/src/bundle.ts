@@ -6,12 +6,14 @@ export interface Origin {
   document: number;
 }
 
-/** One desired object. `digest` is over its canonical JSON: equal digests, equal objects. */
+/** One desired object. `digest` is over its canonical JSON without what is ignored, and over what that is: equal digests, equal applies. */
 export interface Desired {
   key: ObjectKey;
   body: KubeObject;
   digest: string;
   origin: Origin;
+  /** JSON pointers of the fields that are left to others once the object exists; one list is shared by many objects. */
+  ignored: readonly string[];
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { IgnoreRule } from '@plumb/api';
 import type { Artifact } from '@plumb/sources';
 import type { Bundle, ReadSet } from './bundle.ts';
 
@@ -29,6 +30,8 @@ export interface BuildSpec {
   commonMetadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
   /** Set on every object last: the unit's owner labels. */
   ownerLabels: Record<string, string>;
+  /** Fields to leave to others, by the objects they are of. */
+  ignore?: readonly IgnoreRule[];
 }
 
 /** Variables to put into the built objects, in Flux's dialect (spec.postBuild). */

@@ -1,14 +1,14 @@
 import type { KubeObject } from '@plumb/api';
 import { asPlumbError, keyId } from '@plumb/api';
 import type { Action, Cause } from '@plumb/core';
-import { hasTimeToLive, matchesLive, rulesOf } from '@plumb/core';
+import { declaredFor, hasTimeToLive, matchesLive, rulesOf } from '@plumb/core';
 import { settleAll } from '../runtime/parallel.ts';
 import type { ApplyContext, Change } from './apply.ts';
 import { mayRecreate } from './recreate.ts';
 import { reader } from './read-live.ts';
 import { record, send, storedOf } from './send.ts';
 import { throwFailures } from './apply-failures.ts';
-import { bodyOf } from './unit.ts';
+import { bodyOf, declaredOf } from './unit.ts';
 
 /** An action to carry out. `live` is what is there, or how it would be after the apply; null: nothing; undefined: it was not looked at. */
 export interface Checked {
@@ -36,7 +36,7 @@ export async function leaveEqualOnes(actions: readonly Action[], context: ApplyC
 function isAsDeclared(action: Action, live: KubeObject | null, context: ApplyContext): boolean {
   if (live === null) return false;
   const stored = storedOf(action, context);
-  if (matchesLive(bodyOf(stored), live, context.fieldManager) !== 'equal') return false;
+  if (matchesLive(declaredOf(stored, live), live, context.fieldManager) !== 'equal') return false;
   record(stored, live, context);
   return true;
 }
@@ -78,8 +78,13 @@ function isSafe(action: Action, cause: Cause, at: { alone: boolean; context: App
 
 /** An object of ours by its labels: the plan has seen its rules already. */
 async function lookAtKnown(action: Action, context: ApplyContext): Promise<Checked> {
+  const stored = storedOf(action, context);
+  if (stored.ignored.length > 0) {
+    const live = await context.cluster.get(action.key, { signal: context.signal });
+    if (live !== null) return lookAtPart(action, live, context);
+  }
   try {
-    return { action, live: await send(action, context, true) };
+    return { action, live: await send(bodyOf(stored), context, true) };
   } catch (thrown) {
     // The refusal is what is to be told, whatever else goes wrong.
     const live = await context.cluster.get(action.key, { signal: context.signal }).catch(() => null);
@@ -88,23 +93,46 @@ async function lookAtKnown(action: Action, context: ApplyContext): Promise<Check
   }
 }
 
+/**
+ * An object with ignored fields, as it is there. Those of them that are still ours are given up before the apply; a dry run before that has
+ * them as they are, so that it does not see them go.
+ */
+async function lookAtPart(action: Action, live: KubeObject, context: ApplyContext): Promise<Checked> {
+  const stored = storedOf(action, context);
+  try {
+    await send(declaredFor(bodyOf(stored), live, stored.ignored, 'trial'), context, true);
+  } catch (thrown) {
+    if (!mayRecreate(action, live, asPlumbError(thrown), context)) throw thrown;
+  }
+  return { action, live };
+}
+
 /** Not in view is not the same as not there: without our labels it may still be somebody's. */
 async function lookAtNew(action: Action, context: ApplyContext): Promise<Looked> {
   const get = (): Promise<KubeObject | null> => context.cluster.get(action.key, { signal: context.signal });
-  if (storedOf(action, context).rules.ssa === 'IfNotPresent' && (await get()) !== null) return 'left alone';
+  const stored = storedOf(action, context);
+  if (stored.rules.ssa === 'IfNotPresent' && (await get()) !== null) return 'left alone';
   try {
-    const answer = await send(action, context, true);
+    const answer = await send(bodyOf(stored), context, true);
     // Only what is stored has a version.
     if ((answer.metadata.resourceVersion ?? '') === '')
       return isDone(action, context) ? 'done' : { action, live: null };
   } catch (thrown) {
     const live = await get().catch(() => null);
     if (live !== null && asksToBeLeft(live)) return 'left alone';
+    // It may be what is ignored that was refused.
+    if (live !== null && stored.ignored.length > 0) return lookAtPart(action, live, context);
     if (!mayRecreate(action, live, asPlumbError(thrown), context)) throw thrown;
     return { action, live };
   }
   const live = await get();
-  return live !== null && asksToBeLeft(live) ? 'left alone' : { action, live };
+  return live === null ? { action, live } : lookAtStranger(action, live, context);
+}
+
+/** It was accepted as a whole; without what is ignored of it, it is another apply. */
+async function lookAtStranger(action: Action, live: KubeObject, context: ApplyContext): Promise<Looked> {
+  if (asksToBeLeft(live)) return 'left alone';
+  return storedOf(action, context).ignored.length > 0 ? lookAtPart(action, live, context) : { action, live };
 }
 
 function asksToBeLeft(live: KubeObject): boolean {

@@ -111,6 +111,7 @@ describe('what a repair tells', () => {
     key: KEY,
     digest: 'd',
     rules: DEFAULT_RULES,
+    ignored: [],
     origin: { path: 'a.yaml', document: 0 },
     pack: { bytes },
     at: 0,

@@ -5,7 +5,7 @@ import { endOfJob, explainDrift } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
 import type { LiveChange } from './live.ts';
 import type { UnitMemory } from './unit.ts';
-import { bodyOf } from './unit.ts';
+import { declaredOf } from './unit.ts';
 import { compareVersions } from '../runtime/versions.ts';
 
 /** What was found changed on one object, and by whom: names of field managers and paths, never values. */
@@ -72,7 +72,7 @@ export function culprits(unit: UnitMemory, id: string, manager: string): string[
   if (evidence === 'gone') return [];
   const stored = unit.bundle?.objects.find(({ key }) => keyId(key) === id);
   if (stored === undefined || stored.pack.bytes === null) return null;
-  return explainDrift(bodyOf(stored), evidence, manager).managers;
+  return explainDrift(declaredOf(stored, evidence), evidence, manager).managers;
 }
 
 /** Says what a plan is about to put right, from the evidence kept when it was found. */
@@ -85,7 +85,7 @@ export function explain(plan: Plan, context: ApplyContext): DriftNote[] {
     if (evidence === undefined || stored === undefined || kind === 'unchanged' || kind === 'skip') continue;
     if (evidence === 'gone') notes.push({ key, how: 'removed', paths: [], managers: [] });
     else if (evidence === 'unread') notes.push({ key, how: 'changed', paths: [], managers: [] });
-    else notes.push(...changeNotes(key, explainDrift(bodyOf(stored), evidence, fieldManager)));
+    else notes.push(...changeNotes(key, explainDrift(declaredOf(stored, evidence), evidence, fieldManager)));
   }
   return notes;
 }

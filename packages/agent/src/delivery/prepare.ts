@@ -99,7 +99,8 @@ export function timeoutOf({ spec }: Kustomization): number {
 }
 
 function buildSpecOf({ spec }: Kustomization, ref: UnitRef): BuildSpec {
-  const { targetNamespace, namePrefix, nameSuffix, commonMetadata, ignoreMissingComponents, buildMetadata = [] } = spec;
+  const { targetNamespace, namePrefix, nameSuffix, commonMetadata, ignoreMissingComponents } = spec;
+  const { buildMetadata = [], ignore = [] } = spec;
   return {
     path: spec.path ?? '',
     components: spec.components ?? [],
@@ -108,6 +109,7 @@ function buildSpecOf({ spec }: Kustomization, ref: UnitRef): BuildSpec {
     ownerLabels: ownerLabels(ref),
     ...(ignoreMissingComponents === true ? { ignoreMissingComponents } : {}),
     ...(buildMetadata.length === 0 ? {} : { buildMetadata }),
+    ...(ignore.length === 0 ? {} : { ignore }),
     ...(targetNamespace === undefined ? {} : { targetNamespace }),
     ...(namePrefix === undefined ? {} : { namePrefix }),
     ...(nameSuffix === undefined ? {} : { nameSuffix }),

@@ -15,7 +15,7 @@ export interface Record {
   applied: Map<string, Recalled>;
 }
 
-const FORMAT = 2;
+const FORMAT = 3;
 
 type Row = [
   group: string,
@@ -29,6 +29,8 @@ type Row = [
   size: number,
   ownedHash: string,
   rules: StoredObject['rules'] | 0,
+  /** Place in the file's lists of ignored fields. */
+  ignored: number,
 ];
 
 interface File {
@@ -38,6 +40,7 @@ interface File {
   bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
   rules: string;
   reads: [string, string | null][];
+  ignored: (readonly string[])[];
   objects: Row[];
 }
 
@@ -45,13 +48,15 @@ interface File {
 export function writeRecord({ uid, bundle, applied }: UnitMemory, maker: string): string | null {
   if (bundle === null) return null;
   const { digest, specDigest, configs, revision, artifactDigest, warnings, reads } = bundle;
+  const ignored = [...new Set(bundle.objects.map((object) => object.ignored))];
   const objects = bundle.objects.map((object): Row => {
     const { group, version, kind, namespace, name } = object.key;
     const last = applied.get(keyId(object.key));
     const hash = last?.desiredDigest === object.digest ? last.ownedHash : '';
     const { path, document } = object.origin;
     const rules = object.rules === DEFAULT_RULES ? 0 : object.rules;
-    return [group, version, kind, namespace, name, object.digest, path, document, object.size, hash, rules];
+    const list = ignored.indexOf(object.ignored);
+    return [group, version, kind, namespace, name, object.digest, path, document, object.size, hash, rules, list];
   });
   const file: File = {
     format: FORMAT,
@@ -60,6 +65,7 @@ export function writeRecord({ uid, bundle, applied }: UnitMemory, maker: string)
     bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
+    ignored,
     objects,
   };
   return JSON.stringify(file);
@@ -81,7 +87,8 @@ function recordOf(file: File, maker: string): Record {
   const applied = new Map<string, Recalled>();
   const objects: StoredObject[] = [];
   let at = 0;
-  for (const [group, version, kind, namespace, name, digest, path, document, size, ownedHash, rules] of file.objects) {
+  for (const row of file.objects) {
+    const [group, version, kind, namespace, name, digest, path, document, size, ownedHash, rules, list] = row;
     const key: ObjectKey = {
       group: same(group),
       version: same(version),
@@ -90,7 +97,8 @@ function recordOf(file: File, maker: string): Record {
       name,
     };
     const origin = { path: same(path), document };
-    objects.push({ key, digest, origin, rules: rules === 0 ? DEFAULT_RULES : rules, pack, at, size });
+    const ignored = file.ignored[list] ?? [];
+    objects.push({ key, digest, origin, ignored, rules: rules === 0 ? DEFAULT_RULES : rules, pack, at, size });
     at += size;
     if (ownedHash !== '') applied.set(keyId(key), { desiredDigest: digest, ownedHash });
   }

@@ -29,6 +29,7 @@ function bundleOf(...bodies: KubeObject[]): ReturnType<typeof storeBundle> {
     body,
     digest: `digest-${JSON.stringify(body).length}-${index}`,
     origin: { path: 'apps/maps.yaml', document: index },
+    ignored: index === 0 ? [] : ['/data/value'],
   }));
   const reads = {
     rules: 'none',

@@ -4,7 +4,6 @@ import type { Action } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
 import { settleDrift } from './drift.ts';
 import type { StoredObject } from './unit.ts';
-import { bodyOf } from './unit.ts';
 
 export function storedOf(action: Action, context: ApplyContext): StoredObject {
   const stored = context.bundle.objects[action.index];
@@ -13,9 +12,9 @@ export function storedOf(action: Action, context: ApplyContext): StoredObject {
 }
 
 /** Server-side apply as the unit, conflicts decided for us; `dryRun` asks what it would do. */
-export function send(action: Action, context: ApplyContext, dryRun: boolean): Promise<KubeObject> {
+export function send(body: KubeObject, context: ApplyContext, dryRun: boolean): Promise<KubeObject> {
   const { cluster, fieldManager, signal } = context;
-  return cluster.apply(bodyOf(storedOf(action, context)), { fieldManager, force: true, dryRun, signal });
+  return cluster.apply(body, { fieldManager, force: true, dryRun, signal });
 }
 
 /** Remembers the object as our apply left it: another state seen later is drift. */

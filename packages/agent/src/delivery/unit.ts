@@ -1,7 +1,7 @@
 import type { JsonObject, KubeObject, ObjectKey, Said, UnitRef } from '@plumb/api';
 import { parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, ObjectRules } from '@plumb/core';
-import { rulesOf, storedForm } from '@plumb/core';
+import { declaredFor, rulesOf, storedForm } from '@plumb/core';
 import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
@@ -15,6 +15,8 @@ export interface StoredObject {
   key: ObjectKey;
   digest: string;
   rules: ObjectRules;
+  /** JSON pointers of the fields that are left to others once the object exists. */
+  ignored: readonly string[];
   origin: Origin;
   pack: Pack;
   /** Bytes from the pack's beginning. */
@@ -135,8 +137,8 @@ export function storeBundle(
     parts.push(part);
     const at = end;
     end += part.length;
-    const { key, origin, body } = desired;
-    return { key, digest: desired.digest, origin, rules: rulesOf(body), pack, at, size: part.length };
+    const { key, digest, origin, ignored, body } = desired;
+    return { key, digest, origin, ignored, rules: rulesOf(body), pack, at, size: part.length };
   });
   pack.bytes = Buffer.concat(parts);
   return { ...stamp, digest, reads, warnings, objects, pack };
@@ -151,6 +153,12 @@ function bytesOf({ body }: Desired): Buffer {
 export function bodyOf({ pack, at, size }: StoredObject): KubeObject {
   if (pack.bytes === null) throw systemError('internal', 'the bodies of a bundle are used without being loaded');
   return parseJson(pack.bytes.toString('utf8', at, at + size)) as JsonObject as unknown as KubeObject;
+}
+
+/** What is declared of an object as it is there now, null for none: its ignored fields are left out, as far as there is something to leave. */
+export function declaredOf(stored: StoredObject, live: KubeObject | null): KubeObject {
+  const body = bodyOf(stored);
+  return live === null ? body : declaredFor(body, live, stored.ignored);
 }
 
 /** Puts the bodies of a bundle that was built again in their place. @returns false when it came out different */

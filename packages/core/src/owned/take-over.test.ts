@@ -102,6 +102,25 @@ describe('takeOverPatch', () => {
     ]);
   });
 
+  it('takes ignored fields from those managers, and makes them nobody’s', () => {
+    const kubectl = entry('kubectl-client-side-apply', 'Update', { 'f:data': { 'f:a': {}, 'f:b': {} } });
+    const patch = takeOverPatch(live([kubectl]), declared, { ...HOW, ignored: ['/data/b'] });
+    expect(patch[0]).toMatchObject({ value: [entry('kustomize-controller', 'Apply', A)] });
+  });
+
+  it('gives ignored fields up where there is nothing to take, and where the object asks to merge', () => {
+    const ours = entry('kustomize-controller', 'Apply', { 'f:data': { 'f:a': {}, 'f:b': {} } });
+    const how = { ...HOW, ignored: ['/data/b'] };
+    const merges = { annotations: { 'kustomize.toolkit.fluxcd.io/ssa': 'merge' } };
+    for (const metadata of [{}, merges]) {
+      expect(takeOverPatch(live([ours], metadata), declared, how)).toEqual([
+        { op: 'replace', path: '/metadata/managedFields', value: [entry('kustomize-controller', 'Apply', A)] },
+        { op: 'replace', path: '/metadata/resourceVersion', value: '7' },
+      ]);
+    }
+    expect(takeOverPatch(live([entry('kustomize-controller', 'Apply', A)]), declared, how)).toEqual([]);
+  });
+
   it('leaves a note that is declared', () => {
     const annotations = { [LAST_APPLIED]: '{}' };
     const body = { ...declared, metadata: { ...declared.metadata, annotations } };

@@ -1,4 +1,5 @@
 import type { Json, JsonObject, KubeObject, ManagedFieldsEntry } from '@plumb/api';
+import { releasedEntries, releasePatch } from '../ignore/release.ts';
 import { rulesOf } from '../rules.ts';
 import { childSet, isLeaf } from './fields-v1.ts';
 import type { FieldSet } from './fields-v1.ts';
@@ -9,6 +10,8 @@ export interface TakeOver {
   manager: string;
   /** Beginnings of the names of further managers whose fields are taken over (`--override-manager`). */
   overridden: readonly string[];
+  /** JSON pointers of fields that are left to others: they are taken from those managers, and ours no more than theirs. */
+  ignored?: readonly string[];
 }
 
 /** Notes of the tools that applied an object before; they would only contradict what is applied now. */
@@ -21,25 +24,29 @@ const STALE_LABELS = ['fluxcd.io/sync-gc-mark'];
 
 /**
  * The JSON patch (RFC 6902) that makes the fields of kubectl, of our own updates from before server-side apply and of overridden
- * managers ours, so that the apply after it removes those that are not declared. [] when there is nothing to take over, or when
- * the object, declared or live, asks for `ssa: Merge`. It holds the resourceVersion it was made for: a later object refuses it.
+ * managers ours, so that the apply after it removes those that are not declared; with `ssa: Merge` on the object, declared or live, nothing is
+ * taken. Ignored fields are given up in the same patch. [] when there is nothing to do. It holds the resourceVersion it was made for: a later
+ * object refuses it.
  * (kustomize-controller, cleanup of field managers)
  */
 export function takeOverPatch(live: KubeObject, declared: KubeObject, how: TakeOver): JsonObject[] {
-  if ([live, declared].some((object) => rulesOf(object).ssa === 'Merge')) return [];
+  const ignoring = { manager: how.manager, pointers: how.ignored ?? [] };
+  if ([live, declared].some((object) => rulesOf(object).ssa === 'Merge'))
+    return releasePatch({ declared, live }, ignoring);
   const stale = [
     ...staleKeys('annotations', STALE_ANNOTATIONS, live, declared),
     ...staleKeys('labels', STALE_LABELS, live, declared),
   ];
   const entries = live.metadata.managedFields ?? [];
   const taken = entries.filter((entry) => isTaken(entry, how));
-  if (taken.length === 0 && stale.length === 0) return [];
+  if (taken.length === 0 && stale.length === 0) return releasePatch({ declared, live }, ignoring);
   const operations: JsonObject[] = stale.map(([map, key]) => ({
     op: 'remove',
     path: `/metadata/${map}/${escaped(key)}`,
   }));
-  if (taken.length > 0) {
-    const managedFields = withTaken(entries, taken, how.manager, stale);
+  const ours = taken.length === 0 ? entries : withTaken(entries, taken, how.manager, stale);
+  const managedFields = releasedEntries(ours, { declared, live }, ignoring);
+  if (managedFields !== entries) {
     operations.push({ op: 'replace', path: '/metadata/managedFields', value: managedFields as unknown as Json });
   }
   return [

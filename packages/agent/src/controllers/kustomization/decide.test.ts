@@ -217,6 +217,12 @@ describe('a spec that cannot be carried out is refused by name', () => {
       says: 'spec.interval',
     },
     {
+      name: 'an ignore rule whose target is no selector',
+      object: kustomization({ spec: { ignore: [{ paths: ['/spec/replicas'], target: { kind: '(' } }] } }),
+      reason: 'InvalidSpec',
+      says: 'spec.ignore[0].target.kind',
+    },
+    {
       name: 'a field whose work is to come',
       object: kustomization({ spec: { decryption: { provider: 'sops' } } }),
       reason: 'NotImplemented',

@@ -10,7 +10,7 @@ import {
   parseDuration,
   say,
 } from '@plumb/api';
-import { dependenciesOf, dependencyCycle, dependencyFlaw } from '@plumb/core';
+import { compileIgnoreRules, dependenciesOf, dependencyCycle, dependencyFlaw } from '@plumb/core';
 import type { Cause, Dependable, Dependency, ExpressionResult } from '@plumb/core';
 import type { Delivered, Failed, Settling } from '../../delivery/unit.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
@@ -107,6 +107,8 @@ function specFlaw(object: Kustomization, seen: Seen): Said | null {
   if (fields.length > 0) return say(ownMessages.notImplemented, { fields });
   const { flaw } = seen.expressions;
   if (flaw !== null) return say(messages.invalidExpression, { error: flaw });
+  const ignored = compileIgnoreRules(object.spec.ignore ?? []);
+  if (typeof ignored !== 'function') return say(ownMessages.invalidSpec, { problems: ignored });
   const { kind, name, namespace = '' } = object.spec.sourceRef;
   const foreign = namespace !== '' && namespace !== object.metadata.namespace;
   if (foreign && !seen.settings.crossNamespaceRefs) {

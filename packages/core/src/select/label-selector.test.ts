@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { parseLabelSelector } from './label-selector.ts';
+
+const LABELS = { app: 'cart', 'example.com/tier': 'web', size: '7', empty: '' };
+
+function selects(text: string): boolean {
+  const selector = parseLabelSelector(text);
+  if (typeof selector === 'string') throw new Error(selector);
+  return selector(LABELS);
+}
+
+// As apimachinery's labels.Parse and Matches have it.
+describe('a selector', () => {
+  test.each<[text: string, fits: boolean]>([
+    ['', true],
+    ['   ', true],
+    ['app', true],
+    ['other', false],
+    ['!app', false],
+    ['! other', true],
+    ['app=cart', true],
+    ['app == cart', true],
+    ['app=', false],
+    ['empty=', true],
+    ['other=', false],
+    ['app!=cart', false],
+    ['app != web', true],
+    ['other!=web', true],
+    ['app in (web, cart)', true],
+    ['app in (web)', false],
+    ['app in(cart)', true],
+    ['empty in (,a)', true],
+    ['app notin (web,cart)', false],
+    ['other notin (web)', true],
+    ['size>6', true],
+    ['size > 7', false],
+    ['size<8', true],
+    ['app>1', false],
+    ['other<1', false],
+    ['example.com/tier=web,app in (cart),!other', true],
+    ['example.com/tier=web,app in (cart),!size', false],
+    ['constructor', false],
+    ['in', false],
+  ])('%j', (text, fits) => {
+    expect(selects(text)).toBe(fits);
+  });
+});
+
+describe('what is no selector', () => {
+  test.each([
+    ',',
+    'app,',
+    'app=cart,',
+    '=cart',
+    '!=cart',
+    '!',
+    'app is cart',
+    'app in cart',
+    'app in (cart',
+    'app in (cart))',
+    'app=a/b',
+    'app=cart web',
+    'size>many',
+    'size>',
+    '-app',
+    'a/b/c',
+    `${'a'.repeat(64)}`,
+    `app=${'a'.repeat(64)}`,
+  ])('%j', (text) => {
+    expect(parseLabelSelector(text)).toEqual(expect.any(String));
+  });
+});
