@@ -129,6 +129,11 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     'Objects put right after somebody else changed or deleted them.',
     ['kind', 'namespace', 'name'],
   );
+  const detected = metrics.counter(
+    'plumb_drift_detected_total',
+    'Changes by somebody else that were told and left as they are.',
+    ['kind', 'namespace', 'name'],
+  );
   const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.', ['reason']);
   const endTelling = tellOfApiServer(cluster.connection, metrics, (text) => options.onNotice?.(text));
   const events = new EventRecorder({
@@ -143,6 +148,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const tell = (telling: Telling): void => {
     const { kind, namespace: space, name } = telling;
     if (telling.event.reason === 'DriftCorrected') drift({ kind, namespace: space, name });
+    if (telling.event.reason === 'DriftDetected') detected({ kind, namespace: space, name });
     options.tell?.(telling);
   };
   const { shards = aloneWith(cluster) } = options;
@@ -280,6 +286,11 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     'plumb_drift_loops',
     'Objects that somebody changes again as often as they are put right.',
     () => kustomizations.driftLoops,
+  );
+  metrics.gauge(
+    'plumb_objects_drifted',
+    'Objects that somebody changed or deleted and that are left so, as they or their unit ask.',
+    () => kustomizations.leftDrifted,
   );
   metrics.gauge('plumb_objects_observed', 'Live objects kept in view.', () => live.size);
   tellReadiness(metrics, [git.objects, units.objects]);

@@ -9,12 +9,13 @@ const ONLY_WHEN_TRUE = [
   'Reconciling',
   'ArtifactOutdated',
   'BuildFailed',
+  'Drifted',
   'FetchFailed',
   'IncludeUnavailable',
   'StorageOperationFailed',
 ] as const;
 
-/** The condition types of Flux sources and Kustomizations. */
+/** The condition types of Flux sources and Kustomizations, and Drifted, which Flux has for HelmReleases. */
 export type ConditionType =
   | (typeof ONLY_WHEN_TRUE)[number]
   | 'Ready'

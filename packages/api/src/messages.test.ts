@@ -90,6 +90,21 @@ describe('say', () => {
     );
   });
 
+  it('says what is left changed, short enough for an event whatever its paths and values', () => {
+    const said = (changes: { path: string; declared: string; live: string }[], more = 0): string =>
+      ownMessages.driftDetected.text({ object: cart, managers: ['kubectl'], changes, more });
+    const change = { path: `data[${'k'.repeat(200)}]`, declared: `"${'a'.repeat(58)}"`, live: '"b"' };
+    const many = said(
+      Array.from({ length: 10 }, () => change),
+      7,
+    );
+    expect(many.length).toBeLessThan(1_024);
+    expect(many).toMatch(/, data\[k+\] \(declared "a+", is "b"\) and 15 more; it is left so$/);
+    expect(said([{ ...change, path: 'x'.repeat(5_000) }]).length).toBeLessThan(1_024);
+    expect(said([])).toBe('drift detected: Deployment/shop/cart: kubectl changed it; it is left so');
+    expect(ownMessages.unknownDriftMode.text({ object: cart, value: 'x'.repeat(5_000) }).length).toBeLessThan(300);
+  });
+
   it('makes a Warning of errors only', () => {
     expect([eventType('trace'), eventType('info'), eventType('error')]).toEqual(['Normal', 'Normal', 'Warning']);
   });

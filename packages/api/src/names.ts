@@ -20,6 +20,9 @@ export const PRUNE_RULE = 'kustomize.toolkit.fluxcd.io/prune';
 export const RECONCILE_RULE = 'kustomize.toolkit.fluxcd.io/reconcile';
 export const SUBSTITUTE_RULE = 'kustomize.toolkit.fluxcd.io/substitute';
 
+/** What is done about drift, on a unit or on one of its objects: correct, warn or ignore. Flux has nothing like it for Kustomizations. */
+export const DRIFT_ANNOTATION = 'plumb.dev/drift';
+
 /** Field managers. Those of status are separate, so that applied objects and status never share one. */
 export const APPLY_MANAGER = 'kustomize-controller';
 export const KUSTOMIZATION_STATUS_MANAGER = 'gotk-kustomize-controller';

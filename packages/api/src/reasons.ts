@@ -49,6 +49,13 @@ export type SourceReason =
   | 'NoArtifact';
 
 /** Reasons Flux does not have. */
-export type OwnReason = 'NotImplemented' | 'InvalidSpec' | 'EmptyResult' | 'DriftCorrected' | 'DriftLoop';
+export type OwnReason =
+  | 'NotImplemented'
+  | 'InvalidSpec'
+  | 'EmptyResult'
+  | 'DriftCorrected'
+  | 'DriftDetected'
+  | 'DriftLoop'
+  | 'UnknownDriftMode';
 
 export type Reason = SharedReason | SourceReason | OwnReason;

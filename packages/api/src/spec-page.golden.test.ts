@@ -36,6 +36,7 @@ const TYPES = [
   'Reconciling',
   'Stalled',
   'Healthy',
+  'Drifted',
   'FetchFailed',
   'IncludeUnavailable',
   'ArtifactInStorage',

@@ -2,6 +2,8 @@ import type { ObjectKey } from '@plumb/api';
 import { keyId } from '@plumb/api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { DriftMode } from './drift-mode.ts';
+import { DRIFT_MODES } from './drift-mode.ts';
 import type { DesiredEntry, PlanInput } from './make-plan.ts';
 import { inventoryBefore, makePlan, nextInventory } from './make-plan.ts';
 import type { Applied, Observed } from './observed.ts';
@@ -108,6 +110,99 @@ describe('the action for one object', () => {
       applied: sent === null ? {} : { a: sent },
     };
     expect(actions(makePlan(input(world)))).toEqual([{ kind, key: key('a'), index: 0 }]);
+  });
+});
+
+describe('drift that is left', () => {
+  const OTHER_DIGEST: Applied = { ...SAME, desiredDigest: 'd0' };
+  const drifted = live({ ownedHash: 'h2' });
+  const warned = { ...DEFAULT_RULES, drift: 'warn' } as const;
+  const ENDED: Applied = { ...SAME, ended: 'complete' };
+  interface Row {
+    what: string;
+    seen: Observed | null;
+    sent: Applied | null;
+    /** The last run that is known ended well with the same objects. */
+    delivered?: boolean;
+    rules?: Partial<ObjectRules>;
+    /** By what the unit says of drift. */
+    kinds: Record<'correct' | 'warn' | 'ignore', ActionKind>;
+  }
+  const left = { correct: 'correct', warn: 'tolerate', ignore: 'tolerate' } as const;
+  const always = (kind: ActionKind) => ({ correct: kind, warn: kind, ignore: kind });
+  const rows: Row[] = [
+    { what: 'changed by somebody', seen: drifted, sent: SAME, kinds: left },
+    { what: 'deleted by somebody', seen: null, sent: SAME, kinds: { ...left, correct: 'create' } },
+    { what: 'changed by somebody, and declared anew', seen: drifted, sent: OTHER_DIGEST, kinds: always('change') },
+    { what: 'deleted by somebody, and declared anew', seen: null, sent: OTHER_DIGEST, kinds: always('create') },
+    { what: 'as we left it', seen: live(), sent: SAME, kinds: always('unchanged') },
+    { what: 'never applied', seen: null, sent: null, kinds: always('create') },
+    { what: 'there, and nothing known of us', seen: drifted, sent: null, kinds: always('compare') },
+    {
+      what: 'there after a restart, and delivered before',
+      seen: drifted,
+      sent: null,
+      delivered: true,
+      kinds: { ...left, correct: 'compare' },
+    },
+    {
+      what: 'gone after a restart, and delivered before',
+      seen: null,
+      sent: null,
+      delivered: true,
+      kinds: { ...left, correct: 'create' },
+    },
+    {
+      what: 'declared anew since it was delivered',
+      seen: drifted,
+      sent: OTHER_DIGEST,
+      delivered: true,
+      kinds: always('change'),
+    },
+    { what: 'a Job that has run', seen: null, sent: ENDED, kinds: always('unchanged') },
+    { what: 'not to be touched', seen: drifted, sent: SAME, rules: { reconcile: false }, kinds: always('skip') },
+    {
+      what: 'only to be created, and there',
+      seen: drifted,
+      sent: SAME,
+      rules: { ssa: 'IfNotPresent' },
+      kinds: always('skip'),
+    },
+    {
+      what: 'says itself to correct',
+      seen: drifted,
+      sent: SAME,
+      rules: { drift: 'correct' },
+      kinds: always('correct'),
+    },
+    { what: 'says itself to warn', seen: drifted, sent: SAME, rules: { drift: 'warn' }, kinds: always('tolerate') },
+    {
+      what: 'says on the live object to warn',
+      seen: { ...drifted, rules: warned },
+      sent: SAME,
+      kinds: always('tolerate'),
+    },
+    {
+      what: 'declares to correct, and says on the live object to warn',
+      seen: { ...drifted, rules: warned },
+      sent: SAME,
+      rules: { drift: 'correct' },
+      kinds: always('correct'),
+    },
+  ];
+
+  describe.each(rows)('$what', ({ seen, sent, delivered = false, rules = {}, kinds }) => {
+    test.each(['correct', 'warn', 'ignore'] as const)('unit: %s', (drift) => {
+      const world = {
+        desired: [entry('a', rules)],
+        observed: seen === null ? {} : { a: seen },
+        applied: sent === null ? {} : { a: sent },
+      };
+      for (const cause of ['routine', 'drift'] as const) {
+        const plan = makePlan(input(world, { cause, drift, delivered: () => delivered }));
+        expect(actions(plan).map(({ kind }) => kind)).toEqual([kinds[drift]]);
+      }
+    });
   });
 });
 
@@ -236,12 +331,17 @@ describe('for any world', () => {
   const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
   const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
     fc.dictionary(fc.constantFrom(...NAMES), value);
-  const rules = fc.record({
-    ssa: fc.constantFrom('Override', 'Merge', 'IfNotPresent', 'Ignore'),
-    force: fc.boolean(),
-    prune: fc.boolean(),
-    reconcile: fc.boolean(),
-  } satisfies Record<keyof ObjectRules, fc.Arbitrary<unknown>>) as fc.Arbitrary<ObjectRules>;
+  const mode = fc.constantFrom<DriftMode>(...DRIFT_MODES);
+  const rules = fc.record(
+    {
+      ssa: fc.constantFrom('Override', 'Merge', 'IfNotPresent', 'Ignore'),
+      force: fc.boolean(),
+      prune: fc.boolean(),
+      reconcile: fc.boolean(),
+      drift: mode,
+    } satisfies Record<keyof ObjectRules, fc.Arbitrary<unknown>>,
+    { requiredKeys: ['ssa', 'force', 'prune', 'reconcile'] },
+  ) as fc.Arbitrary<ObjectRules>;
   const hash = fc.constantFrom('h1', 'h2');
   const seen = fc
     .record({ ownedHash: hash, owner: fc.constantFrom(UNIT, OTHER, null), rules: fc.option(rules, { nil: null }) })
@@ -255,6 +355,7 @@ describe('for any world', () => {
       observed: some(seen),
       applied: some(fc.record({ desiredDigest: fc.constantFrom('d1', 'd2'), ownedHash: hash })),
       inventory: fc.subarray(NAMES),
+      drift: mode,
       cause: fc.constantFrom<Cause>('routine', 'emergency', 'drift', 'rollback', 'prune', 'rebuild'),
       prune: fc.boolean(),
       allowEmpty: fc.boolean(),

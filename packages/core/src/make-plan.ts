@@ -1,5 +1,7 @@
 import { keyId } from '@plumb/api';
 import type { ObjectKey, UnitRef } from '@plumb/api';
+import { driftModeFor } from './drift-mode.ts';
+import type { DriftMode } from './drift-mode.ts';
 import { diffInventory, unionOfKeys } from './inventory.ts';
 import type { Applied, Observed } from './observed.ts';
 import { compareForApply, compareForPrune, stagesOf } from './order.ts';
@@ -28,6 +30,10 @@ export interface PlanInput {
   /** A bundle without objects may prune everything: the unit is being deleted, or somebody said so. */
   allowEmpty?: boolean;
   customStageKinds?: readonly GroupKind[];
+  /** What holds for drift of objects that say nothing of it themselves; by default it is corrected. */
+  drift?: DriftMode;
+  /** Whether this very declaration was applied before, where nothing is known of our last apply. */
+  delivered?: (entry: DesiredEntry) => boolean;
   /** keyIds a drift plan may touch; everything else is `unchanged`. */
   only?: ReadonlySet<string>;
   /** The rules a live object carries, where known better than by `observed`. */
@@ -54,11 +60,24 @@ function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
   const liveRules = live === undefined ? DEFAULT_RULES : rulesSeen(input, key, live);
   if ([rules, liveRules].some((rule) => !rule.reconcile || rule.ssa === 'Ignore')) return 'skip';
   const applied = input.applied(key);
-  if (live === undefined) return hasEnded(applied, entry) ? 'unchanged' : 'create';
+  const orLeave = (kind: ActionKind): ActionKind => (isLeft(input, entry, liveRules) ? 'tolerate' : kind);
+  if (live === undefined) return hasEnded(applied, entry) ? 'unchanged' : orLeave('create');
   if (rules.ssa === 'IfNotPresent') return 'skip';
-  if (applied === undefined) return 'compare';
+  if (applied === undefined) return orLeave('compare');
   if (applied.desiredDigest !== entry.digest) return 'change';
-  return applied.ownedHash === live.ownedHash ? 'unchanged' : 'correct';
+  return applied.ownedHash === live.ownedHash ? 'unchanged' : orLeave('correct');
+}
+
+/** Whether drift of an object is to stay. */
+function isLeft(input: PlanInput, entry: DesiredEntry, liveRules: ObjectRules): boolean {
+  const { drift = 'correct' } = input;
+  return driftModeFor(entry.rules, liveRules, drift) !== 'correct' && wasApplied(input, entry);
+}
+
+/** Only what was in force as it is declared now can have drifted; anything else is a change that is still to come. */
+function wasApplied(input: PlanInput, entry: DesiredEntry): boolean {
+  const applied = input.applied(entry.key);
+  return applied === undefined ? input.delivered?.(entry) === true : applied.desiredDigest === entry.digest;
 }
 
 /** A Job that ran as declared and was removed by its time to live is done. */

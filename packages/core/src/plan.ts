@@ -1,4 +1,5 @@
 import type { ObjectKey } from '@plumb/api';
+import type { DriftMode } from './drift-mode.ts';
 
 /** Why a plan is made. Gates, budgets and messages depend on it. */
 export type Cause = 'routine' | 'emergency' | 'drift' | 'rollback' | 'prune' | 'rebuild';
@@ -10,6 +11,8 @@ export interface ObjectRules {
   force: boolean;
   prune: boolean;
   reconcile: boolean;
+  /** What it says of drift itself (`plumb.dev/drift`). */
+  drift?: DriftMode;
 }
 
 /** What applying one object would do. */
@@ -22,6 +25,8 @@ export type ActionKind =
   | 'correct'
   /** There, and nothing is known of our last apply (after a restart, on adoption): compare the live object first. */
   | 'compare'
+  /** This very declaration was applied before, and what is there differs or is gone: drift that is left as it is. */
+  | 'tolerate'
   /** Nothing to do, no request. */
   | 'unchanged'
   /** A rule of the object says to leave it alone. */

@@ -1,5 +1,6 @@
-import { FORCE_RULE, PRUNE_RULE, RECONCILE_RULE, SSA_RULE } from '@plumb/api';
+import { FORCE_RULE, KUSTOMIZATION, parseApiVersion, PRUNE_RULE, RECONCILE_RULE, SSA_RULE } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
+import { ownDriftMode } from './drift-mode.ts';
 import type { ObjectRules } from './plan.ts';
 
 /** What holds for an object that says nothing. Shared, so that keeping it per object costs no memory. */
@@ -15,9 +16,9 @@ const SSA_BY_CARE = ['Ignore', 'IfNotPresent', 'Merge'] as const;
 
 /**
  * Per-object rules of Flux's `kustomize.toolkit.fluxcd.io/{ssa,force,prune,reconcile}`, from labels or annotations, values
- * in any case. Values Flux does not know leave the default.
+ * in any case, and of our own annotation about drift. Values Flux does not know leave the default.
  */
-export function rulesOf(body: Pick<KubeObject, 'metadata'>): ObjectRules {
+export function rulesOf(body: Pick<KubeObject, 'metadata'> & Partial<KubeObject>): ObjectRules {
   const { labels, annotations } = body.metadata;
   const says = (rule: string, value: string): boolean =>
     [labels, annotations].some((map) => {
@@ -28,6 +29,12 @@ export function rulesOf(body: Pick<KubeObject, 'metadata'>): ObjectRules {
   const force = says(FORCE_RULE, 'Enabled');
   const prune = !says(PRUNE_RULE, 'Disabled');
   const reconcile = !says(RECONCILE_RULE, 'Disabled');
-  const isDefault = ssa === DEFAULT_RULES.ssa && !force && prune && reconcile;
-  return isDefault ? DEFAULT_RULES : { ssa, force, prune, reconcile };
+  const drift = isUnit(body) ? undefined : ownDriftMode(body);
+  const isDefault = ssa === DEFAULT_RULES.ssa && !force && prune && reconcile && drift === undefined;
+  return isDefault ? DEFAULT_RULES : { ssa, force, prune, reconcile, ...(drift === undefined ? {} : { drift }) };
+}
+
+/** What a unit says of drift is about its objects, not about itself as an object of another unit. */
+function isUnit({ apiVersion = '', kind }: Partial<KubeObject>): boolean {
+  return kind === KUSTOMIZATION.kind && parseApiVersion(apiVersion).group === KUSTOMIZATION.group;
 }

@@ -31,6 +31,7 @@ const ONLY_WHEN_TRUE = [
   'ArtifactOutdated',
   'FetchFailed',
   'BuildFailed',
+  'Drifted',
   'StorageOperationFailed',
   'IncludeUnavailable',
 ];

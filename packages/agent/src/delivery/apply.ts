@@ -1,6 +1,6 @@
 import type { ObjectKey } from '@plumb/api';
 import { displayKey, userError } from '@plumb/api';
-import type { Action, Plan, Stage } from '@plumb/core';
+import type { Action, DriftMode, Plan, Stage } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Clock } from '../runtime/clock.ts';
 import { settleAll } from '../runtime/parallel.ts';
@@ -33,6 +33,12 @@ export interface ApplyContext {
   force: boolean;
   /** The last run that is known ended well with this very bundle. */
   deliveredBefore: boolean;
+  /** These very objects were applied in full, and nothing else since, as far as the status tells. */
+  inForce: boolean;
+  /** What holds for drift of objects that say nothing of it themselves. */
+  drift: DriftMode;
+  /** A value of any object may come from a Secret: none is told. */
+  hidesValues: boolean;
   /** Requests this unit may have under way at once. */
   parallel: number;
   /** Milliseconds the next stage waits for the definitions and classes of this one. */
@@ -77,7 +83,8 @@ function inForce(stage: Stage, changes: readonly Change[]): Stage {
   return { ...stage, actions: stage.actions.filter((action) => needsRequest(action) && !skipped.has(action.key)) };
 }
 
-const needsRequest = (action: Action): boolean => action.kind !== 'skip' && action.kind !== 'unchanged';
+const IDLE: ReadonlySet<Action['kind']> = new Set(['skip', 'tolerate', 'unchanged']);
+const needsRequest = (action: Action): boolean => !IDLE.has(action.kind);
 
 /** An unknown kind is named before anything is sent, with the file it is declared in. */
 async function refuseUnserved(actions: readonly Action[], context: ApplyContext): Promise<void> {

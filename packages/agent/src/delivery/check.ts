@@ -162,4 +162,5 @@ function isDone(action: Action, { unit, bundle, deliveredBefore }: ApplyContext)
 function leaveAlone(id: string, { unit }: ApplyContext): void {
   unit.applied.delete(id);
   unit.drifted.delete(id);
+  unit.tolerated.delete(id);
 }

@@ -7,10 +7,13 @@ import type { ApplyContext, Change } from './apply.ts';
 import { applyPlan } from './apply.ts';
 import type { DriftNote } from './drift.ts';
 import { dueDrift, explain, tellApart } from './drift.ts';
+import type { FoundDrift } from './tolerate.ts';
+import { isToBeLookedAt, keepMode, tolerate } from './tolerate.ts';
 import type { Gate } from './gate.ts';
 import { passGates } from './gate.ts';
 import { prune } from './prune.ts';
 import { confirmRecalled } from './records.ts';
+import type { UnitMemory } from './unit.ts';
 
 export interface DeliveryRequest {
   cause: Cause;
@@ -30,6 +33,8 @@ export interface DeliveryRequest {
 export interface Delivery {
   changes: Change[];
   drift: DriftNote[];
+  /** Drift that is new and left as it is. */
+  found: FoundDrift[];
   /** What the unit owns now. */
   inventory: readonly ObjectKey[];
   /** Null when all of it was carried out. */
@@ -40,31 +45,62 @@ export interface Delivery {
 export async function deliver(request: DeliveryRequest, context: ApplyContext): Promise<Delivery> {
   const { live, unit, bundle } = context;
   const changes: Change[] = [];
+  unit.driftEnded = false;
   await live.watchKinds([...bundle.objects.map((object) => object.key), ...request.inventory]);
   confirmRecalled(unit, bundle, live);
   const plan = planNow(request, context);
   passGates(plan, request.gates);
-  if (actionsOf(plan).some(({ kind }) => kind !== 'skip')) await request.loadBodies();
+  const { left, looks, works } = partsOf(plan, context);
+  if (works || looks.length > 0) await request.loadBodies();
   const before = inventoryBefore(request.inventory, plan);
   if (before.length > request.inventory.length) await request.saveInventory(before);
   const drift = tellApart(explain(plan, context), unit);
+  const { found, own, error: unread } = await tolerate(looks, context);
+  keepMode(left, context);
+  for (const { key } of left) if (live.get(keyId(key)) === undefined) changes.push({ key, action: 'skipped' });
   try {
-    await applyPlan(plan, context, changes);
+    await applyPlan(own.length === 0 ? plan : comparing(plan, own), context, changes);
   } catch (error) {
     const inventory = nextInventory(request.inventory, plan, { applied: false, gone: new Set() });
-    return { changes, drift: [], inventory, error: asPlumbError(error) };
+    return { changes, drift: [], found, inventory, error: asPlumbError(error) };
   }
-  for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') unit.drifted.delete(keyId(key));
+  for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') letGo(keyId(key), unit);
   if (request.cause !== 'drift') letGoOfUndeclared(context);
   const pruned = await prune(plan.prune, { cluster: context.cluster, unit: unit.ref, signal: context.signal });
   changes.push(...pruned.changes);
   const kept = new Set(pruned.kept.map(keyId));
   const gone = new Set(plan.prune.map(keyId).filter((id) => !kept.has(id)));
   const inventory = nextInventory(request.inventory, plan, { applied: true, gone });
-  return { changes, drift: drift(), inventory, error: pruneError(pruned.failures) };
+  // The next run looks again; only one that is for nothing else has failed by it.
+  const error = pruneError(pruned.failures) ?? (request.cause === 'drift' ? unread : null);
+  return { changes, drift: drift(), found, inventory, error };
 }
 
-function planNow(request: DeliveryRequest, { live, unit, bundle, clock }: ApplyContext): Plan {
+/** What a plan leaves alone though it drifted, what of that has to be looked at, and whether there is anything else to do. */
+function partsOf(plan: Plan, context: ApplyContext): { left: Action[]; looks: Action[]; works: boolean } {
+  const actions = actionsOf(plan);
+  const left = actions.filter(({ kind }) => kind === 'tolerate');
+  const looks = left.filter((action) => isToBeLookedAt(action, context));
+  return { left, looks, works: actions.some(({ kind }) => kind !== 'skip' && kind !== 'tolerate') };
+}
+
+/** A plan that compares and applies what it left, where that is no drift. */
+function comparing(plan: Plan, own: readonly Action[]): Plan {
+  const stages = plan.stages.map((stage) => ({
+    ...stage,
+    actions: stage.actions.map((action): Action => (own.includes(action) ? { ...action, kind: 'compare' } : action)),
+  }));
+  return { ...plan, stages };
+}
+
+/** A rule says to leave it alone: whatever becomes of it is no drift. */
+function letGo(id: string, unit: UnitMemory): void {
+  unit.drifted.delete(id);
+  unit.tolerated.delete(id);
+}
+
+function planNow(request: DeliveryRequest, context: ApplyContext): Plan {
+  const { live, unit, bundle, clock, drift } = context;
   return makePlan({
     cause: request.cause,
     desired: bundle.objects,
@@ -74,17 +110,19 @@ function planNow(request: DeliveryRequest, { live, unit, bundle, clock }: ApplyC
     unit: unit.ref,
     prune: request.prune,
     customStageKinds: request.customStageKinds,
-    ...(request.cause === 'drift' ? { only: dueDrift(unit, clock.now()) } : {}),
+    drift,
+    delivered: ({ key, digest }) => context.inForce || unit.recalled?.get(keyId(key))?.desiredDigest === digest,
+    ...(request.cause === 'drift' ? { only: dueDrift(unit, clock.now(), drift) } : {}),
   });
 }
 
 /** What left the bundle is watched over no longer, whether it stays or is somebody else's by now: our own deletion must not look like drift. */
 function letGoOfUndeclared({ unit, bundle }: ApplyContext): void {
   const declared = new Set(bundle.objects.map((object) => keyId(object.key)));
-  for (const id of [...unit.applied.keys(), ...unit.drifted.keys()]) {
+  for (const id of [...unit.applied.keys(), ...unit.drifted.keys(), ...unit.tolerated.keys()]) {
     if (declared.has(id)) continue;
     unit.applied.delete(id);
-    unit.drifted.delete(id);
+    letGo(id, unit);
   }
 }
 

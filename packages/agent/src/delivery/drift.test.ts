@@ -1,12 +1,21 @@
 import type { KubeObject, ObjectKey } from '@plumb/api';
-import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, printJson } from '@plumb/api';
+import {
+  APPLY_MANAGER,
+  DRIFT_ANNOTATION,
+  keyId,
+  keyOf,
+  OWNER_NAME_LABEL,
+  OWNER_NAMESPACE_LABEL,
+  printJson,
+} from '@plumb/api';
 import type { Plan } from '@plumb/core';
-import { DEFAULT_RULES, observe } from '@plumb/core';
+import { contentHash, DEFAULT_RULES, observe } from '@plumb/core';
 import { MemoryCluster } from '@plumb/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ApplyContext } from './apply.ts';
-import { explain, judge, tellApart } from './drift.ts';
+import { dueDrift, explain, judge, nextDrift, tellApart } from './drift.ts';
 import type { LiveChange } from './live.ts';
+import type { AppliedRecord } from './unit.ts';
 import { UnitMemory } from './unit.ts';
 
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
@@ -99,6 +108,55 @@ describe('a change of a live object', () => {
   });
 });
 
+describe('drift that is left', () => {
+  const left = (object: KubeObject, mode: 'warn' | 'ignore' = 'warn'): void => {
+    unit.drifted.delete(ID);
+    unit.tolerated.set(ID, { key: KEY, mode, seen: contentHash(object), told: 't', note: null });
+  };
+
+  test('is news only when it changes again', async () => {
+    const red = await edited({ colour: 'red' });
+    left(red);
+    expect(judge(change(red), unit)).toBe(false);
+    expect(judge(change(await edited({ colour: 'blue' })), unit)).toBe(true);
+    expect([...dueDrift(unit, 0, 'warn')]).toEqual([ID]);
+  });
+
+  test('is over when somebody takes it back', async () => {
+    left(await edited({ colour: 'red' }));
+    const back = await cluster.apply(declared, { fieldManager: APPLY_MANAGER, force: true });
+    expect(judge(change(back), unit)).toBe(true);
+    expect([unit.tolerated.size, unit.driftEnded]).toEqual([0, true]);
+  });
+
+  test('is due when it is not to be left any more, or not so', async () => {
+    left(await edited({ colour: 'red' }));
+    expect([...dueDrift(unit, 0, 'warn')]).toEqual([]);
+    expect([...dueDrift(unit, 0, 'correct')]).toEqual([ID]);
+    expect([...dueDrift(unit, 0, 'ignore')]).toEqual([ID]);
+  });
+
+  test('as its object says, or as the live one does, whatever the unit says', async () => {
+    const applies = unit.applied.get(ID) as AppliedRecord;
+    applies.drift = 'warn';
+    left(await edited({ colour: 'red' }));
+    expect([...dueDrift(unit, 0, 'correct')]).toEqual([]);
+    delete applies.drift;
+    const annotations = { [DRIFT_ANNOTATION]: 'warn' };
+    judge(change(await cluster.patch(KEY, { metadata: { annotations } }, { type: 'merge' })), unit);
+    unit.drifted.delete(ID);
+    expect([...dueDrift(unit, 0, 'correct')]).toEqual([]);
+  });
+
+  test('is told ever more slowly of an object that changes all the time, and put right at its own pace', async () => {
+    await judge(change(await edited({ colour: 'red' })), unit);
+    for (let told = 0; told < 6; told += 1) unit.tellings.corrected(ID, 1_000);
+    expect(nextDrift(unit, 1_000, 'warn')).toBe(3_000);
+    expect(dueDrift(unit, 1_000, 'warn').size).toBe(0);
+    expect(dueDrift(unit, 1_000, 'correct').size).toBe(1);
+  });
+});
+
 describe('what a repair tells', () => {
   const plan: Plan = {
     cause: 'drift',
@@ -129,6 +187,12 @@ describe('what a repair tells', () => {
 
   test('nothing where nothing drifted', () => {
     expect(notes()).toEqual([]);
+  });
+
+  test('what was left until now', async () => {
+    const note = { key: KEY, how: 'changed' as const, paths: ['data.colour'], managers: ['somebody'] };
+    unit.tolerated.set(ID, { key: KEY, mode: 'warn', seen: 's', told: 't', note });
+    expect(notes()).toEqual([note]);
   });
 
   test('a deletion, when the repair made another object', () => {

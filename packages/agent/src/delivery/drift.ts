@@ -1,7 +1,7 @@
 import type { ObjectKey } from '@plumb/api';
 import { keyId, OWNER_NAME_LABEL } from '@plumb/api';
-import type { Plan } from '@plumb/core';
-import { endOfJob, explainDrift } from '@plumb/core';
+import type { ActionKind, DriftMode, Plan } from '@plumb/core';
+import { contentHash, endOfJob, explainDrift } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
 import type { LiveChange } from './live.ts';
 import type { UnitMemory } from './unit.ts';
@@ -18,7 +18,7 @@ export interface DriftNote {
 
 /**
  * Judges a change of a live object against what the unit last applied to it. A drifted object is remembered with its evidence until it is put
- * right. @returns whether it is drift
+ * right, or told where it is to be left. @returns whether there is something to do: it is drift, or drift that was left is over
  */
 export function judge(change: LiveChange, unit: UnitMemory): boolean {
   const { id, after, object } = change;
@@ -28,9 +28,9 @@ export function judge(change: LiveChange, unit: UnitMemory): boolean {
     const ended = endOfJob(object);
     if (ended !== null) {
       applied.ended = ended;
-      unit.drifted.delete(id);
-      return false;
+      return isOver(id, unit);
     }
+    applied.driftSeen = undefined;
     unit.drifted.set(id, 'gone');
     return true;
   }
@@ -38,31 +38,54 @@ export function judge(change: LiveChange, unit: UnitMemory): boolean {
   if (change.rewound === true) applied.resourceVersion = after.resourceVersion;
   else if (after.uid === applied.uid && compareVersions(after.resourceVersion, applied.resourceVersion) <= 0)
     return false;
-  if (after.ownedHash === applied.ownedHash) {
-    unit.drifted.delete(id);
-    return false;
-  }
+  if (after.ownedHash === applied.ownedHash) return isOver(id, unit);
+  if (unit.tolerated.get(id)?.seen === contentHash(object)) return false;
+  applied.driftSeen = after.rules?.drift;
   unit.drifted.set(id, unit.drifted.size < EVIDENCE_LIMIT ? object : 'unread');
+  return true;
+}
+
+/** It is as it was left, or done. @returns whether the status says otherwise yet */
+function isOver(id: string, unit: UnitMemory): boolean {
+  unit.drifted.delete(id);
+  if (!unit.tolerated.delete(id)) return false;
+  unit.driftEnded = true;
   return true;
 }
 
 /** Objects of one unit whose drift is kept with the object itself, to name managers and paths. */
 const EVIDENCE_LIMIT = 256;
 
-/** The drifted objects that may be put right now; those somebody insists on wait their time. */
-export function dueDrift({ drifted, fights }: UnitMemory, now: number): Set<string> {
-  return new Set([...drifted.keys()].filter((id) => fights.dueAt(id, now) <= now));
+/** What is done about drift of an object, as far as is known without its declaration. */
+function modeOf({ applied }: UnitMemory, id: string, unitMode: DriftMode): DriftMode {
+  const record = applied.get(id);
+  return record?.drift ?? record?.driftSeen ?? unitMode;
 }
 
-/** When the next of those that wait may be put right; null when none waits. */
-export function nextDrift({ drifted, fights }: UnitMemory, now: number): number | null {
-  const waits = [...drifted.keys()].map((id) => fights.dueAt(id, now)).filter((at) => at > now);
+/** When drift of an object may be acted upon: who insists on it waits, whether it is put right or told. */
+export function driftActionAt(unit: UnitMemory, id: string, now: number, unitMode: DriftMode): number {
+  const series = modeOf(unit, id, unitMode) === 'correct' ? unit.fights : unit.tellings;
+  return series.dueAt(id, now);
+}
+
+/** The drifted objects that may be acted upon now, with those whose drift was left and is not to be left so any more. */
+export function dueDrift(unit: UnitMemory, now: number, unitMode: DriftMode): Set<string> {
+  const drifted = [...unit.drifted.keys()].filter((id) => driftActionAt(unit, id, now, unitMode) <= now);
+  const left = [...unit.tolerated].filter(([id, { mode }]) => modeOf(unit, id, unitMode) !== mode);
+  return new Set([...drifted, ...left.map(([id]) => id)]);
+}
+
+/** When the next of those that wait may be acted upon; null when none waits. */
+export function nextDrift(unit: UnitMemory, now: number, unitMode: DriftMode): number | null {
+  const times = [...unit.drifted.keys()].map((id) => driftActionAt(unit, id, now, unitMode));
+  const waits = times.filter((at) => at > now);
   return waits.length === 0 ? null : Math.min(...waits);
 }
 
 /** An object is as declared again: what is found from now on is new drift. */
-export function settleDrift({ drifted, fights }: UnitMemory, id: string, now: number): void {
-  if (drifted.delete(id)) fights.corrected(id, now);
+export function settleDrift(unit: UnitMemory, id: string, now: number): void {
+  if (unit.drifted.delete(id)) unit.fights.corrected(id, now);
+  unit.tolerated.delete(id);
 }
 
 /** Who changed a drifted object again; null while that is not known. */
@@ -82,12 +105,22 @@ export function explain(plan: Plan, context: ApplyContext): DriftNote[] {
   for (const { key, index, kind } of plan.stages.flatMap((stage) => stage.actions)) {
     const evidence = unit.drifted.get(keyId(key));
     const stored = bundle.objects[index];
-    if (evidence === undefined || stored === undefined || kind === 'unchanged' || kind === 'skip') continue;
+    if (stored === undefined || !REPAIRS.has(kind)) continue;
+    if (evidence === undefined) notes.push(...wasLeft(unit, keyId(key), kind));
+    if (evidence === undefined) continue;
     if (evidence === 'gone') notes.push({ key, how: 'removed', paths: [], managers: [] });
     else if (evidence === 'unread') notes.push({ key, how: 'changed', paths: [], managers: [] });
     else notes.push(...changeNotes(key, explainDrift(declaredOf(stored, evidence), evidence, fieldManager)));
   }
   return notes;
+}
+
+const REPAIRS: ReadonlySet<ActionKind> = new Set(['create', 'change', 'correct', 'compare']);
+
+/** Drift that was left until now. A change of the declaration is no repair of it. */
+function wasLeft({ tolerated }: UnitMemory, id: string, kind: ActionKind): DriftNote[] {
+  const note = tolerated.get(id)?.note ?? null;
+  return note === null || kind === 'change' ? [] : [note];
 }
 
 /** A path may change hands without a declared value changing, as when the first annotation is added beside our empty map: that is no news. */

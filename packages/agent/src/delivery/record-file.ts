@@ -13,6 +13,8 @@ export interface Recalled {
 export interface Record {
   bundle: StoredBundle | null;
   applied: Map<string, Recalled>;
+  /** What was told of drift that is left (delivery/tolerate.ts). */
+  told: Map<string, string>;
 }
 
 const FORMAT = 3;
@@ -41,11 +43,12 @@ interface File {
   rules: string;
   reads: [string, string | null][];
   ignored: (readonly string[])[];
+  told: [string, string][];
   objects: Row[];
 }
 
 /** A unit's delivered bundle, without bodies, and what its apply left; null before its first delivery. `maker` names the program. */
-export function writeRecord({ uid, bundle, applied }: UnitMemory, maker: string): string | null {
+export function writeRecord({ uid, bundle, applied, tolerated }: UnitMemory, maker: string): string | null {
   if (bundle === null) return null;
   const { digest, specDigest, configs, revision, artifactDigest, warnings, reads } = bundle;
   const ignored = [...new Set(bundle.objects.map((object) => object.ignored))];
@@ -66,6 +69,7 @@ export function writeRecord({ uid, bundle, applied }: UnitMemory, maker: string)
     rules: reads.rules,
     reads: [...reads.ids],
     ignored,
+    told: [...tolerated].map(([id, { told }]) => [id, told]),
     objects,
   };
   return JSON.stringify(file);
@@ -103,7 +107,11 @@ function recordOf(file: File, maker: string): Record {
     if (ownedHash !== '') applied.set(keyId(key), { desiredDigest: digest, ownedHash });
   }
   const reads = { rules: file.rules, ids: new Map(file.reads) };
-  return { applied, bundle: file.maker === maker ? { ...file.bundle, objects, reads, pack } : null };
+  return {
+    applied,
+    told: new Map(file.told),
+    bundle: file.maker === maker ? { ...file.bundle, objects, reads, unknownModes: [], pack } : null,
+  };
 }
 
 /** Parsing makes a string of its own of each occurrence. */

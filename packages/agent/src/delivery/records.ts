@@ -43,6 +43,7 @@ export class Records {
     const record = text === null ? null : readRecord(text, unit.uid, this.#maker);
     unit.bundle = record?.bundle ?? null;
     unit.recalled = record?.applied ?? null;
+    unit.toldBefore = record?.told ?? new Map();
   }
 
   /** What is known of a unit changed. */
@@ -105,14 +106,14 @@ export class Records {
 export function confirmRecalled(unit: UnitMemory, bundle: StoredBundle, live: LiveObjects): void {
   const { recalled } = unit;
   if (recalled === null) return;
-  unit.recalled = null;
-  for (const { key, digest } of bundle.objects) {
+  for (const { key, digest, rules } of bundle.objects) {
     const id = keyId(key);
     const last = recalled.get(id);
     const seen = live.get(id);
     if (last === undefined || seen === undefined || unit.applied.has(id)) continue;
     if (last.desiredDigest !== digest || last.ownedHash !== seen.ownedHash) continue;
     const { uid, resourceVersion, ownedHash } = seen;
-    unit.applied.set(id, { desiredDigest: digest, ownedHash, uid, resourceVersion });
+    const said = rules.drift === undefined ? {} : { drift: rules.drift };
+    unit.applied.set(id, { desiredDigest: digest, ownedHash, uid, resourceVersion, ...said });
   }
 }

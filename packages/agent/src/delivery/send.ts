@@ -22,10 +22,12 @@ export function record(stored: StoredObject, live: KubeObject, context: ApplyCon
   const observed = context.live.note(live);
   const id = keyId(stored.key);
   settleDrift(context.unit, id, context.clock.now());
+  const { drift } = stored.rules;
   context.unit.applied.set(id, {
     desiredDigest: stored.digest,
     ownedHash: observed.ownedHash,
     uid: observed.uid,
     resourceVersion: observed.resourceVersion,
+    ...(drift === undefined ? {} : { drift }),
   });
 }

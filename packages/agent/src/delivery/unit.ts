@@ -1,13 +1,14 @@
 import type { JsonObject, KubeObject, ObjectKey, Said, UnitRef } from '@plumb/api';
 import { parseJson, printJson, systemError } from '@plumb/api';
-import type { Applied, ObjectRules } from '@plumb/core';
-import { declaredFor, rulesOf, storedForm } from '@plumb/core';
+import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
+import { declaredFor, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
 import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
 import type { Recalled } from './record-file.ts';
 import type { Target } from './settle.ts';
 import { SpecExpressions } from './spec-expressions.ts';
+import type { Tolerated } from './tolerate.ts';
 import { Verdicts } from './verdicts.ts';
 
 /** A desired object at rest: its body is a part of its bundle's pack. */
@@ -38,12 +39,24 @@ export interface StoredBundle {
   pack: Pack;
   reads: ReadSet;
   warnings: readonly string[];
+  /** Objects that say something of drift that nobody knows. */
+  unknownModes: readonly UnknownMode[];
+}
+
+/** A value of the annotation about drift that is none. */
+export interface UnknownMode {
+  object: ObjectKey;
+  value: string;
 }
 
 /** What the agent knows of its own last apply to an object, and the version the server gave it. */
 export interface AppliedRecord extends Applied {
   uid: string;
   resourceVersion: string;
+  /** What the declaration says of drift. */
+  drift?: DriftMode;
+  /** What was said of it on the live object when that was last seen to differ. */
+  driftSeen?: DriftMode | undefined;
 }
 
 /** Evidence of drift: the live object as it was found, that it was gone, or only that it differed. */
@@ -94,10 +107,18 @@ export class UnitMemory {
   readonly uid: string;
   bundle: StoredBundle | null = null;
   readonly applied = new AppliedObjects();
-  /** What an earlier process applied, until it is compared with what is there. */
+  /** What an earlier process applied, until it is compared with what is there, or the unit delivered. */
   recalled: ReadonlyMap<string, Recalled> | null = null;
   readonly drifted = new Map<string, Evidence>();
   readonly fights = new Fights();
+  /** Drift that is left as it is, by object. */
+  readonly tolerated = new Map<string, Tolerated>();
+  /** How often drift that is left was told of an object lately: who changes it all the time is told of ever more slowly. */
+  readonly tellings = new Fights();
+  /** What an earlier process told of drift that is left. */
+  toldBefore: ReadonlyMap<string, string> = new Map();
+  /** Drift that was left is there no longer: the status says otherwise yet. */
+  driftEnded = false;
   /** Objects an apply is under way for: an event about them is judged when the answer is in. */
   readonly inFlight = new Set<string>();
   settling: Settling | null = null;
@@ -115,6 +136,8 @@ export class UnitMemory {
   awaitingSince: number | null = null;
   /** While the unit is being deleted and waits for its objects to end: until when, in milliseconds. */
   terminateBy: number | null = null;
+  /** Values of the annotation about drift that nobody knows, as they were told. */
+  readonly toldModes = new Set<string>();
   /** In [0, 1): where in the jitter's range this unit's next run lies. Drawn anew for each delivery. */
   spread: number | null = null;
 
@@ -141,7 +164,11 @@ export function storeBundle(
     return { key, digest, origin, ignored, rules: rulesOf(body), pack, at, size: part.length };
   });
   pack.bytes = Buffer.concat(parts);
-  return { ...stamp, digest, reads, warnings, objects, pack };
+  const unknownModes = bundle.objects.flatMap(({ key: object, body }) => {
+    const value = rulesOf(body).drift === undefined ? null : unknownDriftMode(body);
+    return value === null ? [] : [{ object, value }];
+  });
+  return { ...stamp, digest, reads, warnings, objects, unknownModes, pack };
 }
 
 /** As the server will store it, so that what we own can be compared with what is there. */

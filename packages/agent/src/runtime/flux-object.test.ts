@@ -1,4 +1,4 @@
-import { REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import { DRIFT_ANNOTATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
 import { conditionOf, intervalOf, isNews, isTold } from './flux-object.ts';
 
@@ -12,6 +12,8 @@ describe('isNews', () => {
     ['another uid', { uid: 'u2' }, true],
     ['another generation', { generation: 4 }, true],
     ['a deletion', { deletionTimestamp: '2026-01-01T00:00:00Z' }, true],
+    ['another word on drift', { annotations: { [DRIFT_ANNOTATION]: 'warn' } }, true],
+    ['any other annotation', { annotations: { note: 'mine' } }, false],
     ['a request', { annotations: { [REQUESTED_AT_ANNOTATION]: 'now' } }, true],
   ])('%s: %o', (_name, change, expected) => {
     expect(isNews({ metadata }, { metadata: { ...metadata, ...change } })).toBe(expected);

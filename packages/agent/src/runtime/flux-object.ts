@@ -1,5 +1,5 @@
 import type { ConditionChange, KubeObject, Said } from '@plumb/api';
-import { parseDuration, readyOf, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import { DRIFT_ANNOTATION, parseDuration, readyOf, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 
 /** The part of metadata that says whether somebody wants something new of an object. */
 type Identified = Pick<KubeObject, 'metadata'>;
@@ -9,13 +9,19 @@ export function requestedAt({ metadata }: Identified): string | undefined {
   return metadata.annotations?.[REQUESTED_AT_ANNOTATION];
 }
 
+/** What an object says of drift; it needs no new generation to be acted upon. */
+function driftMode({ metadata }: Identified): string | undefined {
+  return metadata.annotations?.[DRIFT_ANNOTATION];
+}
+
 /** Whether a change of an object wakes its controller. Status changes are our own and wake nobody. */
 export function isNews(before: Identified, after: Identified): boolean {
   return (
     before.metadata.uid !== after.metadata.uid ||
     before.metadata.generation !== after.metadata.generation ||
     before.metadata.deletionTimestamp !== after.metadata.deletionTimestamp ||
-    requestedAt(before) !== requestedAt(after)
+    requestedAt(before) !== requestedAt(after) ||
+    driftMode(before) !== driftMode(after)
   );
 }
 

@@ -1,5 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import { displayKey, type ObjectKey } from '../object.ts';
+import { DRIFT_ANNOTATION } from '../names.ts';
 import { message } from './message.ts';
 
 type Named = Pick<ObjectKey, 'kind' | 'namespace' | 'name'>;
@@ -13,11 +14,40 @@ function some(items: readonly string[]): string {
   return `${items.slice(0, MAX_PATHS).join(', ')} and ${items.length - MAX_PATHS} more`;
 }
 
+/** One field that differs, its values as texts: hidden where they are secret, and short. */
+export interface FieldDrift {
+  path: string;
+  declared: string;
+  live: string;
+}
+
+const LONGEST_CHANGES = 700;
+const LONGEST_VALUE = 60;
+
+/** As many of the changes as leave an event readable, and how many there are beside them. */
+function changed(changes: readonly FieldDrift[], more: number): string {
+  const texts = changes.map(({ path, declared, live }) => `${path} (declared ${declared}, is ${live})`);
+  let length = 0;
+  const shown = texts.filter((text, index) => (length += text.length) <= LONGEST_CHANGES || index === 0);
+  const left = more + texts.length - shown.length;
+  const list = shown.map(cutLong).join(', ');
+  if (list === '') return 'it';
+  return left === 0 ? list : `${list} and ${left} more`;
+}
+
+function cutLong(text: string): string {
+  return text.length <= LONGEST_CHANGES ? text : `${text.slice(0, LONGEST_CHANGES - 1)}…`;
+}
+
+function cut(text: string): string {
+  return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE - 1)}…`;
+}
+
 function who(managers: readonly string[]): string {
   return managers.length === 0 ? 'somebody' : some(managers);
 }
 
-/** What Flux has no words for. Fields are named by path; a value is never shown, it may be a secret. */
+/** What Flux has no words for. Fields are named by path. Values are shown of drift that is left only, and never one that may be a secret. */
 export const ownMessages = {
   notImplemented: message({
     id: 'not-implemented',
@@ -96,6 +126,47 @@ export const ownMessages = {
     channels: ['event', 'log'],
     text: (p: { object: Named }) => `drift corrected: ${displayKey(p.object)} was deleted and is created again`,
     example: { object: CART },
+  }),
+  driftDetected: message({
+    id: 'drift-detected',
+    level: 'error',
+    reason: 'DriftDetected',
+    channels: ['event', 'log'],
+    text: (p: { object: Named; managers: readonly string[]; changes: readonly FieldDrift[]; more: number }) =>
+      `drift detected: ${displayKey(p.object)}: ${who(p.managers)} changed ${changed(p.changes, p.more)}; it is left so`,
+    example: {
+      object: CART,
+      managers: ['kubectl-scale'],
+      changes: [{ path: 'spec.replicas', declared: '2', live: '7' }],
+      more: 0,
+    },
+  }),
+  deletionDetected: message({
+    id: 'deletion-detected',
+    level: 'error',
+    reason: 'DriftDetected',
+    channels: ['event', 'log'],
+    text: (p: { object: Named }) => `drift detected: ${displayKey(p.object)} was deleted; it is not created again`,
+    example: { object: CART },
+  }),
+  drifted: message({
+    id: 'drifted',
+    level: 'error',
+    reason: 'DriftDetected',
+    channels: ['condition'],
+    text: (p: { objects: readonly Named[] }) =>
+      `${p.objects.length === 1 ? '1 object differs' : `${p.objects.length} objects differ`} from what is declared and ` +
+      `${p.objects.length === 1 ? 'is' : 'are'} left so: ${some(p.objects.map(displayKey))}`,
+    example: { objects: [CART, { kind: 'ConfigMap', namespace: 'shop', name: 'settings' }] },
+  }),
+  unknownDriftMode: message({
+    id: 'unknown-drift-mode',
+    level: 'error',
+    reason: 'UnknownDriftMode',
+    channels: ['event', 'log'],
+    text: (p: { object: Named; value: string }) =>
+      `${displayKey(p.object)}: ${DRIFT_ANNOTATION} is "${cut(p.value)}", which is none of correct, warn and ignore; its drift is corrected`,
+    example: { object: CART, value: 'warning' },
   }),
   recreated: message({
     id: 'recreated',

@@ -16,6 +16,12 @@ export interface Drift {
   more: number;
 }
 
+/** What somebody changed on an object, with the values: not to be told before what is secret is hidden. */
+export interface DriftValues extends Drift {
+  /** What is declared at each of `paths`, and what is there; undefined for nothing. */
+  values: { declared: unknown; live: unknown }[];
+}
+
 const PATH_LIMIT = 10;
 const MANAGER_LIMIT = 5;
 
@@ -23,6 +29,8 @@ const MANAGER_LIMIT = 5;
 interface Difference {
   text: string;
   steps: readonly string[];
+  declared: unknown;
+  live: unknown;
 }
 
 interface Walk {
@@ -44,17 +52,35 @@ const SKIPPED_META: ReadonlySet<string> = new Set(['creationTimestamp', 'managed
 
 /** Says which declared paths of an object differ from the live one, and which other field managers wrote them. */
 export function explainDrift(desired: KubeObject, live: KubeObject, manager: string): Drift {
+  const { values: _values, ...drift } = driftValues(desired, live, manager);
+  return drift;
+}
+
+/** As explainDrift, with what is declared and what is there. */
+export function driftValues(desired: KubeObject, live: KubeObject, manager: string): DriftValues {
   const entries = live.metadata.managedFields ?? [];
   const others = entries.filter((entry) => entry.manager !== manager || entry.operation !== 'Apply');
-  const walk: Walk = { sets: entries.map((entry) => entry.fieldsV1 ?? {}), found: [] };
+  const found = differences(desired, live);
+  const listed = found.slice(0, PATH_LIMIT);
+  return {
+    paths: listed.map((difference) => difference.text),
+    managers: writersOf(found, others).slice(0, MANAGER_LIMIT),
+    more: found.length - listed.length,
+    values: listed.map((difference) => ({ declared: difference.declared, live: difference.live })),
+  };
+}
+
+/** The declared paths that differ from the live object, in the notation of managedFields. */
+export function driftSteps(desired: KubeObject, live: KubeObject): (readonly string[])[] {
+  return differences(desired, live).map(({ steps }) => steps);
+}
+
+function differences(desired: KubeObject, live: KubeObject): Difference[] {
+  const sets = (live.metadata.managedFields ?? []).map((entry) => entry.fieldsV1 ?? {});
+  const walk: Walk = { sets, found: [] };
   const place: Place = { kind: desired.kind, builtIn: isBuiltIn(desired), path: [] };
   walkMap(walk, { desired: declaredPart(desired), live, text: '', steps: [], place });
-  const paths = walk.found.map((difference) => difference.text);
-  return {
-    paths: paths.slice(0, PATH_LIMIT),
-    managers: writersOf(walk.found, others).slice(0, MANAGER_LIMIT),
-    more: Math.max(paths.length - PATH_LIMIT, 0),
-  };
+  return walk.found;
 }
 
 function declaredPart(desired: KubeObject): Record<string, unknown> {
@@ -69,7 +95,8 @@ function walkNode(walk: Walk, node: Node): void {
   if (isMap(desired) && isMap(live) && !isWhole(walk, node)) walkMap(walk, node);
   else if (Array.isArray(desired) && Array.isArray(live) && keysOf(walk, node) !== null)
     walkList(walk, node, desired, live);
-  else if (compareWhole(desired, live, place) === 'different') walk.found.push({ text: node.text, steps: node.steps });
+  else if (compareWhole(desired, live, place) === 'different')
+    walk.found.push({ text: node.text, steps: node.steps, declared: desired, live });
 }
 
 function walkMap(walk: Walk, node: Node): void {
@@ -91,7 +118,12 @@ function walkList(walk: Walk, node: Node, desired: readonly unknown[], live: rea
   for (const item of desired) {
     if (!isMap(item)) {
       if (!live.includes(item))
-        walk.found.push({ text: node.text, steps: [...node.steps, `v:${JSON.stringify(item)}`] });
+        walk.found.push({
+          text: node.text,
+          steps: [...node.steps, `v:${JSON.stringify(item)}`],
+          declared: item,
+          live: undefined,
+        });
       continue;
     }
     const keys = Object.fromEntries(names.map((name) => [name, item[name] ?? keyDefault(name)]));
@@ -99,7 +131,7 @@ function walkList(walk: Walk, node: Node, desired: readonly unknown[], live: rea
     const text = `${node.text}[${label.join(',')}]`;
     const steps = [...node.steps, `k:${JSON.stringify(keys)}`];
     const match = live.find((candidate) => hasKeyFields(candidate, keys));
-    if (match === undefined) walk.found.push({ text, steps });
+    if (match === undefined) walk.found.push({ text, steps, declared: item, live: undefined });
     else walkNode(walk, { ...node, desired: item, live: match, text, steps });
   }
 }
@@ -144,7 +176,8 @@ function writersOf(found: readonly Difference[], others: readonly ManagedFieldsE
   return [...new Set(byTime.map((entry) => entry.manager ?? 'unknown'))];
 }
 
-function owns(fields: FieldSet, steps: readonly string[]): boolean {
+/** Whether a set holds a path, something above it that is owned whole, or something below it. */
+export function owns(fields: FieldSet, steps: readonly string[]): boolean {
   let at: FieldSet = fields;
   for (const step of steps) {
     if (!Object.hasOwn(at, step)) return at !== fields && isLeaf(at);

@@ -1,7 +1,7 @@
 import type { GitRepository, Kustomization, ObjectKey, UnitRef } from '@plumb/api';
 import { APPLY_MANAGER, asPlumbError, formatDuration, PlumbError } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
-import { backoffDelay, parseInventoryEntry } from '@plumb/core';
+import { backoffDelay, parseInventoryEntry, unitDriftMode } from '@plumb/core';
 import type { Cause, GroupKind } from '@plumb/core';
 import type { Cluster, Priority } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
@@ -17,14 +17,14 @@ import type { Packs } from '../../delivery/packs.ts';
 import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
 import { knownVersions, readReferences, referencesOf, watchedVersions } from '../../delivery/references.ts';
-import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
+import type { Delivered, StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import { actingAs } from './acting-as.ts';
-import { inputsOf, retryIntervalOf } from './decide.ts';
+import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
@@ -87,21 +87,30 @@ export async function actDeliver(
     const delivery = await holding(bundle, context, async () => {
       const carried = await carryOut(object, bundle, { ...context, cause, base, signal });
       if (carried.error === null && cause !== 'drift') keepBundle(bundle, context);
+      // What was told is not told again by the next process.
+      if (carried.found.length > 0) hands.records?.note(memory);
       return carried;
     });
     const took = hands.clock.now() - startedAt;
-    const { changes, drift, inventory } = delivery;
-    const facts: Facts = { ...base, changes, drift, inventory, took };
+    const { changes, drift, found, inventory } = delivery;
+    const facts: Facts = { ...base, changes, drift, found, inventory, took };
     if (delivery.error !== null) return failed({ ...facts, digest: bundle.digest }, delivery.error);
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
-    memory.delivered = { inputs, revision, at: hands.clock.now() };
-    memory.failed = null;
-    memory.spread = null;
+    noteDelivered(memory, { inputs, revision, at: hands.clock.now() });
     return await beginWait(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
   } catch (thrown) {
     return failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
   }
+}
+
+function noteDelivered(memory: UnitMemory, delivered: Delivered): void {
+  memory.delivered = delivered;
+  memory.failed = null;
+  memory.spread = null;
+  // What an earlier process knew is looked at by now.
+  memory.recalled = null;
+  memory.toldBefore = new Map();
 }
 
 /** The inputs as they are before anything of them is read: what changes later is a reason for another run. */
@@ -219,6 +228,9 @@ function carryOut(
     overriddenManagers: hands.overriddenManagers,
     force: object.spec.force === true,
     deliveredBefore: lastSuccess(object) === `sha256:${bundle.digest}`,
+    inForce: isInForce(object, `sha256:${bundle.digest}`),
+    drift: unitDriftMode(object),
+    hidesValues: usesSecrets(object, bundle),
     parallel: hands.parallel,
     stageTimeout: hands.stageTimeout,
     signal,
@@ -234,6 +246,11 @@ function carryOut(
     saveInventory: (inventory: readonly ObjectKey[]) => hands.saveProgress(object, { ...base, inventory }),
   };
   return deliver(request, apply);
+}
+
+/** Whether a value of any object may come from a Secret or from an encrypted file. */
+function usesSecrets({ spec }: Kustomization, { configs }: StoredBundle): boolean {
+  return spec.decryption !== undefined || /^Secret\//m.test(configs);
 }
 
 function priorityOf(cause: Cause): Priority {

@@ -4,17 +4,20 @@ import {
   checkKustomization,
   eventType,
   HELM_RELEASE,
+  keyId,
+  keyOf,
   kustomizationMessages as messages,
   ownMessages,
   printJson,
   say,
   systemError,
 } from '@plumb/api';
-import type { Dependable, HelmRelease, Observed } from '@plumb/core';
-import { dependableId, dependenciesOf, isSameUnit } from '@plumb/core';
-import { culprits, judge, nextDrift } from '../../delivery/drift.ts';
+import type { Dependable, DriftMode, HelmRelease, Observed } from '@plumb/core';
+import { dependableId, dependenciesOf, isSameUnit, unitDriftMode, unknownDriftMode } from '@plumb/core';
+import { culprits, driftActionAt, judge, nextDrift } from '../../delivery/drift.ts';
 import type { LiveChange } from '../../delivery/live.ts';
 import { referencesOf } from '../../delivery/references.ts';
+import { toldDrift } from '../../delivery/tolerate.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Finisher } from '../../runtime/finisher.ts';
@@ -112,6 +115,11 @@ export class KustomizationController {
     return this.#memories.values().reduce((sum, { fights }) => sum + fights.count(now), 0);
   }
 
+  /** Objects whose drift is left as it is, and told. */
+  get leftDrifted(): number {
+    return this.#memories.values().reduce((sum, memory) => sum + toldDrift(memory).length, 0);
+  }
+
   async run(id: string, leave: Leave): Promise<void> {
     try {
       await this.#run(id, leave);
@@ -135,6 +143,7 @@ export class KustomizationController {
     const seen = this.#see(id, memory);
     const step = decide(seen);
     const { object } = seen;
+    if (object !== undefined) this.#tellUnknownModes(object, memory);
     const repairs = step.do === 'deliver' && step.cause === 'drift';
     if (step.do !== 'await' && !repairs) memory.awaitingSince = null;
     if (step.do === 'forget' || object === undefined) {
@@ -150,8 +159,25 @@ export class KustomizationController {
     // The run may have written status meanwhile: report on what stands now.
     const current = (this.#options.kustomizations.get(id) as Kustomization | undefined) ?? object;
     const told = { ...object, status: current.status ?? {} } as Kustomization;
+    this.#tellUnknownModes(object, memory);
+    // Before the first delivery nobody has looked.
+    const drifted = memory.delivered === null ? {} : { drifted: toldDrift(memory) };
+    const all = { ...outcome, facts: { ...outcome.facts, ...drifted } };
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval };
-    finisher.finish(id, told as KubeObject, report(told, outcome, moment), (clock.now() - startedAt) / 1_000);
+    finisher.finish(id, told as KubeObject, report(told, all, moment), (clock.now() - startedAt) / 1_000);
+  }
+
+  /** A value nobody knows means the default; whoever wrote it meant something else. */
+  #tellUnknownModes(object: Kustomization, memory: UnitMemory): void {
+    const own = unknownDriftMode(object);
+    const itself = own === null ? [] : [{ object: keyOf(object as KubeObject), value: own }];
+    for (const unknown of [...itself, ...(memory.bundle?.unknownModes ?? [])]) {
+      const id = `${keyId(unknown.object)} ${unknown.value}`;
+      if (memory.toldModes.has(id)) continue;
+      memory.toldModes.add(id);
+      const { level, reason, text } = say(ownMessages.unknownDriftMode, unknown);
+      this.#options.finisher.say(object as KubeObject, { type: eventType(level), reason, message: text });
+    }
   }
 
   /** What the spec's expressions say must be known before anything is decided. An object that will not be worked on is not asked. */
@@ -369,10 +395,15 @@ export class KustomizationController {
   /** @returns whether the repair has to wait */
   #wakeWhenDue(id: string, memory: UnitMemory, drifted: string): boolean {
     const now = this.#options.clock.now();
-    const wait = memory.fights.dueAt(drifted, now) - now;
+    const wait = driftActionAt(memory, drifted, now, this.#driftModeOf(id)) - now;
     if (wait <= 0) this.#wake(id, PRIORITY.drift);
     else this.#options.queue().addAfter(id, wait);
     return wait > 0;
+  }
+
+  #driftModeOf(id: string): DriftMode {
+    const object = this.#options.kustomizations.get(id);
+    return object === undefined ? 'correct' : unitDriftMode(object);
   }
 
   /** Any wake-up takes the place of a later one that was asked for: what waits is asked for again. */
@@ -380,7 +411,7 @@ export class KustomizationController {
     const memory = this.#memories.get(id);
     if (memory === undefined || memory.drifted.size === 0) return;
     const now = this.#options.clock.now();
-    const next = nextDrift(memory, now);
+    const next = nextDrift(memory, now, this.#driftModeOf(id));
     if (next !== null) this.#options.queue().addAfter(id, next - now);
   }
 

@@ -1,11 +1,11 @@
-import type { Kustomization } from '@plumb/api';
+import type { HistorySnapshot, Kustomization } from '@plumb/api';
 import { FINALIZER, kustomizationMessages as messages, REQUESTED_AT_ANNOTATION, say } from '@plumb/api';
 import type { Dependable, ExpressionResult, HelmRelease } from '@plumb/core';
 import { describe, expect, test } from 'vitest';
 import { AT, conditionOf, gitRepository, kustomization, REVISION } from '../../testing/builders.ts';
 import type { Availability } from '../../runtime/on-demand-objects.ts';
 import type { Seen, Step } from './decide.ts';
-import { decide, inputsOf } from './decide.ts';
+import { decide, inputsOf, isInForce } from './decide.ts';
 
 const MINUTE = 60_000;
 const source = gitRepository();
@@ -37,6 +37,7 @@ function seen(parts: Partial<Seen> = {}): Seen {
     answering: null,
     awaiting: false,
     drifted: 0,
+    driftEnded: false,
     driftRetryAt: 0,
     interval: 10 * MINUTE,
     settings: SETTINGS,
@@ -195,6 +196,12 @@ const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: objec
     seen: { source: undefined, delivered: null },
     step: 'await',
     more: { after: 30_000 },
+  },
+  {
+    name: 'once drift that was left is over, the status is to say so',
+    seen: { driftEnded: true },
+    step: 'deliver',
+    more: { cause: 'drift' },
   },
   { name: 'without an artifact it waits', seen: { source: gitRepository(null), delivered: null }, step: 'await' },
   {
@@ -422,4 +429,26 @@ describe('dependencies', () => {
     const step = decide(seen({ object: dependant, awaiting: true, drifted: 1 }));
     expect(step).toMatchObject({ do: 'deliver', cause: 'drift' });
   });
+});
+
+const snapshot = (digest: string, lastReconciledStatus: string): HistorySnapshot => ({
+  digest,
+  lastReconciledStatus,
+  firstReconciled: '2026-01-01T00:00:00Z',
+  lastReconciled: '2026-01-01T00:00:00Z',
+  lastReconciledDuration: '1s',
+  totalReconciliations: 1,
+});
+const well = (digest: string): HistorySnapshot => snapshot(digest, 'ReconciliationSucceeded');
+const unhealthy = (digest: string): HistorySnapshot => snapshot(digest, 'HealthCheckFailed');
+
+test.each<[what: string, history: HistorySnapshot[], inForce: boolean]>([
+  ['nothing was delivered yet', [], false],
+  ['it was delivered last', [well('a'), well('b')], true],
+  ['it was delivered, and failed after that', [unhealthy('a'), well('a')], true],
+  ['it only ever failed', [unhealthy('a')], false],
+  ['another was delivered since', [well('b'), well('a')], false],
+  ['another was tried since, and may have come halfway', [unhealthy('b'), well('a')], false],
+])('a bundle is in force when %s: %#', (_what, history, inForce) => {
+  expect(isInForce(kustomization({ status: { history } }), 'a')).toBe(inForce);
 });

@@ -36,8 +36,10 @@ export interface Seen {
   answering: string | null;
   /** The last run found that something else must come first. */
   awaiting: boolean;
-  /** Objects found changed or gone that may be put right now. */
+  /** Objects found changed or gone that may be put right now, or told where they are left. */
   drifted: number;
+  /** Drift that was left is over, and the status does not say so yet. */
+  driftEnded: boolean;
   /** A repair that failed is not tried again before this time. */
   driftRetryAt: number;
   /** Milliseconds; spec.interval with its jitter. */
@@ -133,8 +135,8 @@ function dueCause(object: Kustomization, seen: Seen): Cause | null {
   return isRepairDue(seen) ? 'drift' : null;
 }
 
-function isRepairDue({ delivered, drifted, driftRetryAt, now }: Seen): boolean {
-  return delivered !== null && drifted > 0 && now >= driftRetryAt;
+function isRepairDue({ delivered, drifted, driftEnded, driftRetryAt, now }: Seen): boolean {
+  return delivered !== null && (drifted > 0 || driftEnded) && now >= driftRetryAt;
 }
 
 /** A new value of the annotation requestedAt asks for a run, whatever else is due. */
@@ -148,6 +150,18 @@ export function inputsOf(object: Kustomization, source: GitRepository | undefine
   const { uid, generation } = object.metadata;
   const artifact = source?.status?.artifact;
   return [[uid, generation, artifact?.revision ?? '', artifact?.digest ?? ''].join(' '), ...configs].join('\n');
+}
+
+/**
+ * Whether a bundle was delivered, and no other tried since. A run that failed with it later changes nothing of that; one with another bundle
+ * may have come halfway.
+ */
+export function isInForce({ status }: Pick<Kustomization, 'status'>, digest: string): boolean {
+  for (const entry of status?.history ?? []) {
+    if (entry.digest !== digest) return false;
+    if (entry.lastReconciledStatus === 'ReconciliationSucceeded') return true;
+  }
+  return false;
 }
 
 /** Milliseconds between tries after a failure. */

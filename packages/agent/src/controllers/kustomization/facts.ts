@@ -1,6 +1,7 @@
 import type { ObjectKey } from '@plumb/api';
 import type { Change } from '../../delivery/apply.ts';
 import type { DriftNote } from '../../delivery/drift.ts';
+import type { FoundDrift } from '../../delivery/tolerate.ts';
 
 /** What the run did for a Kustomization, for its report. Only what happened is there. */
 export interface Facts {
@@ -14,6 +15,10 @@ export interface Facts {
   canceled?: Pick<ObjectKey, 'kind' | 'namespace' | 'name'>;
   changes: readonly Change[];
   drift: readonly DriftNote[];
+  /** Drift that is new and left as it is. */
+  found: readonly FoundDrift[];
+  /** Every object whose drift is left and told; left out while that is not known. */
+  drifted?: readonly ObjectKey[];
   /** Milliseconds from the first step of the delivery. */
   took: number;
   /** 'none': nothing to wait for. */
@@ -22,4 +27,4 @@ export interface Facts {
   timeout: number;
 }
 
-export const NOTHING: Facts = { changes: [], drift: [], took: 0, health: 'none', timeout: 0 };
+export const NOTHING: Facts = { changes: [], drift: [], found: [], took: 0, health: 'none', timeout: 0 };

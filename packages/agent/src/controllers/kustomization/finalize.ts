@@ -32,6 +32,7 @@ export async function finalize(object: Kustomization, memory: UnitMemory, hands:
   if (waits) await hands.live.watchKinds(keys);
   for (const key of keys) memory.applied.delete(keyId(key));
   memory.drifted.clear();
+  memory.tolerated.clear();
   const context = { cluster: actingAs(object, hands), unit: unitRef(object), signal: hands.signal };
   const { changes, failures } = await prune(leftToDelete(keys, memory, hands), context);
   const deleted = changes.map((change) => change.key);

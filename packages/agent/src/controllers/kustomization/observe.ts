@@ -1,6 +1,6 @@
 import type { GitRepository, Kustomization } from '@plumb/api';
 import type { Dependable } from '@plumb/core';
-import { jitter } from '@plumb/core';
+import { jitter, unitDriftMode } from '@plumb/core';
 import { dueDrift } from '../../delivery/drift.ts';
 import { referencesOf, watchedVersions } from '../../delivery/references.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
@@ -39,7 +39,8 @@ export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
     settling,
     answering,
     awaiting: awaitingSince !== null,
-    drifted: dueDrift(memory, eyes.now).size,
+    drifted: object === undefined ? 0 : dueDrift(memory, eyes.now, unitDriftMode(object)).size,
+    driftEnded: memory.driftEnded,
     driftRetryAt: driftFailed.retryAt,
     interval: object === undefined ? 0 : jitter(intervalOf(object), eyes.settings.jitterPercent, memory.spread),
     settings: eyes.settings,

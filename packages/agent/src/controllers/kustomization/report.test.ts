@@ -192,6 +192,70 @@ test('what only a change of the object can help stalls, and keeps all that is kn
   expect(after).toBeNull();
 });
 
+describe('drift that is left', () => {
+  const CART: ObjectKey = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'shop', name: 'cart' };
+  const change = { path: 'spec.replicas', declared: '2', live: '7' };
+  const changed = {
+    key: CART,
+    how: 'changed',
+    paths: [change.path],
+    managers: ['kubectl'],
+    changes: [change],
+    more: 0,
+  } as const;
+  const removed = { ...changed, key: KEY, how: 'removed', changes: [] } as const;
+  const found = [changed, removed].map((one) => ({
+    ...one,
+    paths: [...one.paths],
+    managers: ['kubectl'],
+    changes: [...one.changes],
+  }));
+  const left: Facts = { ...facts, found, drifted: [CART, KEY] };
+  const before = (): KustomizationStatus =>
+    told(kustomization(), { type: 'done', facts: { ...facts, drifted: [] } }).next;
+  const NAMED = '2 objects differ from what is declared and are left so: ConfigMap/shop/settings, Deployment/shop/cart';
+
+  test('is told, and named beside Ready, which does not depend on it; it is no run of its own', () => {
+    const status = before();
+    const { conditions, next, events } = told(kustomization({ status }), { type: 'done', facts: left });
+    expect(conditions).toEqual(['Ready True ReconciliationSucceeded', 'Drifted True DriftDetected']);
+    expect(next.conditions?.find(({ type }) => type === 'Drifted')?.message).toBe(NAMED);
+    expect(next.history).toEqual(status.history);
+    expect(events).toEqual([
+      {
+        type: 'Warning',
+        reason: 'DriftDetected',
+        message:
+          'drift detected: Deployment/shop/cart: kubectl changed spec.replicas (declared 2, is 7); it is left so',
+      },
+      {
+        type: 'Warning',
+        reason: 'DriftDetected',
+        message: 'drift detected: ConfigMap/shop/settings was deleted; it is not created again',
+      },
+    ]);
+  });
+
+  test.each<[what: string, outcome: Outcome<Facts>]>([
+    ['fails', { type: 'retry', facts: left, said, after: 1 }],
+    ['waits', { type: 'again', facts: { ...left, health: 'waiting' }, after: 1 }],
+  ])('is named in a run that %s', (_what, outcome) => {
+    const { next, events } = told(kustomization({ status: before() }), outcome);
+    expect(next.conditions?.find(({ type }) => type === 'Drifted')?.message).toBe(NAMED);
+    expect(events.filter(({ reason }) => reason === 'DriftDetected')).toHaveLength(2);
+  });
+
+  test('that is over is named no more; while that is not known, it stays', () => {
+    const status = told(kustomization({ status: before() }), { type: 'done', facts: left }).next;
+    const unknown = told(kustomization({ status }), { type: 'retry', facts, said, after: 1 });
+    expect(unknown.conditions).toContain('Drifted True DriftDetected');
+    const over = told(kustomization({ status }), { type: 'done', facts: { ...facts, drifted: [] } });
+    expect(over.conditions).toEqual(['Ready True ReconciliationSucceeded']);
+    expect(over.events).toEqual([]);
+    expect(over.next.history).toEqual(status.history);
+  });
+});
+
 describe('a wait for health', () => {
   const waiting = (took: number): Outcome<Facts> => ({
     type: 'again',

@@ -22,6 +22,7 @@ import {
 } from '@plumb/api';
 import { compareForApply, compareForPrune, inventoryOf } from '@plumb/core';
 import type { DriftNote } from '../../delivery/drift.ts';
+import type { FoundDrift } from '../../delivery/tolerate.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import { mergePatch } from '../../runtime/merge-patch.ts';
 import type { Outcome, Report } from '../../runtime/outcome.ts';
@@ -46,7 +47,8 @@ export function report(object: Kustomization, outcome: Outcome<Facts>, moment: M
     case 'done':
       return doneReport(object, facts, moment);
     case 'again': {
-      const status = facts.health === 'waiting' && facts.took >= 1_000 ? waitingStatus(object, facts, moment) : null;
+      const waits = facts.health === 'waiting' && facts.took >= 1_000;
+      const status = waits ? waitingStatus(object, facts, moment) : driftStatus(object, facts, moment);
       return { status, events: changeEvents(facts), after: outcome.after, result: 'requeue' };
     }
     case 'retry': {
@@ -81,6 +83,7 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
     { type: 'Stalled', remove: true },
     conditionOf(object, 'Ready', 'True', said),
     ...healthyChanges(object, facts),
+    ...driftedChanges(object, facts),
   ];
   const next = statusOf(object, facts, {
     conditions: conditions(object, changes, now),
@@ -91,10 +94,12 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
   const before = object.status ?? {};
   const finished = { took: facts.took, next: interval };
   const news = hasNews(object, facts);
-  if (!news && same(before as JsonObject, next))
-    return { status: null, events: [], after: interval, result: 'success' };
+  if (!news && same(driftStatus(object, facts, { now, interval }) ?? (before as JsonObject), next)) {
+    const status = same(before as JsonObject, next) ? null : next;
+    return { status, events: foundEvents(facts), after: interval, result: 'success' };
+  }
   const history = nextHistory(before.history ?? [], facts, { now, reason: said.reason });
-  const events = news ? [...changeEvents(facts), event(say(messages.finished, finished), facts)] : [];
+  const events = news ? [...changeEvents(facts), event(say(messages.finished, finished), facts)] : foundEvents(facts);
   return { status: { ...next, ...(history && { history }) }, events, after: interval, result: 'success' };
 }
 
@@ -115,6 +120,7 @@ function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): Js
     conditionOf(object, 'Reconciling', 'True', said),
     conditionOf(object, 'Ready', 'Unknown', say(messages.reconciling, {})),
     conditionOf(object, 'Healthy', 'Unknown', said),
+    ...driftedChanges(object, facts),
   ];
   return statusOf(object, facts, { conditions: conditions(object, changes, now) });
 }
@@ -126,6 +132,7 @@ function failedStatus(object: Kustomization, facts: Facts, said: Said, { now }: 
   const changes: Change[] = [
     conditionOf(object, 'Reconciling', 'True', retrying),
     conditionOf(object, 'Ready', 'False', said),
+    ...driftedChanges(object, facts),
   ];
   if (facts.health === 'failed') changes.push(conditionOf(object, 'Healthy', 'False', said));
   return statusOf(object, facts, {
@@ -162,6 +169,23 @@ function healthyChanges(object: Kustomization, facts: Facts): Change[] {
   return [conditionOf(object, 'Healthy', 'True', say(messages.healthPassed, { took: facts.took }))];
 }
 
+/** Names the objects whose drift is left; nothing while that is not known. */
+function driftedChanges(object: Kustomization, { drifted }: Facts): Change[] {
+  if (drifted === undefined) return [];
+  if (drifted.length === 0) return [{ type: 'Drifted', remove: true }];
+  const said = say(ownMessages.drifted, { objects: drifted.toSorted(compareForApply) });
+  return [conditionOf(object, 'Drifted', 'True', said)];
+}
+
+/** The status with no more than what is new of drift that is left; null when there is nothing new. */
+function driftStatus(object: Kustomization, facts: Facts, { now }: Moment): JsonObject | null {
+  const isNamed = object.status?.conditions?.some(({ type }) => type === 'Drifted') === true;
+  const changes = driftedChanges(object, facts).filter((change) => isNamed || !('remove' in change));
+  if (changes.length === 0) return null;
+  const next = statusOf(object, {}, { conditions: conditions(object, changes, now) });
+  return same((object.status ?? {}) as JsonObject, next) ? null : next;
+}
+
 function conditions(object: Kustomization, changes: readonly Change[], now: number): Condition[] {
   const before = object.status?.conditions;
   // The time a check took is no news of its own.
@@ -175,7 +199,11 @@ function isSameHealth(before: readonly Condition[] | undefined, change: Conditio
   return known?.status === 'True' && known.observedGeneration === change.observedGeneration;
 }
 
-function statusOf(object: Kustomization, facts: Facts, changes: Omit<KustomizationStatus, 'inventory'>): JsonObject {
+function statusOf(
+  object: Kustomization,
+  facts: Pick<Facts, 'revision' | 'inventory'>,
+  changes: Omit<KustomizationStatus, 'inventory'>,
+): JsonObject {
   const { revision, inventory } = facts;
   const entries = inventory === undefined ? undefined : inventoryOf(inventory);
   return {
@@ -235,6 +263,7 @@ function changeEvents(facts: Facts): EventRecord[] {
   return [
     ...canceled.map((said) => event(said, facts)),
     ...facts.drift.map((note) => event(driftSaid(note), facts)),
+    ...foundEvents(facts),
     ...recreated.map((said) => event(said, facts)),
     ...(list.length === 0 ? [] : [event(say(messages.changed, { changes: list }), facts)]),
   ];
@@ -250,6 +279,15 @@ function compareChanges(a: Applied, b: Applied): number {
 function driftSaid({ key, how, managers, paths }: DriftNote): Said {
   if (how === 'removed') return say(ownMessages.deletionCorrected, { object: key });
   return say(ownMessages.driftCorrected, { object: key, managers, paths });
+}
+
+function foundEvents(facts: Facts): EventRecord[] {
+  return facts.found.map((found) => event(foundSaid(found), facts));
+}
+
+function foundSaid({ key, how, managers, changes, more }: FoundDrift): Said {
+  if (how === 'removed') return say(ownMessages.deletionDetected, { object: key });
+  return say(ownMessages.driftDetected, { object: key, managers, changes, more });
 }
 
 function event(said: Said, facts: Facts): EventRecord {

@@ -1,0 +1,218 @@
+import type { KubeObject } from '@plumb/api';
+import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, printJson } from '@plumb/api';
+import type { Action, DriftMode } from '@plumb/core';
+import { DEFAULT_RULES, observe } from '@plumb/core';
+import { MemoryCluster } from '@plumb/testkit';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ApplyContext } from './apply.ts';
+import { isToBeLookedAt, keepMode, toldDrift, tolerate } from './tolerate.ts';
+import type { FoundDrift } from './tolerate.ts';
+import { UnitMemory } from './unit.ts';
+
+const LABELS = { [OWNER_NAME_LABEL]: 'apps', [OWNER_NAMESPACE_LABEL]: 'shop' };
+
+function object(kind: string, fields: object): KubeObject {
+  const apiVersion = kind === 'Job' ? 'batch/v1' : 'v1';
+  return { apiVersion, kind, metadata: { name: 'x', namespace: 'shop', labels: LABELS }, ...fields };
+}
+
+let cluster: MemoryCluster;
+let unit: UnitMemory;
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+  unit = new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'u1');
+});
+
+/** One declared object whose drift the plan leaves, as the delivery sees it. */
+class Left {
+  readonly declared: KubeObject;
+  readonly action: Action;
+  drift: DriftMode = 'warn';
+  hidesValues = false;
+
+  constructor(declared: KubeObject) {
+    this.declared = declared;
+    this.action = { kind: 'tolerate', key: keyOf(declared), index: 0 };
+  }
+
+  get id(): string {
+    return keyId(this.action.key);
+  }
+
+  async apply(): Promise<void> {
+    const live = await cluster.apply(this.declared, { fieldManager: APPLY_MANAGER, force: true });
+    const { ownedHash, uid, resourceVersion } = observe(live, APPLY_MANAGER);
+    unit.applied.set(this.id, { desiredDigest: 'd', ownedHash, uid, resourceVersion });
+  }
+
+  /** Somebody changes it, and the watch brings that. */
+  async edit(patch: object): Promise<void> {
+    const live = await cluster.patch(this.action.key, patch as never, { type: 'merge', fieldManager: 'kubectl-edit' });
+    unit.drifted.set(this.id, live);
+  }
+
+  context(): ApplyContext {
+    const bytes = Buffer.from(printJson(this.declared));
+    const stored = {
+      key: this.action.key,
+      digest: 'd',
+      rules: DEFAULT_RULES,
+      ignored: [],
+      origin: { path: 'a.yaml', document: 0 },
+      pack: { bytes },
+      at: 0,
+      size: bytes.length,
+    };
+    const live = { get: () => undefined, note: (seen: KubeObject) => observe(seen, APPLY_MANAGER) };
+    const { drift, hidesValues } = this;
+    const signal = new AbortController().signal;
+    const clock = { now: () => 0 };
+    const parts = { cluster, unit, live, clock, signal, drift, hidesValues, parallel: 1, fieldManager: APPLY_MANAGER };
+    return { ...parts, bundle: { objects: [stored] } } as unknown as ApplyContext;
+  }
+
+  async look(): Promise<FoundDrift[]> {
+    const { found, error } = await tolerate([this.action], this.context());
+    if (error !== null) throw error;
+    return found;
+  }
+}
+
+const settings = (): Left => new Left(object('ConfigMap', { data: { colour: 'green' } }));
+
+describe('drift that is left', () => {
+  test('is told with its values, and is not drift to be put right any more', async () => {
+    const left = settings();
+    await left.apply();
+    await left.edit({ data: { colour: 'red' } });
+    expect(await left.look()).toEqual([
+      {
+        key: left.action.key,
+        how: 'changed',
+        paths: ['data.colour'],
+        managers: ['kubectl-edit'],
+        changes: [{ path: 'data.colour', declared: '"green"', live: '"red"' }],
+        more: 0,
+      },
+    ]);
+    expect(unit.drifted.size).toBe(0);
+    expect(toldDrift(unit)).toEqual([left.action.key]);
+  });
+
+  test('is told again only when it is another', async () => {
+    const left = settings();
+    await left.apply();
+    await left.edit({ data: { colour: 'red' } });
+    await left.look();
+    await left.edit({ metadata: { annotations: { note: 'mine' } } });
+    expect(await left.look()).toEqual([]);
+    await left.edit({ data: { colour: 'blue' } });
+    expect(await left.look()).toMatchObject([{ changes: [{ live: '"blue"' }] }]);
+  });
+
+  test('is not told when an earlier process told it', async () => {
+    const left = settings();
+    await left.apply();
+    await left.edit({ data: { colour: 'red' } });
+    await left.look();
+    const told = unit.tolerated.get(left.id)?.told ?? '';
+    unit = new UnitMemory(unit.ref, 'u1');
+    unit.toldBefore = new Map([[left.id, told]]);
+    expect(await left.look()).toEqual([]);
+    expect(toldDrift(unit)).toEqual([left.action.key]);
+  });
+
+  test('is told as a deletion of what is gone', async () => {
+    const left = settings();
+    unit.drifted.set(left.id, 'gone');
+    expect(await left.look()).toMatchObject([{ how: 'removed', changes: [] }]);
+  });
+
+  test('is no deletion of what only left the watch', async () => {
+    const left = settings();
+    await left.apply();
+    await left.edit({ metadata: { labels: { [OWNER_NAME_LABEL]: null } } });
+    unit.drifted.set(left.id, 'gone');
+    expect(await left.look()).toMatchObject([{ how: 'changed', paths: [`metadata.labels[${OWNER_NAME_LABEL}]`] }]);
+  });
+
+  test('is read where it was not kept', async () => {
+    const left = settings();
+    await left.apply();
+    await left.edit({ data: { colour: 'red' } });
+    unit.drifted.set(left.id, 'unread');
+    expect(await left.look()).toMatchObject([{ paths: ['data.colour'] }]);
+  });
+
+  test('is none where the object is as declared', async () => {
+    const left = settings();
+    await left.apply();
+    unit.drifted.set(left.id, 'unread');
+    expect(await left.look()).toEqual([]);
+    expect([unit.drifted.size, unit.tolerated.size]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['a Secret', new Left(object('Secret', { data: { key: btoa('old') } })), { data: { key: btoa('new') } }, false],
+    ['a unit that puts secret values into its objects', settings(), { data: { colour: 'red' } }, true],
+  ])('hides the values of %s', async (_what, left, patch, hides) => {
+    left.hidesValues = hides;
+    await left.apply();
+    await left.edit(patch);
+    expect(await left.look()).toMatchObject([{ changes: [{ declared: '***', live: '***' }] }]);
+  });
+
+  test('is none of a Job that ran and was removed', async () => {
+    const left = new Left(object('Job', { spec: { ttlSecondsAfterFinished: 10 } }));
+    expect(await left.look()).toEqual([]);
+    expect(unit.applied.get(left.id)?.ended).toBe('complete');
+  });
+});
+
+describe('what holds for it', () => {
+  test('ignore: nothing is told; from then on warn: it is', async () => {
+    const left = settings();
+    left.drift = 'ignore';
+    await left.apply();
+    await left.edit({ data: { colour: 'red' } });
+    expect(await left.look()).toEqual([]);
+    expect(toldDrift(unit)).toEqual([]);
+    left.drift = 'warn';
+    expect(isToBeLookedAt(left.action, left.context())).toBe(true);
+    expect(await left.look()).toMatchObject([{ paths: ['data.colour'] }]);
+  });
+
+  test('warn, then ignore: it is named no more, and not looked at', async () => {
+    const left = settings();
+    await left.apply();
+    await left.edit({ data: { colour: 'red' } });
+    await left.look();
+    expect(isToBeLookedAt(left.action, left.context())).toBe(false);
+    left.drift = 'ignore';
+    expect(isToBeLookedAt(left.action, left.context())).toBe(false);
+    keepMode([left.action], left.context());
+    expect(toldDrift(unit)).toEqual([]);
+  });
+});
+
+test('what we made so ourselves, for another declaration, is no drift', async () => {
+  const left = settings();
+  await cluster.apply({ ...left.declared, data: { colour: 'red' } }, { fieldManager: APPLY_MANAGER, force: true });
+  const { found, own } = await tolerate([left.action], left.context());
+  expect([found, own]).toEqual([[], [left.action]]);
+  expect(unit.tolerated.size).toBe(0);
+});
+
+test('an object that cannot be read stays to be looked at', async () => {
+  const left = settings();
+  unit.drifted.set(left.id, 'unread');
+  const context = left.context();
+  const forbidden = {
+    ...context,
+    cluster: { resource: () => Promise.reject(new Error('no')) },
+  } as unknown as ApplyContext;
+  const { found, error } = await tolerate([left.action], forbidden);
+  expect([found, error?.message]).toEqual([[], 'no']);
+  expect(isToBeLookedAt(left.action, context)).toBe(true);
+});

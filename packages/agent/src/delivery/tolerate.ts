@@ -1,0 +1,183 @@
+import type { FieldDrift, KubeObject, ObjectKey } from '@plumb/api';
+import { asPlumbError, keyId } from '@plumb/api';
+import type { PlumbError } from '@plumb/api';
+import type { Action, DriftMode } from '@plumb/core';
+import {
+  appliedOtherwise,
+  contentHash,
+  driftModeFor,
+  driftValues,
+  hashOf,
+  hasTimeToLive,
+  matchesLive,
+  shownValue,
+} from '@plumb/core';
+import { settleAll } from '../runtime/parallel.ts';
+import type { ApplyContext } from './apply.ts';
+import type { DriftNote } from './drift.ts';
+import { record, storedOf } from './send.ts';
+import type { StoredObject, UnitMemory } from './unit.ts';
+import { bodyOf, declaredOf } from './unit.ts';
+
+/** Drift that is left as it is, as it was when it was last looked at. No body, no value. */
+export interface Tolerated {
+  key: ObjectKey;
+  mode: Exclude<DriftMode, 'correct'>;
+  /** Of the live object: another one has changed again. */
+  seen: string;
+  /** Of what was told; '' for nothing. */
+  told: string;
+  /** What differs; null when it is only who owns it. */
+  note: DriftNote | null;
+}
+
+/** Drift that was found and is left, with the values of the fields: short, and hidden where they may be secret. */
+export interface FoundDrift extends DriftNote {
+  changes: FieldDrift[];
+  /** Fields beyond those. */
+  more: number;
+}
+
+/** It differs by our own apply of something else. */
+const OWN = 'own';
+
+/** A live object that is gone. */
+const GONE = 'gone';
+
+/** Whether an object whose drift is left has to be looked at: it changed, or what holds for it did. */
+export function isToBeLookedAt(action: Action, context: ApplyContext): boolean {
+  const { unit } = context;
+  const id = keyId(action.key);
+  const known = unit.tolerated.get(id);
+  if (unit.drifted.has(id) || known === undefined) return true;
+  return known.mode === 'ignore' && modeFor(storedOf(action, context), context) === 'warn';
+}
+
+/**
+ * Looks at objects whose drift is left: what is new of it is to be told, and nothing is written. One that turns out to be as declared is taken
+ * for our own. An object that cannot be read now is left for the next time.
+ * @returns in `own` what did not drift at all: we made it so ourselves, for another declaration
+ */
+export async function tolerate(
+  actions: readonly Action[],
+  context: ApplyContext,
+): Promise<{ found: FoundDrift[]; own: Action[]; error: PlumbError | null }> {
+  const answers = await settleAll(actions, context.parallel, (action) => look(action, context));
+  const values = answers.map((answer) => (answer.ok ? answer.value : null));
+  const failed = answers.find((answer) => !answer.ok);
+  return {
+    found: values.filter((value) => value !== null && value !== OWN),
+    own: actions.filter((_, index) => values[index] === OWN),
+    error: failed === undefined || failed.ok ? null : asPlumbError(failed.error),
+  };
+}
+
+/** What holds for objects that are not looked at again. */
+export function keepMode(actions: readonly Action[], context: ApplyContext): void {
+  for (const action of actions) {
+    const known = context.unit.tolerated.get(keyId(action.key));
+    const mode = modeFor(storedOf(action, context), context);
+    if (known !== undefined && mode !== 'correct') known.mode = mode;
+  }
+}
+
+/** The objects that are to be named as drifted, in no order. */
+export function toldDrift({ tolerated }: Pick<UnitMemory, 'tolerated'>): ObjectKey[] {
+  return [...tolerated.values()].filter(({ mode, note }) => mode === 'warn' && note !== null).map(({ key }) => key);
+}
+
+function modeFor({ key, rules }: StoredObject, { live, drift }: ApplyContext): DriftMode {
+  return driftModeFor(rules, live.get(keyId(key))?.rules, drift);
+}
+
+async function look(action: Action, context: ApplyContext): Promise<FoundDrift | typeof OWN | null> {
+  const { unit } = context;
+  const stored = storedOf(action, context);
+  const id = keyId(action.key);
+  const evidence = unit.drifted.get(id);
+  // What left the watch may only have lost the label it is watched by.
+  const live = typeof evidence === 'object' ? evidence : await read(action.key, context);
+  if (live === null) return hasRun(stored, context) ? null : leave(stored, removal(stored), GONE, context);
+  const drift = difference(stored, live, context);
+  const declared = declaredOf(stored, live);
+  if (!unit.applied.has(id) && appliedOtherwise(declared, live, context.fieldManager)) return OWN;
+  const match = matchesLive(declared, live, context.fieldManager);
+  if (match === 'equal' || (match === 'undecided' && drift.paths.length === 0)) {
+    record(stored, live, context);
+    return null;
+  }
+  return leave(stored, drift, live, context);
+}
+
+async function read(key: ObjectKey, { cluster, signal }: ApplyContext): Promise<KubeObject | null> {
+  return (await cluster.resource(key)) === null ? null : cluster.get(key, { signal });
+}
+
+/** After a restart a Job that is not there has run, if it has a time to live. */
+function hasRun(stored: StoredObject, { unit }: ApplyContext): boolean {
+  const id = keyId(stored.key);
+  if (unit.applied.has(id) || !hasTimeToLive(bodyOf(stored))) return false;
+  const { digest: desiredDigest } = stored;
+  unit.applied.set(id, { desiredDigest, ownedHash: '', uid: '', resourceVersion: '', ended: 'complete' });
+  return true;
+}
+
+/** Remembers what is left, and how it is. @returns what is to be told of it; null when it is told, or is not to be */
+function leave(
+  stored: StoredObject,
+  drift: FoundDrift,
+  live: KubeObject | typeof GONE,
+  context: ApplyContext,
+): FoundDrift | null {
+  const { unit, clock } = context;
+  const id = keyId(stored.key);
+  const mode = modeFor(stored, context);
+  if (mode === 'correct') return null;
+  const isVisible = live === GONE || drift.paths.length > 0;
+  const { key, how, paths, managers } = drift;
+  const news = isVisible && mode === 'warn' ? hashOf([how, drift.changes]) : '';
+  const told = unit.tolerated.get(id)?.told ?? unit.toldBefore.get(id) ?? '';
+  unit.drifted.delete(id);
+  noteApplied(stored, live, unit);
+  unit.tolerated.set(id, {
+    key,
+    mode,
+    seen: live === GONE ? GONE : contentHash(live),
+    told: news === '' ? told : news,
+    note: isVisible ? { key, how, paths, managers } : null,
+  });
+  if (news === '' || news === told) return null;
+  unit.tellings.corrected(id, clock.now());
+  unit.applied.changed = true;
+  return drift;
+}
+
+function removal({ key }: StoredObject): FoundDrift {
+  return { key, how: 'removed', paths: [], managers: [], changes: [], more: 0 };
+}
+
+function difference(stored: StoredObject, live: KubeObject, context: ApplyContext): FoundDrift {
+  const { key } = stored;
+  const { paths, managers, more, values } = driftValues(declaredOf(stored, live), live, context.fieldManager);
+  const hidden = context.hidesValues || key.kind === 'Secret';
+  const changes = values.map(({ declared, live: is }, index) => ({
+    path: paths[index] ?? '',
+    declared: shownValue(declared, hidden),
+    live: shownValue(is, hidden),
+  }));
+  return { key, how: 'changed', paths, managers, changes, more };
+}
+
+/** After a restart: what was applied is what is declared, and what is there is something else. */
+function noteApplied({ key, digest, rules }: StoredObject, live: KubeObject | typeof GONE, unit: UnitMemory): void {
+  const id = keyId(key);
+  if (unit.applied.has(id)) return;
+  const { uid = '', resourceVersion = '' } = live === GONE ? {} : live.metadata;
+  unit.applied.set(id, {
+    desiredDigest: digest,
+    ownedHash: unit.recalled?.get(id)?.ownedHash ?? '',
+    uid,
+    resourceVersion,
+    ...(rules.drift === undefined ? {} : { drift: rules.drift }),
+  });
+}
