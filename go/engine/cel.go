@@ -10,6 +10,7 @@ import (
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/ext"
+	"plumb.dev/go/helper"
 	kubejson "sigs.k8s.io/json"
 )
 
@@ -139,22 +140,22 @@ type celCheckResult struct {
 }
 
 // celCheck says of each expression what is wrong with it.
-func celCheck(ctx context.Context, raw json.RawMessage, _ []file) (answer, error) {
+func celCheck(ctx context.Context, raw json.RawMessage, _ []helper.File) (helper.Answer, error) {
 	var args celCheckArgs
 	if err := json.Unmarshal(raw, &args); err != nil {
-		return answer{}, err
+		return helper.Answer{}, err
 	}
 	result := celCheckResult{Errors: make([]*string, len(args.Expressions))}
 	for i, text := range args.Expressions {
 		if err := ctx.Err(); err != nil {
-			return answer{}, err
+			return helper.Answer{}, err
 		}
 		if err := args.prepare(text).err; err != nil {
 			message := err.Error()
 			result.Errors[i] = &message
 		}
 	}
-	return answer{result: result}, nil
+	return helper.Answer{Result: result}, nil
 }
 
 type celEvalArgs struct {
@@ -179,16 +180,16 @@ type celEvalResult struct {
 }
 
 // celEval runs expressions over inputs, each a file with a JSON object. A run that fails fails alone.
-func celEval(ctx context.Context, raw json.RawMessage, files []file) (answer, error) {
+func celEval(ctx context.Context, raw json.RawMessage, files []helper.File) (helper.Answer, error) {
 	var args celEvalArgs
 	if err := json.Unmarshal(raw, &args); err != nil {
-		return answer{}, err
+		return helper.Answer{}, err
 	}
 	inputs := celInputs{files: files, read: make([]map[string]any, len(files))}
 	result := celEvalResult{Values: make([]celValue, 0, len(args.Runs))}
 	for _, run := range args.Runs {
 		if run.Expression < 0 || run.Expression >= len(args.Expressions) {
-			return answer{}, fmt.Errorf("there is no expression %d", run.Expression)
+			return helper.Answer{}, fmt.Errorf("there is no expression %d", run.Expression)
 		}
 		var value celValue
 		input, err := inputs.at(run.File)
@@ -196,19 +197,19 @@ func celEval(ctx context.Context, raw json.RawMessage, files []file) (answer, er
 			value.Value, err = args.prepare(args.Expressions[run.Expression]).evaluate(ctx, input)
 		}
 		if ctx.Err() != nil {
-			return answer{}, ctx.Err()
+			return helper.Answer{}, ctx.Err()
 		}
 		if err != nil {
 			value.Error = err.Error()
 		}
 		result.Values = append(result.Values, value)
 	}
-	return answer{result: result}, nil
+	return helper.Answer{Result: result}, nil
 }
 
 // celInputs reads each input once, and only if it is used.
 type celInputs struct {
-	files []file
+	files []helper.File
 	read  []map[string]any
 }
 
@@ -219,7 +220,7 @@ func (c celInputs) at(place int) (map[string]any, error) {
 	if c.read[place] != nil {
 		return c.read[place], nil
 	}
-	content := c.files[place].content
+	content := c.files[place].Content
 	if len(content) > maxObjectJSON {
 		return nil, fmt.Errorf("the input is larger than %d bytes", maxObjectJSON)
 	}

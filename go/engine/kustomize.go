@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumb.dev/go/helper"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resource"
@@ -33,10 +34,10 @@ type kustomizeResult struct {
 }
 
 // kustomizeBuild builds the folder at args.path. The body of its answer is the objects' JSON, one after another.
-func kustomizeBuild(ctx context.Context, raw json.RawMessage, files []file) (answer, error) {
+func kustomizeBuild(ctx context.Context, raw json.RawMessage, files []helper.File) (helper.Answer, error) {
 	var args kustomizeArgs
 	if err := json.Unmarshal(raw, &args); err != nil {
-		return answer{}, err
+		return helper.Answer{}, err
 	}
 	ownSchema := anyOpenAPI(files)
 	if ownSchema {
@@ -47,11 +48,11 @@ func kustomizeBuild(ctx context.Context, raw json.RawMessage, files []file) (ans
 	}
 	tree, err := newTreeFS(files)
 	if err != nil {
-		return answer{recycle: ownSchema}, err
+		return helper.Answer{Recycle: ownSchema}, err
 	}
 	keepOrigin := markOrigins(tree, files, path.Clean(args.Path))
 	a, err := build(ctx, tree, args.Path, keepOrigin)
-	a.recycle = ownSchema
+	a.Recycle = ownSchema
 	if err != nil {
 		return a, errors.New(readable(err.Error()))
 	}
@@ -63,32 +64,32 @@ func readable(message string) string {
 	return strings.NewReplacer(treeRoot+"/", "", "'"+treeRoot+"'", "'.'").Replace(message)
 }
 
-func build(ctx context.Context, tree *treeFS, dir string, keepOrigin bool) (answer, error) {
+func build(ctx context.Context, tree *treeFS, dir string, keepOrigin bool) (helper.Answer, error) {
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionUnspecified
 	// The tree is the jail: nothing else exists, so a file above the folder is allowed as in Flux.
 	options.LoadRestrictions = types.LoadRestrictionsNone
 	resources, err := krusty.MakeKustomizer(options).Run(tree, path.Join(treeRoot, dir))
 	if err != nil {
-		return answer{}, err
+		return helper.Answer{}, err
 	}
 	result := kustomizeResult{Objects: make([]kustomizeObject, 0, resources.Size())}
 	var body bytes.Buffer
 	for _, r := range resources.Resources() {
 		if err := ctx.Err(); err != nil {
-			return answer{}, err
+			return helper.Answer{}, err
 		}
 		origin, err := takeOrigin(r, dir, keepOrigin)
 		if err != nil {
-			return answer{}, err
+			return helper.Answer{}, err
 		}
 		start := body.Len()
 		if err := writeJSON(&body, r); err != nil {
-			return answer{}, fmt.Errorf("%s: %w", r.CurId(), err)
+			return helper.Answer{}, fmt.Errorf("%s: %w", r.CurId(), err)
 		}
 		result.Objects = append(result.Objects, kustomizeObject{Size: body.Len() - start, Origin: origin})
 	}
-	return answer{result: result, body: body.Bytes()}, nil
+	return helper.Answer{Result: result, Body: body.Bytes()}, nil
 }
 
 // takeOrigin reads where an object came from, relative to the tree, and removes the mark unless the user asked for it.
@@ -116,9 +117,9 @@ func isKustomizationFile(name string) bool {
 	return slices.Contains(konfig.RecognizedKustomizationFileNames(), name)
 }
 
-func anyOpenAPI(files []file) bool {
-	return slices.ContainsFunc(files, func(f file) bool {
-		return isKustomizationFile(path.Base(f.path)) && holdsOpenAPI(f.content)
+func anyOpenAPI(files []helper.File) bool {
+	return slices.ContainsFunc(files, func(f helper.File) bool {
+		return isKustomizationFile(path.Base(f.Path)) && holdsOpenAPI(f.Content)
 	})
 }
 
@@ -136,16 +137,16 @@ func holdsOpenAPI(content []byte) bool {
 
 // markOrigins turns on origin marks in the kustomization that is built, and tells whether it asks for them itself.
 // A file that upstream will refuse is left as it is, so that its message stays.
-func markOrigins(tree *treeFS, files []file, dir string) bool {
+func markOrigins(tree *treeFS, files []helper.File, dir string) bool {
 	keep := false
 	for _, f := range files {
-		if !isKustomizationFile(path.Base(f.path)) || path.Dir(f.path) != dir {
+		if !isKustomizationFile(path.Base(f.Path)) || path.Dir(f.Path) != dir {
 			continue
 		}
-		marked, asked := withOrigins(f.content)
+		marked, asked := withOrigins(f.Content)
 		keep = keep || asked
 		if marked != nil {
-			tree.firstRead(f.path, marked)
+			tree.firstRead(f.Path, marked)
 		}
 	}
 	return keep

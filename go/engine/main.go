@@ -4,16 +4,12 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
-	"runtime/debug"
-)
 
-// defaultMemory is far above what a build of a few thousand objects needs.
-const defaultMemory = 768 << 20
+	"plumb.dev/go/helper"
+)
 
 // noNetwork refuses every request that a library tries to make on its own.
 type noNetwork struct{}
@@ -23,18 +19,21 @@ func (noNetwork) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func main() {
-	memory := flag.Uint64("memory", defaultMemory, "bytes of memory after which the process ends itself")
-	flag.Parse()
-	// Well before that the collector works harder.
-	debug.SetMemoryLimit(int64(*memory / 3 * 2))
 	http.DefaultTransport = noNetwork{}
 	os.Clearenv()
-	// Frames own the real standard output; a library that prints must not break them.
-	out := os.Stdout
-	os.Stdout = os.Stderr
-	err := newServer(os.Stdin, out, *memory).serve()
-	if err != nil && !errors.Is(err, errInputEnded) {
-		fmt.Fprintf(os.Stderr, "engine: %v\n", err)
-		os.Exit(1)
-	}
+	helper.Run(helper.Program{
+		Name: "engine",
+		Operations: map[string]helper.Operation{
+			"cel.check":       celCheck,
+			"cel.eval":        celEval,
+			"kustomize.build": kustomizeBuild,
+			"openpgp.verify":  openpgpVerify,
+			"substitute":      substitute,
+		},
+		Versions: map[string]string{
+			"github.com/fluxcd/pkg/envsubst": "envsubst",
+			"github.com/google/cel-go":       "cel",
+			"sigs.k8s.io/kustomize/api":      "kustomize",
+		},
+	})
 }

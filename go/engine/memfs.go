@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"plumb.dev/go/helper"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
@@ -24,17 +25,17 @@ type treeFS struct {
 
 var _ filesys.FileSystem = (*treeFS)(nil)
 
-func newTreeFS(files []file) (*treeFS, error) {
+func newTreeFS(files []helper.File) (*treeFS, error) {
 	t := &treeFS{files: make(map[string][]byte, len(files)), dirs: map[string][]string{treeRoot: nil}, first: map[string][]byte{}}
 	for _, f := range files {
-		if !fs.ValidPath(f.path) || f.path == "." {
-			return nil, fmt.Errorf("file path %q is not a clean relative path", f.path)
+		if !fs.ValidPath(f.Path) || f.Path == "." {
+			return nil, fmt.Errorf("file path %q is not a clean relative path", f.Path)
 		}
-		full := path.Join(treeRoot, f.path)
+		full := path.Join(treeRoot, f.Path)
 		if _, twice := t.files[full]; twice {
-			return nil, fmt.Errorf("file %q is given twice", f.path)
+			return nil, fmt.Errorf("file %q is given twice", f.Path)
 		}
-		t.files[full] = f.content
+		t.files[full] = f.Content
 		t.addName(full)
 	}
 	for full := range t.files {

@@ -12,6 +12,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"plumb.dev/go/helper"
 )
 
 const (
@@ -29,39 +30,39 @@ type openpgpResult struct {
 }
 
 // openpgpVerify checks an armored detached signature. The files are the payload, the signature, and key rings in order.
-func openpgpVerify(_ context.Context, _ json.RawMessage, files []file) (answer, error) {
+func openpgpVerify(_ context.Context, _ json.RawMessage, files []helper.File) (helper.Answer, error) {
 	if len(files) < 2 {
-		return answer{}, fmt.Errorf("openpgp.verify needs a payload and a signature")
+		return helper.Answer{}, fmt.Errorf("openpgp.verify needs a payload and a signature")
 	}
-	payload, signature := files[0].content, files[1].content
+	payload, signature := files[0].Content, files[1].Content
 	if len(signature) > maxSignature {
-		return answer{result: openpgpResult{Problem: fmt.Sprintf("the signature is larger than %d bytes", maxSignature)}}, nil
+		return helper.Answer{Result: openpgpResult{Problem: fmt.Sprintf("the signature is larger than %d bytes", maxSignature)}}, nil
 	}
 	keys, problem := readKeyRings(files[2:])
 	if problem != nil {
-		return answer{result: openpgpResult{Problem: problem.Error()}}, nil
+		return helper.Answer{Result: openpgpResult{Problem: problem.Error()}}, nil
 	}
 	signer, err := openpgp.CheckArmoredDetachedSignature(keys, bytes.NewReader(payload), bytes.NewReader(signature), nil)
 	if err == nil {
-		return answer{result: openpgpResult{KeyID: signer.PrimaryKey.KeyIdString()}}, nil
+		return helper.Answer{Result: openpgpResult{KeyID: signer.PrimaryKey.KeyIdString()}}, nil
 	}
 	why := err.Error()
 	if errors.Is(err, pgperrors.ErrUnknownIssuer) {
 		why = "no matching key"
 	}
-	return answer{result: openpgpResult{Problem: "unable to verify payload with any of the given key rings: " + why}}, nil
+	return helper.Answer{Result: openpgpResult{Problem: "unable to verify payload with any of the given key rings: " + why}}, nil
 }
 
 // readKeyRings reads every armored block of every ring. A ring that cannot be read counts only when there is no other.
-func readKeyRings(rings []file) (openpgp.EntityList, error) {
+func readKeyRings(rings []helper.File) (openpgp.EntityList, error) {
 	var keys openpgp.EntityList
 	var problem error
 	size, blocks := 0, 0
 	for _, ring := range rings {
-		if size += len(ring.content); size > maxKeyRings {
+		if size += len(ring.Content); size > maxKeyRings {
 			return nil, fmt.Errorf("the key rings are larger than %d bytes", maxKeyRings)
 		}
-		in := bufio.NewReader(bytes.NewReader(ring.content))
+		in := bufio.NewReader(bytes.NewReader(ring.Content))
 		for first := true; ; first = false {
 			block, err := armor.Decode(in)
 			if err == io.EOF && !first {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fluxcd/pkg/envsubst"
 	"github.com/fluxcd/pkg/envsubst/parse"
+	"plumb.dev/go/helper"
 )
 
 const (
@@ -42,19 +43,19 @@ type substituteResult struct {
 
 // substitute replaces the variables in each object, given as one JSON file each. The body of its answer is the objects'
 // JSON, one after another; an object that fails fails alone.
-func substitute(ctx context.Context, raw json.RawMessage, files []file) (answer, error) {
+func substitute(ctx context.Context, raw json.RawMessage, files []helper.File) (helper.Answer, error) {
 	var args substituteArgs
 	if err := json.Unmarshal(raw, &args); err != nil {
-		return answer{}, errors.New("the arguments are not what substitute takes")
+		return helper.Answer{}, errors.New("the arguments are not what substitute takes")
 	}
 	s := newSubstitution(args)
 	result := substituteResult{Objects: make([]substitutedObject, 0, len(files))}
 	var body bytes.Buffer
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
-			return answer{}, err
+			return helper.Answer{}, err
 		}
-		text, err := s.object(f.content)
+		text, err := s.object(f.Content)
 		if err == nil && body.Len()+len(text) > maxSubstituted {
 			err = fmt.Errorf("the objects are together larger than %d bytes", maxSubstituted)
 		}
@@ -65,7 +66,7 @@ func substitute(ctx context.Context, raw json.RawMessage, files []file) (answer,
 		body.Write(text)
 		result.Objects = append(result.Objects, substitutedObject{Size: len(text)})
 	}
-	return answer{result: result, body: body.Bytes()}, nil
+	return helper.Answer{Result: result, Body: body.Bytes()}, nil
 }
 
 // substitution is the variables of one request. Its errors quote what an object says, never a variable's value.

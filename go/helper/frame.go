@@ -1,4 +1,4 @@
-package main
+package helper
 
 import (
 	"encoding/binary"
@@ -34,7 +34,9 @@ func readFrame(in io.Reader, header any) ([]byte, error) {
 	if _, err := io.ReadFull(in, rest); err != nil {
 		return nil, errInputEnded
 	}
-	if err := json.Unmarshal(rest[:size], header); err != nil {
+	err := json.Unmarshal(rest[:size], header)
+	clear(rest[:size])
+	if err != nil {
 		return nil, fmt.Errorf("frame header is not JSON: %w", err)
 	}
 	return rest[size:], nil
@@ -54,6 +56,7 @@ func writeFrame(out io.Writer, header any, body []byte) error {
 	frame = binary.BigEndian.AppendUint32(frame, uint32(total))
 	frame = binary.BigEndian.AppendUint32(frame, uint32(len(head)))
 	frame = append(append(frame, head...), body...)
+	defer clear(frame)
 	_, err = out.Write(frame)
 	return err
 }

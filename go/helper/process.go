@@ -1,4 +1,4 @@
-package main
+package helper
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func readUsage() usage {
 
 // guardMemory ends the process when a request takes more than limit bytes, before it harms its neighbours. Close the
 // channel when the request is done.
-func guardMemory(limit uint64) chan struct{} {
+func guardMemory(name string, limit uint64) chan struct{} {
 	done := make(chan struct{})
 	report := os.Stderr
 	go func() {
@@ -52,7 +52,7 @@ func guardMemory(limit uint64) chan struct{} {
 			}
 			metrics.Read(sample)
 			if used := sample[0].Value.Uint64() - sample[1].Value.Uint64(); used > limit {
-				fmt.Fprintf(report, "engine: out of memory: %d MiB used, %d MiB allowed\n", used>>20, limit>>20)
+				fmt.Fprintf(report, "%s: out of memory: %d MiB used, %d MiB allowed\n", name, used>>20, limit>>20)
 				os.Exit(3)
 			}
 		}
@@ -84,21 +84,15 @@ func captureStderr() func() []string {
 	}
 }
 
-var named = map[string]string{
-	"github.com/fluxcd/pkg/envsubst": "envsubst",
-	"github.com/google/cel-go":       "cel",
-	"sigs.k8s.io/kustomize/api":      "kustomize",
-}
-
-// moduleVersions names the libraries whose behaviour shows in results.
-func moduleVersions() map[string]string {
+// moduleVersions gives the version of each named module, and Go's.
+func moduleVersions(names map[string]string) map[string]string {
 	versions := map[string]string{"go": runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return versions
 	}
 	for _, module := range info.Deps {
-		if name, ok := named[module.Path]; ok {
+		if name, ok := names[module.Path]; ok {
 			versions[name] = module.Version
 		}
 	}

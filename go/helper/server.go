@@ -1,4 +1,4 @@
-package main
+package helper
 
 import (
 	"bufio"
@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime/debug"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,52 +55,29 @@ type hello struct {
 	Usage      usage             `json:"usage"`
 }
 
-// file is one file of a request.
-type file struct {
-	path    string
-	content []byte
-}
-
-// answer is what an operation gives: a JSON result, raw bytes after it, and whether the process must be replaced.
-type answer struct {
-	result  any
-	body    []byte
-	recycle bool
-}
-
-type operation func(ctx context.Context, args json.RawMessage, files []file) (answer, error)
-
-// operations is the whole of what the helper does.
-var operations = map[string]operation{
-	"cel.check":       celCheck,
-	"cel.eval":        celEval,
-	"kustomize.build": kustomizeBuild,
-	"openpgp.verify":  openpgpVerify,
-	"substitute":      substitute,
-}
-
 type server struct {
+	program Program
 	in      io.Reader
 	out     io.Writer
 	writing sync.Mutex
-	// running lets one operation run at a time: kustomize keeps process-wide state.
+	// running lets one operation run at a time: libraries keep process-wide state.
 	running sync.Mutex
 	cancels sync.Map // request id -> context.CancelFunc
 	memory  uint64
 }
 
-func newServer(in io.Reader, out io.Writer, memory uint64) *server {
-	return &server{in: bufio.NewReaderSize(in, 64<<10), out: out, memory: memory}
+func newServer(program Program, in io.Reader, out io.Writer, memory uint64) *server {
+	return &server{program: program, in: bufio.NewReaderSize(in, 64<<10), out: out, memory: memory}
 }
 
 // serve answers requests until the input ends, which is how the parent, alive or dead, stops this process.
 func (s *server) serve() error {
-	names := make([]string, 0, len(operations))
-	for name := range operations {
-		names = append(names, name)
+	greeting := hello{
+		Protocol:   protocolVersion,
+		Operations: slices.Sorted(maps.Keys(s.program.Operations)),
+		Versions:   moduleVersions(s.program.Versions),
+		Usage:      readUsage(),
 	}
-	sort.Strings(names)
-	greeting := hello{Protocol: protocolVersion, Operations: names, Versions: moduleVersions(), Usage: readUsage()}
 	if err := s.write(greeting, nil); err != nil {
 		return err
 	}
@@ -130,15 +108,20 @@ func deadlineContext(milliseconds int64) (context.Context, context.CancelFunc) {
 
 func (s *server) answer(ctx context.Context, r request, body []byte) {
 	s.running.Lock()
-	done := guardMemory(s.memory)
-	a, warnings, failed := perform(ctx, r, body)
+	done := guardMemory(s.program.Name, s.memory)
+	a, warnings, failed := s.perform(ctx, r, body)
 	close(done)
 	s.running.Unlock()
 	if cancel, ok := s.cancels.LoadAndDelete(r.ID); ok {
 		cancel.(context.CancelFunc)()
 	}
-	out := response{ID: r.ID, Result: a.result, Warnings: warnings, Recycle: a.recycle, Error: failed, Usage: readUsage()}
-	err := s.write(out, a.body)
+	if s.program.Secret {
+		defer clear(r.Args)
+		defer clear(body)
+		defer clear(a.Body)
+	}
+	out := response{ID: r.ID, Result: a.Result, Warnings: warnings, Recycle: a.Recycle, Error: failed, Usage: readUsage()}
+	err := s.write(out, a.Body)
 	if err == nil {
 		return
 	}
@@ -149,14 +132,14 @@ func (s *server) answer(ctx context.Context, r request, body []byte) {
 }
 
 // perform runs one operation; a panic becomes an error and the end of this process, whose locks may still be held.
-func perform(ctx context.Context, r request, body []byte) (a answer, warnings []string, failed *failure) {
+func (s *server) perform(ctx context.Context, r request, body []byte) (a Answer, warnings []string, failed *failure) {
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintf(os.Stderr, "engine: panic in %s: %v\n%s", r.Op, p, debug.Stack())
-			a, failed = answer{recycle: true}, &failure{Code: "crashed", Message: fmt.Sprintf("%s panicked: %v", r.Op, p)}
+			fmt.Fprintf(os.Stderr, "%s: panic in %s: %v\n%s", s.program.Name, r.Op, p, debug.Stack())
+			a, failed = Answer{Recycle: true}, &failure{Code: "crashed", Message: fmt.Sprintf("%s panicked: %v", r.Op, p)}
 		}
 	}()
-	run, ok := operations[r.Op]
+	run, ok := s.program.Operations[r.Op]
 	if !ok {
 		return a, nil, &failure{Code: "protocol", Message: fmt.Sprintf("unknown operation %q", r.Op)}
 	}
@@ -172,9 +155,9 @@ func perform(ctx context.Context, r request, body []byte) (a answer, warnings []
 	a, err = run(ctx, r.Args, files)
 	switch {
 	case ctx.Err() != nil:
-		return answer{recycle: a.recycle}, nil, contextFailure(ctx)
+		return Answer{Recycle: a.Recycle}, nil, contextFailure(ctx)
 	case err != nil:
-		return answer{recycle: a.recycle}, nil, &failure{Code: "failed", Message: strings.TrimSpace(err.Error())}
+		return Answer{Recycle: a.Recycle}, nil, &failure{Code: "failed", Message: strings.TrimSpace(err.Error())}
 	}
 	return a, nil, nil
 }
@@ -186,15 +169,15 @@ func contextFailure(ctx context.Context) *failure {
 	return &failure{Code: "cancelled", Message: "cancelled"}
 }
 
-func splitFiles(headers []fileHeader, body []byte) ([]file, error) {
-	files := make([]file, 0, len(headers))
+func splitFiles(headers []fileHeader, body []byte) ([]File, error) {
+	files := make([]File, 0, len(headers))
 	at := 0
 	for _, h := range headers {
 		if h.Size < 0 || h.Size > len(body)-at {
 			return nil, fmt.Errorf("file %q of %d bytes does not fit in the frame", h.Path, h.Size)
 		}
 		end := at + h.Size
-		files = append(files, file{path: h.Path, content: body[at:end:end]})
+		files = append(files, File{Path: h.Path, Content: body[at:end:end]})
 		at = end
 	}
 	if at != len(body) {

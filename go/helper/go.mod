@@ -1,0 +1,3 @@
+module plumb.dev/go/helper
+
+go 1.26.0
