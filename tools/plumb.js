@@ -3,6 +3,13 @@
 import { launch } from './setup/launch.js';
 
 const words = process.argv.slice(2);
-// Only what starts a cluster or the engine needs the compiled programs.
-const binaries = ['sandbox', 'agent', 'kubectl', 'build', 'diff'].includes(words[0] ?? '');
-await launch('packages/cli/src/main.ts', words, { binaries });
+// Only what starts a cluster or a helper needs the compiled programs.
+/** @type {Record<string, import('./setup/setup.js').Needs>} */
+const NEEDS = {
+  sandbox: { binaries: ['engine', 'cluster'], later: ['decrypt'] },
+  agent: { binaries: ['engine', 'decrypt'] },
+  build: { binaries: ['engine'] },
+  diff: { binaries: ['engine'] },
+  kubectl: { binaries: ['cluster'] },
+};
+await launch('packages/cli/src/main.ts', words, NEEDS[words[0] ?? ''] ?? { binaries: [] });

@@ -1,13 +1,22 @@
 // The entry of every npm script. Plain JavaScript for Node 20: what needs more is brought by set-up first.
 import { launch } from './setup/launch.js';
 
-/** @type {Record<string, { program: string, args: string[], binaries: boolean }>} */
+/** @type {Record<string, { program: string, args: string[] } & import('./setup/setup.js').Needs>} */
 const JOBS = {
-  start: { program: 'packages/cli/src/main.ts', args: ['sandbox'], binaries: true },
-  test: { program: 'tools/test/main.ts', args: [], binaries: true },
-  check: { program: 'tools/check/main.ts', args: [], binaries: false },
-  bench: { program: 'bench/main.ts', args: [], binaries: true },
-  chaos: { program: 'chaos/main.ts', args: [], binaries: true },
+  start: {
+    program: 'packages/cli/src/main.ts',
+    args: ['sandbox'],
+    binaries: ['engine', 'cluster'],
+    later: ['decrypt'],
+  },
+  test: {
+    program: 'tools/test/main.ts',
+    args: [],
+    binaries: ['engine', 'cluster', 'decrypt', 'pgpkey', 'sops', 'age', 'age-keygen'],
+  },
+  check: { program: 'tools/check/main.ts', args: [], binaries: [] },
+  bench: { program: 'bench/main.ts', args: [], binaries: ['engine', 'cluster'] },
+  chaos: { program: 'chaos/main.ts', args: [], binaries: ['engine', 'cluster'] },
 };
 
 const [name = '', ...rest] = process.argv.slice(2);

@@ -54,14 +54,23 @@ test.each([
   [
     'a copyleft',
     ['GNU GENERAL PUBLIC LICENSE\nVersion 3'],
-    'm: licence GPL family is not on the list for what is linked into our programs',
+    'm: licence GPL family is not on the list for what is linked into engine',
+  ],
+  [
+    'a weak copyleft',
+    ['Mozilla Public License Version 2.0'],
+    'm: licence MPL-2.0 is not on the list for what is linked into engine',
   ],
   [
     'words nobody knows',
     ['all rights reserved'],
-    'm: licence unknown words is not on the list for what is linked into our programs',
+    'm: licence unknown words is not on the list for what is linked into engine',
   ],
   ['nothing', [], 'm: has no licence file'],
 ])('a Go module with %s', (_name, texts, problem) => {
-  expect(goLicenceProblem('m', texts)).toBe(problem);
+  expect(goLicenceProblem('engine', 'm', texts)).toBe(problem);
+});
+
+test('what links sops may hold a weak copyleft', () => {
+  expect(goLicenceProblem('decrypt', 'm', ['Mozilla Public License Version 2.0'])).toBeNull();
 });

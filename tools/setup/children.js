@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { constants, setPriority } from 'node:os';
 
 import { SetupError } from './errors.js';
 
@@ -15,7 +15,7 @@ function signalExitCode(signal) {
  * A signal to this process stops the child first, so that none is left behind.
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void }} options
+ * @param {{ cwd: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void, signal?: AbortSignal, priority?: number }} options
  * @returns {Promise<{ code: number, stdout: string, stderr: string }>}
  */
 export function run(command, args, options) {
@@ -24,7 +24,10 @@ export function run(command, args, options) {
       cwd: options.cwd,
       env: options.env ?? process.env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      killSignal: 'SIGINT',
+      ...(options.signal && { signal: options.signal }),
     });
+    if (options.priority !== undefined && child.pid !== undefined) setPriority(child.pid, options.priority);
     let stopped = /** @type {NodeJS.Signals | undefined} */ (undefined);
     const handlers = SIGNALS.map((signal) => {
       const handler = () => {

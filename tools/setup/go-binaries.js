@@ -11,9 +11,36 @@ import {
   symlinkSync,
   utimesSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
-export const COMMANDS = /** @type {const} */ (['engine', 'cluster']);
+/**
+ * @typedef {object} Command
+ * @property {string} name
+ * @property {string} module the Go module's folder
+ * @property {string} package what is built: a folder of the module, or a package of one of its dependencies
+ * @property {readonly string[]} sources what it is built from, beside the module files: folders from the module's
+ */
+
+const SOPS = { module: 'go/decrypt', sources: [] };
+
+/** @satisfies {Record<string, Omit<Command, 'name'>>} */
+const BUILDS = /** @type {const} */ ({
+  engine: { module: 'go', package: './engine', sources: ['engine', 'helper'] },
+  cluster: { module: 'go', package: './cluster', sources: ['cluster'] },
+  decrypt: { module: 'go/decrypt', package: '.', sources: ['.', '../helper'] },
+  // What the tests encrypt with, at the versions that decrypt is built with.
+  pgpkey: { module: 'go/decrypt', package: './pgpkey', sources: ['pgpkey'] },
+  sops: { ...SOPS, package: 'github.com/getsops/sops/v3/cmd/sops' },
+  age: { ...SOPS, package: 'filippo.io/age/cmd/age' },
+  'age-keygen': { ...SOPS, package: 'filippo.io/age/cmd/age-keygen' },
+});
+
+/** @typedef {keyof typeof BUILDS} CommandName */
+
+/** The commands of which the source is here. @type {readonly Command[]} */
+export const OWN_COMMANDS = Object.entries(BUILDS)
+  .map(([name, build]) => ({ name, ...build }))
+  .filter(({ sources }) => sources.length > 0);
 const KEEP_UNUSED_MS = 30 * 24 * 3600 * 1000;
 
 const VERSION_PACKAGE = 'k8s.io/component-base/version';
@@ -46,46 +73,51 @@ export function cacheDirectory() {
   return join(base, 'plumb', 'bin');
 }
 
-/** @typedef {{ name: string, cached: string, link: string }} Binary `cached` is the executable's path in the cache */
+/** @typedef {{ name: string, cached: string, link: string }} Kept `cached` is where something built lies in the cache */
+/** @typedef {Kept & Pick<Command, 'module' | 'package'>} Binary an executable */
 
 /**
  * @param {string} root
  * @param {string} goVersion
+ * @param {readonly CommandName[]} names
  * @returns {Binary[]}
  */
-export function describeBinaries(root, goVersion) {
-  return COMMANDS.map((name) => {
-    const directory = `${name}-${contentHash(join(root, 'go'), name, goVersion)}`;
-    return { name, cached: join(cacheDirectory(), directory, name), link: join(root, 'build', name) };
+export function describeBinaries(root, goVersion, names) {
+  return names.map((name) => {
+    const directory = `${name}-${contentHash(root, BUILDS[name], goVersion)}`;
+    const place = { cached: join(cacheDirectory(), directory, name), link: join(root, 'build', name) };
+    return { name, module: BUILDS[name].module, package: BUILDS[name].package, ...place };
   });
 }
 
 /**
  * One hash over all that decides what the compiler makes: module files, sources, Go's version and the flags.
- * @param {string} module the Go module's folder
- * @param {string} name the command; the folders of its siblings do not count
+ * @param {string} root
+ * @param {Omit<Command, 'name'>} command
  * @param {string} goVersion
  */
-function contentHash(module, name, goVersion) {
-  const hash = createHash('sha256').update(`${goVersion}\n${BUILD_FLAGS.join('\n')}\n`);
-  for (const path of sourceFiles(module, name)) {
-    const content = readFileSync(join(module, path));
-    hash.update(`${path}\n${content.length}\n`).update(content);
+function contentHash(root, command, goVersion) {
+  const hash = createHash('sha256').update(`${goVersion}\n${BUILD_FLAGS.join('\n')}\n${command.package}\n`);
+  const module = join(root, command.module);
+  const moduleFiles = ['go.mod', 'go.sum'].map((name) => join(module, name)).filter(existsSync);
+  const sources = command.sources.flatMap((folder) => sourceFiles(join(module, folder)));
+  for (const path of new Set([...moduleFiles, ...sources.sort()])) {
+    const content = readFileSync(path);
+    hash.update(`${relative(root, path)}\n${content.length}\n`).update(content);
   }
   return hash.digest('hex').slice(0, 20);
 }
 
-/** @param {string} module @param {string} name @returns {string[]} */
-function sourceFiles(module, name) {
-  const siblings = COMMANDS.filter((command) => command !== name);
-  return readdirSync(module, { recursive: true, withFileTypes: true })
+/** @param {string} folder @returns {string[]} */
+function sourceFiles(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.name.endsWith('_test.go'))
-    .map((entry) => join(entry.parentPath, entry.name).slice(module.length + 1))
-    .filter((path) => !path.includes('testdata/') && !siblings.some((sibling) => path.startsWith(`${sibling}/`)))
-    .sort();
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.includes('testdata/'));
 }
 
-/** Points `build/<name>` at the cached executable and marks it as used. @param {Binary} binary */
+/** Points `build/<name>` at the cached executable and marks it as used. @param {Kept} binary */
 export function linkBinary(binary) {
   utimesSync(join(binary.cached, '..'), new Date(), new Date());
   if (isLinkTo(binary.link, binary.cached)) return;

@@ -9,21 +9,29 @@ import { BUILD_FLAGS, cacheDirectory, goEnvironment, linkBinary, pruneCache } fr
 /** @typedef {ReturnType<typeof import('./progress.js').createProgress>} Progress */
 
 /**
- * Builds what the cache lacks, all in one `go build`, so that packages used by several commands compile once.
+ * Builds what the cache lacks, all of one module in one `go build`, so that packages used by several commands compile once.
  * @param {string} root
  * @param {readonly Binary[]} binaries
  * @param {Progress} progress
+ * @param {{ signal?: AbortSignal, priority?: number }} [how]
  */
-export async function buildBinaries(root, binaries, progress) {
+export async function buildBinaries(root, binaries, progress, how = {}) {
   const missing = binaries.filter((binary) => !existsSync(binary.cached));
-  if (missing.length > 0) await build(join(root, 'go'), missing, progress);
+  for (const module of new Set(missing.map((binary) => binary.module))) {
+    const ofModule = missing.filter((binary) => binary.module === module);
+    await build(join(root, module), ofModule, { progress, how });
+  }
   binaries.forEach(linkBinary);
 }
 
-/** @param {string} module @param {readonly Binary[]} missing @param {Progress} progress */
-async function build(module, missing, progress) {
-  const targets = missing.map((binary) => `./${binary.name}`);
-  const names = missing.map((binary) => binary.name).join(' and ');
+/**
+ * @param {string} module
+ * @param {readonly Binary[]} missing
+ * @param {{ progress: Progress, how: { signal?: AbortSignal, priority?: number } }} context
+ */
+async function build(module, missing, { progress, how }) {
+  const targets = missing.map((binary) => binary.package);
+  const names = missing.map((binary) => binary.name).join(', ');
   const total = await countPackages(module, targets, progress);
   mkdirSync(cacheDirectory(), { recursive: true });
   const temporary = mkdtempSync(join(cacheDirectory(), 'building-'));
@@ -34,7 +42,7 @@ async function build(module, missing, progress) {
     const onLine = () => step.update(`${Math.min(++done, total)} of ${total} packages compiled`);
     // With more than one package `-o` must be a folder; with one as well, for the same result.
     const args = ['build', '-v', ...BUILD_FLAGS, '-o', `${temporary}/`, ...targets];
-    const result = await run('go', args, { cwd: module, env: goEnvironment(), onLine });
+    const result = await run('go', args, { ...how, cwd: module, env: goEnvironment(), onLine });
     step.stop();
     if (result.code !== 0)
       throw new SetupError(`go build failed (exit code ${result.code}):\n${compilerOutput(result.stderr)}`);

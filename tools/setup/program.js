@@ -21,7 +21,7 @@ const BUNDLER = fileURLToPath(new URL('bundle-program.js', import.meta.url));
 /**
  * The command line as it is started: bundled, for run from its sources it costs 50 MB more and starts a second later.
  * @param {string} root
- * @returns {import('./go-binaries.js').Binary} `cached` is the folder
+ * @returns {import('./go-binaries.js').Kept} `cached` is the folder
  */
 export function describeProgram(root) {
   const cached = join(cacheDirectory(), `program-${contentHash(root)}`, 'program');
@@ -35,7 +35,7 @@ export function programPath(root) {
 
 /**
  * @param {string} root
- * @param {import('./go-binaries.js').Binary} program
+ * @param {import('./go-binaries.js').Kept} program
  * @param {string} node
  */
 export async function buildProgram(root, program, node) {
@@ -43,7 +43,7 @@ export async function buildProgram(root, program, node) {
   linkBinary(program);
 }
 
-/** @param {string} root @param {import('./go-binaries.js').Binary} program @param {string} node */
+/** @param {string} root @param {import('./go-binaries.js').Kept} program @param {string} node */
 async function bundle(root, program, node) {
   mkdirSync(cacheDirectory(), { recursive: true });
   const temporary = mkdtempSync(join(cacheDirectory(), 'bundling-'));

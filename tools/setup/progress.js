@@ -54,3 +54,6 @@ export function createProgress(stream = process.stderr) {
 
   return { say, step };
 }
+
+/** For work beside a job, which has the terminal. @type {ReturnType<typeof createProgress>} */
+export const SILENT = { say: () => {}, step: () => ({ update: () => {}, done: () => {}, stop: () => {} }) };

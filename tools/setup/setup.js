@@ -8,21 +8,28 @@ import { findNode } from './node.js';
 import { installPackages, packagesMatch } from './packages.js';
 import { checkPrerequisites } from './prerequisites.js';
 import { buildProgram, describeProgram } from './program.js';
-import { createProgress } from './progress.js';
+import { createProgress, SILENT } from './progress.js';
+
+/** @typedef {import('./go-binaries.js').CommandName} CommandName */
 
 /** CPU minutes of compiling upstream Kubernetes, and the part no second core can help with (linking, downloads). */
 const COMPILE_CPU_MINUTES = 11;
 const SERIAL_MINUTES = 1.5;
 
 /**
+ * What a job needs: Go commands, and with any of them the bundled command line. What it can begin without is built beside it.
+ * @typedef {{ binaries: readonly CommandName[], later?: readonly CommandName[] }} Needs
+ */
+
+/**
  * Makes the clone ready. Costs some milliseconds when it is.
  * @param {string} root
- * @param {{ binaries: boolean }} needs whether the job needs what is built: the Go commands and the bundled command line
+ * @param {Needs} needs
  * @returns {Promise<string>} the Node to run TypeScript with
  */
 export async function setUp(root, needs) {
   const { goVersion } = checkPrerequisites();
-  const binaries = needs.binaries ? describeBinaries(root, goVersion) : [];
+  const binaries = describeBinaries(root, goVersion, needs.binaries);
   if (packagesMatch(root) && binaries.every((binary) => existsSync(binary.cached))) {
     binaries.forEach(linkBinary);
     return withProgram(root, needs);
@@ -37,10 +44,28 @@ export async function setUp(root, needs) {
   return withProgram(root, needs);
 }
 
-/** @param {string} root @param {{ binaries: boolean }} needs @returns {Promise<string>} the Node to run TypeScript with */
+/** What can hardly be noticed beside a job. */
+const LOW_PRIORITY = 10;
+
+/**
+ * Builds what a job can begin without. Says nothing but what failed: the job has the terminal.
+ * @param {string} root
+ * @param {readonly CommandName[]} names
+ * @param {AbortSignal} signal
+ */
+export async function setUpRest(root, names, signal) {
+  if (names.length === 0) return;
+  const binaries = describeBinaries(root, checkPrerequisites().goVersion, names);
+  const work = () => buildBinaries(root, binaries, SILENT, { signal, priority: LOW_PRIORITY });
+  await withLock(cacheDirectory(), () => {}, work).catch((error) => {
+    if (!signal.aborted) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  });
+}
+
+/** @param {string} root @param {Needs} needs @returns {Promise<string>} the Node to run TypeScript with */
 async function withProgram(root, needs) {
   const node = findNode(root);
-  if (needs.binaries) await buildProgram(root, describeProgram(root), node);
+  if (needs.binaries.length > 0) await buildProgram(root, describeProgram(root), node);
   return node;
 }
 

@@ -14,6 +14,7 @@ export function createEngine(options: EngineOptions): Engine {
     slots: Math.max(1, options.slots ?? availableParallelism()),
     idleTimeout: options.idleTimeout ?? 60_000,
     memoryLimit: options.memoryLimit ?? 768 * 1024 * 1024,
+    environment: {},
   });
   return {
     async kustomizeBuild({ files, path, deadline, signal }) {

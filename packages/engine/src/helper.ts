@@ -35,9 +35,10 @@ export class Helper {
   #nextId = 1;
   #hello: ((outcome: Hello | EngineError) => void) | undefined;
 
-  constructor(path: string, memoryLimit: number) {
-    // No variable of ours reaches the child, and with an empty PATH it finds no program to start.
-    this.#child = spawn(path, [`--memory=${memoryLimit}`], { env: { PATH: '' }, stdio: ['pipe', 'pipe', 'pipe'] });
+  constructor(path: string, memoryLimit: number, environment: Readonly<Record<string, string>>) {
+    // No other variable of ours reaches the child, and with an empty PATH it finds no program to start.
+    const env = { ...environment, PATH: '' };
+    this.#child = spawn(path, [`--memory=${memoryLimit}`], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.ready = new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => this.fail('timeout', `the helper did not start within ${startTimeout} ms`),

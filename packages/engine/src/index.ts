@@ -1,2 +1,4 @@
+export * from './decryptor.ts';
 export * from './engine.ts';
+export { createDecryptor } from './create-decryptor.ts';
 export { createEngine } from './create-engine.ts';

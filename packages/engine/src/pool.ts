@@ -7,6 +7,7 @@ export interface PoolOptions {
   slots: number;
   idleTimeout: number;
   memoryLimit: number;
+  environment: Readonly<Record<string, string>>;
 }
 
 /** A process is replaced after so many calls, or once it has needed so much memory. */
@@ -120,7 +121,8 @@ export class Pool {
 
   #helperOf(slot: Slot): Helper {
     if (slot.helper?.broken === true) this.#dismiss(slot);
-    slot.helper ??= new Helper(this.#options.path, this.#options.memoryLimit);
+    const { path, memoryLimit, environment } = this.#options;
+    slot.helper ??= new Helper(path, memoryLimit, environment);
     return slot.helper;
   }
 

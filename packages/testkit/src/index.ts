@@ -10,3 +10,4 @@ export { clusterContract } from './cluster-contract.ts';
 export * from '@plumb/memory-cluster';
 export { Signing, type Signer } from './signing.ts';
 export * from './status-checker.ts';
+export * from './sops/sops-bench.ts';

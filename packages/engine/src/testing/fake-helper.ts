@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The helper that the set-up builds. */
+/** The helpers that the set-up builds. */
 export const enginePath = fileURLToPath(new URL('../../../../build/engine', import.meta.url));
+export const decryptPath = fileURLToPath(new URL('../../../../build/decrypt', import.meta.url));
 
 const prelude = `
 const usage = { cpuSeconds: 0.5, peakRssBytes: 1000 };
