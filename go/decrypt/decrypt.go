@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,19 +27,21 @@ const (
 )
 
 type decryptArgs struct {
-	Files []fileArgs `json:"files"`
-	Keys  keys       `json:"keys"`
+	// Files and then Sources describe the request's files.
+	Files   []fileArgs `json:"files"`
+	Sources []fileArgs `json:"sources"`
+	Keys    keys       `json:"keys"`
 	// VerifyMAC refuses a file whose values are not those it was encrypted with.
 	VerifyMAC bool `json:"verifyMac"`
 }
 
-// fileArgs says how to read the next of the request's files, and how to write it.
+// fileArgs says how to read a file, and how to write it.
 type fileArgs struct {
 	Format string `json:"format"`
 	Output string `json:"outputFormat"`
-	// Source is the format of the file after it, from which it was made: that one carries the MAC, of another order of
-	// keys and of values that were changed on purpose since.
-	Source string `json:"source,omitempty"`
+	// Source is the source that the file was made from: that one carries the MAC, of another order of keys and of values
+	// that were changed on purpose since.
+	Source *int `json:"source,omitempty"`
 }
 
 type fileResult struct {
@@ -53,24 +56,28 @@ type filesResult struct {
 // decryptFiles gives each file's plain bytes, one after another, or what is wrong with it.
 func decryptFiles(ctx context.Context, raw json.RawMessage, files []helper.File) (helper.Answer, error) {
 	var args decryptArgs
-	if err := json.Unmarshal(raw, &args); err != nil {
+	if json.Unmarshal(raw, &args) != nil || len(args.Files)+len(args.Sources) != len(files) {
 		return helper.Answer{}, errors.New("the arguments are not those of sops.decrypt")
 	}
-	services := []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(newKeyService(ctx, args.Keys))}
+	service := newKeyService(ctx, args.Keys)
+	defer service.forget()
+	d := decryption{
+		services:  []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(service)},
+		sources:   make([]source, len(args.Sources)),
+		verifyMAC: args.VerifyMAC,
+	}
+	for i, described := range args.Sources {
+		d.sources[i] = source{content: files[len(args.Files)+i].Content, format: described.Format}
+	}
+	defer func() {
+		for _, from := range d.sources {
+			clear(from.key)
+		}
+	}()
 	result := filesResult{Files: make([]fileResult, 0, len(args.Files))}
 	var body []byte
-	at := 0
-	for _, file := range args.Files {
-		if at >= len(files) || (file.Source != "" && at+1 >= len(files)) {
-			return helper.Answer{}, errors.New("more files are described than sent")
-		}
-		d := decryption{fileArgs: file, content: files[at].Content, services: services, verifyMAC: args.VerifyMAC}
-		at++
-		if file.Source != "" {
-			d.source = files[at].Content
-			at++
-		}
-		plain, err := d.run()
+	for i, file := range args.Files {
+		plain, err := d.file(files[i].Content, file)
 		if err := ctx.Err(); err != nil {
 			return helper.Answer{}, err
 		}
@@ -85,22 +92,30 @@ func decryptFiles(ctx context.Context, raw json.RawMessage, files []helper.File)
 	return helper.Answer{Result: result, Body: body}, nil
 }
 
+// decryption is what the files of one request share.
 type decryption struct {
-	fileArgs
-	content   []byte
-	source    []byte
 	services  []keyservice.KeyServiceClient
+	sources   []source
 	verifyMAC bool
 }
 
-func (d decryption) run() (plain []byte, err error) {
+// source is what files were made from. It is verified once, with the data key they share.
+type source struct {
+	content []byte
+	format  string
+	key     []byte
+	err     error
+}
+
+func (d *decryption) file(content []byte, args fileArgs) (plain []byte, err error) {
+	notEmitted := fmt.Errorf("failed to emit encrypted %s file as decrypted %s", formatName(args.Format), formatName(args.Output))
 	// Malformed input makes sops panic in places; what it panics with may be a value.
 	defer func() {
 		if recover() != nil {
-			plain, err = nil, fmt.Errorf("failed to emit encrypted %s file as decrypted %s", formatName(d.Format), formatName(d.Output))
+			plain, err = nil, notEmitted
 		}
 	}()
-	tree, err := load(d.content, d.Format)
+	tree, err := load(content, args.Format)
 	if err != nil {
 		return nil, err
 	}
@@ -114,31 +129,51 @@ func (d decryption) run() (plain []byte, err error) {
 		return nil, fmt.Errorf("error decrypting sops tree: %s", treeText(err))
 	}
 	if d.verifyMAC {
-		if err := d.verify(tree, key, mac); err != nil {
+		if args.Source == nil {
+			err = compareMAC(tree.Metadata, key, mac)
+		} else {
+			err = d.verifySource(*args.Source, key)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("failed to verify sops data integrity: %w", err)
 		}
 	}
-	plain, err = storeOf(d.Output).EmitPlainFile(tree.Branches)
+	plain, err = storeOf(args.Output).EmitPlainFile(tree.Branches)
 	if err != nil {
 		// The error may quote a value.
-		return nil, fmt.Errorf("failed to emit encrypted %s file as decrypted %s", formatName(d.Format), formatName(d.Output))
+		return nil, notEmitted
 	}
 	return plain, nil
 }
 
-// verify compares the MAC a file carries with the one over its values.
-func (d decryption) verify(tree sops.Tree, key []byte, mac string) error {
-	if d.Source != "" {
-		var err error
-		if tree, err = load(d.source, d.Source); err != nil {
-			return err
-		}
-		if mac, err = tree.Decrypt(key, aes.NewCipher()); err != nil {
-			return errors.New(treeText(err))
-		}
+// verifySource verifies a source with the data key of a file that was made from it.
+func (d *decryption) verifySource(at int, key []byte) error {
+	if at < 0 || at >= len(d.sources) {
+		return errors.New("there is no such source")
 	}
+	from := &d.sources[at]
+	if !bytes.Equal(from.key, key) {
+		from.key, from.err = bytes.Clone(key), verify(*from, key)
+	}
+	return from.err
+}
+
+func verify(from source, key []byte) error {
+	tree, err := load(from.content, from.format)
+	if err != nil {
+		return err
+	}
+	mac, err := tree.Decrypt(key, aes.NewCipher())
+	if err != nil {
+		return errors.New(treeText(err))
+	}
+	return compareMAC(tree.Metadata, key, mac)
+}
+
+// compareMAC compares the MAC a file carries with the one over its values.
+func compareMAC(metadata sops.Metadata, key []byte, mac string) error {
 	stored, err := aes.NewCipher().Decrypt(
-		tree.Metadata.MessageAuthenticationCode, key, tree.Metadata.LastModified.Format(time.RFC3339),
+		metadata.MessageAuthenticationCode, key, metadata.LastModified.Format(time.RFC3339),
 	)
 	switch {
 	case err != nil:

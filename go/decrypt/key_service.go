@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,21 +29,36 @@ type keyService struct {
 	age        age.ParsedIdentities
 	pgp        openpgp.EntityList
 	identities *identities
+	// opened holds the data keys of this request: the objects of one file share theirs.
+	opened map[string][]byte
 }
 
 func newKeyService(ctx context.Context, k keys) *keyService {
-	return &keyService{ctx: ctx, keys: k, identities: newIdentities(k)}
+	return &keyService{ctx: ctx, keys: k, identities: newIdentities(k), opened: map[string][]byte{}}
 }
 
 // Decrypt opens a data key. The context is the request's: sops hands none on.
 func (s *keyService) Decrypt(_ context.Context, request *keyservice.DecryptRequest) (*keyservice.DecryptResponse, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, keyTimeout)
-	defer cancel()
-	plain, err := s.open(ctx, request.Key, request.Ciphertext)
-	if err != nil {
-		return nil, serviceText(err)
+	name := request.GetKey().String() + "\n" + string(request.GetCiphertext())
+	plain, ok := s.opened[name]
+	if !ok {
+		ctx, cancel := context.WithTimeout(s.ctx, keyTimeout)
+		defer cancel()
+		var err error
+		if plain, err = s.open(ctx, request.Key, request.Ciphertext); err != nil {
+			return nil, serviceText(err)
+		}
+		s.opened[name] = plain
 	}
-	return &keyservice.DecryptResponse{Plaintext: plain}, nil
+	// A copy, for whoever gets it wipes it.
+	return &keyservice.DecryptResponse{Plaintext: bytes.Clone(plain)}, nil
+}
+
+// forget wipes the data keys.
+func (s *keyService) forget() {
+	for _, key := range s.opened {
+		clear(key)
+	}
 }
 
 func (s *keyService) open(ctx context.Context, key *keyservice.Key, encrypted []byte) ([]byte, error) {

@@ -1,6 +1,7 @@
 import { checkCount } from './check-count.ts';
-import type { Decrypted, Decryptor, DecryptorOptions, DecryptRequest, EncryptedFile, Needs } from './decryptor.ts';
+import type { Decrypted, Decryptor, DecryptorOptions, EncryptedFile, Needs } from './decryptor.ts';
 import { EngineError } from './engine.ts';
+import type { EngineFile } from './engine.ts';
 import { Pool } from './pool.ts';
 import type { Reply } from './protocol.ts';
 
@@ -20,15 +21,17 @@ export function createDecryptor(options: DecryptorOptions): Decryptor {
     environment: options.environment ?? {},
   });
   return {
-    async decrypt({ files, keys, verifyMac, deadline, signal }) {
+    async decrypt({ files, sources = [], keys, verifyMac, deadline, signal }) {
       if (files.length === 0) return [];
-      const described = files.map(({ format, outputFormat, source }) =>
-        source === undefined ? { format, outputFormat } : { format, outputFormat, source: source.format },
-      );
       const reply = await pool.call({
         op: 'sops.decrypt',
-        args: { files: described, keys, verifyMac },
-        files: contentsOf(files),
+        args: {
+          files: files.map(({ content: _sent, ...described }) => described),
+          sources: sources.map(({ format }) => ({ format })),
+          keys,
+          verifyMac,
+        },
+        files: contentsOf([...files, ...sources]),
         deadline: Math.min(deadline, longestCall),
         signal,
       });
@@ -36,9 +39,9 @@ export function createDecryptor(options: DecryptorOptions): Decryptor {
     },
     async needs({ files, deadline, signal }) {
       const args = { files: files.map(({ format }) => ({ format })) };
-      const sent = files.map(({ content }, index) => ({ path: String(index), content }));
       const limit = Math.min(deadline, longestCall);
-      const { result } = await pool.call({ op: 'sops.needs', args, files: sent, deadline: limit, signal });
+      const call = { op: 'sops.needs', args, files: contentsOf(files), deadline: limit, signal };
+      const { result } = await pool.call(call);
       return result as Needs;
     },
     usage: async () => pool.usage(),
@@ -46,10 +49,9 @@ export function createDecryptor(options: DecryptorOptions): Decryptor {
   };
 }
 
-/** Each file, with its source after it where it has one. */
-function contentsOf(files: DecryptRequest['files']): { path: string; content: Uint8Array }[] {
-  const all = files.flatMap((file): EncryptedFile[] => (file.source === undefined ? [file] : [file, file.source]));
-  return all.map(({ content }, index) => ({ path: String(index), content }));
+/** The helper goes by the order of files: their names say nothing. */
+function contentsOf(files: readonly EncryptedFile[]): EngineFile[] {
+  return files.map(({ content }, index) => ({ path: String(index), content }));
 }
 
 /** @throws EngineError `protocol` when the answer is not one for each file. */

@@ -37,12 +37,16 @@ export interface EncryptedFile {
 
 export interface FileToDecrypt extends EncryptedFile {
   outputFormat: SopsFormat;
-  /** What the file was made from: its MAC is verified in place of the file's own, which was changed on purpose since. */
-  source?: EncryptedFile;
+  /**
+   * Which of the request's sources the file was made from: the MAC of that one is verified in place of the file's own, whose values
+   * were changed on purpose since.
+   */
+  source?: number;
 }
 
 export interface DecryptRequest {
   files: readonly FileToDecrypt[];
+  sources?: readonly EncryptedFile[];
   keys: DecryptKeys;
   /** Whether a file whose values are not those it was encrypted with is refused. */
   verifyMac: boolean;

@@ -4,10 +4,11 @@ import type { Engine } from '@plumb/engine';
 import { assemble } from './assemble.ts';
 import { declaredIn } from './declared.ts';
 import type { Declared } from './declared.ts';
+import { decryptObjects } from './decrypt.ts';
 import { buildError } from './errors.ts';
 import { parseKustomization, saysNothing } from './kustomization.ts';
 import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
-import type { KustomizeRoot } from './kustomize.ts';
+import type { Declaration, KustomizeRoot } from './kustomize.ts';
 import { limits } from './limits.ts';
 import { displayPath, relative } from './paths.ts';
 import { readKustomization } from './reach.ts';
@@ -16,6 +17,7 @@ import { checkLocal } from './references.ts';
 import type { BuildOptions, BuildSpec, Renderer } from './renderer.ts';
 import { hasKustomization, scan } from './scan.ts';
 import type { Scanned } from './scan.ts';
+import { Sources } from './sources.ts';
 import { substitute } from './substitute.ts';
 import { hasTransforms, withTransforms } from './transforms.ts';
 import { TreeView } from './tree-view.ts';
@@ -31,10 +33,11 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
       const log = new ReadLog();
       const view = new TreeView(artifact.tree, log);
       const spec = asked.ignoreMissingComponents === true ? await withoutMissing(view, asked) : asked;
-      const { declared, warnings } = await declare(engine, view, spec, options);
+      const { declared, warnings, files } = await declare(engine, view, spec, options);
       checkCancelled(options);
-      const { substitution } = options;
-      const objects = substitution === undefined ? declared : await substitute(engine, declared, substitution, options);
+      const { decrypt, substitution } = options;
+      const plain = decrypt === undefined ? declared : await decryptObjects(declared, new Sources(files), decrypt);
+      const objects = substitution === undefined ? plain : await substitute(engine, plain, substitution, options);
       return assemble(objects, spec, log.set(artifact.rules), warnings);
     },
   };
@@ -43,9 +46,7 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
 /** Milliseconds of parsing after which others get their turn. */
 const longestTurn = 20;
 
-type Declaration = Promise<{ declared: Declared[]; warnings: string[] }>;
-
-async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options: BuildOptions): Declaration {
+async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options: BuildOptions): Promise<Declaration> {
   const dir = await resolveFolder(view, spec.path);
   if (await hasKustomization(view, dir.path)) {
     const file = await readKustomization(view, dir, displayPath(dir.path));
@@ -58,10 +59,10 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
   }
   view.recordFolder(dir);
   const scanned = await scan(view, dir);
-  const files = scanned.filter(({ found }) => found.type === 'file');
+  const manifests = scanned.filter(({ found }) => found.type === 'file');
   checkCancelled(options);
-  const declared = await declarePlain(view, files, options);
-  if (files.length === scanned.length && !hasTransforms(spec)) return { declared, warnings: [] };
+  const { declared, files } = await declarePlain(view, manifests, options);
+  if (manifests.length === scanned.length && !hasTransforms(spec)) return { declared, warnings: [], files };
   const root = generatedKustomization(
     dir,
     scanned.map(({ shown }) => relative(dir.path, shown)),
@@ -84,15 +85,23 @@ async function withoutMissing(view: TreeView, spec: BuildSpec): Promise<BuildSpe
   return { ...spec, components: spec.components.filter((_, index) => found[index] !== null) };
 }
 
-async function declarePlain(view: TreeView, files: readonly Scanned[], options: BuildOptions): Promise<Declared[]> {
+async function declarePlain(
+  view: TreeView,
+  manifests: readonly Scanned[],
+  options: BuildOptions,
+): Promise<Pick<Declaration, 'declared' | 'files'>> {
   const until = performance.now() + options.deadline;
-  const contents = await view.readAll(files.map(({ found }) => found));
+  const contents = await view.readAll(manifests.map(({ found }) => found));
   checkTotal(contents);
   const declared: Declared[] = [];
+  const files = new Map<string, Uint8Array>();
   let pause = performance.now() + longestTurn;
-  for (const [index, { shown }] of files.entries()) {
+  for (const [index, { shown }] of manifests.entries()) {
     const content = contents[index];
-    if (content !== undefined) declared.push(...declaredIn(shown, parseDocuments(shown, content)));
+    if (content !== undefined) {
+      files.set(shown, content);
+      declared.push(...declaredIn(shown, parseDocuments(shown, content)));
+    }
     if (declared.length > limits.objects)
       throw buildError(shown, `with it the build has more than ${limits.objects} objects`);
     if (performance.now() < pause) continue;
@@ -102,7 +111,7 @@ async function declarePlain(view: TreeView, files: readonly Scanned[], options: 
       throw systemError('timeout', `the build did not end within ${options.deadline} ms: it came to ${shown}`);
     pause = performance.now() + longestTurn;
   }
-  return declared;
+  return { declared, files };
 }
 
 /** The folder of spec.path; a leading slash means the root, as Flux takes it. */

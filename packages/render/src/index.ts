@@ -1,4 +1,6 @@
 export * from './bundle.ts';
+export type { Decrypt } from './decrypt.ts';
+export { isEncryptedSecret } from './encrypted.ts';
 export * from './renderer.ts';
 export { createRenderer } from './create-renderer.ts';
 export { readManifests } from './manifests.ts';

@@ -5,9 +5,10 @@ import type { Engine } from '@plumb/engine';
 import { checkIdentities } from './assemble.ts';
 import { declaredIn, toObject } from './declared.ts';
 import type { Declared } from './declared.ts';
+import { decryptInputs } from './decrypt.ts';
 import { buildError } from './errors.ts';
 import type { Kustomization } from './kustomization.ts';
-import { withoutContent } from './mask.ts';
+import { withoutContent, withoutSecrets } from './mask.ts';
 import { join } from './paths.ts';
 import { Reach } from './reach.ts';
 import type { Reached } from './reach.ts';
@@ -24,15 +25,23 @@ export interface KustomizeRoot {
   content: Uint8Array | null;
 }
 
+/** What was declared, and the files it was declared in. */
+export interface Declaration {
+  declared: Declared[];
+  warnings: string[];
+  files: ReadonlyMap<string, Uint8Array>;
+}
+
 /** Sends everything a kustomization can reach to the helper and takes the objects it gives. */
 export async function kustomizeBuild(
   engine: Engine,
   view: TreeView,
   root: KustomizeRoot,
   options: BuildOptions,
-): Promise<{ declared: Declared[]; warnings: string[] }> {
+): Promise<Declaration> {
   const until = performance.now() + options.deadline;
   const reached = await new Reach(view).collect(root.dir, root);
+  const secrets = options.decrypt === undefined ? [] : await decryptInputs(reached, options.decrypt);
   const files = [...reached.files].map(([path, content]) => ({ path, content }));
   const deadline = Math.max(1, Math.ceil(until - performance.now()));
   const path = root.dir.path === '' ? '.' : root.dir.path;
@@ -43,19 +52,23 @@ export async function kustomizeBuild(
       const place = origin === '' ? root.path : origin;
       return { body: toObject(parseJson(json), place), origin: { path: place, document: -1 }, place };
     });
-    return { declared, warnings };
+    return { declared, warnings: warnings.map((text) => withoutSecrets(text, secrets)), files: reached.files };
   } catch (error) {
-    if (error instanceof EngineError) throw explain(error, reached, root);
-    throw error;
+    if (!(error instanceof EngineError)) throw error;
+    throw explain(error, reached, { root, hide: (text) => withoutSecrets(text, secrets) });
   }
 }
 
 /** Finds the file behind a failed build, which kustomize seldom says plainly; else its own words, shortened. */
-function explain(error: EngineError, reached: Reached, root: KustomizeRoot): PlumbError {
+function explain(
+  error: EngineError,
+  reached: Reached,
+  { root, hide }: { root: KustomizeRoot; hide: (text: string) => string },
+): PlumbError {
   switch (error.code) {
     case 'failed':
       findMistake(reached, error.message);
-      return buildError(root.path, withoutContent(plainWords(unquoted(error.message))), error);
+      return buildError(root.path, hide(withoutContent(plainWords(unquoted(error.message)))), hide(error.message));
     case 'timeout':
       return systemError('timeout', `the build of ${root.path} did not end in time: ${error.message}`, error);
     case 'cancelled':

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@plumb/api';
 import { printJson } from '@plumb/api';
+import type { SopsFormat } from '@plumb/engine';
 import { declaredIn, kindOf } from './declared.ts';
 import { buildError, shown } from './errors.ts';
 import { kustomizationNames, parseKustomization } from './kustomization.ts';
@@ -17,6 +18,8 @@ export interface Reached {
   files: Map<string, Uint8Array>;
   /** Those of them that declare objects: read again to explain a failure. */
   resources: Set<string>;
+  /** What generators and patches read, and what it may be encrypted as. */
+  inputs: Map<string, Set<SopsFormat>>;
 }
 
 const encoder = new TextEncoder();
@@ -42,6 +45,7 @@ export class Reach {
   /** Folders done, and plugin files rewritten. */
   readonly #done = new Set<string>();
   readonly #wanted = new Map<string, Found>();
+  readonly #inputs = new Map<string, Set<SopsFormat>>();
 
   constructor(view: TreeView) {
     this.#view = view;
@@ -63,7 +67,7 @@ export class Reach {
     }
     checkTotal(this.#files.values());
     this.#checkResources();
-    return { files: this.#files, resources: this.#resources };
+    return { files: this.#files, resources: this.#resources, inputs: this.#inputs };
   }
 
   /**
@@ -135,6 +139,10 @@ export class Reach {
     if (found.type === 'directory')
       throw buildError(visit.path, `${reference.entry} ${shown(reference.value)} is a folder, not a file`);
     this.#wanted.set(found.path, found);
+    if (reference.encrypted !== undefined) {
+      const formats = this.#inputs.get(found.path) ?? new Set();
+      this.#inputs.set(found.path, formats.add(reference.encrypted));
+    }
     return rewritten(reference.value, visit.dir.path, found.path);
   }
 

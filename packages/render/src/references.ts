@@ -1,4 +1,6 @@
 import type { Json, JsonObject } from '@plumb/api';
+import type { SopsFormat } from '@plumb/engine';
+import { formatOf } from './encrypted.ts';
 import { buildError, shown } from './errors.ts';
 import type { FieldName, Kustomization } from './kustomization.ts';
 import { isObject } from './yaml/documents.ts';
@@ -15,12 +17,30 @@ export interface Reference {
   /** `resources[2]`, `patches[0].path` */
   entry: string;
   value: string;
+  /** What its file may be encrypted as, which the entry says. */
+  encrypted?: SopsFormat;
 }
 
 /** Answers a reference with the text to put in its place (most often the same). */
 export type Follow = (reference: Reference) => Promise<string>;
 
-type Step = { field: FieldName; kind: ReferenceKind; inside?: readonly string[] };
+type Step = {
+  field: FieldName;
+  kind: ReferenceKind;
+  inside?: readonly string[];
+  /** Whose file may be encrypted: as what, by the entry's text. */
+  encrypted?: (value: string) => SopsFormat;
+};
+
+/** A patch may be inline, and is then no file. */
+const byName = (value: string): SopsFormat => formatOf(value);
+/** `key=file` goes by the key. */
+const byKey = (value: string): SopsFormat => formatOf(value.split('=', 1)[0] ?? '');
+/** What names no other format holds variables. */
+const asVariables = (value: string): SopsFormat => {
+  const format = formatOf(value);
+  return format === 'binary' ? 'dotenv' : format;
+};
 
 /** Where each field names files: items are text, or objects with these fields (text or lists of text) in them. */
 const lists: readonly Step[] = [
@@ -29,17 +49,17 @@ const lists: readonly Step[] = [
   { field: 'components', kind: 'component' },
   { field: 'crds', kind: 'file' },
   { field: 'configurations', kind: 'file' },
-  { field: 'patchesStrategicMerge', kind: 'patch' },
+  { field: 'patchesStrategicMerge', kind: 'patch', encrypted: byName },
   { field: 'generators', kind: 'plugin' },
   { field: 'transformers', kind: 'plugin' },
   { field: 'validators', kind: 'plugin' },
-  { field: 'patches', kind: 'file', inside: ['path'] },
-  { field: 'patchesJson6902', kind: 'file', inside: ['path'] },
+  { field: 'patches', kind: 'file', inside: ['path'], encrypted: byName },
+  { field: 'patchesJson6902', kind: 'file', inside: ['path'], encrypted: byName },
   { field: 'replacements', kind: 'file', inside: ['path'] },
   { field: 'configMapGenerator', kind: 'data', inside: ['files'] },
   { field: 'configMapGenerator', kind: 'file', inside: ['envs', 'env'] },
-  { field: 'secretGenerator', kind: 'data', inside: ['files'] },
-  { field: 'secretGenerator', kind: 'file', inside: ['envs', 'env'] },
+  { field: 'secretGenerator', kind: 'data', inside: ['files'], encrypted: byKey },
+  { field: 'secretGenerator', kind: 'file', inside: ['envs', 'env'], encrypted: asVariables },
 ];
 
 /** The fields of kustomize's own plugins that name files, relative to the kustomization that uses them. */
@@ -49,11 +69,13 @@ const pluginLists: readonly { names: readonly string[]; kind: ReferenceKind }[] 
 ];
 
 /** Visits every reference of a kustomization and gives the kustomization with the answers in place. */
-export async function followReferences(kustomization: Kustomization, follow: Follow): Promise<Kustomization> {
+export async function followReferences(kustomization: Kustomization, asked: Follow): Promise<Kustomization> {
   const result: Kustomization = { ...kustomization };
-  for (const { field, kind, inside } of lists) {
+  for (const { field, kind, inside, encrypted } of lists) {
     const items = result[field];
     if (!Array.isArray(items)) continue;
+    const follow: Follow = (reference) =>
+      asked(encrypted === undefined ? reference : { ...reference, encrypted: encrypted(reference.value) });
     const replaced: Json[] = [];
     for (const [index, item] of items.entries()) {
       const entry = `${field}[${index}]`;
@@ -64,7 +86,7 @@ export async function followReferences(kustomization: Kustomization, follow: Fol
   }
   const openapi = result.openapi;
   if (openapi !== undefined)
-    result.openapi = await inObject(openapi, 'openapi', { names: ['path'], kind: 'file' }, follow);
+    result.openapi = await inObject(openapi, 'openapi', { names: ['path'], kind: 'file' }, asked);
   return result;
 }
 

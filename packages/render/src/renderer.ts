@@ -1,6 +1,7 @@
 import type { IgnoreRule } from '@plumb/api';
 import type { Artifact } from '@plumb/sources';
 import type { Bundle, ReadSet } from './bundle.ts';
+import type { Decrypt } from './decrypt.ts';
 
 /** kustomize's selector; group, version, kind, name and namespace are anchored regular expressions. */
 export interface PatchTarget {
@@ -48,6 +49,8 @@ export interface BuildOptions {
   deadline: number;
   signal?: AbortSignal;
   substitution?: Substitution;
+  /** Opens what is encrypted (spec.decryption); without it everything stays as it is. */
+  decrypt?: Decrypt;
 }
 
 export interface Renderer {

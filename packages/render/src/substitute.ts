@@ -1,10 +1,11 @@
 import type { KubeObject } from '@plumb/api';
-import { parseApiVersion, parseJson, printJson, SUBSTITUTE_RULE, systemError } from '@plumb/api';
+import { parseJson, printJson, SUBSTITUTE_RULE, systemError } from '@plumb/api';
 import { EngineError } from '@plumb/engine';
 import type { Engine } from '@plumb/engine';
 import type { Declared } from './declared.ts';
 import { toObject } from './declared.ts';
 import { buildError } from './errors.ts';
+import { nameOf } from './object-name.ts';
 import type { BuildOptions, Substitution } from './renderer.ts';
 
 /**
@@ -42,12 +43,6 @@ export async function substitute(
 
 function isExcepted({ metadata }: KubeObject): boolean {
   return [metadata.labels, metadata.annotations].some((map) => map?.[SUBSTITUTE_RULE]?.toLowerCase() === 'disabled');
-}
-
-/** As kustomize names an object: `Deployment.v1.apps/cart`. */
-function nameOf({ apiVersion, kind, metadata }: KubeObject): string {
-  const { group, version } = parseApiVersion(apiVersion);
-  return `${kind}.${version}.${group === '' ? '[noGrp]' : group}/${metadata.name}`;
 }
 
 function explained(error: unknown): unknown {

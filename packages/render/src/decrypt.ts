@@ -1,0 +1,141 @@
+import type { Json, JsonObject, KubeObject } from '@plumb/api';
+import { parseJson, printJson } from '@plumb/api';
+import type { Decrypted, EncryptedFile, FileToDecrypt } from '@plumb/engine';
+import type { Declared } from './declared.ts';
+import { toObject } from './declared.ts';
+import { encryptedFormat, formatOf, isEncryptedAs, macOf, staysEncrypted } from './encrypted.ts';
+import { buildError } from './errors.ts';
+import { nameOf } from './object-name.ts';
+import type { Reached } from './reach.ts';
+import type { Sources } from './sources.ts';
+import { isObject } from './yaml/documents.ts';
+
+/**
+ * Opens encrypted files, one answer for each in order. The keys are the caller's business.
+ * @throws PlumbError for what concerns no single file: no key could be read, the helper died, time is up
+ */
+export type Decrypt = (files: readonly FileToDecrypt[], sources: readonly EncryptedFile[]) => Promise<Decrypted[]>;
+
+/**
+ * Opens what generators and patches read, before kustomize does.
+ * @returns pairs of encrypted and plain content: what may not be quoted
+ * @throws PlumbError `build-failed` that names the file, never a value
+ */
+export async function decryptInputs(reached: Reached, decrypt: Decrypt): Promise<[Uint8Array, Uint8Array][]> {
+  const found = [...reached.inputs].flatMap(([path, formats]) => {
+    const content = reached.files.get(path);
+    const format = content && [...formats].find((one) => isEncryptedAs(one, content));
+    return content && format ? [{ path, file: { content, format, outputFormat: format } satisfies FileToDecrypt }] : [];
+  });
+  if (found.length === 0) return [];
+  const answers = await decrypt(
+    found.map(({ file }) => file),
+    [],
+  );
+  return found.map(({ path, file }, index): [Uint8Array, Uint8Array] => {
+    const answer = answers[index];
+    if (answer === undefined || 'error' in answer)
+      throw buildError(path, `error decrypting sources: ${answer?.error ?? 'no answer'}`);
+    reached.files.set(path, answer.content);
+    return [file.content, answer.content];
+  });
+}
+
+/** One thing to decrypt of an object, and what to do with the answer. */
+interface Task {
+  declared: Declared;
+  file: FileToDecrypt;
+  source: EncryptedFile | null;
+  /** As Flux names it in an error. */
+  what: string;
+  take(plain: Uint8Array): void;
+}
+
+/**
+ * Opens the built objects that were encrypted in place, and the files in Secrets that are encrypted (kustomize-controller: DecryptResource).
+ * An object that is annotated with `kustomize.toolkit.fluxcd.io/decrypt: Disabled` stays as it is.
+ * @throws PlumbError `build-failed` that names the object, never a value
+ */
+export async function decryptObjects(
+  declared: readonly Declared[],
+  sources: Sources,
+  decrypt: Decrypt,
+): Promise<Declared[]> {
+  const result = [...declared];
+  const tasks = declared.flatMap((item, index) =>
+    tasksOf(item, sources, (body) => {
+      result[index] = { ...item, body };
+    }),
+  );
+  if (tasks.length === 0) return result;
+  const used = [...new Set(tasks.flatMap(({ source }) => source ?? []))];
+  const files = tasks.map(({ file, source }) => (source === null ? file : { ...file, source: used.indexOf(source) }));
+  const answers = await decrypt(files, used);
+  for (const [index, { declared: item, what, take }] of tasks.entries()) {
+    const answer = answers[index];
+    if (answer === undefined || 'error' in answer) throw failed(item, `${what}: ${answer?.error ?? 'no answer'}`);
+    take(answer.content);
+  }
+  return result;
+}
+
+function tasksOf(declared: Declared, sources: Sources, replace: (body: KubeObject) => void): Task[] {
+  const { body, origin } = declared;
+  if (staysEncrypted(body)) return [];
+  const mac = macOf(body);
+  if (mac !== null) return [inPlace(declared, sources.of(mac, origin.path), replace)];
+  if (body.kind !== 'Secret' || !isObject(body['data'])) return [];
+  const data: JsonObject = { ...body['data'] };
+  return Object.entries(data).flatMap(([key, value]) => {
+    const file = encryptedValue(key, value);
+    if (file === null) return [];
+    const take = (plain: Uint8Array): void => {
+      data[key] = Buffer.from(plain).toString('base64');
+      replace({ ...body, data });
+    };
+    const what = `failed to decrypt and format '${shortName(body)}' Secret field '${key}'`;
+    return [{ declared, file, source: null, what, take }];
+  });
+}
+
+/** The object's own JSON is opened: it has the values that kustomize gave it. */
+function inPlace(declared: Declared, source: EncryptedFile | null, replace: (body: KubeObject) => void): Task {
+  const { body, place } = declared;
+  return {
+    declared,
+    file: { content: Buffer.from(printJson(body)), format: 'json', outputFormat: 'json' },
+    source,
+    what: `failed to decrypt and format '${shortName(body)}' ${body.kind} data`,
+    take: (plain) => {
+      const json = jsonOf(plain);
+      if (json === undefined)
+        throw failed(declared, `failed to unmarshal decrypted '${shortName(body)}' ${body.kind} to JSON`);
+      replace(toObject(json, place));
+    },
+  };
+}
+
+/** The file a Secret holds under a key, if it is an encrypted one. */
+function encryptedValue(key: string, value: Json): FileToDecrypt | null {
+  if (typeof value !== 'string') return null;
+  const content = Buffer.from(value, 'base64');
+  const format = encryptedFormat(content);
+  return format === null ? null : { content, format, outputFormat: formatOf(key) };
+}
+
+function jsonOf(plain: Uint8Array): Json | undefined {
+  try {
+    return parseJson(Buffer.from(plain).toString());
+  } catch {
+    // The parser's error quotes what it cannot read.
+    return undefined;
+  }
+}
+
+function failed({ body, place }: Declared, what: string): Error {
+  return buildError(place, `decryption failed for '${nameOf(body)}': ${what}`);
+}
+
+function shortName({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
