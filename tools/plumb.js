@@ -8,8 +8,8 @@ const words = process.argv.slice(2);
 const NEEDS = {
   sandbox: { binaries: ['engine', 'cluster'], later: ['decrypt'] },
   agent: { binaries: ['engine', 'decrypt'] },
-  build: { binaries: ['engine'] },
-  diff: { binaries: ['engine'] },
+  build: { binaries: ['engine', 'decrypt'] },
+  diff: { binaries: ['engine', 'decrypt'] },
   kubectl: { binaries: ['cluster'] },
 };
 await launch('packages/cli/src/main.ts', words, NEEDS[words[0] ?? ''] ?? { binaries: [] });

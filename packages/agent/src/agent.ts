@@ -21,6 +21,8 @@ import { KustomizationController } from './controllers/kustomization/controller.
 import type { FetchArtifact } from './delivery/artifacts.ts';
 import { Artifacts } from './delivery/artifacts.ts';
 import { Expressions } from './delivery/expressions.ts';
+import { Decryption, withoutDecryption } from './delivery/decryption/decryption.ts';
+import type { DecryptionOptions } from './delivery/decryption/decryption.ts';
 import { LiveObjects } from './delivery/live.ts';
 import { Packs } from './delivery/packs.ts';
 import { Records } from './delivery/records.ts';
@@ -79,6 +81,8 @@ export interface AgentOptions {
   configSelector?: string;
   /** Whether a variable that is not there and has no default fails a build; by default it does. */
   strictSubstitutions?: boolean;
+  /** How encrypted files are opened; without it a unit that asks for it fails. */
+  decryption?: DecryptionOptions;
   /** Field managers whose fields are taken over like kubectl's, by the beginnings of their names. */
   overriddenManagers?: readonly string[];
   /** Bytes of desired objects kept in memory; what is beyond is built again when it is needed. Default 32 MiB. */
@@ -260,6 +264,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       defaultServiceAccount: options.defaultServiceAccount,
       configs,
       strictSubstitutions: options.strictSubstitutions,
+      decryption: options.decryption === undefined ? withoutDecryption : new Decryption(options.decryption),
       customStageKinds: options.customStageKinds,
       overriddenManagers: options.overriddenManagers,
     },

@@ -4,6 +4,7 @@ export type { MemberNews } from './runtime/members.ts';
 export type { Telling } from './runtime/finisher.ts';
 export { serveText, type TextServer } from './runtime/http-server.ts';
 export { launchAgent, requestCounter, type LaunchedAgent, type LaunchOptions } from './launch.ts';
+export { Decryption, withoutDecryption, type DecryptionOptions } from './delivery/decryption/decryption.ts';
 export { buildBundle, type BuildContext } from './delivery/prepare.ts';
 export { deliverOnce, type OnceOptions } from './delivery/deliver-once.ts';
 export type { Change } from './delivery/apply.ts';

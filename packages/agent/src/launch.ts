@@ -1,12 +1,13 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createEngine } from '@plumb/engine';
+import { createDecryptor, createEngine } from '@plumb/engine';
 import type { EngineOptions } from '@plumb/engine';
 import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
 import type { GitLimits } from '@plumb/sources';
 import { createGitSources, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
 import { startAgent } from './agent.ts';
+import type { Surroundings } from './delivery/decryption/decryption.ts';
 import type { TextServer } from './runtime/http-server.ts';
 import { awayText } from './runtime/api-server.ts';
 import { serveText } from './runtime/http-server.ts';
@@ -37,6 +38,15 @@ type Tuning = Pick<
   | 'onNotice'
 >;
 
+export interface LaunchDecryption extends Omit<Surroundings, 'cluster' | 'identities'> {
+  /** The executable. */
+  path: string;
+  /** Its whole environment: proxies and certificates. */
+  environment: Readonly<Record<string, string>>;
+  /** Flux's laxness: a file is decrypted although its values are not those it was encrypted with. */
+  laxMac: boolean;
+}
+
 /** What an agent process is made of. Port 0 takes any free one. */
 export interface LaunchOptions extends Tuning {
   cluster: Cluster;
@@ -47,6 +57,8 @@ export interface LaunchOptions extends Tuning {
   enginePath: string;
   /** Bounds for the engine's processes; by default its own. */
   engine?: Pick<EngineOptions, 'memoryLimit' | 'slots'>;
+  /** The program that decrypts, and what serves units beside their own Secrets. */
+  decryption?: LaunchDecryption;
   /** Version of the program: bundles that another version built are built again. */
   version?: string;
   /** Names this process: in its lease and its Events. */
@@ -106,6 +118,7 @@ export function requestCounter(metrics: Metrics): RequestCounter {
 export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent> {
   const { host } = options;
   const engine = createEngine({ ...options.engine, path: options.enginePath });
+  const opening = openingOf(options);
   const sources = createGitSources({
     dir: options.dataDir,
     engine,
@@ -124,7 +137,9 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   const artifactHost = options.advertisedHost ?? new URL(artifacts.url).host;
   const records = { dir: join(options.dataDir, 'units'), maker: await makerOf(options) };
   const shards = members === null ? {} : { shards: members };
-  const starting = startAgent({ ...options, ...shards, engine, sources, artifactHost, records }).then((started) => {
+  const { decryption: _files, ...rest } = options;
+  const parts = { engine, sources, artifactHost, records, ...shards, ...opening?.options };
+  const starting = startAgent({ ...rest, ...parts }).then((started) => {
     agent = started;
   });
   members?.start();
@@ -143,6 +158,7 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
       await Promise.all([
         sources.close(),
         engine.close(),
+        opening?.close(),
         artifacts.close(),
         servers.metrics.close(),
         servers.health.close(),
@@ -151,11 +167,22 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   };
 }
 
-/** Names this program and its helper: what another pair built may differ. */
-async function makerOf({ enginePath, version = '' }: LaunchOptions): Promise<string> {
+function openingOf({ decryption, cluster }: LaunchOptions): {
+  options: Pick<AgentOptions, 'decryption'>;
+  close: () => Promise<void>;
+} | null {
+  if (decryption === undefined) return null;
+  const { path, environment, laxMac, ...named } = decryption;
+  const decryptor = createDecryptor({ path, environment });
+  const surroundings: Surroundings = { ...named, cluster, identities: null };
+  return { options: { decryption: { decryptor, verifyMac: !laxMac, surroundings } }, close: () => decryptor.close() };
+}
+
+/** Names this program and its helper: what another pair built, or without looking at MACs, may differ. */
+async function makerOf({ enginePath, version = '', decryption }: LaunchOptions): Promise<string> {
   const path = await realpath(enginePath);
   const { size, mtimeMs } = await stat(path);
-  return [version, path, size, mtimeMs].join(' ');
+  return [version, path, size, mtimeMs, decryption?.laxMac === true ? 'lax' : ''].join(' ').trim();
 }
 
 /** Flux's ports and paths: metrics on one, /healthz and /readyz on the other. */

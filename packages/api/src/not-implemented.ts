@@ -25,7 +25,7 @@ function otherThan<Spec>(
 
 export const kustomizationPending: Pending<KustomizationSpec> = {
   'spec.sourceRef.kind': otherThan(['GitRepository'], (spec) => spec.sourceRef.kind),
-  'spec.decryption': whenSet((spec) => spec.decryption),
+  'spec.decryption.serviceAccountName': whenSet((spec) => spec.decryption?.serviceAccountName),
   'spec.kubeConfig': whenSet((spec) => spec.kubeConfig),
 };
 

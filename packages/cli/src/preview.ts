@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
+import { Decryption } from '@plumb/agent';
 import type { Kustomization, KubeObject } from '@plumb/api';
 import { systemError, userError } from '@plumb/api';
-import { createEngine } from '@plumb/engine';
+import { createDecryptor, createEngine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import type { Built } from '@plumb/preview';
@@ -10,6 +11,7 @@ import { buildUnit, liveUnit, unitAmong } from '@plumb/preview';
 import { createRenderer, readManifests } from '@plumb/render';
 import { openLocal, repositoryRoot } from '@plumb/sources';
 import type { Context } from './context.ts';
+import { decryptEnvironment, decryptProgram } from './decryption.ts';
 import { gitEnvironment } from './git-environment.ts';
 import { partsOf } from './lists.ts';
 import type { OptionValues } from './options.ts';
@@ -85,6 +87,10 @@ export async function withPreview<T>(
         });
   const path = options.enginePath === '' ? join(context.root, 'build', 'engine') : options.enginePath;
   const engine = createEngine({ path, slots: 1 });
+  const decryptor = createDecryptor({
+    path: decryptProgram(context.root),
+    environment: decryptEnvironment(context.environment),
+  });
   try {
     const unit = await unitOf(name, options, { cluster, signal });
     const place = placeOf(unit, options, context.folder);
@@ -104,6 +110,7 @@ export async function withPreview<T>(
         cluster,
         given: await manifestsOf(partsOf(options.with)),
         strictSubstitutions: options.strictSubstitutions,
+        decryption: new Decryption({ decryptor, verifyMac: true, surroundings: null }),
         signal,
       });
       return await work({ built, cluster });
@@ -111,6 +118,7 @@ export async function withPreview<T>(
       await artifact.close();
     }
   } finally {
+    await decryptor.close();
     await engine.close();
     await cluster?.close();
   }

@@ -16,6 +16,7 @@ export interface BuildRequest {
   /** ConfigMaps and Secrets that take the place of those in the cluster. */
   given: readonly KubeObject[];
   strictSubstitutions: boolean;
+  decryption: BuildContext['decryption'];
   signal: AbortSignal;
 }
 
@@ -29,13 +30,14 @@ export interface Built {
 
 /** What the agent would apply for a unit, made by the same code. @throws PlumbError as the agent would tell it */
 export async function buildUnit(request: BuildRequest): Promise<Built> {
-  const { unit, artifact, renderer, strictSubstitutions, signal } = request;
+  const { unit, artifact, renderer, strictSubstitutions, decryption, signal } = request;
   const { name, namespace = '' } = unit.metadata;
   const ref: UnitRef = { kind: 'Kustomization', namespace, name };
   const objects = await referredObjects(request, ref);
   const secrets = new Secrets();
   for (const object of objects.values()) if (object !== null) secrets.add(object);
-  const context: BuildContext = { renderer, signal, referenced: new Referenced(objects), strictSubstitutions };
+  const referenced = new Referenced(objects);
+  const context: BuildContext = { renderer, signal, referenced, strictSubstitutions, decryption };
   const bundle = await buildBundle(unit, ref, artifact, context);
   for (const { body } of bundle.objects) secrets.add(body);
   return { unit, ref, bundle, secrets };

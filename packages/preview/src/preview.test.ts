@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { withoutDecryption } from '@plumb/agent';
 import type { JsonObject, Kustomization, KubeObject } from '@plumb/api';
 import { APPLY_MANAGER } from '@plumb/api';
 import { createEngine } from '@plumb/engine';
@@ -59,7 +60,8 @@ async function build(
   const source = { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' };
   const artifact = await openLocal({ dir, source });
   const renderer = createRenderer({ engine });
-  return buildUnit({ unit, artifact, renderer, cluster: from, given, strictSubstitutions: true, signal });
+  const request = { unit, artifact, renderer, cluster: from, given, strictSubstitutions: true, signal };
+  return buildUnit({ ...request, decryption: withoutDecryption });
 }
 
 const apply = (sent: KubeObject): Promise<KubeObject> =>

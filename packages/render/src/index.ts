@@ -3,5 +3,5 @@ export type { Decrypt } from './decrypt.ts';
 export { isEncryptedSecret } from './encrypted.ts';
 export * from './renderer.ts';
 export { createRenderer } from './create-renderer.ts';
-export { readManifests } from './manifests.ts';
+export { readDocuments, readManifests } from './manifests.ts';
 export { printYaml } from './yaml/print.ts';

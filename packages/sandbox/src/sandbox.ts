@@ -30,6 +30,7 @@ export interface SandboxOptions {
   /** The built binaries. */
   clusterPath: string;
   enginePath: string;
+  decryptPath: string;
   /** Everything it keeps. */
   dir: string;
   /** Forget what an earlier start left. */
@@ -106,7 +107,7 @@ async function startParts(
 }
 
 async function startSandboxAgent(
-  { dir, enginePath, gitEnvironment, host }: SandboxOptions,
+  { dir, enginePath, decryptPath, gitEnvironment, host }: SandboxOptions,
   plane: ControlPlane,
   log: AgentLog,
 ): Promise<{ metricsUrl: string; close: () => Promise<void> }> {
@@ -117,6 +118,7 @@ async function startSandboxAgent(
     cluster,
     metrics,
     enginePath,
+    decryption: { path: decryptPath, environment: {}, laxMac: false, namespace: 'flux-system' },
     dataDir: join(dir, 'agent'),
     instance: 'sandbox',
     gitEnvironment,

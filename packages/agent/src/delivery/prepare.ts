@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
+import type { Kustomization, UnitRef } from '@plumb/api';
 import { displayKey, parseDuration, printJson, systemError, userError } from '@plumb/api';
 import { ownerLabels } from '@plumb/core';
 import type { Bundle, BuildSpec, Renderer } from '@plumb/render';
+import { isEncryptedSecret } from '@plumb/render';
 import type { Artifact } from '@plumb/sources';
+import type { Decryption } from './decryption/decryption.ts';
 import type { Referenced } from './references.ts';
 import { substitutionOf } from './substitution.ts';
 import type { StoredBundle } from './unit.ts';
@@ -17,6 +19,7 @@ export interface BuildContext {
   referenced: Referenced;
   /** A variable that is not there and has no default fails the build. */
   strictSubstitutions: boolean;
+  decryption: Pick<Decryption, 'of'>;
 }
 
 export interface PrepareContext extends BuildContext {
@@ -47,12 +50,14 @@ export async function buildBundle(
   unit: Kustomization,
   ref: UnitRef,
   artifact: Artifact,
-  { renderer, referenced, strictSubstitutions, signal }: BuildContext,
+  { renderer, referenced, strictSubstitutions, decryption, signal }: BuildContext,
 ): Promise<Bundle> {
+  const limits = { deadline: timeoutOf(unit), signal };
+  const decrypt = decryption.of(unit, referenced, limits);
   const substitution = substitutionOf(unit, referenced, strictSubstitutions);
-  const options = { deadline: timeoutOf(unit), signal, ...(substitution === undefined ? {} : { substitution }) };
+  const options = { ...limits, ...(decrypt && { decrypt }), ...(substitution && { substitution }) };
   const bundle = await renderer.build(artifact, buildSpecOf(unit, ref), options);
-  refuseEncrypted(bundle);
+  refuseEncrypted(bundle, unit);
   return bundle;
 }
 
@@ -69,8 +74,8 @@ export function stands(
 
 /** Over all of the spec that a bundle depends on. */
 function digestOf(unit: Kustomization, ref: UnitRef): string {
-  const { postBuild } = unit.spec;
-  const parts = { ...buildSpecOf(unit, ref), ...(postBuild === undefined ? {} : { postBuild }) };
+  const { postBuild, decryption } = unit.spec;
+  const parts = { ...buildSpecOf(unit, ref), ...(postBuild && { postBuild }), ...(decryption && { decryption }) };
   return createHash('sha256').update(printJson(parts)).digest('hex');
 }
 
@@ -118,17 +123,13 @@ function buildSpecOf({ spec }: Kustomization, ref: UnitRef): BuildSpec {
 }
 
 /** A Secret that is still encrypted must not reach the cluster: its readers would take the cipher text for the secret. */
-function refuseEncrypted(bundle: Bundle): void {
-  for (const { key, body, origin } of bundle.objects) {
-    if (!isEncrypted(body)) continue;
-    throw userError(
-      'build-failed',
-      `${displayKey(key)} (${origin.path}) is SOPS encrypted; decryption is not available yet`,
-    );
-  }
-}
-
-function isEncrypted(body: KubeObject): boolean {
-  const sops = body['sops'];
-  return typeof sops === 'object' && sops !== null && 'mac' in sops;
+function refuseEncrypted(bundle: Bundle, { spec }: Kustomization): void {
+  const found = bundle.objects.find(({ body }) => isEncryptedSecret(body));
+  if (found === undefined) return;
+  const name = displayKey(found.key);
+  const text =
+    spec.decryption === undefined
+      ? `${name} is SOPS encrypted, configuring decryption is required for this secret to be reconciled`
+      : `${name} (${found.origin.path}) holds values that are SOPS encrypted still: encrypt it in place, as a document of its own`;
+  throw userError('apply-failed', text);
 }

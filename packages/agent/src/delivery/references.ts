@@ -11,6 +11,8 @@ export interface Reference {
 /** Everything the build of a unit reads beside its source, each object once. */
 export function referencesOf({ spec }: Pick<Kustomization, 'spec'>): Reference[] {
   const named = (spec.postBuild?.substituteFrom ?? []).map(({ kind, name }): Reference => ({ kind, name }));
+  const keys = spec.decryption?.secretRef;
+  if (keys !== undefined) named.push({ kind: 'Secret', name: keys.name });
   return [...new Map(named.map((reference) => [idOf(reference), reference])).values()];
 }
 

@@ -5,6 +5,7 @@ import type { MemberNews, Telling } from '@plumb/agent';
 import { parseDuration, WATCH_LABEL_SELECTOR } from '@plumb/api';
 import { connect } from '@plumb/kube';
 import type { Context } from '../context.ts';
+import { decryptionOf, decryptionOptions } from '../decryption.ts';
 import { gitEnvironment } from '../git-environment.ts';
 import { giveBackMemory, memoryShares } from '../memory.ts';
 import { kindsOf, partsOf } from '../lists.ts';
@@ -104,7 +105,7 @@ export const agentOptions = {
   tenancyLockdown: flag(
     '--tenancy-lockdown',
     null,
-    'everything that keeps tenants apart at once: --no-cross-namespace-refs, and the service account default for units that name none',
+    'everything that keeps tenants apart at once: --no-cross-namespace-refs, and the service account default for units that name none, towards key services too',
   ),
   customApplyStageKinds: {
     ...text(
@@ -129,6 +130,7 @@ export const agentOptions = {
     'fail a build that uses a variable which is not there and has no default',
     true,
   ),
+  ...decryptionOptions,
   overrideManager: text(
     '--override-manager <list>',
     null,
@@ -191,6 +193,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     clouds: { environment: context.environment },
     configSelector: options.watchConfigsLabelSelector,
     strictSubstitutions: options.strictSubstitutions,
+    decryption: decryptionOf(options, context),
     customStageKinds: kindsOf(options.customApplyStageKinds),
     overriddenManagers: partsOf(options.overrideManager),
     tell: (telling) => log.told(telling),

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { startSandbox } from '@plumb/sandbox';
 import type { Context } from '../context.ts';
+import { decryptProgram } from '../decryption.ts';
 import { gitEnvironment } from '../git-environment.ts';
 import { flag, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
@@ -25,6 +26,7 @@ export async function runSandbox(options: OptionValues<typeof sandboxOptions>, c
     const sandbox = await startSandbox({
       clusterPath: join(context.root, 'build', 'cluster'),
       enginePath: join(context.root, 'build', 'engine'),
+      decryptPath: decryptProgram(context.root),
       dir: options.dir === '' ? join(context.root, '.plumb') : resolve(options.dir),
       fresh: options.fresh,
       gitEnvironment: gitEnvironment(context.environment),

@@ -8,6 +8,7 @@ import type { Renderer } from '@plumb/render';
 import type { Artifact } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
 import type { Artifacts } from '../../delivery/artifacts.ts';
+import type { Decryption } from '../../delivery/decryption/decryption.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
@@ -54,6 +55,7 @@ export interface Hands {
   configs: WatchedConfigs;
   /** A variable that is not there and has no default fails the build. */
   strictSubstitutions: boolean;
+  decryption: Pick<Decryption, 'of'>;
   /** Writes progress and the inventory; resolves when the API server has it. */
   saveProgress: (object: Kustomization, facts: Facts) => Promise<void>;
   onAnswer: (unit: UnitMemory, id: string) => void;
@@ -147,8 +149,7 @@ async function build(
   if (bundle !== null && isValid(referenced.versions)) return bundle;
   const artifact = await openArtifact(object, { revision, digest }, hands);
   if (artifact === null) throw artifactMissing(revision);
-  const { renderer, strictSubstitutions } = hands;
-  return prepare(object, ref, artifact, { renderer, signal, last: bundle, referenced, strictSubstitutions });
+  return prepare(object, ref, artifact, { ...hands, signal, last: bundle, referenced });
 }
 
 /** The source object may be gone: what it offered last is still what the unit is held to (I2). */
@@ -201,11 +202,10 @@ async function loadBodies(
   const { revision, artifactDigest: digest } = bundle;
   const artifact = await openArtifact(object, { revision, digest }, hands);
   if (artifact === null) throw artifactMissing(revision);
-  const { renderer, strictSubstitutions } = hands;
   const { ref } = memory;
   const referenced = await readReferences(referencesOf(object), ref.namespace, { cluster: hands.cluster, signal });
   try {
-    await reload(object, ref, artifact, { renderer, signal, last: bundle, referenced, strictSubstitutions });
+    await reload(object, ref, artifact, { ...hands, signal, last: bundle, referenced });
   } catch (error) {
     if (error instanceof PlumbError && error.code === 'internal') memory.bundle = null;
     throw error;

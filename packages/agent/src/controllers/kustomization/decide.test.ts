@@ -231,9 +231,9 @@ describe('a spec that cannot be carried out is refused by name', () => {
     },
     {
       name: 'a field whose work is to come',
-      object: kustomization({ spec: { decryption: { provider: 'sops' } } }),
+      object: kustomization({ spec: { sourceRef: { kind: 'Bucket', name: 'shop' } } }),
       reason: 'NotImplemented',
-      says: 'spec.decryption',
+      says: 'spec.sourceRef.kind (Bucket)',
     },
     {
       name: 'a foreign source where that is forbidden',

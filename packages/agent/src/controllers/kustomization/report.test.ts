@@ -181,7 +181,7 @@ test('what only a change of the object can help stalls, and keeps all that is kn
     lastAppliedRevision: REVISION,
     conditions: [conditionOf('Reconciling', 'True', 'Progressing'), READY],
   };
-  const refused = say(ownMessages.notImplemented, { fields: ['spec.decryption'] });
+  const refused = say(ownMessages.notImplemented, { fields: ['spec.sourceRef.kind (Bucket)'] });
   const { conditions, next, after } = told(kustomization({ metadata: asked, status }), {
     type: 'terminal',
     facts: NOTHING,
