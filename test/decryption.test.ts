@@ -173,6 +173,19 @@ test('an encrypted Secret does not reach the cluster where decryption is not con
   expect(dataOf(await world.get(secretKey('open')))).toEqual({ password: 's3cr3t' });
 });
 
+test('a value the API server does not take is not repeated', async () => {
+  const { target } = world;
+  const file = configMap(target, 'bad', { a: 's3cr3t' }).replace(
+    'name: bad',
+    'name: bad\n  finalizers: ["s3cr3t value"]',
+  );
+  await world.push({ 'bad/settings.yaml': encrypt(file, ['--encrypted-regex', '^(data|finalizers)$']) });
+  await world.kustomization('bad', { decryption: decryption('keys') });
+  const unit = await world.conditionIs(world.unitKey('bad'), 'Ready', 'False', 'ReconciliationFailed');
+  expect(message(unit)).toMatch(/finalizers\[0\]: Invalid value: "\*\*\*"/);
+  expect(await told('bad')).not.toContain('s3cr3t');
+});
+
 test('a Secret that says so stays encrypted, and is the API server’s business', async () => {
   const { target } = world;
   const annotated = secret(target, 'closed', { password: 's3cr3t' }).replace(

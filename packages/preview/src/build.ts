@@ -40,6 +40,7 @@ export async function buildUnit(request: BuildRequest): Promise<Built> {
   const context: BuildContext = { renderer, signal, referenced, strictSubstitutions, decryption };
   const bundle = await buildBundle(unit, ref, artifact, context);
   for (const { body } of bundle.objects) secrets.add(body);
+  secrets.addTexts(bundle.secrets);
   return { unit, ref, bundle, secrets };
 }
 

@@ -19,6 +19,11 @@ export class Secrets {
     for (const text of textsOf(object['stringData'])) this.#put(text);
   }
 
+  /** These texts are secret wherever they stand. */
+  addTexts(texts: readonly string[]): void {
+    for (const text of texts) this.#put(text);
+  }
+
   /** A copy of an object without secret values. */
   masked(object: KubeObject): KubeObject {
     if (!isSecret(object)) return this.value(object, MASK) as KubeObject;

@@ -2,7 +2,7 @@ import { displayKey, keyId, keyOf, userError } from '@plumb/api';
 import type { KubeObject, ObjectKey } from '@plumb/api';
 import { compileIgnoreRules, storedForm, withoutIgnored } from '@plumb/core';
 import type { IgnoredFields } from '@plumb/core';
-import type { Bundle, Desired, ReadSet } from './bundle.ts';
+import type { Bundle, Desired } from './bundle.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import type { Declared } from './declared.ts';
 import { buildError, shown } from './errors.ts';
@@ -16,8 +16,7 @@ import type { BuildSpec } from './renderer.ts';
 export function assemble(
   declared: readonly Declared[],
   spec: BuildSpec,
-  reads: ReadSet,
-  warnings: readonly string[],
+  rest: Pick<Bundle, 'reads' | 'warnings' | 'secrets'>,
 ): Bundle {
   checkIdentities(declared);
   for (const item of declared) checkNames(item);
@@ -37,7 +36,7 @@ export function assemble(
       ignored,
     };
   });
-  return { digest: bundleDigest(whole), objects, reads, warnings };
+  return { digest: bundleDigest(whole), objects, ...rest };
 }
 
 /** @throws PlumbError `invalid-spec` for rules that cannot be used */

@@ -31,4 +31,6 @@ export interface Bundle {
   objects: readonly Desired[];
   reads: ReadSet;
   warnings: readonly string[];
+  /** Texts that stood in encrypted files: values of objects that must not be shown, whatever their kind. */
+  secrets: readonly string[];
 }

@@ -17,7 +17,6 @@ import { checkLocal } from './references.ts';
 import type { BuildOptions, BuildSpec, Renderer } from './renderer.ts';
 import { hasKustomization, scan } from './scan.ts';
 import type { Scanned } from './scan.ts';
-import { Sources } from './sources.ts';
 import { substitute } from './substitute.ts';
 import { hasTransforms, withTransforms } from './transforms.ts';
 import { TreeView } from './tree-view.ts';
@@ -33,12 +32,15 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
       const log = new ReadLog();
       const view = new TreeView(artifact.tree, log);
       const spec = asked.ignoreMissingComponents === true ? await withoutMissing(view, asked) : asked;
-      const { declared, warnings, files } = await declare(engine, view, spec, options);
+      const declaration = await declare(engine, view, spec, options);
       checkCancelled(options);
+      const { warnings, secrets } = declaration;
       const { decrypt, substitution } = options;
-      const plain = decrypt === undefined ? declared : await decryptObjects(declared, new Sources(files), decrypt);
-      const objects = substitution === undefined ? plain : await substitute(engine, plain, substitution, options);
-      return assemble(objects, spec, log.set(artifact.rules), warnings);
+      const plain = decrypt === undefined ? declaration : await decryptObjects(declaration, decrypt);
+      const { declared } = plain;
+      const objects = substitution === undefined ? declared : await substitute(engine, declared, substitution, options);
+      const reads = log.set(artifact.rules);
+      return assemble(objects, spec, { reads, warnings, secrets: [...new Set([...secrets, ...plain.secrets])] });
     },
   };
 }
@@ -62,7 +64,8 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
   const manifests = scanned.filter(({ found }) => found.type === 'file');
   checkCancelled(options);
   const { declared, files } = await declarePlain(view, manifests, options);
-  if (manifests.length === scanned.length && !hasTransforms(spec)) return { declared, warnings: [], files };
+  if (manifests.length === scanned.length && !hasTransforms(spec))
+    return { declared, warnings: [], files, secrets: [] };
   const root = generatedKustomization(
     dir,
     scanned.map(({ shown }) => relative(dir.path, shown)),

@@ -4,6 +4,7 @@ import type { DecryptKeys } from '@plumb/engine';
 import { DECRYPT_PATH, SopsBench } from '@plumb/testkit';
 import type { SopsFormat } from '@plumb/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { Bundle } from './bundle.ts';
 import { createRenderer } from './create-renderer.ts';
 import type { Decrypt } from './decrypt.ts';
 import type { BuildSpec } from './renderer.ts';
@@ -30,17 +31,19 @@ interface How {
   asked?: number[];
 }
 
-function build(
+function bundleOf(
   files: Files,
   { spec, keys = { age: [age.file] }, verifyMac = true, asked }: How = {},
-): Promise<KubeObject[]> {
+): Promise<Bundle> {
   const decrypt: Decrypt = (encrypted, sources) => {
     asked?.push(encrypted.length);
     return decryptor.decrypt({ files: encrypted, sources, keys, verifyMac, deadline: 20_000 });
   };
-  return renderer
-    .build(memoryArtifact(files), buildSpec(spec), { deadline: 20_000, decrypt })
-    .then(({ objects }) => objects.map(({ body }) => body));
+  return renderer.build(memoryArtifact(files), buildSpec(spec), { deadline: 20_000, decrypt });
+}
+
+async function build(files: Files, how: How = {}): Promise<KubeObject[]> {
+  return (await bundleOf(files, how)).objects.map(({ body }) => body);
 }
 
 const dataOnly = ['--encrypted-regex', '^(data|stringData)$'];
@@ -170,6 +173,16 @@ patches:
     await build({ 'c.yaml': plainSecret('c') }, { asked });
     expect(asked).toEqual([2]);
   });
+});
+
+test('a bundle names what stood in encrypted files, and nothing else', async () => {
+  const files = {
+    'kustomization.yaml': 'resources: [db.yaml]\nsecretGenerator: [{name: gen, envs: [db.env]}]\n',
+    'db.yaml': secret('db'),
+    'db.env': encrypt('# note\nUSER=env-s3cr3t two\n', 'dotenv'),
+  };
+  const { secrets } = await bundleOf(files);
+  expect(secrets.toSorted()).toEqual(['admin', 'db-s3cr3t', 'env-s3cr3t', 'note', 'two']);
 });
 
 describe('what a generator reads', () => {

@@ -3,11 +3,13 @@ import { parseJson, printJson } from '@plumb/api';
 import type { Decrypted, EncryptedFile, FileToDecrypt } from '@plumb/engine';
 import type { Declared } from './declared.ts';
 import { toObject } from './declared.ts';
-import { encryptedFormat, formatOf, isEncryptedAs, macOf, staysEncrypted } from './encrypted.ts';
+import { encryptedFormat, formatOf, isEncryptedAs, isEncryptedValue, macOf, staysEncrypted } from './encrypted.ts';
 import { buildError } from './errors.ts';
+import type { Declaration } from './kustomize.ts';
+import { secretPieces } from './mask.ts';
 import { nameOf } from './object-name.ts';
 import type { Reached } from './reach.ts';
-import type { Sources } from './sources.ts';
+import { Sources } from './sources.ts';
 import { isObject } from './yaml/documents.ts';
 
 /**
@@ -18,10 +20,10 @@ export type Decrypt = (files: readonly FileToDecrypt[], sources: readonly Encryp
 
 /**
  * Opens what generators and patches read, before kustomize does.
- * @returns pairs of encrypted and plain content: what may not be quoted
+ * @returns what stood in them
  * @throws PlumbError `build-failed` that names the file, never a value
  */
-export async function decryptInputs(reached: Reached, decrypt: Decrypt): Promise<[Uint8Array, Uint8Array][]> {
+export async function decryptInputs(reached: Reached, decrypt: Decrypt): Promise<string[]> {
   const found = [...reached.inputs].flatMap(([path, formats]) => {
     const content = reached.files.get(path);
     const format = content && [...formats].find((one) => isEncryptedAs(one, content));
@@ -32,12 +34,12 @@ export async function decryptInputs(reached: Reached, decrypt: Decrypt): Promise
     found.map(({ file }) => file),
     [],
   );
-  return found.map(({ path, file }, index): [Uint8Array, Uint8Array] => {
+  return found.flatMap(({ path, file }, index) => {
     const answer = answers[index];
     if (answer === undefined || 'error' in answer)
       throw buildError(path, `error decrypting sources: ${answer?.error ?? 'no answer'}`);
     reached.files.set(path, answer.content);
-    return [file.content, answer.content];
+    return secretPieces(file.content, answer.content);
   });
 }
 
@@ -57,17 +59,19 @@ interface Task {
  * @throws PlumbError `build-failed` that names the object, never a value
  */
 export async function decryptObjects(
-  declared: readonly Declared[],
-  sources: Sources,
+  { declared, files: declaredIn }: Pick<Declaration, 'declared' | 'files'>,
   decrypt: Decrypt,
-): Promise<Declared[]> {
+): Promise<Pick<Declaration, 'declared' | 'secrets'>> {
   const result = [...declared];
+  const secrets: string[] = [];
+  const sources = new Sources(declaredIn);
   const tasks = declared.flatMap((item, index) =>
     tasksOf(item, sources, (body) => {
+      secrets.push(...openedTexts(item.body as JsonObject, body as JsonObject));
       result[index] = { ...item, body };
     }),
   );
-  if (tasks.length === 0) return result;
+  if (tasks.length === 0) return { declared: result, secrets };
   const used = [...new Set(tasks.flatMap(({ source }) => source ?? []))];
   const files = tasks.map(({ file, source }) => (source === null ? file : { ...file, source: used.indexOf(source) }));
   const answers = await decrypt(files, used);
@@ -76,7 +80,18 @@ export async function decryptObjects(
     if (answer === undefined || 'error' in answer) throw failed(item, `${what}: ${answer?.error ?? 'no answer'}`);
     take(answer.content);
   }
-  return result;
+  return { declared: result, secrets };
+}
+
+/** The texts of an object that were encrypted values. */
+function openedTexts(encrypted: Json | undefined, plain: Json | undefined): string[] {
+  if (typeof encrypted === 'string') return isEncryptedValue(encrypted) && plain !== undefined ? [textOf(plain)] : [];
+  if (typeof encrypted !== 'object' || encrypted === null || typeof plain !== 'object' || plain === null) return [];
+  return Object.entries(encrypted).flatMap(([key, value]) => openedTexts(value, (plain as JsonObject)[key]));
+}
+
+function textOf(value: Json): string {
+  return typeof value === 'string' ? value : printJson(value);
 }
 
 function tasksOf(declared: Declared, sources: Sources, replace: (body: KubeObject) => void): Task[] {

@@ -45,6 +45,11 @@ export function staysEncrypted({ metadata }: KubeObject): boolean {
 }
 
 const valueStart = 'ENC[AES256_GCM,';
+
+export function isEncryptedValue(text: string): boolean {
+  return text.startsWith(valueStart);
+}
+
 /** As base64 has it: the start is 15 bytes long, so that nothing of what follows shows in it. */
 const encodedStart = Buffer.from(valueStart).toString('base64');
 

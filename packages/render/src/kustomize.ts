@@ -30,6 +30,8 @@ export interface Declaration {
   declared: Declared[];
   warnings: string[];
   files: ReadonlyMap<string, Uint8Array>;
+  /** What stood in files that were decrypted. */
+  secrets: readonly string[];
 }
 
 /** Sends everything a kustomization can reach to the helper and takes the objects it gives. */
@@ -52,7 +54,8 @@ export async function kustomizeBuild(
       const place = origin === '' ? root.path : origin;
       return { body: toObject(parseJson(json), place), origin: { path: place, document: -1 }, place };
     });
-    return { declared, warnings: warnings.map((text) => withoutSecrets(text, secrets)), files: reached.files };
+    const hidden = warnings.map((text) => withoutSecrets(text, secrets));
+    return { declared, warnings: hidden, files: reached.files, secrets };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw explain(error, reached, { root, hide: (text) => withoutSecrets(text, secrets) });

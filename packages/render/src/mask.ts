@@ -12,21 +12,20 @@ export function withoutContent(message: string): string {
     .replaceAll(/"(?:[^"\\]|\\.)*\\n(?:[^"\\]|\\.)*"/g, '"…"');
 }
 
-/** Pieces a message may quote one by one. Shorter ones say nothing, and would be found anywhere. */
+/** A message without any of these texts. */
+export function withoutSecrets(message: string, secrets: readonly string[]): string {
+  return secrets
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((text, secret) => text.replaceAll(secret, '…'), message);
+}
+
+/** Shorter texts say nothing, and would be found anywhere. */
 const piece = /[^\s"'`,:=()[\]{}]{3,}/g;
 
-/** A message without what stood in files that were decrypted: the pieces that their encrypted form does not show. */
-export function withoutSecrets(
-  message: string,
-  files: readonly (readonly [encrypted: Uint8Array, plain: Uint8Array])[],
-): string {
-  let text = message;
-  for (const [encrypted, plain] of files) {
-    const open = new Set(piecesOf(encrypted));
-    const secret = piecesOf(plain).filter((part) => !open.has(part));
-    for (const part of secret.sort((a, b) => b.length - a.length)) text = text.replaceAll(part, '…');
-  }
-  return text;
+/** The pieces of a decrypted file that its encrypted form does not show. */
+export function secretPieces(encrypted: Uint8Array, plain: Uint8Array): string[] {
+  const open = new Set(piecesOf(encrypted));
+  return piecesOf(plain).filter((part) => !open.has(part));
 }
 
 function piecesOf(content: Uint8Array): string[] {

@@ -1,6 +1,8 @@
 /** The bodies of one bundle, one after the other, outside the JavaScript heap. Null while they are not in memory. */
 export interface Pack {
   bytes: Buffer | null;
+  /** Values in them that must not be shown, where there are any. */
+  secrets?: readonly string[];
 }
 
 /**
@@ -40,6 +42,7 @@ export class Packs {
   drop(pack: Pack): void {
     this.#used.delete(pack);
     pack.bytes = null;
+    delete pack.secrets;
   }
 
   #shrink(): void {

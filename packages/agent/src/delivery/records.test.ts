@@ -38,7 +38,7 @@ function bundleOf(...bodies: KubeObject[]): ReturnType<typeof storeBundle> {
       ['gone', null],
     ]),
   };
-  return storeBundle({ digest: 'bundle', objects, reads, warnings: [] }, stamp);
+  return storeBundle({ digest: 'bundle', objects, reads, warnings: [], secrets: [] }, stamp);
 }
 
 let dir: string;

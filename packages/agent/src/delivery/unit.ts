@@ -151,8 +151,8 @@ export function storeBundle(
   bundle: Bundle,
   stamp: Pick<StoredBundle, 'specDigest' | 'configs' | 'revision' | 'artifactDigest'>,
 ): StoredBundle {
-  const { digest, reads, warnings } = bundle;
-  const pack: Pack = { bytes: null };
+  const { digest, reads, warnings, secrets } = bundle;
+  const pack: Pack = secrets.length === 0 ? { bytes: null } : { bytes: null, secrets };
   const parts: Buffer[] = [];
   let end = 0;
   const objects = bundle.objects.map((desired): StoredObject => {
@@ -196,6 +196,6 @@ export function refill(bundle: StoredBundle, again: StoredBundle): boolean {
       const other = again.objects[index];
       return other?.digest === digest && other.size === size;
     });
-  if (same) bundle.pack.bytes = again.pack.bytes;
+  if (same) Object.assign(bundle.pack, again.pack);
   return same;
 }

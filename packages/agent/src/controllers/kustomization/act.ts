@@ -12,6 +12,7 @@ import type { Decryption } from '../../delivery/decryption/decryption.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
+import { hideSecrets } from '../../delivery/hide-secrets.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
 import type { LiveObjects } from '../../delivery/live.ts';
 import type { Packs } from '../../delivery/packs.ts';
@@ -91,12 +92,12 @@ export async function actDeliver(
       if (carried.error === null && cause !== 'drift') keepBundle(bundle, context);
       // What was told is not told again by the next process.
       if (carried.found.length > 0) hands.records?.note(memory);
-      return carried;
+      return { ...carried, error: carried.error && hideSecrets(carried.error, bundle.pack.secrets ?? []) };
     });
     const took = hands.clock.now() - startedAt;
-    const { changes, drift, found, inventory } = delivery;
+    const { changes, drift, found, inventory, error } = delivery;
     const facts: Facts = { ...base, changes, drift, found, inventory, took };
-    if (delivery.error !== null) return failed({ ...facts, digest: bundle.digest }, delivery.error);
+    if (error !== null) return failed({ ...facts, digest: bundle.digest }, error);
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
     noteDelivered(memory, { inputs, revision, at: hands.clock.now() });
