@@ -11,7 +11,7 @@ import (
 )
 
 // wrapped is how sops breaks and indents its lines.
-var wrapped = regexp.MustCompile(`\s*\n[\s|]*|- \| `)
+var wrapped = regexp.MustCompile(`\s*\n[\s|]*(- \| )?`)
 
 // userText is an error as sops would tell it to people, on one line: which keys were tried, and why each failed.
 func userText(err error) string {

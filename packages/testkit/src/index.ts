@@ -11,3 +11,4 @@ export * from '@plumb/memory-cluster';
 export { Signing, type Signer } from './signing.ts';
 export * from './status-checker.ts';
 export * from './sops/sops-bench.ts';
+export * from './sops/vault-double.ts';

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +77,17 @@ export class SopsBench {
     return this.#sops([...rules, 'encrypt', ...types, ...flags], content, env);
   }
 
+  /** The same, for keys that a server in this process keeps. */
+  encryptAsync(content: string, { format, flags, env = {} }: EncryptOptions): Promise<Buffer> {
+    const args = ['encrypt', '--input-type', format, '--output-type', format, ...flags, this.#file('file', content)];
+    return new Promise((resolve, reject) => {
+      execFile(join(BUILD, 'sops'), args, { env: this.#environment(env), encoding: 'buffer' }, (error, out) => {
+        if (error === null) resolve(out);
+        else reject(error);
+      });
+    });
+  }
+
   /** What `sops decrypt` makes of a file. */
   decrypt(content: string | Uint8Array, { format, flags, env = {} }: EncryptOptions): Buffer {
     return this.#sops(['decrypt', '--input-type', format, '--output-type', format, ...flags], content, env);
@@ -90,8 +101,14 @@ export class SopsBench {
 
   #sops(args: readonly string[], content: string | Uint8Array, env: Readonly<Record<string, string>>): Buffer {
     const file = this.#file('file', content);
-    const own = { HOME: this.#dir, PATH: '/usr/local/bin:/usr/bin:/bin', ...env };
-    return execFileSync(join(BUILD, 'sops'), [...args, file], { env: own, stdio: ['ignore', 'pipe', 'pipe'] });
+    return execFileSync(join(BUILD, 'sops'), [...args, file], {
+      env: this.#environment(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  #environment(env: Readonly<Record<string, string>>): Record<string, string> {
+    return { HOME: this.#dir, PATH: '/usr/local/bin:/usr/bin:/bin', ...env };
   }
 
   #run(program: string, args: readonly string[]): string {
