@@ -12,3 +12,4 @@ export { Signing, type Signer } from './signing.ts';
 export * from './status-checker.ts';
 export * from './sops/sops-bench.ts';
 export * from './sops/vault-double.ts';
+export * from './sops/key-services.ts';

@@ -83,11 +83,15 @@ export class AwsDouble {
     return { status: 200, body: xml };
   }
 
-  #eks([region, list, name]: string[], request: Arrived): Reply {
+  /** Whose keys signed a request to a service in a region; null for a signature that is missing or wrong. @returns the role */
+  signerOf(request: Arrived, service: string, region: string): string | null {
     const signer = signerOf(request, (id) => this.#keys.get(id)?.secret);
-    const keys =
-      signer === null ? null : this.#keyOf(signer.accessKeyId, request.headers['x-amz-security-token'] ?? '');
-    if (signer === null || keys === null || signer.service !== 'eks' || signer.region !== region)
+    if (signer === null || signer.service !== service || signer.region !== region) return null;
+    return this.#keyOf(signer.accessKeyId, request.headers['x-amz-security-token'] ?? '')?.role ?? null;
+  }
+
+  #eks([region = '', list, name]: string[], request: Arrived): Reply {
+    if (this.signerOf(request, 'eks', region) === null)
       return { status: 403, body: { message: 'The security token included in the request is invalid.' } };
     const found = list === 'clusters' ? this.clusters.get(`${region}/${name ?? ''}`) : undefined;
     if (found === undefined) return { status: 404, body: { message: `No cluster found for name: ${name ?? ''}.` } };
