@@ -2,15 +2,16 @@ import { fileURLToPath } from 'node:url';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { withoutDecryption } from '@plumb/agent';
+import { Decryption, withoutDecryption } from '@plumb/agent';
 import type { JsonObject, Kustomization, KubeObject } from '@plumb/api';
 import { APPLY_MANAGER } from '@plumb/api';
-import { createEngine } from '@plumb/engine';
+import { createDecryptor, createEngine } from '@plumb/engine';
 import { MemoryCluster } from '@plumb/memory-cluster';
 import { createRenderer } from '@plumb/render';
 import { openLocal } from '@plumb/sources';
+import { DECRYPT_PATH, SopsBench } from '@plumb/testkit';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Built } from './build.ts';
+import type { Built, BuildRequest } from './build.ts';
 import { buildUnit } from './build.ts';
 import { diffUnit } from './diff.ts';
 import { printBuilt } from './print.ts';
@@ -56,12 +57,13 @@ async function build(
   unit = unitOf(),
   given: readonly KubeObject[] = [],
   from: MemoryCluster | null = null,
+  decryption: BuildRequest['decryption'] = withoutDecryption,
 ): Promise<Built> {
   const source = { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' };
   const artifact = await openLocal({ dir, source });
   const renderer = createRenderer({ engine });
   const request = { unit, artifact, renderer, cluster: from, given, strictSubstitutions: true, signal };
-  return buildUnit({ ...request, decryption: withoutDecryption });
+  return buildUnit({ ...request, decryption });
 }
 
 const apply = (sent: KubeObject): Promise<KubeObject> =>
@@ -100,6 +102,25 @@ describe('a build', () => {
       expect(text).not.toContain(value);
       expect(text).not.toContain(btoa(value));
     }
+  });
+
+  test('shows nothing of what it decrypted, in no kind of object', async () => {
+    using bench = new SopsBench();
+    const age = bench.ageKey();
+    const flags = ['--age', age.recipient, '--encrypted-regex', '^data$'];
+    const plain = object('ConfigMap', 'map', { data: { a: 'hidden-1', b: 'hidden-2' } });
+    const encrypted = bench.encrypt(JSON.stringify(plain), { format: 'json', flags });
+    write('apps/map.yaml', JSON.parse(encrypted.toString()) as object);
+    const keys = object('Secret', 'keys', { data: { 'a.agekey': btoa(age.file) } }, 'flux-system');
+    const decryptor = createDecryptor({ path: DECRYPT_PATH });
+    const decryption = new Decryption({ decryptor, verifyMac: true, surroundings: null });
+    const unit = unitOf({ decryption: { provider: 'sops', secretRef: { name: 'keys' } } });
+    const built = await build(unit, [keys], null, decryption);
+    await decryptor.close();
+    expect(built.bundle.objects[0]?.body['data']).toEqual({ a: 'hidden-1', b: 'hidden-2' });
+    const text = printBuilt(built);
+    expect(text).toContain("a: '***'");
+    expect(text).not.toMatch(/hidden|AGE-SECRET/);
   });
 
   test('takes ConfigMaps and Secrets from the cluster where they are not given', async () => {
