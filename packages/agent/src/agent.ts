@@ -22,7 +22,8 @@ import type { FetchArtifact } from './delivery/artifacts.ts';
 import { Artifacts } from './delivery/artifacts.ts';
 import { Expressions } from './delivery/expressions.ts';
 import { Decryption, withoutDecryption } from './delivery/decryption/decryption.ts';
-import type { DecryptionOptions } from './delivery/decryption/decryption.ts';
+import type { DecryptionOptions, SurroundingNames } from './delivery/decryption/decryption.ts';
+import type { Identities } from './delivery/decryption/identities.ts';
 import { LiveObjects } from './delivery/live.ts';
 import { Packs } from './delivery/packs.ts';
 import { Records } from './delivery/records.ts';
@@ -82,7 +83,7 @@ export interface AgentOptions {
   /** Whether a variable that is not there and has no default fails a build; by default it does. */
   strictSubstitutions?: boolean;
   /** How encrypted files are opened; without it a unit that asks for it fails. */
-  decryption?: DecryptionOptions;
+  decryption?: Pick<DecryptionOptions, 'decryptor' | 'verifyMac'> & { surroundings: SurroundingNames | null };
   /** Field managers whose fields are taken over like kubectl's, by the beginnings of their names. */
   overriddenManagers?: readonly string[];
   /** Bytes of desired objects kept in memory; what is beyond is built again when it is needed. Default 32 MiB. */
@@ -220,6 +221,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   });
   const { jitterPercent } = options;
   const identities = new CloudIdentities({ ...options.clouds, cluster });
+  const decryption = decryptionOf(options, identities);
   const hands = { clock };
   const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
@@ -264,7 +266,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       defaultServiceAccount: options.defaultServiceAccount,
       configs,
       strictSubstitutions: options.strictSubstitutions,
-      decryption: options.decryption === undefined ? withoutDecryption : new Decryption(options.decryption),
+      decryption,
       customStageKinds: options.customStageKinds,
       overriddenManagers: options.overriddenManagers,
     },
@@ -350,6 +352,12 @@ const STATUS_WRITES = 8;
 const RETRY_AFTER_FAULT = 5_000;
 /** At the end there is a little time for what is still to be written, and no more. */
 const LAST_WRITES = 2_000;
+
+function decryptionOf({ decryption, cluster }: AgentOptions, identities: Identities): Pick<Decryption, 'of'> {
+  if (decryption === undefined) return withoutDecryption;
+  const { surroundings: names, ...rest } = decryption;
+  return new Decryption({ ...rest, surroundings: names === null ? null : { ...names, cluster, identities } });
+}
 
 /** Which Flux objects are looked at, and how. */
 function scopeOf({ namespace, labelSelector, checkInterval }: AgentOptions, signal: AbortSignal): ReflectorOptions {

@@ -7,7 +7,7 @@ import type { GitLimits } from '@plumb/sources';
 import { createGitSources, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
 import { startAgent } from './agent.ts';
-import type { Surroundings } from './delivery/decryption/decryption.ts';
+import type { SurroundingNames } from './delivery/decryption/decryption.ts';
 import type { TextServer } from './runtime/http-server.ts';
 import { awayText } from './runtime/api-server.ts';
 import { serveText } from './runtime/http-server.ts';
@@ -38,7 +38,7 @@ type Tuning = Pick<
   | 'onNotice'
 >;
 
-export interface LaunchDecryption extends Omit<Surroundings, 'cluster' | 'identities'> {
+export interface LaunchDecryption extends SurroundingNames {
   /** The executable. */
   path: string;
   /** Its whole environment: proxies and certificates. */
@@ -167,14 +167,13 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   };
 }
 
-function openingOf({ decryption, cluster }: LaunchOptions): {
+function openingOf({ decryption }: LaunchOptions): {
   options: Pick<AgentOptions, 'decryption'>;
   close: () => Promise<void>;
 } | null {
   if (decryption === undefined) return null;
-  const { path, environment, laxMac, ...named } = decryption;
+  const { path, environment, laxMac, ...surroundings } = decryption;
   const decryptor = createDecryptor({ path, environment });
-  const surroundings: Surroundings = { ...named, cluster, identities: null };
   return { options: { decryption: { decryptor, verifyMac: !laxMac, surroundings } }, close: () => decryptor.close() };
 }
 

@@ -13,7 +13,6 @@ function unitFields(spec: JsonObject): string[] {
 describe('notImplemented', () => {
   it.each<[string, JsonObject]>([
     ['spec.sourceRef.kind (OCIRepository)', { sourceRef: { kind: 'OCIRepository', name: 'shop' } }],
-    ['spec.decryption.serviceAccountName', { decryption: { provider: 'sops', serviceAccountName: 'kms' } }],
     ['spec.kubeConfig', { kubeConfig: { secretRef: { name: 'cluster' } } }],
   ])('names %s of a Kustomization', (field, spec) => {
     expect(unitFields(spec)).toEqual([field]);

@@ -25,7 +25,6 @@ function otherThan<Spec>(
 
 export const kustomizationPending: Pending<KustomizationSpec> = {
   'spec.sourceRef.kind': otherThan(['GitRepository'], (spec) => spec.sourceRef.kind),
-  'spec.decryption.serviceAccountName': whenSet((spec) => spec.decryption?.serviceAccountName),
   'spec.kubeConfig': whenSet((spec) => spec.kubeConfig),
 };
 
@@ -38,7 +37,7 @@ function named<Spec>(pending: Pending<Spec>, spec: Spec): string[] {
 }
 
 /**
- * The fields of an object whose work this version cannot do, as paths (`spec.decryption`), with the value where only
+ * The fields of an object whose work this version cannot do, as paths (`spec.kubeConfig`), with the value where only
  * some values are missing (`spec.sourceRef.kind (Bucket)`). Empty when all can be done.
  */
 export function notImplemented({ spec }: Kustomization): string[] {

@@ -73,6 +73,14 @@ test('what was refused is forgotten, with all that begins alike', async () => {
   expect(['a 1', 'a 2', 'b 1'].map((key) => cache.peek(key)?.name)).toEqual([undefined, undefined, 'thing 3']);
 });
 
+test('a failure is forgotten too: what is asked for then is another matter', async () => {
+  fails = true;
+  await expect(get()).rejects.toThrow('try 1');
+  cache.forget('key');
+  fails = false;
+  expect(await get()).toBe('thing 2');
+});
+
 test('what nobody asks for does not pile up', async () => {
   for (let i = 0; i < 2_500; i += 1) await cache.get(`old ${i}`, make);
   await clock.advance(HOUR);

@@ -56,9 +56,10 @@ export class Cache<T extends Perishable> {
     return value;
   }
 
-  /** What is kept under keys that begin so is no good any more. */
+  /** What is kept under keys that begin so is no good any more, failures too. */
   forget(prefix: string): void {
-    for (const [key, entry] of this.#entries) if (key.startsWith(prefix)) entry.value = null;
+    const none = { value: null, failure: null };
+    for (const [key, entry] of this.#entries) if (key.startsWith(prefix)) Object.assign(entry, none);
   }
 
   #make(entry: Entry<T>, make: () => Promise<T>): Promise<T> {

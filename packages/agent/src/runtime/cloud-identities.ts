@@ -42,7 +42,7 @@ export class CloudIdentities {
   }
 
   /** To act as an identity, as its annotations name it now: what was got under others is forgotten. */
-  async as(identity: Identity, proxy: GitProxy | undefined): Promise<Clouds> {
+  async as(identity: Identity, proxy?: GitProxy): Promise<Clouds> {
     const { clouds, annotations } = this.#way(proxy);
     const account = identity === null ? '' : `${identity.namespace}/${identity.name}`;
     const now = JSON.stringify(await clouds.annotations(identity));

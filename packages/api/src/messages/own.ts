@@ -56,7 +56,7 @@ export const ownMessages = {
     channels: ['condition', 'event', 'log'],
     text: (p: { fields: readonly string[] }) =>
       `not implemented: ${p.fields.join(', ')}; remove ${p.fields.length === 1 ? 'it' : 'them'} to go on`,
-    example: { fields: ['spec.decryption', 'spec.kubeConfig'] },
+    example: { fields: ['spec.kubeConfig', 'spec.sourceRef.kind (Bucket)'] },
   }),
   invalidSpec: message({
     id: 'invalid-spec',

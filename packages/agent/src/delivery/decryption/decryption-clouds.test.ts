@@ -94,7 +94,7 @@ async function open(content: readonly Buffer[], account = 'kms'): Promise<string
     data: { 'config.yaml': config },
   };
   const surroundings = {
-    identities: clouds,
+    identities: { as: async () => clouds },
     cluster: { get: async () => configMap },
     namespace: 'agents',
     vaultConfigMap: 'vaults',

@@ -1,5 +1,6 @@
 import type { KubeObject } from '@plumb/api';
 import { systemError } from '@plumb/api';
+import type { Identity } from '@plumb/cloud';
 import { EngineError } from '@plumb/engine';
 import type { Decrypted, Decryptor, DecryptRequest, FileToDecrypt, Needs } from '@plumb/engine';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +8,7 @@ import { kustomization } from '../../testing/builders.ts';
 import { Referenced } from '../references.ts';
 import type { Surroundings } from './decryption.ts';
 import { Decryption, withoutDecryption } from './decryption.ts';
-import type { Identities, Identity } from './identities.ts';
+import type { CloudKeys, Identities } from './identities.ts';
 
 const limits = { signal: new AbortController().signal, deadline: 1_000 };
 const NOTHING: Needs = { aws: [], azure: [], gcp: false, vault: [] };
@@ -38,26 +39,29 @@ class FakeDecryptor implements Decryptor {
 const jwt = (subject: string): string => `x.${Buffer.from(JSON.stringify({ sub: subject })).toString('base64url')}.y`;
 
 /** Tells whose identity was asked for what. */
-function fakeIdentities(): Identities & { asked: string[] } {
+function fakeIdentities(other: Partial<CloudKeys> = {}): Identities & { asked: string[] } {
   const asked: string[] = [];
   const note = (what: string, identity: Identity): string => {
     asked.push(`${what} ${identity === null ? 'own' : `${identity.namespace}/${identity.name}`}`);
     return what;
   };
-  return {
-    asked,
+  const expiresAt = 0;
+  const keys: CloudKeys = {
     awsCredentials: async (identity, region) => ({
       accessKeyId: note(`aws-${region}`, identity),
       secretAccessKey: 'secret',
+      expiresAt,
     }),
-    gcpToken: async (identity) => ({ value: `${note('gcp', identity)}-token` }),
-    azureToken: async (identity, scope) => ({ value: note(`azure-${scope}`, identity) }),
+    gcpToken: async (identity) => ({ value: `${note('gcp', identity)}-token`, expiresAt }),
+    azureToken: async (identity, scope) => ({ value: note(`azure-${scope}`, identity), expiresAt }),
     accountToken: async (identity, audiences) => {
       note(`account-${audiences.join()}`, identity);
       const { namespace, name } = identity ?? { namespace: 'flux-system', name: 'agent' };
-      return { value: jwt(`system:serviceaccount:${namespace}:${name}`) };
+      return { value: jwt(`system:serviceaccount:${namespace}:${name}`), expiresAt };
     },
+    ...other,
   };
+  return { asked, as: async () => keys };
 }
 
 function file(name: string): FileToDecrypt {
@@ -91,7 +95,8 @@ function opening({
     get: async ({ kind, namespace, name }) =>
       (namespace === 'agents' ? objects : []).find((one) => one.kind === kind && one.metadata.name === name) ?? null,
   };
-  const given = surroundings === null ? null : { identities: null, namespace: 'agents', cluster, ...surroundings };
+  const given =
+    surroundings === null ? null : { identities: fakeIdentities(), namespace: 'agents', cluster, ...surroundings };
   const referenced = new Referenced(new Map(secret === undefined ? [] : [['Secret/keys', secret]]));
   return new Decryption({ decryptor, verifyMac: true, surroundings: given }).of(unit, referenced, limits);
 }
@@ -204,7 +209,7 @@ describe('an identity', () => {
 
   test('that cannot be had is a refusal, and another key may do', async () => {
     const decryptor = new FakeDecryptor({ ...needs, vault: ['https://bao', 'https://stranger'] });
-    const identities = { ...fakeIdentities(), gcpToken: () => Promise.reject(systemError('internal', 'no metadata')) };
+    const identities = fakeIdentities({ gcpToken: () => Promise.reject(systemError('internal', 'no metadata')) });
     const decrypt = opening({ decryptor, surroundings: { identities, vaultConfigMap: 'vaults' }, objects: [vaults] });
     expect(texts(await decrypt?.([file('aws-eu-west-1'), file('gcp-token')], []))).toEqual([
       'plain aws-eu-west-1',

@@ -1,11 +1,12 @@
 import type { Kustomization, KubeObject } from '@plumb/api';
 import { systemError, userError } from '@plumb/api';
+import type { Identity } from '@plumb/cloud';
 import { EngineError } from '@plumb/engine';
 import type { Decryptor, DecryptKeys, VaultKey } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import type { Decrypt } from '@plumb/render';
 import type { Referenced } from '../references.ts';
-import type { Identities, Identity } from './identities.ts';
+import type { Identities } from './identities.ts';
 import { identityKeys } from './identities.ts';
 import { ageKeysIn, keysIn } from './keys.ts';
 import { loginPathsIn } from './vault-config.ts';
@@ -19,12 +20,8 @@ export interface DecryptionOptions {
   surroundings: Surroundings | null;
 }
 
-/** What serves a unit beside its own Secret. */
-export interface Surroundings {
-  /** Null: there are none, and keys are those of Secrets. */
-  identities: Identities | null;
-  /** As the agent itself. */
-  cluster: Pick<Cluster, 'get'>;
+/** What serves a unit beside its own Secret, by name. */
+export interface SurroundingNames {
   /** Where the agent runs: the objects that are named below are there. */
   namespace: string;
   /** A Secret with age keys for units that name none. */
@@ -35,6 +32,12 @@ export interface Surroundings {
   defaultServiceAccount?: string | undefined;
   /** The agent's own token for one Vault server. */
   vault?: { address: string; token: string } | undefined;
+}
+
+export interface Surroundings extends SurroundingNames {
+  identities: Identities;
+  /** As the agent itself. */
+  cluster: Pick<Cluster, 'get'>;
 }
 
 /** Milliseconds. */
@@ -102,8 +105,8 @@ export class Decryption {
     request: Parameters<Decryptor['needs']>[0],
   ): Promise<DecryptKeys | null> {
     const { decryptor, surroundings } = this.#options;
-    const { identities = null, defaultServiceAccount, vaultConfigMap, namespace = '' } = surroundings ?? {};
-    if (surroundings === null || identities === null) return null;
+    if (surroundings === null) return null;
+    const { defaultServiceAccount, vaultConfigMap, namespace } = surroundings;
     const account = spec.decryption?.serviceAccountName ?? defaultServiceAccount;
     const identity: Identity = account === undefined ? null : { namespace: metadata.namespace ?? '', name: account };
     const loginPaths =
@@ -113,7 +116,8 @@ export class Decryption {
             paths: loginPathsIn(await read('ConfigMap', vaultConfigMap, surroundings, request.signal)),
             name: `${namespace}/${vaultConfigMap}`,
           });
-    return identityKeys(await decryptor.needs(request), given, { identity, identities, loginPaths });
+    const needs = await decryptor.needs(request);
+    return identityKeys(needs, given, { identity, identities: surroundings.identities, loginPaths });
   }
 }
 

@@ -1,19 +1,12 @@
 import { asPlumbError } from '@plumb/api';
+import type { Clouds, Identity } from '@plumb/cloud';
 import type { AwsKey, DecryptKeys, Needs, TokenKey, VaultKey } from '@plumb/engine';
 
-/** A service account whose identity is used; null stands for the agent's own. */
-export type Identity = { namespace: string; name: string } | null;
+export type CloudKeys = Pick<Clouds, 'awsCredentials' | 'gcpToken' | 'azureToken' | 'accountToken'>;
 
-/** Identities at the clouds without secrets, kept until they run out. */
 export interface Identities {
-  awsCredentials(
-    identity: Identity,
-    region: string,
-  ): Promise<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string }>;
-  gcpToken(identity: Identity): Promise<{ value: string }>;
-  azureToken(identity: Identity, scope: string): Promise<{ value: string }>;
-  /** A token of the account itself, for whoever trusts this cluster. */
-  accountToken(identity: Identity, audiences: readonly string[]): Promise<{ value: string }>;
+  /** To act as one, as the annotations of its account are now. */
+  as(identity: Identity): Promise<CloudKeys>;
 }
 
 export interface AskedIdentity {
@@ -33,21 +26,22 @@ export async function identityKeys(
   given: DecryptKeys,
   asked: AskedIdentity,
 ): Promise<DecryptKeys | null> {
-  const { identity, identities } = asked;
+  const { identity } = asked;
   const aws = given.aws === undefined ? needs.aws : [];
   const azure = given.azure === undefined ? needs.azure : [];
   const vault = given.vault?.[''] === undefined ? needs.vault.filter((address) => !given.vault?.[address]) : [];
   const gcp = needs.gcp && given.gcp === undefined;
   if (aws.length + azure.length + vault.length === 0 && !gcp) return null;
+  const clouds = await asked.identities.as(identity);
   const token = async (get: () => Promise<{ value: string }>): Promise<TokenKey> => ({ token: (await get()).value });
   const [awsKeys, azureKeys, vaultKeys, gcpKey] = await Promise.all([
     keysFor<AwsKey>(aws, async (region) => {
-      const { accessKeyId, secretAccessKey, sessionToken } = await identities.awsCredentials(identity, region);
+      const { accessKeyId, secretAccessKey, sessionToken } = await clouds.awsCredentials(identity, region);
       return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
     }),
-    keysFor<TokenKey>(azure, (scope) => token(() => identities.azureToken(identity, scope))),
-    keysFor<VaultKey>(vault, (address) => vaultLogin(address, asked)),
-    gcp ? orRefusal<TokenKey>(() => token(() => identities.gcpToken(identity))) : null,
+    keysFor<TokenKey>(azure, (scope) => token(() => clouds.azureToken(identity, scope))),
+    keysFor<VaultKey>(vault, (address) => vaultLogin(address, clouds, asked)),
+    gcp ? orRefusal<TokenKey>(() => token(() => clouds.gcpToken(identity))) : null,
   ]);
   return {
     ...given,
@@ -58,14 +52,18 @@ export async function identityKeys(
   };
 }
 
-async function vaultLogin(address: string, { identity, identities, loginPaths }: AskedIdentity): Promise<VaultKey> {
+async function vaultLogin(
+  address: string,
+  clouds: CloudKeys,
+  { identity, loginPaths }: AskedIdentity,
+): Promise<VaultKey> {
   if (loginPaths === null)
     return { refusal: `no token is given for Vault at ${address}: the decryption Secret needs sops.vault-token` };
   const { paths, name } = await loginPaths();
   const loginPath = paths.get(address);
   if (loginPath === undefined)
     return { refusal: `no Vault login path configured for address '${address}' in ConfigMap '${name}'` };
-  const { value: jwt } = await identities.accountToken(identity, [address]);
+  const { value: jwt } = await clouds.accountToken(identity, [address]);
   return { loginPath, role: roleOf(jwt), jwt };
 }
 
