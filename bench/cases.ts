@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from '@plumb/api';
 import type { Cost } from './agent-process.ts';
 import { costBetween, round } from './agent-process.ts';
-import { configName, configOf, configPath, unitList } from './content.ts';
-import type { Stage } from './stage.ts';
+import { configName, configOf, configPath } from './content.ts';
+import type { Stage, Unit } from './stage.ts';
 import { NAMESPACE, unitKey } from './stage.ts';
 
 /** One measured run of a case. Seconds (milliseconds where the name says so), and what it cost. */
@@ -19,17 +19,29 @@ function valueOf(object: KubeObject): string | undefined {
   return (object['data'] as { value?: string } | undefined)?.value;
 }
 
-/** Creation of N Kustomizations of four objects each, `wait: true`, until all are Ready. */
-export async function firstSync(stage: Stage, units: number, interval: string): Promise<Measurement> {
+/** Creation of Kustomizations, `wait: true`, until all are Ready. */
+export async function firstSync(stage: Stage, units: readonly Unit[]): Promise<Measurement> {
   await stage.follow();
   const revision = await stage.revision();
   const before = await stage.agent.spent();
   const began = performance.now();
-  const ready = stage.allAt(revision, units);
-  await stage.createUnits(unitList(units, interval));
+  const ready = stage.allAt(revision, units.length);
+  await stage.createUnits(units);
   await ready;
   const times = { 'all Ready s': since(began) };
-  return { case: 'first sync', units, times, ...costBetween(before, await stage.agent.spent()) };
+  return { case: 'first sync', units: units.length, times, ...costBetween(before, await stage.agent.spent()) };
+}
+
+/** A commit that touches no file of any unit: until all report its revision. */
+export async function idleRun(stage: Stage, units: number): Promise<Measurement> {
+  const before = await stage.agent.spent();
+  const revision = await stage.push({ 'units/0/README.md': `${Date.now()}` }, 'Say something');
+  const began = performance.now();
+  const reported = stage.allAt(revision, units);
+  await stage.request();
+  await reported;
+  const times = { 'all report s': since(began) };
+  return { case: 'commit elsewhere', units, times, ...costBetween(before, await stage.agent.spent()) };
 }
 
 /** One directory of N changes and the source is asked to look: until the new value is in the cluster, and until all report the revision. */

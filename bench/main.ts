@@ -4,16 +4,18 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Measurement } from './cases.ts';
 import * as cases from './cases.ts';
-import { largeFiles, unitFiles } from './content.ts';
+import { largeFiles, unitFiles, unitList } from './content.ts';
 import { secondsByPlace } from './profile.ts';
+import { guardedSecrets, plainSecrets, secretsCases } from './secrets.ts';
 import { Stage } from './stage.ts';
 
-const USAGE = `npm run bench -- [--suite units,large,commits,idle,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
+const USAGE = `npm run bench -- [--suite units,large,commits,idle,secrets,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
 
 Starts a control plane of its own for each run, measures, prints a table and keeps the measurements under bench-results/.
   --suite    which cases: units (first sync, one of N changes, drift, at rest, restart), large (one Kustomization of many objects),
-             commits (many commits in a row), idle (memory of an agent without work), profile (where the agent's CPU
-             seconds go in a first sync). Default: units
+             commits (many commits in a row), idle (memory of an agent without work), secrets (units with an encrypted
+             Secret and variables beside the same without), profile (where the agent's CPU seconds go in a first sync).
+             Default: units
   --units    Kustomizations of four objects each
   --runs     how often all of it is repeated
   --trials   changes of one directory in each run
@@ -48,7 +50,7 @@ const suites: Record<string, Suite> = {
   units: async (keep) => {
     const units = number('units');
     await onStage(unitFiles(units), async (stage) => {
-      keep(await cases.firstSync(stage, units, values.interval));
+      keep(await cases.firstSync(stage, unitList(units, values.interval)));
       for (let trial = 0; trial < number('trials'); trial++) keep(await cases.oneChange(stage, units, trial));
       if (number('drifts') > 0) keep(await cases.drift(stage, units, number('drifts')));
       if (number('drifts') > 0) keep(await cases.driftOfMany(stage, units));
@@ -66,14 +68,21 @@ const suites: Record<string, Suite> = {
   commits: async (keep) => {
     const units = Math.min(50, number('units'));
     await onStage(unitFiles(units), async (stage) => {
-      keep(await cases.firstSync(stage, units, '10m'));
+      keep(await cases.firstSync(stage, unitList(units, '10m')));
       keep(await cases.commits(stage, units, number('commits')));
     });
+  },
+  secrets: async (keep) => {
+    const units = number('units');
+    const plain = plainSecrets(units, values.interval);
+    await onStage(plain.files, async (stage) => (await secretsCases(stage, 'plain', plain)).forEach(keep));
+    const guarded = guardedSecrets(units, values.interval);
+    await onStage(guarded.files, async (stage) => (await secretsCases(stage, 'encrypted', guarded)).forEach(keep));
   },
   profile: async (keep) => {
     const units = number('units');
     const dir = await mkdtemp(join(tmpdir(), 'plumb-profile-'));
-    const sync = (stage: Stage): Promise<void> => cases.firstSync(stage, units, values.interval).then(keep);
+    const sync = (stage: Stage): Promise<void> => cases.firstSync(stage, unitList(units, values.interval)).then(keep);
     await onStage(unitFiles(units), sync, dir);
     for (const [place, seconds] of await secondsByPlace(dir))
       if (seconds >= 0.02) process.stdout.write(`  ${seconds.toFixed(2).padStart(6)} s  ${place}\n`);

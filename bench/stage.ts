@@ -123,7 +123,8 @@ export class Stage {
   /** Writes files, commits and pushes. @returns the revision */
   async push(files: Files, message: string): Promise<string> {
     for (const [path, content] of Object.entries(files)) await writeFile(join(this.#clone, path), content);
-    await this.#git('commit', '--quiet', '--all', '-m', message);
+    await this.#git('add', '--all');
+    await this.#git('commit', '--quiet', '-m', message);
     await this.#git('push', '--quiet', 'origin', 'main');
     return this.revision();
   }
@@ -211,17 +212,20 @@ export interface Unit {
   path: string;
   interval?: string;
   wait?: boolean;
+  /** More fields of its spec. */
+  spec?: Readonly<Record<string, unknown>>;
 }
 
 export function unitKey(name: string): ObjectKey {
   return { ...KUSTOMIZATION, namespace: NAMESPACE, name };
 }
 
-function unitObject({ name, path, interval = '10m', wait = true }: Unit): KubeObject {
+function unitObject({ name, path, interval = '10m', wait = true, spec = {} }: Unit): KubeObject {
+  const sourceRef = { kind: 'GitRepository', name: 'bench' };
   return {
     apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
     kind: 'Kustomization',
     metadata: { name, namespace: NAMESPACE },
-    spec: { interval, path, prune: true, wait, timeout: '10m', sourceRef: { kind: 'GitRepository', name: 'bench' } },
+    spec: { interval, path, prune: true, wait, timeout: '10m', sourceRef, ...spec },
   };
 }

@@ -15,7 +15,11 @@ const JOBS = {
     binaries: ['engine', 'cluster', 'decrypt', 'pgpkey', 'sops', 'age', 'age-keygen'],
   },
   check: { program: 'tools/check/main.ts', args: [], binaries: [] },
-  bench: { program: 'bench/main.ts', args: [], binaries: ['engine', 'cluster'] },
+  bench: {
+    program: 'bench/main.ts',
+    args: [],
+    binaries: ['engine', 'cluster', 'decrypt', 'sops', 'age-keygen'],
+  },
   chaos: { program: 'chaos/main.ts', args: [], binaries: ['engine', 'cluster'] },
 };
 
