@@ -5,10 +5,8 @@ import { GitSource } from './git-source.ts';
 import type { GitInclude, GitSources, GitSourcesOptions } from './git-sources.ts';
 import { Tokens } from './github/tokens.ts';
 import { Layout } from './layout.ts';
-import { DEFAULT_LIMITS } from './limits.ts';
+import { DEFAULT_LIMITS, IDLE_TIMEOUT } from './limits.ts';
 import { Verifier } from './store/records.ts';
-
-const IDLE_TIMEOUT = 30_000;
 
 /** Git sources below one folder. Only one process may use the folder at a time. `close` ends every git process. */
 export function createGitSources(options: GitSourcesOptions): GitSources {

@@ -26,7 +26,7 @@ export interface FetcherContext {
   engine: Pick<Engine, 'openpgpVerify'> | undefined;
 }
 
-export interface BoundedRequest extends GitRequest {
+export interface BoundedRequest extends Omit<GitRequest, 'ref'> {
   /** A reading of performance.now(), which nobody can set. */
   deadline: number;
   signal: AbortSignal;
@@ -59,9 +59,13 @@ export class Fetcher {
     this.#context = context;
   }
 
-  async fetch(request: BoundedRequest): Promise<Fetched> {
+  async fetch(request: BoundedRequest & Pick<GitRequest, 'ref'>): Promise<Fetched> {
     const wanted = wantedOf(request.ref);
     if (request.verify !== undefined && request.verify.mode !== 'HEAD') mustNameTag(wanted);
+    return this.find(wanted, request);
+  }
+
+  async find(wanted: Wanted, request: BoundedRequest): Promise<Fetched> {
     const address = parseAddress(request.url);
     const partial = isPartial(request, wanted) && !this.#whole.has(address);
     return this.#withMirror({ address, wanted, request, partial }, async (mirror) => {
@@ -72,7 +76,7 @@ export class Fetcher {
       const resolved = await this.#verified(mirror, await this.#ask(mirror, wanted, asked), request);
       if (mirror.partial) await this.#bring(mirror, resolved.commit, asked);
       if (request.submodules !== true) return { resolved, mirror, helpers: [] };
-      const { tree, helpers } = await this.#compose(mirror, resolved.commit, { ...request, auth: granted });
+      const { tree, helpers } = await this.compose(mirror, resolved.commit, { ...request, auth: granted });
       return { resolved: { ...resolved, tree }, mirror, helpers };
     });
   }
@@ -113,11 +117,8 @@ export class Fetcher {
     return await resolveRef({ remote, mirror, withTag }, wanted);
   }
 
-  async #compose(
-    mirror: Mirror,
-    commit: string,
-    request: BoundedRequest,
-  ): Promise<{ tree: string; helpers: string[] }> {
+  /** A commit's tree with the content of its submodules in it. */
+  async compose(mirror: Mirror, commit: string, request: BoundedRequest): Promise<{ tree: string; helpers: string[] }> {
     const top = parseAddress(request.url);
     const known = this.#composed;
     if (known?.commit === commit && known.address === top && (await mirror.objects.has(known.tree))) return known;

@@ -3,6 +3,9 @@ import type { GitLimits } from './git-sources.ts';
 
 const MIB = 1024 * 1024;
 
+/** Milliseconds without a read after which a mirror's reading process is stopped. */
+export const IDLE_TIMEOUT = 30_000;
+
 export const DEFAULT_LIMITS: GitLimits = {
   entries: 250_000,
   depth: 256,

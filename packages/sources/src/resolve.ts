@@ -24,6 +24,7 @@ export async function resolveRef(exchange: Exchange, wanted: Wanted): Promise<Fo
   const { remote, mirror } = exchange;
   if (wanted.kind === 'commit') return resolveCommit(remote, mirror, wanted);
   if (wanted.kind === 'semver') return resolveRange(exchange, wanted.range);
+  if (wanted.kind === 'any') return fetchName(exchange, wanted);
   const scope = scopeOf(wanted.ref);
   const found = find(remote, await remote.list(scope, wanted.ref), wanted.ref);
   return fetchRef(exchange, { kind: wanted.kind, ...found });
@@ -50,12 +51,20 @@ interface Target extends RemoteRef {
   kind: Wanted['kind'];
 }
 
-async function fetchRef({ remote, mirror, withTag }: Exchange, target: Target): Promise<Found> {
-  const known = await mirror.objects.commit(target.commit);
-  const lacksTag = withTag && target.tag !== undefined && !(await mirror.objects.has(target.tag));
+async function fetchRef(exchange: Exchange, target: Target): Promise<Found> {
+  const { objects } = exchange.mirror;
+  const known = await objects.commit(target.commit);
+  const lacksTag = exchange.withTag && target.tag !== undefined && !(await objects.has(target.tag));
   if (known !== null && !lacksTag) return withTagOf(target, target.tag ?? null, resolved(target, known));
-  await remote.fetch([`+${target.ref}:${INCOMING}`], 'shallow', target.ref);
   // The ref may have moved since it was listed: what arrived counts.
+  return fetchName(exchange, target);
+}
+
+type Named = Pick<Target, 'kind' | 'ref'>;
+
+/** One exchange, which brings no object when nothing moved. Git's own rules hold for a short name: a tag goes before a branch. */
+async function fetchName({ remote, mirror, withTag }: Exchange, target: Named): Promise<Found> {
+  await remote.fetch([`+${target.ref}:${INCOMING}`], 'shallow', target.ref);
   const arrived = await mirror.objects.commit(`${INCOMING}^{commit}`);
   if (arrived === null) {
     const { url } = remote.failureContext(target.ref);
@@ -65,7 +74,7 @@ async function fetchRef({ remote, mirror, withTag }: Exchange, target: Target): 
   return withTagOf(target, object?.type === 'tag' ? object.id : null, resolved(target, arrived));
 }
 
-function withTagOf({ ref }: Target, id: string | null, found: Resolved): Found {
+function withTagOf({ ref }: Named, id: string | null, found: Resolved): Found {
   return ref.startsWith('refs/tags/') ? { ...found, tag: { name: ref.slice('refs/tags/'.length), id } } : found;
 }
 
@@ -141,6 +150,6 @@ function commitNotFound(remote: Remote, { ref, commit }: Target): Error {
   );
 }
 
-function resolved(target: Target, { id, subject }: { id: string; subject: string }): Resolved {
+function resolved(target: Named, { id, subject }: { id: string; subject: string }): Resolved {
   return { revision: revisionOf(target.kind, target.ref, id), commit: id, subject };
 }

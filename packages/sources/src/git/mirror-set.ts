@@ -75,6 +75,14 @@ export class MirrorSet {
     }
   }
 
+  /** Removes those that were found damaged: the next fetch has made another, or will. */
+  async removeDamaged(): Promise<void> {
+    for (const [name, opening] of this.#open) {
+      const mirror = await opening.catch(() => undefined);
+      if (mirror?.damaged === true) await this.#remove(name);
+    }
+  }
+
   async removeAll(): Promise<void> {
     await this.close();
     await rm(this.#folder, { recursive: true, force: true });

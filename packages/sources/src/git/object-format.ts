@@ -10,6 +10,10 @@ export function formatOf(id: string): ObjectFormat | undefined {
   return /^[0-9a-f]*$/.test(id) ? LENGTHS[id.length] : undefined;
 }
 
+export function otherThan(format: ObjectFormat): ObjectFormat {
+  return format === 'sha1' ? 'sha256' : 'sha1';
+}
+
 export function idOf(format: ObjectFormat, type: string, body: Buffer): string {
   return createHash(format).update(`${type} ${body.length}\0`).update(body).digest('hex');
 }

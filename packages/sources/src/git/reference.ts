@@ -6,6 +6,8 @@ import { formatOf } from './object-format.ts';
 export type Wanted =
   | { kind: 'commit'; commit: string; ref: string }
   | { kind: 'name' | 'tag' | 'branch'; ref: string }
+  /** A name in any of git's short forms. */
+  | { kind: 'any'; ref: string }
   | { kind: 'semver'; range: string };
 
 const MAX_LENGTH = 1024;
@@ -28,6 +30,15 @@ export function wantedOf(ref: GitRef): Wanted {
   return { kind: 'branch', ref: branchRef(ref.branch ? ref.branch : 'master') };
 }
 
+/** What `git fetch <url> <ref>` would take: a commit, or a name in any form; '' is HEAD. @throws PlumbError `invalid-spec` */
+export function wantedOfAny(ref: string): Wanted {
+  if (ref === '' || ref === 'HEAD') return { kind: 'any', ref: 'HEAD' };
+  if (formatOf(ref) !== undefined) return { kind: 'commit', commit: ref, ref: '' };
+  if (!isName(`refs/${ref}`))
+    throw userError('invalid-spec', `ref '${ref.slice(0, 100)}' is not a valid Git reference`);
+  return { kind: 'any', ref };
+}
+
 export function tagRef(tag: string): string {
   return checkedRef('tag', `refs/tags/${tag}`);
 }
@@ -36,15 +47,19 @@ function branchRef(branch: string): string {
   return checkedRef('branch', `refs/heads/${branch}`);
 }
 
-/** Git's own rules for names (git-check-ref-format), so that no value can be an option, a pattern or a refspec. */
 function checkedRef(field: string, ref: string): string {
-  const bad =
-    ref.length > MAX_LENGTH ||
-    !ref.startsWith('refs/') ||
-    /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\/$|\.$|^\/|\/\./.test(ref) ||
-    ref.split('/').some((part) => part.endsWith('.lock'));
-  if (bad) throw userError('invalid-spec', `spec.ref.${field} '${ref.slice(0, 100)}' is not a valid Git reference`);
-  return ref;
+  if (isName(ref)) return ref;
+  throw userError('invalid-spec', `spec.ref.${field} '${ref.slice(0, 100)}' is not a valid Git reference`);
+}
+
+/** Git's own rules for names (git-check-ref-format), so that no value can be an option, a pattern or a refspec. */
+function isName(ref: string): boolean {
+  return (
+    ref.length <= MAX_LENGTH &&
+    ref.startsWith('refs/') &&
+    !/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\/$|\.$|^\/|\/\./.test(ref) &&
+    !ref.split('/').some((part) => part.endsWith('.lock'))
+  );
 }
 
 /** `main@sha1:<id>`, `refs/pull/1/head@sha1:<id>` for spec.ref.name, `sha1:<id>` for a commit alone (Flux RFC-0005); sha256 where the repository has such ids. */

@@ -7,7 +7,7 @@ import { authorization, gitEnvironment, NO_OTHER_PROXY, remoteSettings, secretsO
 import { diskGuard } from './disk-guard.ts';
 import { cloneMessage, gitFailure, saysDamaged, type FailureContext } from './failure.ts';
 import { judgeRedirect, locationIn } from './redirect.ts';
-import { formatOf, type ObjectFormat } from './object-format.ts';
+import { formatOf, otherThan, type ObjectFormat } from './object-format.ts';
 import { runGit, type RunResult } from './run.ts';
 import type { SshSettings } from '../ssh/client.ts';
 import { writeLauncher } from '../ssh/launcher.ts';
@@ -161,6 +161,7 @@ export class Remote implements AsyncDisposable {
   }
 
   #failure(stderr: string, wanted: string): Error {
+    if (/mismatched algorithms/.test(stderr)) return new OtherFormat(otherThan(this.#options.format));
     const failure = gitFailure(stderr, this.failureContext(wanted));
     return saysDamaged(stderr) ? new DamagedMirror(failure) : failure;
   }

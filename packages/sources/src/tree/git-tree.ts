@@ -10,6 +10,12 @@ const MAX_DEPTH = 256;
 /** Entries looked at to see whether anything below an excluded folder is taken back. */
 const MAX_LOOKED_AT = 250_000;
 
+/** What a tree leaves out. */
+type Exclusions = Pick<IgnoreRules, 'excludes' | 'mayTakeBackBelow'>;
+
+/** Everything is shown. */
+export const NO_EXCLUSIONS: Exclusions = { excludes: () => false, mayTakeBackBelow: () => false };
+
 interface Search {
   depth: number;
   budget: Budget;
@@ -19,9 +25,9 @@ interface Search {
 export class GitTree implements Tree {
   readonly #store: Objects;
   readonly root: string;
-  readonly #rules: IgnoreRules;
+  readonly #rules: Exclusions;
 
-  constructor(store: Objects, root: string, rules: IgnoreRules) {
+  constructor(store: Objects, root: string, rules: Exclusions) {
     this.#store = store;
     this.root = root;
     this.#rules = rules;
