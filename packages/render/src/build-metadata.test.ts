@@ -113,7 +113,7 @@ describe('missing components', () => {
   });
 
   test.each([
-    ['a remote one', 'https://example.com/x', "components[0] 'https://example.com/x' is remote"],
+    ['a remote one', 'https://example.com/x', "component path 'https://example.com/x' must be local and relative"],
     ['one that leaves the root', '../../x', "'../../x' leaves the artifact's root"],
     ['a file', '../file.yaml', "components[0] '../file.yaml' is a file"],
   ])('are not an excuse for %s', async (_name, component, message) => {

@@ -1,4 +1,5 @@
 import type { KubeObject, ObjectKey } from '@plumb/api';
+import type { RemoteRepository } from '@plumb/sources';
 
 /** Where a desired object was declared: the file, and which document of it (from 0); -1 where the build does not say. */
 export interface Origin {
@@ -22,6 +23,17 @@ export interface Desired {
  */
 export interface ReadSet {
   rules: string;
+  ids: ReadonlyMap<string, string | null>;
+  /** What was read that is not in the artifact. */
+  remotes: readonly RemoteRead[];
+}
+
+/** A remote base as a build found it: the commit and the ids of what was read of it, or the digest of a file. */
+export type RemoteRead = RemoteTreeRead | { url: string; digest: string };
+export interface RemoteTreeRead extends RemoteRepository {
+  revision: string;
+  /** Folders of it that entries named: these entries are no files. */
+  folders: readonly string[];
   ids: ReadonlyMap<string, string | null>;
 }
 

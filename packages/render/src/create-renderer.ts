@@ -5,22 +5,24 @@ import { assemble } from './assemble.ts';
 import { declaredIn } from './declared.ts';
 import type { Declared } from './declared.ts';
 import { decryptObjects } from './decrypt.ts';
-import { buildError } from './errors.ts';
+import { buildError, shown } from './errors.ts';
 import { parseKustomization, saysNothing } from './kustomization.ts';
 import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
 import type { Declaration, KustomizeRoot } from './kustomize.ts';
 import { limits } from './limits.ts';
 import { displayPath, relative } from './paths.ts';
 import { readKustomization } from './reach.ts';
-import { ReadLog, unchanged } from './reads.ts';
-import { checkLocal } from './references.ts';
+import { ReadLog } from './reads.ts';
+import { remoteEntry } from './remote/entry.ts';
+import { Sites } from './remote/sites.ts';
 import type { BuildOptions, BuildSpec, Renderer } from './renderer.ts';
 import { hasKustomization, scan } from './scan.ts';
 import type { Scanned } from './scan.ts';
 import { substitute } from './substitute.ts';
 import { hasTransforms, withTransforms } from './transforms.ts';
-import { TreeView } from './tree-view.ts';
+import { Budget, TreeView } from './tree-view.ts';
 import type { Found } from './tree-view.ts';
+import { unchanged } from './unchanged.ts';
 import { parseDocuments } from './yaml/documents.ts';
 import { checkTotal } from './yaml/marks.ts';
 
@@ -30,16 +32,19 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
     unchanged,
     async build(artifact, asked, options) {
       const log = new ReadLog();
-      const view = new TreeView(artifact.tree, log);
+      const budget = new Budget();
+      const view = new TreeView(artifact.tree, log, budget);
+      const sites = new Sites(view, budget, options);
+      checkComponents(asked);
       const spec = asked.ignoreMissingComponents === true ? await withoutMissing(view, asked) : asked;
-      const declaration = await declare(engine, view, spec, options);
+      const declaration = await declare(engine, sites, spec, options);
       checkCancelled(options);
       const { warnings, secrets } = declaration;
       const { decrypt, substitution } = options;
       const plain = decrypt === undefined ? declaration : await decryptObjects(declaration, decrypt);
       const { declared } = plain;
       const objects = substitution === undefined ? declared : await substitute(engine, declared, substitution, options);
-      const reads = log.set(artifact.rules);
+      const reads = { rules: artifact.rules, ids: log.ids(), remotes: sites.reads() };
       return assemble(objects, spec, { reads, warnings, secrets: [...new Set([...secrets, ...plain.secrets])] });
     },
   };
@@ -48,7 +53,8 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
 /** Milliseconds of parsing after which others get their turn. */
 const longestTurn = 20;
 
-async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options: BuildOptions): Promise<Declaration> {
+async function declare(engine: Engine, sites: Sites, spec: BuildSpec, options: BuildOptions): Promise<Declaration> {
+  const { view } = sites.local;
   const dir = await resolveFolder(view, spec.path);
   if (await hasKustomization(view, dir.path)) {
     const file = await readKustomization(view, dir, displayPath(dir.path));
@@ -57,7 +63,7 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
     const root: KustomizeRoot = changed
       ? { dir, path: file.path, kustomization: withTransforms(kustomization, spec, file.path), content: null }
       : { dir, path: file.path, kustomization, content: file.content };
-    return await kustomizeBuild(engine, view, root, options);
+    return await kustomizeBuild(engine, sites, root, options);
   }
   view.recordFolder(dir);
   const scanned = await scan(view, dir);
@@ -71,19 +77,22 @@ async function declare(engine: Engine, view: TreeView, spec: BuildSpec, options:
     scanned.map(({ shown }) => relative(dir.path, shown)),
   );
   root.kustomization = withTransforms(root.kustomization, spec, root.path);
-  return await kustomizeBuild(engine, view, root, options);
+  return await kustomizeBuild(engine, sites, root, options);
+}
+
+/** Those of the spec are folders of the artifact, as in Flux. */
+function checkComponents({ components }: BuildSpec): void {
+  for (const [index, value] of components.entries()) {
+    if (remoteEntry({ entry: `components[${index}]`, value }, 'spec') !== null)
+      throw buildError('spec', `component path ${shown(value)} must be local and relative`);
+  }
 }
 
 /** The spec without the components that are not there. That they were looked for is recorded: one that comes is built. */
 async function withoutMissing(view: TreeView, spec: BuildSpec): Promise<BuildSpec> {
   const dir = await resolveFolder(view, spec.path);
   const found = await Promise.all(
-    // In a function that waits, so that what is refused at once leaves no other failure unheard.
-    spec.components.map(async (value, index) => {
-      const entry = `components[${index}]`;
-      checkLocal({ kind: 'component', entry, value }, 'spec');
-      return await view.resolve(dir.path, value, `spec: ${entry}`);
-    }),
+    spec.components.map((value, index) => view.resolve(dir.path, value, `spec: components[${index}]`)),
   );
   return { ...spec, components: spec.components.filter((_, index) => found[index] !== null) };
 }

@@ -5,3 +5,4 @@ export * from './renderer.ts';
 export { createRenderer } from './create-renderer.ts';
 export { readDocuments, readManifests } from './manifests.ts';
 export { printYaml } from './yaml/print.ts';
+export { mayMove } from './unchanged.ts';

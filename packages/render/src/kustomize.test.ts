@@ -289,7 +289,7 @@ describe('spec transforms', () => {
       'ConfigMap/staging/extra',
     );
     await expect(build(files, { path: 'apps/staging', components: ['https://example.com/x'] })).rejects.toThrow(
-      "components[0] 'https://example.com/x' is remote",
+      "component path 'https://example.com/x' must be local and relative",
     );
   });
 

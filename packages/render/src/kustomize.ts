@@ -13,7 +13,9 @@ import { join } from './paths.ts';
 import { Reach } from './reach.ts';
 import type { Reached } from './reach.ts';
 import type { BuildOptions } from './renderer.ts';
-import type { Found, TreeView } from './tree-view.ts';
+import { restoreOrigins } from './remote/origins.ts';
+import type { Sites } from './remote/sites.ts';
+import type { Found } from './tree-view.ts';
 import { parseDocuments } from './yaml/documents.ts';
 
 export interface KustomizeRoot {
@@ -37,12 +39,12 @@ export interface Declaration {
 /** Sends everything a kustomization can reach to the helper and takes the objects it gives. */
 export async function kustomizeBuild(
   engine: Engine,
-  view: TreeView,
+  sites: Sites,
   root: KustomizeRoot,
   options: BuildOptions,
 ): Promise<Declaration> {
   const until = performance.now() + options.deadline;
-  const reached = await new Reach(view).collect(root.dir, root);
+  const reached = await new Reach(sites).collect(root.dir, root);
   const secrets = options.decrypt === undefined ? [] : await decryptInputs(reached, options.decrypt);
   const files = [...reached.files].map(([path, content]) => ({ path, content }));
   const deadline = Math.max(1, Math.ceil(until - performance.now()));
@@ -51,14 +53,15 @@ export async function kustomizeBuild(
   try {
     const { objects, warnings } = await engine.kustomizeBuild({ files, path, deadline, ...signal });
     const declared = objects.map(({ json, origin }): Declared => {
-      const place = origin === '' ? root.path : origin;
-      return { body: toObject(parseJson(json), place), origin: { path: place, document: -1 }, place };
+      const place = origin === '' ? root.path : sites.label(origin);
+      const body = restoreOrigins(toObject(parseJson(json), place), sites, root.dir.path);
+      return { body, origin: { path: place, document: -1 }, place };
     });
     const hidden = warnings.map((text) => withoutSecrets(text, secrets));
     return { declared, warnings: hidden, files: reached.files, secrets };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    throw explain(error, reached, { root, hide: (text) => withoutSecrets(text, secrets) });
+    throw explain(error, reached, { root, sites, hide: (text) => withoutSecrets(text, secrets) });
   }
 }
 
@@ -66,12 +69,13 @@ export async function kustomizeBuild(
 function explain(
   error: EngineError,
   reached: Reached,
-  { root, hide }: { root: KustomizeRoot; hide: (text: string) => string },
+  { root, sites, hide }: { root: KustomizeRoot; sites: Sites; hide: (text: string) => string },
 ): PlumbError {
+  const words = sites.labels(plainWords(unquoted(error.message)));
   switch (error.code) {
     case 'failed':
-      findMistake(reached, error.message);
-      return buildError(root.path, hide(withoutContent(plainWords(unquoted(error.message)))), hide(error.message));
+      findMistake(reached, sites, error.message);
+      return buildError(root.path, hide(withoutContent(words)), hide(error.message));
     case 'timeout':
       return systemError('timeout', `the build of ${root.path} did not end in time: ${error.message}`, error);
     case 'cancelled':
@@ -82,11 +86,13 @@ function explain(
 }
 
 /** @throws PlumbError for the first resource file that no build could use, or the second place of an object that is there twice. */
-function findMistake(reached: Reached, message: string): void {
+function findMistake(reached: Reached, sites: Sites, message: string): void {
   const declared: Declared[] = [];
   for (const path of reached.resources) {
     const content = reached.files.get(path);
-    if (content !== undefined) declared.push(...declaredIn(path, parseDocuments(path, content)));
+    if (content === undefined) continue;
+    const label = sites.label(path);
+    declared.push(...declaredIn(label, parseDocuments(label, content)));
   }
   // Files of one base may be built twice under two prefixes, and then hold one name rightly.
   if (message.includes('already registered id')) checkIdentities(declared);

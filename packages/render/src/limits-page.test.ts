@@ -15,6 +15,7 @@ const told: [string, string][] = [
   ['objects', count(limits.objects)],
   ['levels of folders', count(limits.folderDepth)],
   ['kustomizations that include each other', count(limits.kustomizationDepth)],
+  ['remote bases', count(limits.remotes)],
   ['levels of lists and maps in YAML', count(limits.yamlDepth)],
   ['documents of one file', count(limits.documents)],
   ['marks (commas, colons, dashes, brackets, line ends) of one file', count(limits.fileMarks)],

@@ -12,6 +12,8 @@ export const limits = {
   /** Levels of folders, of kustomizations that include kustomizations, and of nested lists and maps. */
   folderDepth: 64,
   kustomizationDepth: 64,
+  /** Repositories and files that are named by address. */
+  remotes: 100,
   yamlDepth: 100,
   /** Documents of one file. */
   documents: 10_000,

@@ -13,7 +13,7 @@ import { ReadLog } from './reads.ts';
 import type { BuildSpec } from './renderer.ts';
 import { buildSpec, memoryArtifact, testEngine } from './testing/memory-artifact.ts';
 import type { Files } from './testing/memory-artifact.ts';
-import { TreeView } from './tree-view.ts';
+import { Budget, TreeView } from './tree-view.ts';
 import type { Found } from './tree-view.ts';
 
 const usual = ['a', 'b', 'c', 'app', 'base'] as const;
@@ -88,7 +88,7 @@ const isBuildError = (error: unknown): error is PlumbError =>
 async function resolved(files: Files, from: string, path: string): Promise<{ at: string | null } | { says: string }> {
   const artifact = memoryArtifact(files);
   try {
-    const found = await new TreeView(artifact.tree, new ReadLog()).resolve(from, path, 'here');
+    const found = await new TreeView(artifact.tree, new ReadLog(), new Budget()).resolve(from, path, 'here');
     if (artifact.asked.entries > folders(files) + 1) throw new Error(`asked for ${artifact.asked.entries} folders`);
     if (found !== null && !(await isThere(artifact.tree, found))) throw new Error(`${found.path} is not in the tree`);
     return { at: found?.path ?? null };

@@ -6,9 +6,12 @@ import { buildError, shown } from './errors.ts';
 import { kustomizationNames, parseKustomization } from './kustomization.ts';
 import type { Kustomization } from './kustomization.ts';
 import { limits } from './limits.ts';
-import { displayPath, join, parentOf, relative, within } from './paths.ts';
-import { checkLocal, followPlugin, followReferences } from './references.ts';
+import { join, parentOf, relative, within } from './paths.ts';
+import { followPlugin, followReferences, named } from './references.ts';
 import type { Reference } from './references.ts';
+import { locate } from './remote/locate.ts';
+import { placed } from './remote/sites.ts';
+import type { Place, Site, Sites } from './remote/sites.ts';
 import type { Found, TreeView } from './tree-view.ts';
 import { isObject, parseDocuments } from './yaml/documents.ts';
 import { checkMarks, checkTotal } from './yaml/marks.ts';
@@ -27,28 +30,30 @@ const encoder = new TextEncoder();
 const smallestObject = 32;
 
 /** A kustomization on the way down, with those above it. */
-interface Visit {
-  dir: Found;
+interface Visit extends Place {
   /** The kustomization file, for messages. */
   path: string;
-  above: readonly Found[];
+  /** Its name. */
+  file: string;
+  above: readonly Place[];
 }
 
 /**
- * Walks from one kustomization over everything it names. Symlinks are resolved on the way: where one was followed, the entry is
- * rewritten to the real path, so that the helper needs none.
+ * Walks from one kustomization over everything it names. Symlinks are resolved on the way, and what is elsewhere is fetched: the entry is
+ * then rewritten to where it stands, so that the helper needs neither.
  */
 export class Reach {
-  readonly #view: TreeView;
+  readonly #sites: Sites;
+  /** By their place in what the helper is given, as all that follows. */
   readonly #files = new Map<string, Uint8Array>();
   readonly #resources = new Set<string>();
   /** Folders done, and plugin files rewritten. */
   readonly #done = new Set<string>();
-  readonly #wanted = new Map<string, Found>();
+  readonly #wanted = new Map<string, { site: Site; found: Found }>();
   readonly #inputs = new Map<string, Set<SopsFormat>>();
 
-  constructor(view: TreeView) {
-    this.#view = view;
+  constructor(sites: Sites) {
+    this.#sites = sites;
   }
 
   /** @param root the kustomization to build, which need not be what the folder holds */
@@ -56,18 +61,26 @@ export class Reach {
     dir: Found,
     root: { path: string; kustomization: Kustomization; content: Uint8Array | null },
   ): Promise<Reached> {
-    this.#record(dir);
-    await this.#visit({ dir, path: root.path, above: [] }, root.kustomization, root.content);
-    const found = [...this.#wanted.values()];
-    const contents = await this.#view.readAll(found);
-    for (const [index, file] of found.entries()) {
-      const content = contents[index];
-      // A kustomization or plugin that is data too is already there, and may have been rewritten: what is built goes first.
-      if (content !== undefined && !this.#files.has(file.path)) this.#files.set(file.path, content);
-    }
+    const site = this.#sites.local;
+    this.#record({ site, dir });
+    const file = parentOf(root.path).name;
+    await this.#visit({ site, dir, file, path: root.path, above: [] }, root.kustomization, root.content);
+    await this.#readWanted();
     checkTotal(this.#files.values());
     this.#checkResources();
     return { files: this.#files, resources: this.#resources, inputs: this.#inputs };
+  }
+
+  /** Many files at once: a tree answers them together. */
+  async #readWanted(): Promise<void> {
+    for (const [site, wanted] of Map.groupBy(this.#wanted, ([, { site }]) => site)) {
+      const contents = await site.view.readAll(wanted.map(([, { found }]) => found));
+      for (const [index, [path]] of wanted.entries()) {
+        const content = contents[index];
+        // A kustomization or plugin that is data too is already there, and may have been rewritten: what is built goes first.
+        if (content !== undefined && !this.#files.has(path)) this.#files.set(path, content);
+      }
+    }
   }
 
   /**
@@ -76,7 +89,7 @@ export class Reach {
    */
   #checkResources(): void {
     const resources = [...this.#resources].map((path) => ({
-      path,
+      path: this.#sites.label(path),
       content: this.#files.get(path) ?? new Uint8Array(),
     }));
     const bytes = resources.reduce((sum, { content }) => sum + content.byteLength, 0);
@@ -90,12 +103,13 @@ export class Reach {
   }
 
   /** A folder is recorded whole, which covers its files; the root's files are recorded one by one, or every commit would count. */
-  #record(dir: Found): void {
-    if (dir.path !== '') this.#view.recordFolder(dir);
+  #record({ site, dir }: Place): void {
+    if (dir.path !== '') site.view.recordFolder(dir);
   }
 
   async #visit(visit: Visit, kustomization: Kustomization, content: Uint8Array | null): Promise<void> {
-    this.#done.add(visit.dir.path);
+    const at = placed(visit.site, visit.dir.path);
+    this.#done.add(at);
     for (const field of ['helmCharts', 'helmChartInflationGenerator'] as const) {
       const charts = kustomization[field];
       if (Array.isArray(charts) && charts.length > 0) {
@@ -109,7 +123,7 @@ export class Reach {
       return value;
     });
     const text = changed || content === null ? encoder.encode(printJson(followed)) : content;
-    this.#files.set(visit.path, text);
+    this.#files.set(join(at, visit.file), text);
   }
 
   async #follow(reference: Reference, visit: Visit): Promise<string> {
@@ -127,23 +141,28 @@ export class Reach {
     }
   }
 
-  async #find(reference: Reference, visit: Visit): Promise<Found> {
-    checkLocal(reference, visit.path);
-    const found = await this.#view.resolve(visit.dir.path, reference.value, `${visit.path}: ${reference.entry}`);
-    if (found === null) throw buildError(visit.path, `${reference.entry} ${shown(reference.value)} does not exist`);
-    return found;
+  async #file(reference: Reference, visit: Visit): Promise<string> {
+    const located = await locate(this.#sites, reference, visit);
+    if (located.type === 'directory') throw buildError(visit.path, `${named(reference)} is a folder, not a file`);
+    if (located.type === 'fetched') return this.#fetched(located, visit);
+    return this.#want(located, reference, visit);
   }
 
-  async #file(reference: Reference, visit: Visit): Promise<string> {
-    const found = await this.#find(reference, visit);
-    if (found.type === 'directory')
-      throw buildError(visit.path, `${reference.entry} ${shown(reference.value)} is a folder, not a file`);
-    this.#wanted.set(found.path, found);
-    if (reference.encrypted !== undefined) {
-      const formats = this.#inputs.get(found.path) ?? new Set();
-      this.#inputs.set(found.path, formats.add(reference.encrypted));
+  /** @returns the way to it */
+  #want({ site, found }: { site: Site; found: Found }, reference: Reference, visit: Visit): string {
+    const at = placed(site, found.path);
+    this.#wanted.set(at, { site, found });
+    // Files of a remote base stay encrypted, as in Flux: only the objects that they become are opened.
+    if (reference.encrypted !== undefined && site === this.#sites.local) {
+      const formats = this.#inputs.get(at) ?? new Set();
+      this.#inputs.set(at, formats.add(reference.encrypted));
     }
     return rewritten(reference.value, visit.dir.path, found.path);
+  }
+
+  #fetched({ path, content }: { path: string; content: Uint8Array }, visit: Visit): string {
+    this.#files.set(path, content);
+    return relative(placed(visit.site, visit.dir.path), path);
   }
 
   /** `file` or `key=file`; the file's own name is the key when none is given. */
@@ -157,35 +176,42 @@ export class Reach {
   }
 
   async #resource(reference: Reference, visit: Visit): Promise<string> {
-    const found = await this.#find(reference, visit);
-    if (found.type === 'directory') {
-      await this.#folder(found, reference, visit);
-    } else if (reference.kind === 'component') {
-      throw buildError(visit.path, `${reference.entry} ${shown(reference.value)} is a file, a component is a folder`);
-    } else {
-      this.#wanted.set(found.path, found);
-      this.#resources.add(found.path);
+    const located = await locate(this.#sites, reference, visit);
+    if (located.type === 'directory') return this.#folder(located.place, reference, visit);
+    if (reference.kind === 'component')
+      throw buildError(visit.path, `${named(reference)} is a file, a component is a folder`);
+    if (located.type === 'fetched') {
+      this.#resources.add(located.path);
+      return this.#fetched(located, visit);
     }
-    return rewritten(reference.value, visit.dir.path, found.path);
+    this.#resources.add(placed(located.site, located.found.path));
+    return this.#want(located, reference, visit);
   }
 
-  async #folder(dir: Found, reference: Reference, visit: Visit): Promise<void> {
-    const line = [...visit.above, visit.dir];
-    const back = line.findIndex(({ path }) => within(path, dir.path));
-    if (back >= 0) throw cycleError(dir, reference, visit, line.slice(back));
+  /** @returns the way to it */
+  async #folder(place: Place, reference: Reference, visit: Visit): Promise<string> {
+    const { site, dir } = place;
+    const at = placed(site, dir.path);
+    const line: readonly Place[] = [...visit.above, visit];
+    const back = line.findIndex((above) => within(placed(above.site, above.dir.path), at));
+    if (back >= 0) throw cycleError(place, reference, visit, line.slice(back));
     if (line.length >= limits.kustomizationDepth)
       throw buildError(
         visit.path,
         `${reference.entry}: more than ${limits.kustomizationDepth} kustomizations one inside another`,
       );
-    if (this.#done.has(dir.path)) return;
-    this.#record(dir);
-    const { path, content } = await readKustomization(
-      this.#view,
-      dir,
-      `${visit.path}: ${reference.entry} ${shown(reference.value)}`,
-    );
-    await this.#visit({ dir, path, above: line }, parseKustomization(path, content), content);
+    const way =
+      site === visit.site
+        ? rewritten(reference.value, visit.dir.path, dir.path)
+        : relative(placed(visit.site, visit.dir.path), at);
+    if (this.#done.has(at)) return way;
+    this.#record(place);
+    const who = `${visit.path}: ${named(reference)}`;
+    const { path, content } = await readKustomization(site.view, dir, who);
+    const label = site.view.label(path);
+    const file = parentOf(path).name;
+    await this.#visit({ ...place, file, path: label, above: line }, parseKustomization(label, content), content);
+    return way;
   }
 
   /** Generators, transformers and validators: a file, a folder, or the configuration itself. Only kustomize's own are allowed. */
@@ -194,16 +220,19 @@ export class Reach {
       const configs = await this.#plugins(visit.path, encoder.encode(reference.value), reference, visit);
       return configs === null ? reference.value : configs;
     }
-    const found = await this.#find(reference, visit);
-    const way = rewritten(reference.value, visit.dir.path, found.path);
-    if (found.type === 'directory') {
-      await this.#folder(found, reference, visit);
-      return way;
+    const located = await locate(this.#sites, reference, visit);
+    if (located.type === 'directory') return this.#folder(located.place, reference, visit);
+    if (located.type === 'fetched') {
+      const { path, content } = located;
+      const rewritten = await this.#plugins(this.#sites.label(path), content, reference, visit);
+      return this.#fetched({ path, content: rewritten === null ? content : encoder.encode(rewritten) }, visit);
     }
-    const [content] = await this.#view.readAll([found]);
-    const configs = await this.#plugins(found.path, content ?? new Uint8Array(), reference, visit);
-    if (content !== undefined) this.#files.set(found.path, configs === null ? content : encoder.encode(configs));
-    return way;
+    const { site, found } = located;
+    const [content] = await site.view.readAll([found]);
+    const configs = await this.#plugins(site.view.label(found.path), content ?? new Uint8Array(), reference, visit);
+    if (content !== undefined)
+      this.#files.set(placed(site, found.path), configs === null ? content : encoder.encode(configs));
+    return rewritten(reference.value, visit.dir.path, found.path);
   }
 
   /** Checks plugin configurations and follows the files they name. @returns new text where an entry was rewritten */
@@ -240,16 +269,16 @@ export async function readKustomization(
   const present: { path: string; found: Found }[] = [];
   for (const name of kustomizationNames) {
     const path = join(dir.path, name);
-    const found = await view.resolve(dir.path, name, path);
+    const found = await view.resolve(dir.path, name, view.label(path));
     if (found?.type === 'file') present.push({ path, found });
   }
   const [first, second] = present;
-  if (first === undefined) throw buildError(place, `the folder ${displayPath(dir.path)} holds no kustomization.yaml`);
-  if (second !== undefined)
-    throw buildError(
-      place,
-      `the folder ${displayPath(dir.path)} holds both ${first.path} and ${second.path}: keep one`,
-    );
+  const folder = view.label(dir.path);
+  if (first === undefined) throw buildError(place, `the folder ${folder} holds no kustomization.yaml`);
+  if (second !== undefined) {
+    const both = `${view.label(first.path)} and ${view.label(second.path)}`;
+    throw buildError(place, `the folder ${folder} holds both ${both}: keep one`);
+  }
   const [content] = await view.readAll([first.found]);
   return { path: first.path, content: content ?? new Uint8Array() };
 }
@@ -295,7 +324,7 @@ function isNested(kind: string): boolean {
   return kind === 'Kustomization' || kind === 'Component';
 }
 
-function cycleError(dir: Found, reference: Reference, visit: Visit, line: readonly Found[]): Error {
-  const way = [...line.map(({ path }) => displayPath(path)), displayPath(dir.path)].join(' -> ');
-  return buildError(visit.path, `${reference.entry} ${shown(reference.value)} includes itself: ${way}`);
+function cycleError(place: Place, reference: Reference, visit: Visit, line: readonly Place[]): Error {
+  const way = [...line, place].map(({ site, dir }) => site.view.label(dir.path)).join(' -> ');
+  return buildError(visit.path, `${named(reference)} includes itself: ${way}`);
 }

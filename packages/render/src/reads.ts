@@ -1,4 +1,4 @@
-import type { Artifact, Tree } from '@plumb/sources';
+import type { Tree } from '@plumb/sources';
 import type { ReadSet } from './bundle.ts';
 import { parentOf } from './paths.ts';
 
@@ -17,8 +17,8 @@ export class ReadLog {
     this.#ids.set(path, id);
   }
 
-  set(rules: string): ReadSet {
-    return { rules, ids: new Map([...this.#ids].filter(([path]) => !this.#covers(path))) };
+  ids(): ReadSet['ids'] {
+    return new Map([...this.#ids].filter(([path]) => !this.#covers(path)));
   }
 
   /** Whether a folder above stands for a path. */
@@ -32,11 +32,10 @@ export class ReadLog {
   }
 }
 
-/** @see Renderer.unchanged */
-export async function unchanged(reads: ReadSet, artifact: Artifact): Promise<boolean> {
-  if (reads.rules !== artifact.rules || reads.ids.size === 0) return false;
-  for (const [path, id] of reads.ids) {
-    if ((await idAt(artifact.tree, path)) !== id) return false;
+/** Whether a tree has the same objects at these paths. */
+export async function isSame(ids: ReadSet['ids'], tree: Tree): Promise<boolean> {
+  for (const [path, id] of ids) {
+    if ((await idAt(tree, path)) !== id) return false;
   }
   return true;
 }

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '@plumb/api';
 import type { SopsFormat } from '@plumb/engine';
 import { formatOf } from './encrypted.ts';
-import { buildError, shown } from './errors.ts';
+import { shown } from './errors.ts';
 import type { FieldName, Kustomization } from './kustomization.ts';
 import { isObject } from './yaml/documents.ts';
 
@@ -19,6 +19,21 @@ export interface Reference {
   value: string;
   /** What its file may be encrypted as, which the entry says. */
   encrypted?: SopsFormat;
+}
+
+/** How a message names it. An address may hold what is not for everybody's eyes. */
+export function named({ entry, value }: Pick<Reference, 'entry' | 'value'>): string {
+  return `${entry} ${shown(shownAddress(value))}`;
+}
+
+const OPTIONS = new Set(['ref', 'version', 'timeout', 'submodules']);
+
+/** An address without credentials, and without a query other than kustomize's own. */
+export function shownAddress(address: string): string {
+  const mark = /^[a-z][a-z\d+.:-]*\/\//i.test(address) ? address.indexOf('?') : -1;
+  const [path, query] = mark < 0 ? [address, ''] : [address.slice(0, mark), address.slice(mark)];
+  const isPlain = [...new URLSearchParams(query).keys()].every((key) => OPTIONS.has(key));
+  return path.replace(/\/\/[^/\s]*@/, '//***@') + (isPlain ? query : '?***');
 }
 
 /** Answers a reference with the text to put in its place (most often the same). */
@@ -125,26 +140,4 @@ async function inObject(
     }
   }
   return result;
-}
-
-const remote = [
-  /^[a-z][a-z\d+.-]*:\/\//i,
-  /^git::/i,
-  /^gh:/i,
-  /^[\w.+-]+@[\w.-]+[:/]/,
-  /^github\.com[:/]/i,
-  /[?&](?:ref|version|timeout|submodules)=/,
-];
-
-/** @throws PlumbError `build-failed` for an entry that is not a path inside the artifact. */
-export function checkLocal({ entry, value }: Reference, path: string): void {
-  const text = value.trim();
-  if (remote.some((pattern) => pattern.test(text))) {
-    throw buildError(
-      path,
-      `${entry} ${shown(text)} is remote: remote bases are not supported, copy it into the repository or give it a source of its own`,
-    );
-  }
-  if (text.startsWith('/'))
-    throw buildError(path, `${entry} ${shown(text)} is an absolute path: write it relative to this file`);
 }

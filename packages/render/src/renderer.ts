@@ -1,6 +1,6 @@
 import type { IgnoreRule } from '@plumb/api';
-import type { Artifact } from '@plumb/sources';
-import type { Bundle, ReadSet } from './bundle.ts';
+import type { Artifact, RemoteBases } from '@plumb/sources';
+import type { Bundle, ReadSet, RemoteRead } from './bundle.ts';
 import type { Decrypt } from './decrypt.ts';
 
 /** kustomize's selector; group, version, kind, name and namespace are anchored regular expressions. */
@@ -51,6 +51,19 @@ export interface BuildOptions {
   substitution?: Substitution;
   /** Opens what is encrypted (spec.decryption); without it everything stays as it is. */
   decrypt?: Decrypt;
+  /** How remote bases are fetched; without, a build that names one fails. */
+  remotes?: Remotes | undefined;
+}
+
+/** Leave to fetch remote bases. */
+export interface Remotes {
+  bases: RemoteBases;
+  /** A reading of performance.now(): an answer that was asked for before does not count. */
+  since: number;
+  /** What the last build found. */
+  last?: readonly RemoteRead[];
+  /** Take all that the last build found as it was then, where that can still be had. */
+  asLast?: boolean;
 }
 
 export interface Renderer {
@@ -59,6 +72,9 @@ export interface Renderer {
    * object: the message names file and document or line), `timeout`, `engine-failed`.
    */
   build(artifact: Artifact, spec: BuildSpec, options: BuildOptions): Promise<Bundle>;
-  /** Whether every recorded read still has the object id it had: the bundle would be the same. Reads directory ids only. */
-  unchanged(reads: ReadSet, artifact: Artifact): Promise<boolean>;
+  /**
+   * Whether every recorded read still has the object id it had: the bundle would be the same. Reads directory ids only. Remote bases
+   * are asked for what they are now. @throws PlumbError `build-failed` when one cannot be asked
+   */
+  unchanged(reads: ReadSet, artifact: Artifact, options?: Partial<BuildOptions>): Promise<boolean>;
 }

@@ -12,6 +12,44 @@ export interface Found {
   id: string;
 }
 
+/** What one build has read so far, of all trees together. */
+export class Budget {
+  #bytes = 0;
+  #files = 0;
+  #steps = 0;
+
+  /** @throws PlumbError `build-failed` */
+  files(count: number): void {
+    this.#files += count;
+    if (this.#files > limits.files) throw buildError('the build', `reads more than ${limits.files} files`);
+  }
+
+  /** @throws PlumbError `build-failed` */
+  bytes(place: string, count: number): void {
+    this.#bytes += count;
+    if (count > limits.fileBytes) throw sizeError(place);
+    if (this.#bytes > limits.totalBytes) throw buildError('the build', `reads more than ${limits.totalBytes} bytes`);
+  }
+
+  /** Folders and links that are known cost nothing to ask for, so that the number of steps is bounded, and others get their turn. */
+  async step(place: string): Promise<void> {
+    this.#steps += 1;
+    if (this.#steps > limits.steps)
+      throw buildError(place, `the build takes more than ${limits.steps} steps over paths and symlinks`);
+    if (this.#steps % stepsOfATurn === 0) await setImmediate();
+  }
+}
+
+/** What a tree is, for messages. */
+export interface TreeLabels {
+  /** `the artifact's root` */
+  root: string;
+  /** How a path in it is shown. */
+  path: (path: string) => string;
+}
+
+const ARTIFACT: TreeLabels = { root: "the artifact's root", path: displayPath };
+
 /**
  * One build's view of a tree: resolves `..` and symlinks inside the root, refuses what leaves it, bounds sizes and counts, and
  * asks for each folder once.
@@ -19,16 +57,22 @@ export interface Found {
 export class TreeView {
   readonly #tree: Tree;
   readonly #log: ReadLog;
+  readonly #budget: Budget;
+  readonly #labels: TreeLabels;
   readonly #folders = new Map<string, Promise<Map<string, Entry> | null>>();
   /** Where symlinks lead, by their paths. */
   readonly #targets = new Map<string, Promise<string>>();
-  #steps = 0;
-  #bytes = 0;
-  #files = 0;
 
-  constructor(tree: Tree, log: ReadLog) {
+  constructor(tree: Tree, log: ReadLog, budget: Budget, labels: TreeLabels = ARTIFACT) {
     this.#tree = tree;
     this.#log = log;
+    this.#budget = budget;
+    this.#labels = labels;
+  }
+
+  /** How a path in it is shown. */
+  label(path: string): string {
+    return this.#labels.path(path);
   }
 
   /** A folder's entries by name, in the tree's order; null when there is no such folder. The path must be real. */
@@ -52,29 +96,21 @@ export class TreeView {
   async resolve(from: string, path: string, place: string): Promise<Found | null> {
     checkLength(path, place);
     const way: Way = { steps: [], links: 0, path, place };
-    let at = start(from, way);
+    let at = this.#start(from, way);
     while (way.steps.length > 0) {
-      await this.#count(place);
+      await this.#budget.step(place);
       if (at.type !== 'directory') {
         this.#log.file(at.path, at.id);
         return null;
       }
       const step = way.steps.pop() ?? '';
       if (step === '' || step === '.') continue;
-      const next = step === '..' ? up(at, way) : await this.#enter(at, step, way);
+      const next = step === '..' ? this.#up(at, way) : await this.#enter(at, step, way);
       if (next === null) return null;
       at = next;
     }
     if (at.type === 'directory' && at.id === '') return { ...at, id: (await this.#tree.id(at.path)) ?? '' };
     return at;
-  }
-
-  /** Folders and links that are known cost nothing to ask for, so that the number of steps is bounded, and others get their turn. */
-  async #count(place: string): Promise<void> {
-    this.#steps += 1;
-    if (this.#steps > limits.steps)
-      throw buildError(place, `the build takes more than ${limits.steps} steps over paths and symlinks`);
-    if (this.#steps % stepsOfATurn === 0) await setImmediate();
   }
 
   /** One step down. A symlink puts its target on the way and stays where it is. */
@@ -108,8 +144,24 @@ export class TreeView {
     const target = content === null ? '' : Buffer.from(content).toString('utf8');
     if (target === '') throw buildError(place, `the symlink ${shown(link)} cannot be read`);
     if (target.startsWith('/'))
-      throw buildError(place, `the symlink ${shown(link)} leaves the artifact's root: it points to ${shown(target)}`);
+      throw buildError(place, `the symlink ${shown(link)} leaves ${this.#labels.root}: it points to ${shown(target)}`);
     return target;
+  }
+
+  /** Puts the names of the path on the way, each `..` taking one back. @returns where the way begins: the folder, or one above it */
+  #start(from: string, way: Way): Found {
+    let at: Found = { path: from, type: 'directory', id: '' };
+    for (const step of way.path.split('/')) {
+      if (step === '..' && way.steps.pop() === undefined) at = this.#up(at, way);
+      else if (step !== '' && step !== '.' && step !== '..') way.steps.push(step);
+    }
+    way.steps.reverse();
+    return at;
+  }
+
+  #up(at: Found, way: Way): Found {
+    if (at.path === '') throw buildError(way.place, `${shown(way.path)} leaves ${this.#labels.root}`);
+    return { path: parentOf(at.path).dir, type: 'directory', id: '' };
   }
 
   /**
@@ -117,8 +169,7 @@ export class TreeView {
    * @throws PlumbError `build-failed` for one that is too large, or when the build has too many.
    */
   async readAll(files: readonly Found[]): Promise<Uint8Array[]> {
-    this.#files += files.length;
-    if (this.#files > limits.files) throw buildError('the build', `reads more than ${limits.files} files`);
+    this.#budget.files(files.length);
     const contents = await this.#tree
       .readAll(
         files.map((file) => file.path),
@@ -129,10 +180,8 @@ export class TreeView {
       });
     return files.map((file, index) => {
       const content = contents[index];
-      if (content === null || content === undefined) throw buildError(displayPath(file.path), 'cannot be read');
-      this.#bytes += content.byteLength;
-      if (content.byteLength > limits.fileBytes) throw sizeError(file.path);
-      if (this.#bytes > limits.totalBytes) throw buildError('the build', `reads more than ${limits.totalBytes} bytes`);
+      if (content === null || content === undefined) throw buildError(this.label(file.path), 'cannot be read');
+      this.#budget.bytes(this.label(file.path), content.byteLength);
       this.#log.file(file.path, file.id);
       return content;
     });
@@ -150,7 +199,7 @@ export class TreeView {
         (content) => content !== null,
         () => false,
       );
-      return readable ? sizeError(file.path) : error;
+      return readable ? sizeError(this.label(file.path)) : error;
     }
     return error;
   }
@@ -174,22 +223,6 @@ interface Way {
 function checkLength(path: string, place: string): void {
   if (path.length > limits.pathLength)
     throw buildError(place, `${shown(path)} is longer than ${limits.pathLength} characters`);
-}
-
-/** Puts the names of the path on the way, each `..` taking one back. @returns where the way begins: the folder, or one above it */
-function start(from: string, way: Way): Found {
-  let at: Found = { path: from, type: 'directory', id: '' };
-  for (const step of way.path.split('/')) {
-    if (step === '..' && way.steps.pop() === undefined) at = up(at, way);
-    else if (step !== '' && step !== '.' && step !== '..') way.steps.push(step);
-  }
-  way.steps.reverse();
-  return at;
-}
-
-function up(at: Found, way: Way): Found {
-  if (at.path === '') throw buildError(way.place, `${shown(way.path)} leaves the artifact's root`);
-  return { path: parentOf(at.path).dir, type: 'directory', id: '' };
 }
 
 function sizeError(path: string): Error {

@@ -49,8 +49,8 @@ export interface RemoteBases {
    * @throws PlumbError `source-failed`, `authentication-failed`, `invalid-url`, `timeout`, `cancelled`
    */
   tree(repository: RemoteRepository, request: RemoteRequest): Promise<RemoteTree>;
-  /** A file. @returns null when the server answers that it has none (a status other than 2xx) @throws PlumbError as `tree` */
-  file(url: string, request: RemoteRequest): Promise<RemoteFile | null>;
+  /** A file; the status of the answer where it is none (other than 2xx). @throws PlumbError as `tree` */
+  file(url: string, request: RemoteRequest): Promise<RemoteFile | { status: number }>;
   /** Forgets what is not in use, and was not asked for within the last minutes. */
   keepOnly(uses: RemoteUses): Promise<void>;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 import type { ObjectKey } from '@plumb/api';
 import { keyId } from '@plumb/api';
 import { DEFAULT_RULES } from '@plumb/core';
+import type { RemoteRead, RemoteTreeRead } from '@plumb/render';
 import type { StoredBundle, StoredObject, UnitMemory } from './unit.ts';
 
 /** What the last apply of an object left: digest of what was sent, hash of what we own of the answer. */
@@ -35,13 +36,18 @@ type Row = [
   ignored: number,
 ];
 
+type Ids = [string, string | null][];
+type RemoteRow = { url: string; digest: string } | (Omit<RemoteTreeRead, 'ids'> & { ids: Ids });
+
 interface File {
   format: number;
   maker: string;
   uid: string;
   bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
   rules: string;
-  reads: [string, string | null][];
+  reads: Ids;
+  /** Where there are any. */
+  remotes?: RemoteRow[];
   ignored: (readonly string[])[];
   told: [string, string][];
   objects: Row[];
@@ -68,6 +74,7 @@ export function writeRecord({ uid, bundle, applied, tolerated }: UnitMemory, mak
     bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
+    ...(reads.remotes.length === 0 ? {} : { remotes: reads.remotes.map(remoteRow) }),
     ignored,
     told: [...tolerated].map(([id, { told }]) => [id, told]),
     objects,
@@ -106,12 +113,20 @@ function recordOf(file: File, maker: string): Record {
     at += size;
     if (ownedHash !== '') applied.set(keyId(key), { desiredDigest: digest, ownedHash });
   }
-  const reads = { rules: file.rules, ids: new Map(file.reads) };
+  const reads = { rules: file.rules, ids: new Map(file.reads), remotes: (file.remotes ?? []).map(remoteRead) };
   return {
     applied,
     told: new Map(file.told),
     bundle: file.maker === maker ? { ...file.bundle, objects, reads, unknownModes: [], pack } : null,
   };
+}
+
+function remoteRow(read: RemoteRead): RemoteRow {
+  return 'digest' in read ? read : { ...read, ids: [...read.ids] };
+}
+
+function remoteRead(row: RemoteRow): RemoteRead {
+  return 'digest' in row ? row : { ...row, ids: new Map(row.ids) };
 }
 
 /** Parsing makes a string of its own of each occurrence. */

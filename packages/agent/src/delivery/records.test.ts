@@ -37,6 +37,17 @@ function bundleOf(...bodies: KubeObject[]): ReturnType<typeof storeBundle> {
       ['apps', 'tree-1'],
       ['gone', null],
     ]),
+    remotes: [
+      {
+        url: 'https://git.shop.test/shop/fleet',
+        ref: 'main',
+        submodules: true,
+        revision: 'commit',
+        folders: ['base'],
+        ids: new Map<string, string | null>([['base', 'tree-2']]),
+      },
+      { url: 'https://files.shop.test/a.yaml', digest: 'sha256:1' },
+    ],
   };
   return storeBundle({ digest: 'bundle', objects, reads, warnings: [], secrets: [] }, stamp);
 }

@@ -97,8 +97,8 @@ export function cutShort(address: string, error: unknown, signal: AbortSignal): 
   return systemError('source-failed', `'${shown(address)}' could not be fetched: ${words}`, error);
 }
 
-/** An address as a message shows it. */
+/** An address as a message shows it: a query may hold a token. */
 function shown(address: string): string {
-  const text = scrubUserInfo(address);
+  const text = scrubUserInfo(address).replace(/\?.*/s, '');
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }

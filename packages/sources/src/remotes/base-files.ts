@@ -1,3 +1,4 @@
+import { systemError } from '@plumb/api';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +22,7 @@ export interface BaseFilesContext {
 /** Files that kustomizations name by address, kept by what is in them. */
 export class BaseFiles {
   readonly #context: BaseFilesContext;
-  readonly #lookups = new Lookups<string | null>();
+  readonly #lookups = new Lookups<string | { status: number }>();
   /** How the server marked what it gave last, so that it need not give the same again. */
   readonly #marks = new Lru<string, { digest: string; etag: string }>(KNOWN);
   readonly #end = new AbortController();
@@ -30,15 +31,18 @@ export class BaseFiles {
     this.#context = context;
   }
 
-  async file(url: string, request: RemoteRequest): Promise<RemoteFile | null> {
+  async file(url: string, request: RemoteRequest): Promise<RemoteFile | { status: number }> {
     const { since = performance.now(), known, signal } = request;
     const kept = known === undefined ? null : await this.#read(known);
     if (kept !== null) return kept;
-    const digest = await unlessAborted(
+    const found = await unlessAborted(
       this.#lookups.ask(url, since, () => this.#look(url, request.timeout)),
       signal,
     );
-    return digest === null ? null : this.#read(digest);
+    if (typeof found !== 'string') return found;
+    const written = await this.#read(found);
+    if (written !== null) return written;
+    throw systemError('storage-failed', `'${url.slice(0, 200)}' was fetched and is not on the disk any more`);
   }
 
   async keepOnly(digests: ReadonlySet<string>): Promise<void> {
@@ -61,7 +65,7 @@ export class BaseFiles {
     this.#end.abort();
   }
 
-  async #look(url: string, timeout: number): Promise<string | null> {
+  async #look(url: string, timeout: number): Promise<string | { status: number }> {
     const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(timeout)]);
     const mark = this.#marks.get(url);
     const isHere = mark !== undefined && (await this.#read(mark.digest)) !== null;
@@ -74,7 +78,7 @@ export class BaseFiles {
     }
     if (status < 200 || status > 299) {
       answer.destroy();
-      return null;
+      return { status };
     }
     const digest = await this.#write(await bodyOf(answer, { address: url, limit: MAX_BYTES, signal }));
     const { etag } = answer.headers;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { selfSigned } from '@plumb/testkit';
-import type { RemoteBases, RemoteRequest } from '../remote-bases.ts';
+import type { RemoteBases, RemoteFile, RemoteRequest } from '../remote-bases.ts';
 import { startGitServer, type GitServer } from '../testing/git-server.ts';
 import { failureOf, text } from '../testing/lab.ts';
 import { Repository } from '../testing/repository.ts';
@@ -203,8 +203,13 @@ describe('a file', () => {
     server.close();
   });
 
+  const got = async (path = '/a.yaml', request: Partial<RemoteRequest> = {}): Promise<RemoteFile> => {
+    const found = await bases.file(`${origin}${path}`, { ...REQUEST, ...request });
+    if ('status' in found) throw new Error(`HTTP status ${found.status}`);
+    return found;
+  };
   const file = async (path = '/a.yaml', request: Partial<RemoteRequest> = {}): Promise<string | null> =>
-    text((await bases.file(`${origin}${path}`, { ...REQUEST, ...request }))?.content);
+    text((await got(path, request)).content);
 
   test('is read, without credentials', async () => {
     answer = (_request, response) => response.end('kind: A\n');
@@ -215,7 +220,7 @@ describe('a file', () => {
 
   test.each([403, 404, 500])('is none where the server answers %i', async (status) => {
     answer = (_request, response) => response.writeHead(status).end('kind: A\n');
-    expect(await file()).toBeNull();
+    expect(await bases.file(`${origin}/a`, REQUEST)).toEqual({ status });
   });
 
   test('is not sent again where the server knows that it is the same', async () => {
@@ -232,28 +237,28 @@ describe('a file', () => {
   test('is taken as it was where that is asked for', async () => {
     let content = 'one';
     answer = (_request, response) => response.end(content);
-    const found = await bases.file(`${origin}/a`, REQUEST);
+    const found = await got('/a');
     content = 'two';
-    expect(await file('/a', { known: found?.digest })).toBe('one');
+    expect(await file('/a', { known: found.digest })).toBe('one');
     expect(await file('/a')).toBe('two');
     expect(await file('/a', { known: '../../../etc/passwd' })).toBe('two');
   });
 
   test('is fetched again where what is on the disk is not what it was', async () => {
     answer = (_request, response) => response.end('one');
-    const found = await bases.file(`${origin}/a`, REQUEST);
+    const found = await got('/a');
     const [name = ''] = readdirSync(join(dir, 'remotes', 'files'));
     writeFileSync(join(dir, 'remotes', 'files', name), 'other');
-    expect(await file('/a', { known: found?.digest })).toBe('one');
+    expect(await file('/a', { known: found.digest })).toBe('one');
     expect(requests).toHaveLength(2);
   });
 
   test('goes from the disk when nobody uses it', async () => {
     answer = (request, response) => response.end(request.url);
-    const kept = await bases.file(`${origin}/kept`, REQUEST);
+    const kept = await got('/kept');
     await bases.file(`${origin}/other`, REQUEST);
-    await bases.keepOnly({ commits: new Map(), files: new Set([kept?.digest ?? '']) });
-    expect(readdirSync(join(dir, 'remotes', 'files'))).toEqual([kept?.digest.slice('sha256:'.length)]);
+    await bases.keepOnly({ commits: new Map(), files: new Set([kept.digest]) });
+    expect(readdirSync(join(dir, 'remotes', 'files'))).toEqual([kept.digest.slice('sha256:'.length)]);
   });
 
   test('a redirect is followed, and not for ever', async () => {
