@@ -14,7 +14,7 @@ import type { Cluster, ReflectorOptions } from '@plumb/kube';
 import type { GroupKind } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { createRenderer } from '@plumb/render';
-import type { GitSources } from '@plumb/sources';
+import type { GitSources, RemoteBases } from '@plumb/sources';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
 import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
@@ -27,6 +27,7 @@ import type { Identities } from './delivery/decryption/identities.ts';
 import { LiveObjects } from './delivery/live.ts';
 import { Packs } from './delivery/packs.ts';
 import { Records } from './delivery/records.ts';
+import { remoteUses } from './delivery/remote-uses.ts';
 import { tellOfApiServer } from './runtime/api-server.ts';
 import type { Clock } from './runtime/clock.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -39,6 +40,7 @@ import { Metrics } from './runtime/metrics.ts';
 import { Limit } from './runtime/limit.ts';
 import { OnDemandObjects } from './runtime/on-demand-objects.ts';
 import { Quiet } from './runtime/quiet.ts';
+import { repeat } from './runtime/repeat.ts';
 import { KeyedQueue } from './runtime/queue.ts';
 import { tellReadiness } from './runtime/readiness.ts';
 import type { Shards } from './runtime/shards.ts';
@@ -52,6 +54,8 @@ export interface AgentOptions {
   cluster: Cluster;
   engine: Engine;
   sources: GitSources;
+  /** Fetches what kustomizations name by address. Without it they may not. */
+  remotes?: RemoteBases;
   /** Host and port consumers reach the artifact server at. */
   artifactHost: string;
   /** Names this process in Events. */
@@ -259,6 +263,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       live,
       renderer: createRenderer({ engine: options.engine }),
       expressions: new Expressions(options.engine),
+      remotes: options.remotes ?? null,
       packs,
       records,
       parallel: options.concurrentApplies,
@@ -314,6 +319,13 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   git.share.start(gitRepositories);
   units.share.start(kustomizations);
   records?.keepOnly(uidsOf(units.objects));
+  const endTidying = repeat(clock, TIDY_EVERY, async () => {
+    const bundles = kustomizations.bundles((id) => units.share.holds(id));
+    if (bundles === null) return;
+    await options.remotes
+      ?.keepOnly(remoteUses(bundles))
+      .catch((error: unknown) => onFault('what is not used any more could not be removed', error));
+  });
   git.objects.release();
   units.objects.release();
 
@@ -322,6 +334,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     observedObjects: () => live.size,
     close: async () => {
       quiet.stop();
+      endTidying();
       endTelling();
       stop.abort();
       await Promise.all([git.queue.close(), units.queue.close()]);
@@ -347,6 +360,7 @@ const DEFAULTS = {
   bodiesLimit: 32 * 1024 * 1024,
 } as const satisfies Partial<AgentOptions>;
 const QUIET_AFTER = 10_000;
+const TIDY_EVERY = 10 * 60_000;
 /** Status written at once: what it tells of goes before it. */
 const STATUS_WRITES = 8;
 const RETRY_AFTER_FAULT = 5_000;

@@ -4,7 +4,7 @@ import { createDecryptor, createEngine } from '@plumb/engine';
 import type { EngineOptions } from '@plumb/engine';
 import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
 import type { GitLimits } from '@plumb/sources';
-import { createGitSources, serveArtifacts } from '@plumb/sources';
+import { createGitSources, createRemoteBases, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
 import { startAgent } from './agent.ts';
 import type { SurroundingNames } from './delivery/decryption/decryption.ts';
@@ -79,6 +79,8 @@ export interface LaunchOptions extends Tuning {
   gitEnvironment?: Readonly<Record<string, string>>;
   /** What one repository may take; by default the bounds of the sources. */
   gitLimits?: Partial<GitLimits>;
+  /** Whether kustomizations may name what stands elsewhere; by default they may. */
+  remoteBases?: boolean;
 }
 
 export interface LaunchedAgent {
@@ -119,12 +121,14 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   const { host } = options;
   const engine = createEngine({ ...options.engine, path: options.enginePath });
   const opening = openingOf(options);
-  const sources = createGitSources({
+  const disk = {
     dir: options.dataDir,
     engine,
     ...(options.gitEnvironment && { env: options.gitEnvironment }),
     ...(options.gitLimits && { limits: options.gitLimits }),
-  });
+  };
+  const sources = createGitSources(disk);
+  const remotes = options.remoteBases === false ? null : createRemoteBases(disk);
   const artifacts = await serveArtifacts({ dir: options.dataDir, host, port: options.artifactPort });
   const members = membersOf(options);
   let agent: Agent | null = null;
@@ -138,7 +142,7 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   const records = { dir: join(options.dataDir, 'units'), maker: await makerOf(options) };
   const shards = members === null ? {} : { shards: members };
   const { decryption: _files, ...rest } = options;
-  const parts = { engine, sources, artifactHost, records, ...shards, ...opening?.options };
+  const parts = { ...shards, engine, sources, ...(remotes && { remotes }), artifactHost, records, ...opening?.options };
   const starting = startAgent({ ...rest, ...parts }).then((started) => {
     agent = started;
   });
@@ -157,6 +161,7 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
       await members?.close();
       await Promise.all([
         sources.close(),
+        remotes?.close(),
         engine.close(),
         opening?.close(),
         artifacts.close(),

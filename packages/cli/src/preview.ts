@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { Decryption } from '@plumb/agent';
 import type { Kustomization, KubeObject } from '@plumb/api';
@@ -9,7 +10,8 @@ import { connect } from '@plumb/kube';
 import type { Built } from '@plumb/preview';
 import { buildUnit, liveUnit, unitAmong } from '@plumb/preview';
 import { createRenderer, readManifests } from '@plumb/render';
-import { openLocal, repositoryRoot } from '@plumb/sources';
+import type { RemoteBases } from '@plumb/sources';
+import { createRemoteBases, openLocal, repositoryRoot } from '@plumb/sources';
 import type { Context } from './context.ts';
 import { decryptEnvironment, decryptProgram } from './decryption.ts';
 import { gitEnvironment } from './git-environment.ts';
@@ -48,6 +50,7 @@ export const previewOptions = {
     'fail where a variable is used which is not there and has no default',
     true,
   ),
+  noRemoteBases: flag('--no-remote-bases', null, 'fail where a kustomization names a repository or file elsewhere'),
   enginePath: text(
     '--engine-path <path>',
     'PLUMB_ENGINE_PATH',
@@ -101,6 +104,7 @@ export async function withPreview<T>(
     };
     const { revision } = options;
     const env = gitEnvironment(context.environment);
+    await using remotes = options.noRemoteBases ? null : await passingRemotes(env);
     const artifact = await openLocal({ dir: place.root, source, env, ...(revision === '' ? {} : { revision }) });
     try {
       const built = await buildUnit({
@@ -109,6 +113,7 @@ export async function withPreview<T>(
         renderer: createRenderer({ engine }),
         cluster,
         given: await manifestsOf(partsOf(options.with)),
+        remotes: remotes?.bases ?? null,
         strictSubstitutions: options.strictSubstitutions,
         decryption: new Decryption({ decryptor, verifyMac: true, surroundings: null }),
         signal,
@@ -125,6 +130,19 @@ export async function withPreview<T>(
 }
 
 const LONGEST = 10 * 60_000;
+
+/** Remote bases for one build: nothing of them is kept. */
+async function passingRemotes(
+  env: Readonly<Record<string, string>>,
+): Promise<AsyncDisposable & { bases: RemoteBases }> {
+  const dir = await mkdtemp(join(tmpdir(), 'plumb-preview-'));
+  const bases = createRemoteBases({ dir, env });
+  const dispose = async (): Promise<void> => {
+    await bases.close();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { bases, [Symbol.asyncDispose]: dispose };
+}
 
 async function unitOf(
   name: string,

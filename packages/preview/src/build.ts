@@ -4,7 +4,7 @@ import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
 import { userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Bundle, Renderer } from '@plumb/render';
-import type { Artifact } from '@plumb/sources';
+import type { Artifact, RemoteBases } from '@plumb/sources';
 import { Secrets } from './secrets.ts';
 
 export interface BuildRequest {
@@ -15,6 +15,8 @@ export interface BuildRequest {
   cluster: Pick<Cluster, 'get'> | null;
   /** ConfigMaps and Secrets that take the place of those in the cluster. */
   given: readonly KubeObject[];
+  /** Fetches remote bases; null: a build that names one fails. */
+  remotes: RemoteBases | null;
   strictSubstitutions: boolean;
   decryption: BuildContext['decryption'];
   signal: AbortSignal;
@@ -30,14 +32,14 @@ export interface Built {
 
 /** What the agent would apply for a unit, made by the same code. @throws PlumbError as the agent would tell it */
 export async function buildUnit(request: BuildRequest): Promise<Built> {
-  const { unit, artifact, renderer, strictSubstitutions, decryption, signal } = request;
+  const { unit, artifact, renderer, remotes, strictSubstitutions, decryption, signal } = request;
   const { name, namespace = '' } = unit.metadata;
   const ref: UnitRef = { kind: 'Kustomization', namespace, name };
   const objects = await referredObjects(request, ref);
   const secrets = new Secrets();
   for (const object of objects.values()) if (object !== null) secrets.add(object);
   const referenced = new Referenced(objects);
-  const context: BuildContext = { renderer, signal, referenced, strictSubstitutions, decryption };
+  const context: BuildContext = { renderer, signal, referenced, remotes, strictSubstitutions, decryption };
   const bundle = await buildBundle(unit, ref, artifact, context);
   for (const { body } of bundle.objects) secrets.add(body);
   secrets.addTexts(bundle.secrets);

@@ -63,7 +63,7 @@ async function build(
   const artifact = await openLocal({ dir, source });
   const renderer = createRenderer({ engine });
   const request = { unit, artifact, renderer, cluster: from, given, strictSubstitutions: true, signal };
-  return buildUnit({ ...request, decryption });
+  return buildUnit({ ...request, remotes: null, decryption });
 }
 
 const apply = (sent: KubeObject): Promise<KubeObject> =>

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Kustomization, UnitRef } from '@plumb/api';
 import { displayKey, parseDuration, printJson, systemError, userError } from '@plumb/api';
 import { ownerLabels } from '@plumb/core';
-import type { Bundle, BuildSpec, Renderer } from '@plumb/render';
-import { isEncryptedSecret } from '@plumb/render';
-import type { Artifact } from '@plumb/sources';
+import type { Bundle, BuildOptions, BuildSpec, Remotes, Renderer } from '@plumb/render';
+import { isEncryptedSecret, mayMove } from '@plumb/render';
+import type { Artifact, RemoteBases } from '@plumb/sources';
 import type { Decryption } from './decryption/decryption.ts';
 import type { Referenced } from './references.ts';
 import { substitutionOf } from './substitution.ts';
@@ -20,6 +20,8 @@ export interface BuildContext {
   /** A variable that is not there and has no default fails the build. */
   strictSubstitutions: boolean;
   decryption: Pick<Decryption, 'of'>;
+  /** Fetches remote bases; null: a build that names one fails. */
+  remotes: RemoteBases | null;
 }
 
 export interface PrepareContext extends BuildContext {
@@ -34,31 +36,49 @@ export async function prepare(
   artifact: Artifact,
   context: PrepareContext,
 ): Promise<StoredBundle> {
-  const { last, renderer, referenced } = context;
+  const { last, renderer, referenced, remotes: bases } = context;
   const specDigest = digestOf(unit, ref);
   const { versions: configs } = referenced;
   const stamp = { specDigest, configs, revision: artifact.revision, artifactDigest: artifact.digest };
+  const found = last === null ? {} : { last: last.reads.remotes };
+  const remotes = bases === null ? undefined : { bases, since: performance.now(), ...found };
   if (last !== null && last.specDigest === specDigest && last.configs === configs) {
-    if (last.artifactDigest === artifact.digest || (await renderer.unchanged(last.reads, artifact)))
+    const same = last.artifactDigest === artifact.digest && last.reads.remotes.length === 0;
+    if (same || (await renderer.unchanged(last.reads, artifact, boundsOf(unit, { ...context, remotes }))))
       return { ...last, ...stamp };
   }
-  return storeBundle(await buildBundle(unit, ref, artifact, context), stamp);
+  return storeBundle(await buildWith(unit, ref, artifact, { ...context, remotes }), stamp);
 }
 
 /** The objects a unit declares in an artifact. @throws PlumbError as Renderer.build, and for what must not reach a cluster */
-export async function buildBundle(
+export function buildBundle(
   unit: Kustomization,
   ref: UnitRef,
   artifact: Artifact,
-  { renderer, referenced, strictSubstitutions, decryption, signal }: BuildContext,
+  context: BuildContext,
 ): Promise<Bundle> {
-  const limits = { deadline: timeoutOf(unit), signal };
-  const decrypt = decryption.of(unit, referenced, limits);
+  const { remotes: bases } = context;
+  const remotes = bases === null ? undefined : { bases, since: performance.now() };
+  return buildWith(unit, ref, artifact, { ...context, remotes });
+}
+
+type WithRemotes = Omit<BuildContext, 'remotes'> & { remotes: Remotes | undefined };
+
+async function buildWith(unit: Kustomization, ref: UnitRef, artifact: Artifact, context: WithRemotes): Promise<Bundle> {
+  const { renderer, referenced, strictSubstitutions, decryption } = context;
+  const bounds = boundsOf(unit, context);
+  const decrypt = decryption.of(unit, referenced, bounds);
   const substitution = substitutionOf(unit, referenced, strictSubstitutions);
-  const options = { ...limits, ...(decrypt && { decrypt }), ...(substitution && { substitution }) };
+  const options = { ...bounds, ...(decrypt && { decrypt }), ...(substitution && { substitution }) };
   const bundle = await renderer.build(artifact, buildSpecOf(unit, ref), options);
   refuseEncrypted(bundle, unit);
   return bundle;
+}
+
+type Bounds = Pick<WithRemotes, 'signal' | 'remotes'>;
+
+function boundsOf(unit: Kustomization, { signal, remotes }: Bounds): BuildOptions & Bounds {
+  return { deadline: timeoutOf(unit), signal, remotes };
 }
 
 /** Whether a bundle was found valid for this very artifact, spec and configuration: then nothing need be opened to say so again. */
@@ -66,9 +86,14 @@ export function stands(
   bundle: StoredBundle,
   unit: Kustomization,
   ref: UnitRef,
-  now: { revision: string; digest: string; configs: string },
+  now: { revision: string; digest: string; configs: string; remotes: RemoteBases | null },
 ): boolean {
-  const same = bundle.revision === now.revision && bundle.artifactDigest === now.digest;
+  const { remotes } = bundle.reads;
+  // What may be other content by now is asked for at each run.
+  const same =
+    bundle.revision === now.revision &&
+    bundle.artifactDigest === now.digest &&
+    (remotes.length === 0 || (now.remotes !== null && !mayMove(bundle.reads)));
   return same && bundle.configs === now.configs && bundle.specDigest === digestOf(unit, ref);
 }
 
@@ -89,8 +114,13 @@ export async function reload(
   artifact: Artifact,
   context: PrepareContext & { last: StoredBundle },
 ): Promise<void> {
-  const again = await prepare(unit, ref, artifact, { ...context, last: null });
-  if (refill(context.last, again)) return;
+  const { last, remotes: bases, referenced } = context;
+  const remotes =
+    bases === null ? undefined : { bases, since: performance.now(), last: last.reads.remotes, asLast: true };
+  const again = await buildWith(unit, ref, artifact, { ...context, remotes });
+  const { specDigest, revision, artifactDigest } = last;
+  const stamp = { specDigest, configs: referenced.versions, revision, artifactDigest };
+  if (refill(last, storeBundle(again, stamp))) return;
   throw systemError(
     'internal',
     'the objects were built otherwise than the last time; what is declared now comes first',

@@ -97,6 +97,11 @@ export const agentOptions = {
     null,
     'a dependency with a readyExpr has to be Ready by the usual rule too',
   ),
+  noRemoteBases: flag(
+    '--no-remote-bases',
+    null,
+    'refuse kustomizations that name what is not in their source: repositories and files elsewhere',
+  ),
   defaultServiceAccount: text(
     '--default-service-account <name>',
     null,
@@ -105,7 +110,7 @@ export const agentOptions = {
   tenancyLockdown: flag(
     '--tenancy-lockdown',
     null,
-    'everything that keeps tenants apart at once: --no-cross-namespace-refs, and the service account default for units that name none, towards key services too',
+    'everything that keeps tenants apart at once: --no-cross-namespace-refs, --no-remote-bases, and the service account default for units that name none, towards key services too',
   ),
   customApplyStageKinds: {
     ...text(
@@ -178,6 +183,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     jitterPercent: options.intervalJitterPercentage,
     crossNamespaceRefs: !options.noCrossNamespaceRefs && !options.tenancyLockdown,
     additiveReadyExpr: options.additiveCelDependencyCheck,
+    remoteBases: !options.noRemoteBases && !options.tenancyLockdown,
     gitEnvironment: gitEnvironment(context.environment),
     gitLimits: {
       entries: options.gitMaxEntries,

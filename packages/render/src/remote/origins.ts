@@ -1,4 +1,4 @@
-import type { Json, JsonObject, KubeObject } from '@plumb/api';
+import { printJson, type Json, type JsonObject, type KubeObject } from '@plumb/api';
 import { relative } from '../paths.ts';
 import { isObject, parseDocuments } from '../yaml/documents.ts';
 import { resolvePlain11 } from '../yaml/scalar.ts';
@@ -57,14 +57,14 @@ function printed(value: JsonObject, bullet: string, indent = ' '.repeat(bullet.l
   const lines = Object.entries(value).map(([key, field], index) => {
     const start = `${index === 0 ? bullet : indent}${key}:`;
     if (isObject(field)) return `${start}\n${printed(field, `${indent}  `)}`;
-    return `${start} ${scalar(String(field))}\n`;
+    return `${start} ${scalar(typeof field === 'string' ? field : printJson(field))}\n`;
   });
   return lines.join('');
 }
 
 /** Quoted where it would be read as something other than this text. */
 function scalar(text: string): string {
-  const isPlain = /^[\w./:@+-]+$/.test(text) && !/:$/.test(text) && resolvePlain11(text) === text;
+  const isPlain = /^[\w./:@+-]+$/.test(text) && !text.endsWith(':') && resolvePlain11(text) === text;
   return isPlain ? text : JSON.stringify(text);
 }
 

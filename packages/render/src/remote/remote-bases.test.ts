@@ -211,12 +211,10 @@ describe('a repository', () => {
   });
 
   test('at most a hundred are fetched for one build', async () => {
-    const refs = Array.from({ length: 101 }, (_, index) => [
-      `r${index}`,
-      { ...overlay('a.yaml'), 'a.yaml': map(`a${index}`) },
-    ]);
-    const { message } = await failure(overlay(...refs.map(([ref]) => `"${FLEET}?ref=${String(ref)}"`)), {
-      repositories: { [FLEET]: Object.fromEntries(refs) as Record<string, Files> },
+    const refs = Array.from({ length: 101 }, (_, index) => `r${index}`);
+    const at = (ref: string): Files => ({ ...overlay('a.yaml'), 'a.yaml': map(ref) });
+    const { message } = await failure(overlay(...refs.map((ref) => `"${FLEET}?ref=${ref}"`)), {
+      repositories: { [FLEET]: Object.fromEntries(refs.map((ref) => [ref, at(ref)])) },
     });
     expect(message).toBe('kustomization.yaml: with it the build has more than 100 remote bases');
   });

@@ -6,7 +6,7 @@ import { join, within } from '../paths.ts';
 import { ReadLog } from '../reads.ts';
 import { shownAddress } from '../references.ts';
 import type { BuildOptions } from '../renderer.ts';
-import { Budget, TreeView, type Found } from '../tree-view.ts';
+import { TreeView, type Budget, type Found } from '../tree-view.ts';
 import { Fetch, fetchError, isTree } from './fetch.ts';
 import { anonymous } from './entry.ts';
 import type { Repository } from './repository.ts';

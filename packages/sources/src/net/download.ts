@@ -91,7 +91,7 @@ async function get(url: URL, { signal, headers = {}, env }: DownloadOptions): Pr
 }
 
 /** What an exchange that did not end well is told as. */
-export function cutShort(address: string, error: unknown, signal: AbortSignal): Error {
+function cutShort(address: string, error: unknown, signal: AbortSignal): Error {
   const { message = '', code = '' } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
   const words = signal.aborted ? 'it took too long' : message === '' ? code : message;
   return systemError('source-failed', `'${shown(address)}' could not be fetched: ${words}`, error);

@@ -5,7 +5,7 @@ import { backoffDelay, parseInventoryEntry, unitDriftMode } from '@plumb/core';
 import type { Cause, GroupKind } from '@plumb/core';
 import type { Cluster, Priority } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
-import type { Artifact } from '@plumb/sources';
+import type { Artifact, RemoteBases } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
 import type { Artifacts } from '../../delivery/artifacts.ts';
 import type { Decryption } from '../../delivery/decryption/decryption.ts';
@@ -39,6 +39,8 @@ export interface Hands {
   artifacts: Artifacts;
   renderer: Renderer;
   expressions: Expressions;
+  /** Fetches remote bases; null: a build that names one fails. */
+  remotes: RemoteBases | null;
   packs: Packs;
   /** Null: a restart reads everything from the cluster. */
   records: Records | null;
@@ -143,8 +145,9 @@ async function build(
   const { revision = '', digest = '' } = source?.status?.artifact ?? {};
   const { bundle, ref } = memory;
   const references = referencesOf(object);
+  const { remotes } = hands;
   const isValid = (configs: string | null): boolean =>
-    bundle !== null && configs !== null && stands(bundle, object, ref, { revision, digest, configs });
+    bundle !== null && configs !== null && stands(bundle, object, ref, { revision, digest, configs, remotes });
   if (bundle !== null && isValid(knownVersions(references, ref.namespace, hands.configs))) return bundle;
   const referenced = await readReferences(references, ref.namespace, { cluster: hands.cluster, signal });
   if (bundle !== null && isValid(referenced.versions)) return bundle;

@@ -18,6 +18,7 @@ import { culprits, driftActionAt, judge, nextDrift } from '../../delivery/drift.
 import type { LiveChange } from '../../delivery/live.ts';
 import { referencesOf } from '../../delivery/references.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
+import type { StoredBundle } from '../../delivery/unit.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Finisher } from '../../runtime/finisher.ts';
@@ -118,6 +119,12 @@ export class KustomizationController {
   /** Objects whose drift is left as it is, and told. */
   get leftDrifted(): number {
     return this.#memories.values().reduce((sum, memory) => sum + toldDrift(memory).length, 0);
+  }
+
+  /** The bundles in force; null while those of some units are not known yet. */
+  bundles(isOurs: (id: string) => boolean): StoredBundle[] | null {
+    for (const id of this.#options.kustomizations.ids()) if (isOurs(id) && !this.#memories.has(id)) return null;
+    return [...this.#memories.values()].flatMap(({ bundle }) => bundle ?? []);
   }
 
   async run(id: string, leave: Leave): Promise<void> {
