@@ -31,6 +31,10 @@ export class Layout {
     return join(this.root, 'mirrors', this.place(source));
   }
 
+  downloads(source: UnitRef): string {
+    return join(this.root, 'downloads', this.place(source));
+  }
+
   records(source: UnitRef): string {
     return join(this.root, 'records', `${this.place(source)}.json`);
   }

@@ -9,8 +9,11 @@ export interface DownloadOptions {
   headers?: Readonly<Record<string, string>>;
   /** Variables that name proxies, in any case; others do not count. */
   env: Readonly<Record<string, string>>;
+  /** Milliseconds without a byte after which the exchange is given up. Default 15,000. */
+  stall?: number;
 }
 
+const STALL = 15_000;
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
@@ -72,7 +75,7 @@ function redirected(from: URL, location: string): URL {
 }
 
 /** Names in a cluster end with a dot, so that no search list is tried; servers know themselves without it. */
-async function get(url: URL, { signal, headers = {}, env }: DownloadOptions): Promise<IncomingMessage> {
+async function get(url: URL, { signal, headers = {}, env, stall = STALL }: DownloadOptions): Promise<IncomingMessage> {
   const secure = url.protocol === 'https:';
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const name = url.hostname.replace(/\.$/, '');
@@ -82,6 +85,7 @@ async function get(url: URL, { signal, headers = {}, env }: DownloadOptions): Pr
     agent: secure ? new HttpsAgent({ proxyEnv: env, servername: name }) : new HttpAgent({ proxyEnv: env }),
   };
   const request = (secure ? requestHttps : requestHttp)(url, settings, resolve);
+  request.setTimeout(stall, () => request.destroy(new Error(`nothing came for ${stall / 1_000}s`)));
   request.once('error', reject).end();
   try {
     return await promise;

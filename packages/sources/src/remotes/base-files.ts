@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { bodyOf, download } from '../net/download.ts';
 import { Lru } from '../lru.ts';
 import type { RemoteFile, RemoteRequest } from '../remote-bases.ts';
-import { Lookups, unlessAborted } from './lookups.ts';
+import { Lookups, unlessAborted } from '../net/shared.ts';
 
 /** Most bytes of one file, as of a file of a build. */
 const MAX_BYTES = 4 * 1024 * 1024;

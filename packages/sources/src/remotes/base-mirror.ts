@@ -8,7 +8,7 @@ import type { GitLimits } from '../git-sources.ts';
 import { Tokens } from '../github/tokens.ts';
 import type { RemoteRepository, RemoteRequest, RemoteTree } from '../remote-bases.ts';
 import { GitTree, NO_EXCLUSIONS } from '../tree/git-tree.ts';
-import { Lookups, unlessAborted } from './lookups.ts';
+import { Lookups, unlessAborted } from '../net/shared.ts';
 
 export interface BaseMirrorContext {
   /** Of this repository alone. */
