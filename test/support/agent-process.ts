@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { startAgent } from '@plumb/agent';
 import { createEngine } from '@plumb/engine';
 import { connect } from '@plumb/kube';
-import { createGitSources } from '@plumb/sources';
+import { createDownloads, createGitSources } from '@plumb/sources';
 
 /** An agent as a process of its own, so that a scenario can kill it. It prints a line when it has started, and ends with its standard input. */
 const { values } = parseArgs({
@@ -18,6 +18,7 @@ const { values } = parseArgs({
 await startAgent({
   cluster: await connect({ kubeconfig: values.kubeconfig, userAgent: 'plumb-agent' }),
   sources: createGitSources({ dir: values.dir }),
+  downloads: createDownloads({ dir: values.dir }),
   engine: createEngine({ path: values.engine }),
   namespace: values.namespace,
   artifactHost: 'localhost',

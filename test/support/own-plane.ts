@@ -7,7 +7,7 @@ import { crds } from '@plumb/api';
 import { createEngine } from '@plumb/engine';
 import { connect, type Cluster, type RequestCounter } from '@plumb/kube';
 import { startControlPlane, type ControlPlane } from '@plumb/sandbox';
-import { createGitSources } from '@plumb/sources';
+import { createDownloads, createGitSources } from '@plumb/sources';
 import { ENGINE_PATH } from './world.ts';
 
 const CLUSTER_PATH = join(import.meta.dirname, '../../build/cluster');
@@ -78,9 +78,11 @@ export class OwnPlane {
     const cluster = await this.connect(counter);
     const engine = createEngine({ path: ENGINE_PATH });
     const sources = createGitSources({ dir: join(this.dir, 'sources') });
+    const downloads = createDownloads({ dir: join(this.dir, 'sources') });
     const agent = await startAgent({
       cluster,
       sources,
+      downloads,
       engine,
       artifactHost: 'localhost',
       instance: 'test',
@@ -89,6 +91,7 @@ export class OwnPlane {
     const close = async (): Promise<void> => {
       await agent.close();
       await sources.close();
+      await downloads.close();
       await engine.close();
       await cluster.close();
     };

@@ -14,8 +14,8 @@ import { createEngine } from '@plumb/engine';
 import type { Cluster, ConnectOptions } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import { startGitServer } from '@plumb/sandbox';
-import type { GitSources } from '@plumb/sources';
-import { createGitSources } from '@plumb/sources';
+import type { Downloads, GitSources } from '@plumb/sources';
+import { createDownloads, createGitSources } from '@plumb/sources';
 import { checkStatus, freshNamespace } from '@plumb/testkit';
 import { inject } from 'vitest';
 import { Repository } from './repository.ts';
@@ -41,7 +41,7 @@ export class World {
   readonly #dir: string;
   readonly #engine: Engine;
   readonly #closers: (() => Promise<unknown>)[];
-  #agent: { agent: Agent; cluster: Cluster; sources: GitSources } | null = null;
+  #agent: { agent: Agent; cluster: Cluster; sources: GitSources; downloads: Downloads } | null = null;
   /** What the agent could not cope with; a scenario that ends with any has failed. */
   readonly faults: string[] = [];
 
@@ -95,9 +95,11 @@ export class World {
   async startAgent({ connect: connection, ...options }: StartAgent = {}): Promise<Agent> {
     const cluster = await connect({ kubeconfig: this.#kubeconfig, userAgent: 'plumb-agent', ...connection });
     const sources = createGitSources({ dir: join(this.#dir, 'sources'), engine: this.#engine });
+    const downloads = createDownloads({ dir: join(this.#dir, 'sources') });
     const agent = await startAgent({
       cluster,
       sources,
+      downloads,
       engine: this.#engine,
       namespace: this.namespace,
       artifactHost: 'localhost',
@@ -105,7 +107,7 @@ export class World {
       onFault: (what, error) => this.faults.push(`${what}: ${String(error)}`),
       ...options,
     });
-    this.#agent = { agent, cluster, sources };
+    this.#agent = { agent, cluster, sources, downloads };
     return agent;
   }
 
@@ -132,6 +134,7 @@ export class World {
     if (running === null) return;
     await running.agent.close();
     await running.sources.close();
+    await running.downloads.close();
     await running.cluster.close();
   }
 

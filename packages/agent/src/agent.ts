@@ -5,6 +5,7 @@ import {
   KUSTOMIZATION_CONTROLLER,
   KUSTOMIZATION_STATUS_MANAGER,
   KUSTOMIZATION,
+  READ_SOURCES,
   SOURCE_CONTROLLER,
   WATCH_LABEL_SELECTOR,
   SOURCE_STATUS_MANAGER,
@@ -14,12 +15,13 @@ import type { Cluster, ReflectorOptions } from '@plumb/kube';
 import type { GroupKind } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { createRenderer } from '@plumb/render';
-import type { GitSources, RemoteBases } from '@plumb/sources';
+import type { Downloads, GitSources, RemoteBases } from '@plumb/sources';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
 import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
 import type { FetchArtifact } from './delivery/artifacts.ts';
 import { Artifacts } from './delivery/artifacts.ts';
+import { artifactFetcher } from './delivery/fetch-artifact.ts';
 import { Expressions } from './delivery/expressions.ts';
 import { Decryption, withoutDecryption } from './delivery/decryption/decryption.ts';
 import type { DecryptionOptions, SurroundingNames } from './delivery/decryption/decryption.ts';
@@ -46,6 +48,7 @@ import { tellReadiness } from './runtime/readiness.ts';
 import type { Shards } from './runtime/shards.ts';
 import { aloneWith } from './runtime/shards.ts';
 import { Share } from './runtime/share.ts';
+import { SourceObjects } from './runtime/source-objects.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
 import { WatchedConfigs } from './runtime/watched-configs.ts';
 
@@ -54,6 +57,8 @@ export interface AgentOptions {
   cluster: Cluster;
   engine: Engine;
   sources: GitSources;
+  /** Takes artifacts that others make. */
+  downloads: Downloads;
   /** Fetches what kustomizations name by address. Without it they may not. */
   remotes?: RemoteBases;
   /** Host and port consumers reach the artifact server at. */
@@ -77,6 +82,8 @@ export interface AgentOptions {
   /** Milliseconds between searches for events a watch never brought: how long a lost one may stay unnoticed. Default 5 minutes. */
   checkInterval?: number;
   crossNamespaceRefs?: boolean;
+  /** Whether units may name sources of the kind ExternalArtifact (Flux: feature gate of that name); by default they may not. */
+  externalArtifacts?: boolean;
   /** A dependency with a readyExpr has to be ready by the usual rule too. */
   additiveReadyExpr?: boolean;
   defaultServiceAccount?: string;
@@ -229,20 +236,29 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const hands = { clock };
   const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
-  const fetchArtifact: FetchArtifact = async (source, revision, digest) => {
-    const id = objectId(source);
-    const object = git.objects.get(id) as GitRepository | undefined;
-    // Our own is fetched by its own run.
-    if (object === undefined || git.share.holds(id)) return null;
-    const find = (namespace: string, name: string): GitRepository | undefined =>
-      git.objects.get(objectId({ namespace, name })) as GitRepository | undefined;
+  const readSources = READ_SOURCES.map((kind) => new OnDemandObjects(cluster, kind, { ...anywhere, clock }));
+  const sources = new SourceObjects(git.objects, readSources);
+  const find = (namespace: string, name: string): GitRepository | undefined =>
+    git.objects.get(objectId({ namespace, name })) as GitRepository | undefined;
+  const replicated: FetchArtifact = async (source, revision, digest) => {
+    const object = find(source.namespace, source.name);
+    if (object === undefined) return null;
     const open = artifacts.open.bind(artifacts);
-    return replicate(
-      object,
-      { revision, digest },
-      { cluster, identities, sources: options.sources, signal: stop.signal, find, open },
-    );
+    const replication = { cluster, identities, sources: options.sources, signal: stop.signal, find, open };
+    return replicate(object, { revision, digest }, replication);
   };
+  const fetchArtifact = artifactFetcher({
+    downloads: options.downloads,
+    find: (source) => sources.get(source.kind, objectId(source)),
+    retry: options.dependencyInterval,
+    signal: stop.signal,
+    git: {
+      isOurs: (source) => git.share.holds(objectId(source)),
+      isVerified: ({ namespace, name }) => find(namespace, name)?.spec.verify !== undefined,
+      host: options.artifactHost,
+      replicate: replicated,
+    },
+  });
   const artifacts = new Artifacts(options.sources, () => clock.now(), fetchArtifact);
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
@@ -255,7 +271,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const helmReleases = new OnDemandObjects(cluster, HELM_RELEASE, { ...anywhere, clock });
   const kustomizations = new KustomizationController({
     kustomizations: units.objects,
-    gitRepositories: git.objects,
+    sources,
     helmReleases,
     hands: {
       ...hands,
@@ -281,6 +297,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     clock,
     settings: {
       crossNamespaceRefs: options.crossNamespaceRefs,
+      externalArtifacts: options.externalArtifacts,
       dependencyInterval: options.dependencyInterval,
       additiveReadyExpr: options.additiveReadyExpr,
       jitterPercent,
@@ -320,11 +337,11 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   units.share.start(kustomizations);
   records?.keepOnly(uidsOf(units.objects));
   const endTidying = repeat(clock, TIDY_EVERY, async () => {
-    const bundles = kustomizations.bundles((id) => units.share.holds(id));
-    if (bundles === null) return;
-    await options.remotes
-      ?.keepOnly(remoteUses(bundles))
-      .catch((error: unknown) => onFault('what is not used any more could not be removed', error));
+    const uses = kustomizations.uses((id) => units.share.holds(id));
+    if (uses === null) return;
+    sources.needOnly(uses.kinds);
+    const kept = [options.remotes?.keepOnly(remoteUses(uses.bundles)), options.downloads.keepOnly(uses.artifacts)];
+    await Promise.all(kept).catch((error: unknown) => onFault('what is not used any more could not be removed', error));
   });
   git.objects.release();
   units.objects.release();
@@ -341,7 +358,14 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       await settleWithin(Promise.all([git.writer.flush(), units.writer.flush(), events.flush()]), LAST_WRITES, clock);
       await records?.flush();
       writes.abort();
-      await Promise.all([live.close(), git.objects.done(), units.objects.done(), configs.done(), helmReleases.done()]);
+      await Promise.all([
+        live.close(),
+        git.objects.done(),
+        units.objects.done(),
+        configs.done(),
+        helmReleases.done(),
+        sources.done(),
+      ]);
     },
   };
 }
@@ -352,6 +376,7 @@ const DEFAULTS = {
   dependencyInterval: 30_000,
   jitterPercent: 5,
   crossNamespaceRefs: true,
+  externalArtifacts: false,
   additiveReadyExpr: false,
   customStageKinds: [],
   overriddenManagers: [],

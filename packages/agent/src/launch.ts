@@ -4,7 +4,7 @@ import { createDecryptor, createEngine } from '@plumb/engine';
 import type { EngineOptions } from '@plumb/engine';
 import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
 import type { GitLimits } from '@plumb/sources';
-import { createGitSources, createRemoteBases, serveArtifacts } from '@plumb/sources';
+import { createDownloads, createGitSources, createRemoteBases, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
 import { startAgent } from './agent.ts';
 import type { SurroundingNames } from './delivery/decryption/decryption.ts';
@@ -24,6 +24,7 @@ type Tuning = Pick<
   | 'dependencyInterval'
   | 'jitterPercent'
   | 'crossNamespaceRefs'
+  | 'externalArtifacts'
   | 'additiveReadyExpr'
   | 'defaultServiceAccount'
   | 'customStageKinds'
@@ -81,6 +82,8 @@ export interface LaunchOptions extends Tuning {
   gitLimits?: Partial<GitLimits>;
   /** Whether kustomizations may name what stands elsewhere; by default they may. */
   remoteBases?: boolean;
+  /** `host:port` to download others' artifacts from, instead of what their addresses say. */
+  sourceHostOverride?: string;
 }
 
 export interface LaunchedAgent {
@@ -128,6 +131,8 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
     ...(options.gitLimits && { limits: options.gitLimits }),
   };
   const sources = createGitSources(disk);
+  const { sourceHostOverride: hostOverride } = options;
+  const downloads = createDownloads({ ...disk, ...(hostOverride !== undefined && { hostOverride }) });
   const remotes = options.remoteBases === false ? null : createRemoteBases(disk);
   const artifacts = await serveArtifacts({ dir: options.dataDir, host, port: options.artifactPort });
   const members = membersOf(options);
@@ -142,7 +147,8 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   const records = { dir: join(options.dataDir, 'units'), maker: await makerOf(options) };
   const shards = members === null ? {} : { shards: members };
   const { decryption: _files, ...rest } = options;
-  const parts = { ...shards, engine, sources, ...(remotes && { remotes }), artifactHost, records, ...opening?.options };
+  const own = { engine, sources, downloads, ...(remotes && { remotes }), artifactHost, records };
+  const parts = { ...shards, ...own, ...opening?.options };
   const starting = startAgent({ ...rest, ...parts }).then((started) => {
     agent = started;
   });
@@ -161,6 +167,7 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
       await members?.close();
       await Promise.all([
         sources.close(),
+        downloads.close(),
         remotes?.close(),
         engine.close(),
         opening?.close(),

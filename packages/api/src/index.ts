@@ -1,4 +1,5 @@
 export * from './object.ts';
+export * from './source.ts';
 export * from './json.ts';
 export * from './error.ts';
 export type * from './schema/common.ts';

@@ -52,5 +52,12 @@ export const HISTORY_LIMIT = 5;
 export const GIT_REPOSITORY = { group: 'source.toolkit.fluxcd.io', version: 'v1', kind: 'GitRepository' } as const;
 export const KUSTOMIZATION = { group: 'kustomize.toolkit.fluxcd.io', version: 'v1', kind: 'Kustomization' } as const;
 
+/** Sources that others fetch: their artifacts are taken from where these objects say. */
+export const READ_SOURCES = ['OCIRepository', 'Bucket', 'ExternalArtifact'].map(
+  (kind) => ({ ...GIT_REPOSITORY, kind }) as const,
+);
+/** The one that needs leave (Flux: feature gate of the same name). */
+export const EXTERNAL_ARTIFACT_KIND = 'ExternalArtifact';
+
 /** A kind that is read, where the cluster serves it: a Kustomization may depend on one. */
 export const HELM_RELEASE = { group: 'helm.toolkit.fluxcd.io', version: 'v2', kind: 'HelmRelease' } as const;

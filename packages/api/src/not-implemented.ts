@@ -13,18 +13,7 @@ function whenSet<Spec>(pick: (spec: Spec) => unknown): (spec: Spec) => string | 
   return (spec) => (asksNothing(pick(spec)) ? null : '');
 }
 
-function otherThan<Spec>(
-  done: readonly string[],
-  pick: (spec: Spec) => string | undefined,
-): (spec: Spec) => string | null {
-  return (spec) => {
-    const value = pick(spec) ?? '';
-    return value === '' || done.includes(value) ? null : value;
-  };
-}
-
 export const kustomizationPending: Pending<KustomizationSpec> = {
-  'spec.sourceRef.kind': otherThan(['GitRepository'], (spec) => spec.sourceRef.kind),
   'spec.kubeConfig': whenSet((spec) => spec.kubeConfig),
 };
 
@@ -37,8 +26,8 @@ function named<Spec>(pending: Pending<Spec>, spec: Spec): string[] {
 }
 
 /**
- * The fields of an object whose work this version cannot do, as paths (`spec.kubeConfig`), with the value where only
- * some values are missing (`spec.sourceRef.kind (Bucket)`). Empty when all can be done.
+ * The fields of an object whose work this version cannot do, as paths (`spec.kubeConfig`), with the value in brackets where only
+ * some values are missing. Empty when all can be done.
  */
 export function notImplemented({ spec }: Kustomization): string[] {
   return named(kustomizationPending, spec);

@@ -137,6 +137,7 @@ const OF_KUSTOMIZATIONS: ReadonlySet<string> = new Set([
   'dependency-unknown',
   'not-evaluated',
   'recreated',
+  'source-not-served',
 ]);
 
 function messageTable(kind: string): string {

@@ -7,7 +7,7 @@ const SOURCE = { kind: 'GitRepository', namespace: 'shop', name: 'shop' };
 function opener(answer: (call: number) => Promise<Artifact | null>) {
   const seen = { calls: 0, now: 0 };
   const artifacts = new Artifacts({ open: () => answer(++seen.calls) }, () => seen.now);
-  return { seen, open: (revision: string) => artifacts.open(SOURCE, revision, `sha256:${revision}`) };
+  return { seen, open: (revision: string) => artifacts.open(SOURCE, { revision, digest: `sha256:${revision}` }) };
 }
 
 const FOUND = {} as Artifact;

@@ -1,4 +1,5 @@
 import type { UnitRef } from '@plumb/api';
+import { GIT_REPOSITORY, systemError } from '@plumb/api';
 import type { Artifact, GitSources } from '@plumb/sources';
 
 /** How long an opened artifact may be taken again without looking at the disk, in milliseconds. */
@@ -11,8 +12,15 @@ interface Opened {
   artifact: Promise<Artifact | null>;
 }
 
-/** Gets an artifact that another replica published. @returns null when it is for this one to publish, or is not on offer any more */
+/** Gets an artifact that somebody else made. @returns null when it is for this replica to make, or is not on offer any more */
 export type FetchArtifact = (source: UnitRef, revision: string, digest: string) => Promise<Artifact | null>;
+
+export interface WantedArtifact {
+  revision: string;
+  digest: string;
+  /** Ends the wait for it. */
+  signal?: AbortSignal;
+}
 
 /** Opens artifacts. One commit wakes every unit of its source within a moment: they share what the first of them opened. */
 export class Artifacts {
@@ -31,8 +39,14 @@ export class Artifacts {
     this.#fetch = fetch;
   }
 
-  /** @returns null when it is not on this agent's disk */
-  open(source: UnitRef, revision: string, digest: string): Promise<Artifact | null> {
+  /** @returns null when it is not on this agent's disk. @throws PlumbError `cancelled` when the signal aborts first */
+  open(source: UnitRef, wanted: WantedArtifact): Promise<Artifact | null> {
+    const { revision, digest, signal } = wanted;
+    const opening = this.#open(source, revision, digest);
+    return signal === undefined ? opening : until(opening, signal);
+  }
+
+  #open(source: UnitRef, revision: string, digest: string): Promise<Artifact | null> {
     const id = `${source.kind}/${source.namespace}/${source.name}`;
     const known = this.#opened.get(id);
     const now = this.#now();
@@ -48,7 +62,21 @@ export class Artifacts {
   }
 
   async #look(source: UnitRef, revision: string, digest: string): Promise<Artifact | null> {
-    const found = await this.#sources.open(source, revision, digest);
+    const isGit = source.kind === GIT_REPOSITORY.kind;
+    const found = isGit ? await this.#sources.open(source, revision, digest) : null;
     return found ?? this.#fetch(source, revision, digest);
+  }
+}
+
+/** Others may wait for the same: it goes on without whoever gives up. */
+async function until<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(systemError('cancelled', 'the artifact did not come in time', signal.reason));
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -78,6 +78,8 @@ export interface Settling {
 export interface Delivered {
   inputs: string;
   revision: string;
+  /** What the artifact itself was made from; '' where it does not say. */
+  originRevision: string;
   at: number;
 }
 

@@ -105,3 +105,36 @@ test('what keeps the first list away is told, until it is in', async () => {
   await becomes('listed');
   expect(releases.trouble).toBeNull();
 });
+
+test('a watch that nobody needs any more is ended, and begun again for whoever needs it', async () => {
+  await cluster.create(DEFINITION);
+  await cluster.create(RELEASE);
+  releases.rest();
+  releases.need();
+  await becomes('listed');
+  releases.rest();
+  expect(releases.availability).toBe('pending');
+  expect(releases.get('shop/db')).toBeUndefined();
+  const told = changes.length;
+  await cluster.patch(
+    { ...HELM_RELEASE, namespace: 'shop', name: 'db' },
+    { metadata: { labels: { a: 'c' } } },
+    { type: 'merge' },
+  );
+  releases.need();
+  await becomes('listed');
+  expect(releases.get('shop/db')?.metadata.labels).toEqual({ a: 'c' });
+  expect(changes.slice(told)).toEqual(['shop/db']);
+  expect(releases.trouble).toBeNull();
+});
+
+test('an end before the first list is in is no trouble', async () => {
+  await cluster.create(DEFINITION);
+  releases.need();
+  await expect
+    .poll(() => cluster.requests.some(({ verb, kind }) => verb === 'list' && kind === 'HelmRelease'))
+    .toBe(true);
+  releases.rest();
+  await releases.done();
+  expect(releases.trouble).toBeNull();
+});

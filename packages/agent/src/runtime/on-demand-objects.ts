@@ -21,6 +21,8 @@ export class OnDemandObjects {
   readonly #listeners: Listener[] = [];
   readonly #availabilityListeners: (() => void)[] = [];
   #objects: FluxObjects | null = null;
+  #end = new AbortController();
+  #ended: Promise<unknown> = Promise.resolve();
   #availability: Availability = 'pending';
   #askedAt: number | null = null;
   #trouble: string | null = null;
@@ -67,29 +69,43 @@ export class OnDemandObjects {
     void this.#start();
   }
 
+  /** Nobody needs them any more: ends the watch until somebody does again. */
+  rest(): void {
+    if (this.#objects === null) return;
+    this.#end.abort();
+    this.#end = new AbortController();
+    this.#ended = Promise.all([this.#ended, this.#objects.done()]);
+    this.#objects = null;
+    this.#askedAt = null;
+    this.#trouble = null;
+    this.#availability = 'pending';
+  }
+
   async done(): Promise<void> {
-    await this.#objects?.done();
+    await Promise.all([this.#ended, this.#objects?.done()]);
   }
 
   async #start(): Promise<void> {
+    const { signal: end } = this.#end;
     try {
       const resource = await this.#cluster.resource(this.kind);
       if (this.#options.signal.aborted || this.#objects !== null) return;
       this.#trouble = null;
       if (resource === null) return this.#become('not-served');
       this.#become('pending');
-      await this.#watch();
-      this.#become('listed');
+      await this.#watch(end);
+      if (!end.aborted) this.#become('listed');
     } catch (error) {
-      this.#trouble = asPlumbError(error).message;
+      if (!end.aborted) this.#trouble = asPlumbError(error).message;
     }
   }
 
-  async #watch(): Promise<void> {
+  async #watch(end: AbortSignal): Promise<void> {
     const onInterruption = (error: unknown): void => {
       this.#trouble = asPlumbError(error).message;
     };
-    this.#objects = new FluxObjects(this.#cluster, this.kind, { ...this.#options, onInterruption });
+    const signal = AbortSignal.any([this.#options.signal, end]);
+    this.#objects = new FluxObjects(this.#cluster, this.kind, { ...this.#options, signal, onInterruption });
     this.#objects.listen((id, object, before) => {
       for (const listener of this.#listeners) listener(id, object, before);
     });

@@ -106,12 +106,28 @@ export const kustomizationMessages = {
     text: (p: { source: Reference }) => `Source '${reference(p.source)}' not found`,
     example: { source: { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' } },
   }),
+  sourceUnknown: message({
+    id: 'kustomization-source-unknown',
+    level: 'error',
+    reason: 'ArtifactFailed',
+    channels: ['condition', 'log'],
+    text: (p: { source: string; error: string }) => `unable to get source '${p.source}': ${p.error}`,
+    example: { source: 'flux-system/shop', error: 'no answer yet' },
+  }),
   artifactMissing: message({
     id: 'kustomization-artifact-missing',
     level: 'info',
     reason: 'ArtifactFailed',
     channels: ['condition', 'log'],
     text: (p: { retry: number }) => `Source artifact not found, retrying in ${formatDuration(p.retry)}`,
+    example: { retry: 30_000 },
+  }),
+  artifactNotThere: message({
+    id: 'kustomization-artifact-not-there',
+    level: 'info',
+    reason: 'ArtifactFailed',
+    channels: ['condition', 'log'],
+    text: (p: { retry: number }) => `Source is not ready, artifact not found, retrying in ${formatDuration(p.retry)}`,
     example: { retry: 30_000 },
   }),
   artifactFailed: message({
@@ -130,6 +146,15 @@ export const kustomizationMessages = {
     text: (p: { source: Named }) =>
       `can't access '${displayKey(p.source)}', cross-namespace references have been blocked`,
     example: { source: { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' } },
+  }),
+  gateDisabled: message({
+    id: 'kustomization-gate-disabled',
+    level: 'error',
+    reason: 'AccessDenied',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { source: Named }) =>
+      `can't access '${displayKey(p.source)}', ExternalArtifact feature gate is disabled (--external-artifacts)`,
+    example: { source: { kind: 'ExternalArtifact', namespace: 'flux-system', name: 'shop' } },
   }),
   dependencyNotFound: message({
     id: 'kustomization-dependency-not-found',

@@ -56,7 +56,7 @@ export const ownMessages = {
     channels: ['condition', 'event', 'log'],
     text: (p: { fields: readonly string[] }) =>
       `not implemented: ${p.fields.join(', ')}; remove ${p.fields.length === 1 ? 'it' : 'them'} to go on`,
-    example: { fields: ['spec.kubeConfig', 'spec.sourceRef.kind (Bucket)'] },
+    example: { fields: ['spec.kubeConfig'] },
   }),
   invalidSpec: message({
     id: 'invalid-spec',
@@ -84,6 +84,18 @@ export const ownMessages = {
     channels: ['condition', 'event', 'log'],
     text: (p: { cycle: readonly string[] }) => `dependency cycle: ${p.cycle.join(' -> ')}`,
     example: { cycle: ['shop/cart', 'shop/orders', 'shop/cart'] },
+  }),
+  sourceNotServed: message({
+    id: 'source-not-served',
+    level: 'error',
+    reason: 'ArtifactFailed',
+    channels: ['condition', 'log'],
+    text: (p: { source: Named; apiVersion: string }) =>
+      `Source '${displayKey(p.source)}' not found: the cluster serves no kind ${p.source.kind} in ${p.apiVersion}`,
+    example: {
+      source: { kind: 'OCIRepository', namespace: 'flux-system', name: 'shop' },
+      apiVersion: 'source.toolkit.fluxcd.io/v1',
+    },
   }),
   dependencyNotServed: message({
     id: 'dependency-not-served',

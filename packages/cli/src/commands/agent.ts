@@ -97,6 +97,16 @@ export const agentOptions = {
     null,
     'a dependency with a readyExpr has to be Ready by the usual rule too',
   ),
+  externalArtifacts: flag(
+    '--external-artifacts',
+    null,
+    'let units name sources of the kind ExternalArtifact, whose artifacts any program may offer',
+  ),
+  sourceHostOverride: text(
+    '--source-host-override <host:port>',
+    'SOURCE_CONTROLLER_LOCALHOST',
+    "where to download the artifacts of sources that others fetch, instead of their address's host: for an agent outside of the cluster",
+  ),
   noRemoteBases: flag(
     '--no-remote-bases',
     null,
@@ -183,6 +193,8 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     jitterPercent: options.intervalJitterPercentage,
     crossNamespaceRefs: !options.noCrossNamespaceRefs && !options.tenancyLockdown,
     additiveReadyExpr: options.additiveCelDependencyCheck,
+    externalArtifacts: options.externalArtifacts,
+    ...(options.sourceHostOverride === '' ? {} : { sourceHostOverride: options.sourceHostOverride }),
     remoteBases: !options.noRemoteBases && !options.tenancyLockdown,
     gitEnvironment: gitEnvironment(context.environment),
     gitLimits: {

@@ -7,7 +7,7 @@ import { Layout } from '../layout.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { unlessAborted } from '../net/shared.ts';
 import { GitTree, NO_EXCLUSIONS } from '../tree/git-tree.ts';
-import { digestOf } from './digest.ts';
+import { digestOf, isDigest } from './digest.ts';
 import { fetchTarball } from './fetch-tarball.ts';
 import { indexOf, parseListing, printListing } from './file-index.ts';
 import { FileStore } from './file-store.ts';
@@ -117,6 +117,8 @@ function keptFiles(uses: DownloadUses, folderOf: (source: UnitRef) => string): S
   const kept = new Set<string>();
   for (const { source, digests } of uses.values()) {
     for (const digest of digests) {
+      // What no download can be named is not here either.
+      if (!isDigest(digest)) continue;
       const place = join(folderOf(source), digestOf(digest).name);
       kept.add(`${place}.data`).add(`${place}.json`);
     }

@@ -11,16 +11,19 @@ export interface Digest {
   name: string;
 }
 
+export function isDigest(text: string): boolean {
+  const [algorithm = '', hex = '', ...rest] = text.split(':');
+  return rest.length === 0 && hex.length === LENGTHS[algorithm] && /^[0-9a-f]+$/.test(hex);
+}
+
 /** @throws PlumbError `source-failed` for what is no digest, or one of an algorithm that is not there */
 export function digestOf(text: string): Digest {
-  const [algorithm = '', hex = '', ...rest] = text.split(':');
-  const length = LENGTHS[algorithm];
-  if (length === undefined)
+  const [algorithm = '', hex = ''] = text.split(':');
+  if (!(algorithm in LENGTHS))
     throw correctable(
       'source-failed',
       `artifact digest '${text.slice(0, 80)}' must be one of ${Object.keys(LENGTHS).join(', ')}`,
     );
-  if (rest.length > 0 || hex.length !== length || !/^[0-9a-f]+$/.test(hex))
-    throw correctable('source-failed', `failed to parse digest '${text.slice(0, 200)}'`);
+  if (!isDigest(text)) throw correctable('source-failed', `failed to parse digest '${text.slice(0, 200)}'`);
   return { hash: createHash(algorithm), hex, name: `${algorithm}-${hex}` };
 }

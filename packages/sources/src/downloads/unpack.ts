@@ -86,7 +86,7 @@ class Unpacker {
   }
 
   async take(entry: Entry): Promise<void> {
-    const { name, type, size = 0, mode = 0 } = entry.header;
+    const { name, type, size, mode } = entry.header;
     const path = plainName(name);
     if (type === 'directory') {
       if (path !== '') this.#folder(path);

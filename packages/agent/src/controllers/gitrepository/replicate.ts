@@ -17,7 +17,7 @@ export interface ReplicateHands {
   /** Another GitRepository as it is known now. */
   find: (namespace: string, name: string) => GitRepository | undefined;
   /** Makes sure the artifact of another source is on this disk. */
-  open: (source: UnitRef, revision: string, digest: string) => Promise<Artifact | null>;
+  open: (source: UnitRef, wanted: { revision: string; digest: string }) => Promise<Artifact | null>;
 }
 
 /**
@@ -44,7 +44,7 @@ export async function replicate(
   const found = findIncludes(object, hands.find);
   if ('said' in found) throw missing(revision, found.said.text);
   const include = found.includes.map((one) => one.include);
-  await Promise.all(include.map((one) => hands.open(one.source, one.revision, one.digest)));
+  await Promise.all(include.map((one) => hands.open(one.source, one)));
   const request = requestOf(object, { ...credentials, ...verification }, hands.signal);
   const resolved = await resolveCommit(source, request, revision, hands.sources);
   const published = await hands.sources.publish(source, { ...resolved, revision }, contentOf(object, include));

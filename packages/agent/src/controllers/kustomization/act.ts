@@ -1,5 +1,5 @@
-import type { GitRepository, Kustomization, ObjectKey, UnitRef } from '@plumb/api';
-import { APPLY_MANAGER, asPlumbError, formatDuration, PlumbError } from '@plumb/api';
+import type { Kustomization, ObjectKey, Source, UnitRef } from '@plumb/api';
+import { APPLY_MANAGER, asPlumbError, formatDuration, originRevisionOf, PlumbError } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { backoffDelay, parseInventoryEntry, unitDriftMode } from '@plumb/core';
 import type { Cause, GroupKind } from '@plumb/core';
@@ -30,7 +30,7 @@ import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
-import { beginWait, endWait, goOnWaiting } from './wait.ts';
+import { beginWait, endWait, goOnWaiting, revisionsOf } from './wait.ts';
 
 /** What the effects of a Kustomization work with. */
 export interface Hands {
@@ -70,7 +70,7 @@ const FAILURE_BACKOFF = { min: 750, max: 15 * 60_000 };
 /** Brings the source's current revision, or the repair of drift, into the cluster. */
 export async function actDeliver(
   object: Kustomization,
-  source: GitRepository | undefined,
+  source: Source | undefined,
   cause: Cause,
   context: { memory: UnitMemory; hands: Hands },
 ): Promise<Outcome<Facts>> {
@@ -79,7 +79,9 @@ export async function actDeliver(
   const revision = source?.status?.artifact?.revision ?? '';
   const inputs = await inputsNow(object, source, hands);
   const canceled = cause === 'drift' ? null : endWait(object, source, inputs, context);
-  const base: Facts = { ...NOTHING, revision, timeout: timeoutOf(object), ...(canceled === null ? {} : { canceled }) };
+  const originRevision = originRevisionOf(source);
+  const offered = { revision, originRevision, timeout: timeoutOf(object) };
+  const base: Facts = { ...NOTHING, ...offered, ...(canceled === null ? {} : { canceled }) };
   if (cause !== 'drift') memory.answering = requestedAt(object) ?? null;
   const over = AbortSignal.timeout(base.timeout);
   const signal = AbortSignal.any([hands.signal, over]);
@@ -102,7 +104,7 @@ export async function actDeliver(
     if (error !== null) return failed({ ...facts, digest: bundle.digest }, error);
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
-    noteDelivered(memory, { inputs, revision, at: hands.clock.now() });
+    noteDelivered(memory, { inputs, revision, originRevision, at: hands.clock.now() });
     return await beginWait(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
   } catch (thrown) {
     return failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
@@ -121,7 +123,7 @@ function noteDelivered(memory: UnitMemory, delivered: Delivered): void {
 /** The inputs as they are before anything of them is read: what changes later is a reason for another run. */
 async function inputsNow(
   object: Kustomization,
-  source: GitRepository | undefined,
+  source: Source | undefined,
   { configs }: Pick<Hands, 'configs'>,
 ): Promise<string> {
   const references = referencesOf(object);
@@ -138,7 +140,7 @@ function overdue(timeout: number, error: PlumbError): PlumbError {
 
 async function build(
   object: Kustomization,
-  source: GitRepository | undefined,
+  source: Source | undefined,
   { memory, hands }: { memory: UnitMemory; hands: Hands },
   signal: AbortSignal,
 ): Promise<StoredBundle> {
@@ -151,24 +153,21 @@ async function build(
   if (bundle !== null && isValid(knownVersions(references, ref.namespace, hands.configs))) return bundle;
   const referenced = await readReferences(references, ref.namespace, { cluster: hands.cluster, signal });
   if (bundle !== null && isValid(referenced.versions)) return bundle;
-  const artifact = await openArtifact(object, { revision, digest }, hands);
-  if (artifact === null) throw artifactMissing(revision);
+  const artifact = await openArtifact(object, { revision, digest }, { hands, signal });
   return prepare(object, ref, artifact, { ...hands, signal, last: bundle, referenced });
 }
 
 /** The source object may be gone: what it offered last is still what the unit is held to (I2). */
-function openArtifact(
+async function openArtifact(
   { spec, metadata }: Kustomization,
   { revision, digest }: { revision: string; digest: string },
-  hands: Hands,
-): Promise<Artifact | null> {
-  const { name, namespace = metadata.namespace ?? '' } = spec.sourceRef;
-  return hands.artifacts.open({ kind: 'GitRepository', namespace, name }, revision, digest);
-}
-
-function artifactMissing(revision: string): PlumbError {
+  { hands, signal }: { hands: Hands; signal: AbortSignal },
+): Promise<Artifact> {
+  const { kind, name, namespace = metadata.namespace ?? '' } = spec.sourceRef;
+  const artifact = await hands.artifacts.open({ kind, namespace, name }, { revision, digest, signal });
+  if (artifact !== null) return artifact;
   const text = `artifact ${revision} is not in this agent's storage yet; it is fetched again`;
-  return new PlumbError('artifact-missing', text, { fault: 'system', policy: 'retry' });
+  throw new PlumbError('artifact-missing', text, { fault: 'system', policy: 'retry' });
 }
 
 /** Keeps a bundle's bodies in memory while it is worked on. Those of one that was not delivered go. */
@@ -204,8 +203,7 @@ async function loadBodies(
 ): Promise<void> {
   if (bundle.pack.bytes !== null) return;
   const { revision, artifactDigest: digest } = bundle;
-  const artifact = await openArtifact(object, { revision, digest }, hands);
-  if (artifact === null) throw artifactMissing(revision);
+  const artifact = await openArtifact(object, { revision, digest }, { hands, signal });
   const { ref } = memory;
   const referenced = await readReferences(referencesOf(object), ref.namespace, { cluster: hands.cluster, signal });
   try {
@@ -278,9 +276,9 @@ function afterRepair(
   context: { memory: UnitMemory; hands: Hands },
 ): Outcome<Facts> {
   const { delivered, failed, settling, awaitingSince } = context.memory;
-  const told = delivered === null ? facts : { ...facts, revision: delivered.revision };
+  const told = { ...facts, ...revisionsOf(delivered) };
   if (failed !== null && settling === null) {
-    const { revision: _delivered, ...done } = facts;
+    const { revision: _delivered, originRevision: _ofIt, ...done } = facts;
     const after = Math.max(0, failed.retryAt - context.hands.clock.now());
     return { type: 'retry', facts: done, said: failed.said, after };
   }

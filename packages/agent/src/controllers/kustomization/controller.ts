@@ -3,6 +3,7 @@ import {
   APPLY_MANAGER,
   checkKustomization,
   eventType,
+  EXTERNAL_ARTIFACT_KIND,
   HELM_RELEASE,
   keyId,
   keyOf,
@@ -18,7 +19,7 @@ import { culprits, driftActionAt, judge, nextDrift } from '../../delivery/drift.
 import type { LiveChange } from '../../delivery/live.ts';
 import { referencesOf } from '../../delivery/references.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
-import type { StoredBundle } from '../../delivery/unit.ts';
+import { noteUse, type UnitUses } from '../../delivery/unit-uses.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Finisher } from '../../runtime/finisher.ts';
@@ -29,6 +30,7 @@ import type { Outcome } from '../../runtime/outcome.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
 import type { Leave } from '../../runtime/shards.ts';
+import type { SourceObjects } from '../../runtime/source-objects.ts';
 import type { StatusWriter } from '../../runtime/status-writer.ts';
 import { isNews } from '../../runtime/flux-object.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
@@ -45,7 +47,7 @@ import { actSettle } from './wait.ts';
 
 export interface KustomizationControllerOptions {
   kustomizations: FluxObjects;
-  gitRepositories: FluxObjects;
+  sources: SourceObjects;
   helmReleases: OnDemandObjects;
   hands: Omit<Hands, 'saveProgress' | 'onAnswer' | keyof Leave>;
   writer: StatusWriter;
@@ -81,7 +83,8 @@ export class KustomizationController {
       onAnswer: (unit, id) => this.#rejudge(unit, id),
     };
     options.kustomizations.listen((id, object, before) => this.#onObject(id, object, before));
-    options.gitRepositories.listen((id, object, before) => this.#onSource(id, object, before));
+    options.sources.listen((kind, id, object, before) => this.#onSource({ kind, id }, object, before));
+    options.sources.listenAvailability((kind) => this.#onSourcesAvailable(kind));
     options.kustomizations.listenRewound(() => this.#onRewound());
     options.helmReleases.listen((id, object, before) => this.#onHelmRelease(id, object, before));
     options.helmReleases.listenAvailability(() => this.#onHelmReleasesAvailable());
@@ -121,10 +124,17 @@ export class KustomizationController {
     return this.#memories.values().reduce((sum, memory) => sum + toldDrift(memory).length, 0);
   }
 
-  /** The bundles in force; null while those of some units are not known yet. */
-  bundles(isOurs: (id: string) => boolean): StoredBundle[] | null {
-    for (const id of this.#options.kustomizations.ids()) if (isOurs(id) && !this.#memories.has(id)) return null;
-    return [...this.#memories.values()].flatMap(({ bundle }) => bundle ?? []);
+  /** What the units of this replica use; null while that is not known of all of them yet. */
+  uses(isOurs: (id: string) => boolean): UnitUses | null {
+    const { kustomizations } = this.#options;
+    const uses: UnitUses = { bundles: [], kinds: new Set(), artifacts: new Map() };
+    for (const id of kustomizations.ids()) {
+      const memory = this.#memories.get(id);
+      const object = kustomizations.get(id) as Kustomization;
+      if (memory === undefined && isOurs(id)) return null;
+      if (memory !== undefined) noteUse(uses, object, memory);
+    }
+    return uses;
   }
 
   async run(id: string, leave: Leave): Promise<void> {
@@ -187,11 +197,13 @@ export class KustomizationController {
     }
   }
 
-  /** What the spec's expressions say must be known before anything is decided. An object that will not be worked on is not asked. */
+  /** What is needed of others is looked for, and what the spec's expressions say is known, before anything is decided. An object that will not be worked on is not asked. */
   async #evaluate(id: string, memory: UnitMemory, signal: AbortSignal): Promise<void> {
-    const { kustomizations, helmReleases } = this.#options;
+    const { kustomizations, helmReleases, sources, settings } = this.#options;
     const object = kustomizations.get(id) as Kustomization | undefined;
     if (object === undefined || object.metadata.deletionTimestamp !== undefined || object.spec.suspend === true) return;
+    const { kind } = object.spec.sourceRef;
+    if (kind !== EXTERNAL_ARTIFACT_KIND || settings.externalArtifacts) sources.need(kind);
     const { dependsOn, healthCheckExprs } = object.spec;
     if ((dependsOn ?? healthCheckExprs) !== undefined && !checkKustomization(object).ok) return;
     if (dependenciesOf(object).some(({ kind }) => kind === 'HelmRelease')) helmReleases.need();
@@ -248,10 +260,10 @@ export class KustomizationController {
   }
 
   #see(id: string, memory: UnitMemory): Seen {
-    const { kustomizations, gitRepositories, helmReleases, clock, settings } = this.#options;
+    const { kustomizations, sources, helmReleases, clock, settings } = this.#options;
     return observeUnit(id, memory, {
       kustomizations,
-      gitRepositories,
+      sources,
       configs: this.#hands.configs,
       helmReleases,
       now: clock.now(),
@@ -330,11 +342,22 @@ export class KustomizationController {
     }
   }
 
-  #onSource(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
+  #onSource(
+    source: { kind: string; id: string },
+    object: KubeObject | undefined,
+    before: KubeObject | undefined,
+  ): void {
     if (artifactMark(object) === artifactMark(before)) return;
     for (const unit of this.#options.kustomizations.ids()) {
       const kustomization = this.#options.kustomizations.get(unit) as Kustomization;
-      if (sourceId(kustomization) === id) this.#wake(unit);
+      if (kustomization.spec.sourceRef.kind === source.kind && sourceId(kustomization) === source.id) this.#wake(unit);
+    }
+  }
+
+  #onSourcesAvailable(kind: string): void {
+    for (const [id, memory] of this.#memories) {
+      const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
+      if (memory.awaitingSince !== null && object?.spec.sourceRef.kind === kind) this.#wake(id);
     }
   }
 

@@ -3,47 +3,12 @@ import { FINALIZER, kustomizationMessages as messages, REQUESTED_AT_ANNOTATION, 
 import type { Dependable, ExpressionResult, HelmRelease } from '@plumb/core';
 import { describe, expect, test } from 'vitest';
 import { AT, conditionOf, gitRepository, kustomization, REVISION } from '../../testing/builders.ts';
+import { deliveredAt, MINUTE, saying, seen, SETTINGS, source } from '../../testing/seen.ts';
 import type { Availability } from '../../runtime/on-demand-objects.ts';
 import type { Seen, Step } from './decide.ts';
 import { decide, inputsOf, isInForce } from './decide.ts';
 
-const MINUTE = 60_000;
-const source = gitRepository();
 const said = say(messages.applyFailed, { error: 'no' });
-
-const SETTINGS = { crossNamespaceRefs: true, dependencyInterval: 30_000, additiveReadyExpr: false };
-
-/** What the expressions of a spec say: `results` by the id of a dependency. */
-function saying(
-  results: Record<string, ExpressionResult> = {},
-  more: { flaw?: string; trouble?: string } = {},
-): Seen['expressions'] {
-  return { flaw: null, trouble: null, ...more, result: ({ id }) => results[id] };
-}
-
-/** What is seen of a unit that has delivered the current revision a minute ago, but for what a test says. */
-function seen(parts: Partial<Seen> = {}): Seen {
-  return {
-    object: kustomization(),
-    now: AT,
-    source,
-    configs: [],
-    dependency: () => undefined,
-    helmReleases: { availability: 'pending', trouble: null },
-    expressions: saying(),
-    delivered: { inputs: inputsOf(kustomization(), source, []), revision: REVISION, at: AT - MINUTE },
-    failed: null,
-    settling: null,
-    answering: null,
-    awaiting: false,
-    drifted: 0,
-    driftEnded: false,
-    driftRetryAt: 0,
-    interval: 10 * MINUTE,
-    settings: SETTINGS,
-    ...parts,
-  };
-}
 
 const failedAt = (retryAt: number, object = kustomization()) => ({
   said,
@@ -61,6 +26,7 @@ const going = (finalizers: string[]): Kustomization =>
   kustomization({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers } });
 
 const unsourced = gitRepository(null);
+const external = kustomization({ spec: { sourceRef: { kind: 'ExternalArtifact', name: 'shop' } } });
 const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: object }[] = [
   { name: 'an object that is gone is forgotten', seen: { object: undefined }, step: 'forget' },
   { name: 'one that goes is finalised', seen: { object: going([FINALIZER]) }, step: 'finalize' },
@@ -97,7 +63,7 @@ const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: objec
     name: 'a wait longer than the interval goes on',
     seen: {
       settling,
-      delivered: { inputs: inputsOf(kustomization(), source, []), revision: REVISION, at: AT - 11 * MINUTE },
+      delivered: deliveredAt(AT - 11 * MINUTE),
     },
     step: 'settle',
   },
@@ -105,7 +71,7 @@ const cases: { name: string; seen: Partial<Seen>; step: Step['do']; more?: objec
     name: 'a wait that was lost does not keep the interval from its run',
     seen: {
       settling: { ...settling, failed: true },
-      delivered: { inputs: inputsOf(kustomization(), source, []), revision: REVISION, at: AT - 11 * MINUTE },
+      delivered: deliveredAt(AT - 11 * MINUTE),
     },
     step: 'deliver',
     more: { cause: 'routine' },
@@ -231,9 +197,9 @@ describe('a spec that cannot be carried out is refused by name', () => {
     },
     {
       name: 'a field whose work is to come',
-      object: kustomization({ spec: { sourceRef: { kind: 'Bucket', name: 'shop' } } }),
+      object: kustomization({ spec: { kubeConfig: { secretRef: { name: 'far' } } } }),
       reason: 'NotImplemented',
-      says: 'spec.sourceRef.kind (Bucket)',
+      says: 'spec.kubeConfig',
     },
     {
       name: 'a foreign source where that is forbidden',
@@ -241,6 +207,19 @@ describe('a spec that cannot be carried out is refused by name', () => {
       settings: { ...SETTINGS, crossNamespaceRefs: false },
       reason: 'AccessDenied',
       says: "can't access 'GitRepository/other/shop', cross-namespace references have been blocked",
+    },
+    {
+      name: 'an ExternalArtifact where there is no leave for it',
+      object: external,
+      reason: 'AccessDenied',
+      says: "can't access 'ExternalArtifact/shop/shop', ExternalArtifact feature gate is disabled",
+    },
+    {
+      name: 'one of another namespace, by the reason that comes first',
+      object: kustomization({ spec: { sourceRef: { kind: 'ExternalArtifact', name: 'shop', namespace: 'other' } } }),
+      settings: { ...SETTINGS, crossNamespaceRefs: false },
+      reason: 'AccessDenied',
+      says: 'cross-namespace references have been blocked',
     },
   ];
   test.each(flaws)('$name', ({ object, settings, reason, says }) => {

@@ -1,8 +1,10 @@
-import type { GitRepository, Kustomization, Said } from '@plumb/api';
+import type { Kustomization, Said, Source } from '@plumb/api';
 import {
   apiVersionOf,
   checkKustomization,
+  EXTERNAL_ARTIFACT_KIND,
   FINALIZER,
+  GIT_REPOSITORY,
   HELM_RELEASE,
   kustomizationMessages as messages,
   notImplemented,
@@ -14,19 +16,21 @@ import { compileIgnoreRules, dependenciesOf, dependencyCycle, dependencyFlaw } f
 import type { Cause, Dependable, Dependency, ExpressionResult } from '@plumb/core';
 import type { Delivered, Failed, Settling } from '../../delivery/unit.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
-import type { Availability } from '../../runtime/on-demand-objects.ts';
+import type { Access } from '../../runtime/source-objects.ts';
 
 /** All a decision is made from. Plain data; `now` is milliseconds since the epoch. */
 export interface Seen {
   object: Kustomization | undefined;
   now: number;
-  source: GitRepository | undefined;
+  source: Source | undefined;
+  /** Whether sources of its kind can be looked up, and what keeps them away. */
+  sources: Access;
   /** The versions of what the unit refers to and is watched. */
   configs: readonly string[];
   /** Every object a dependency names, by its id. */
   dependency: (id: string) => Dependable | undefined;
   /** Whether HelmReleases can be looked up, and what keeps them away. */
-  helmReleases: { availability: Availability; trouble: string | null };
+  helmReleases: Access;
   /** What the expressions of the spec say, as far as they could be evaluated. */
   expressions: SpecVerdicts;
   delivered: Delivered | null;
@@ -46,6 +50,8 @@ export interface Seen {
   interval: number;
   settings: {
     crossNamespaceRefs: boolean;
+    /** Whether units may name sources of the kind ExternalArtifact. */
+    externalArtifacts: boolean;
     dependencyInterval: number;
     /** A dependency with a readyExpr has to be ready by the usual rule too. */
     additiveReadyExpr: boolean;
@@ -70,7 +76,7 @@ export type Step =
   /** Something else must come first. `after` is the outer safety net: its change wakes us at once. */
   | { do: 'await'; said: Said; after: number }
   /** Without a source only a repair of what it offered last. */
-  | { do: 'deliver'; cause: Cause; source: GitRepository | undefined }
+  | { do: 'deliver'; cause: Cause; source: Source | undefined }
   | { do: 'settle' }
   | { do: 'idle'; after: number };
 
@@ -96,7 +102,7 @@ function stepFor(object: Kustomization, cause: Cause, seen: Seen): Step {
   // What was delivered is kept as it is even while something newer has to wait.
   if (said !== null && isRepairDue(seen)) return { do: 'deliver', cause: 'drift', source };
   if (said !== null || source === undefined) {
-    return { do: 'await', said: said ?? sourceMissing(object), after: seen.settings.dependencyInterval };
+    return { do: 'await', said: said ?? sourceMissing(object, seen.sources), after: seen.settings.dependencyInterval };
   }
   return { do: 'deliver', cause, source };
 }
@@ -116,6 +122,8 @@ function specFlaw(object: Kustomization, seen: Seen): Said | null {
   if (foreign && !seen.settings.crossNamespaceRefs) {
     return say(messages.accessDenied, { source: { kind, name, namespace } });
   }
+  if (kind === EXTERNAL_ARTIFACT_KIND && !seen.settings.externalArtifacts)
+    return say(messages.gateDisabled, { source: sourceOf(object) });
   return null;
 }
 
@@ -146,7 +154,7 @@ function isAsked(object: Kustomization, answering: string | null): boolean {
 }
 
 /** Names the inputs of a delivery: the same text, the same work. Its first line is of object and source, the others of one config each. */
-export function inputsOf(object: Kustomization, source: GitRepository | undefined, configs: readonly string[]): string {
+export function inputsOf(object: Kustomization, source: Source | undefined, configs: readonly string[]): string {
   const { uid, generation } = object.metadata;
   const artifact = source?.status?.artifact;
   return [[uid, generation, artifact?.revision ?? '', artifact?.digest ?? ''].join(' '), ...configs].join('\n');
@@ -169,13 +177,27 @@ export function retryIntervalOf({ spec }: Kustomization): number {
   return parseDuration(spec.retryInterval ?? spec.interval);
 }
 
-function sourceMissing(object: Kustomization): Said {
+/** A unit's source as the spec names it, its namespace filled in. */
+function sourceOf({ spec, metadata }: Kustomization): { kind: string; namespace: string; name: string } {
+  const { kind, name, namespace = metadata.namespace ?? '' } = spec.sourceRef;
+  return { kind, namespace, name };
+}
+
+/** Not in view is not found only where one can look. */
+function sourceMissing(object: Kustomization, { availability, trouble }: Access): Said {
+  const source = sourceOf(object);
+  if (availability === 'not-served')
+    return say(ownMessages.sourceNotServed, { source, apiVersion: apiVersionOf(GIT_REPOSITORY) });
+  if (availability === 'pending') {
+    const error = trouble ?? 'no answer yet';
+    return say(messages.sourceUnknown, { source: `${source.namespace}/${source.name}`, error });
+  }
   const { kind, name, namespace = '' } = object.spec.sourceRef;
   return say(messages.sourceNotFound, { source: { kind, name, namespace } });
 }
 
-function sourceFlaw(object: Kustomization, { source, settings }: Seen): Said | null {
-  if (source === undefined) return sourceMissing(object);
+function sourceFlaw(object: Kustomization, { source, sources, settings }: Seen): Said | null {
+  if (source === undefined) return sourceMissing(object, sources);
   if (source.status?.artifact !== undefined) return null;
   return say(messages.artifactMissing, { retry: settings.dependencyInterval });
 }

@@ -7,6 +7,8 @@ import type { FoundDrift } from '../../delivery/tolerate.ts';
 export interface Facts {
   /** The source's revision this run was about. */
   revision?: string;
+  /** What its artifact itself was made from; '' where it does not say. */
+  originRevision?: string;
   /** What the unit owns now. */
   inventory?: readonly ObjectKey[];
   /** The bundle that is in force now. */

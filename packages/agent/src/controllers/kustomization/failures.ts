@@ -5,8 +5,10 @@ import { kustomizationMessages as messages, ownMessages, say } from '@plumb/api'
 export function saidOf(error: PlumbError): Said {
   const payload = { error: error.message };
   switch (error.code) {
-    case 'invalid-path':
     case 'artifact-missing':
+      if (error.status === 404) return say(messages.artifactNotThere, { retry: error.retryAfter ?? 0 });
+      return say(messages.artifactFailed, payload);
+    case 'invalid-path':
     case 'source-failed':
     case 'storage-failed':
       return say(messages.artifactFailed, payload);

@@ -1,4 +1,4 @@
-import type { GitRepository, Kustomization } from '@plumb/api';
+import type { Kustomization } from '@plumb/api';
 import type { Dependable } from '@plumb/core';
 import { jitter, unitDriftMode } from '@plumb/core';
 import { dueDrift } from '../../delivery/drift.ts';
@@ -7,12 +7,13 @@ import type { UnitMemory } from '../../delivery/unit.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
 import { intervalOf } from '../../runtime/flux-object.ts';
 import type { OnDemandObjects } from '../../runtime/on-demand-objects.ts';
+import type { SourceObjects } from '../../runtime/source-objects.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import type { Seen } from './decide.ts';
 
 export interface Eyes {
   kustomizations: FluxObjects;
-  gitRepositories: FluxObjects;
+  sources: Pick<SourceObjects, 'get' | 'access'>;
   helmReleases: OnDemandObjects;
   configs: Pick<WatchedConfigs, 'versionOf'>;
   now: number;
@@ -24,12 +25,13 @@ export interface Eyes {
 export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
   const { delivered, failed, settling, driftFailed, answering, awaitingSince } = memory;
   const object = eyes.kustomizations.get(id) as Kustomization | undefined;
-  const source = object === undefined ? undefined : eyes.gitRepositories.get(sourceId(object));
+  const kind = object?.spec.sourceRef.kind ?? '';
   memory.spread ??= eyes.random;
   return {
     object,
     now: eyes.now,
-    source: source as GitRepository | undefined,
+    source: object === undefined ? undefined : eyes.sources.get(kind, sourceId(object)),
+    sources: eyes.sources.access(kind),
     configs: object === undefined ? [] : watchedVersions(referencesOf(object), memory.ref.namespace, eyes.configs),
     dependency: (other) => findDependency(other, eyes),
     helmReleases: eyes.helmReleases,
@@ -68,6 +70,7 @@ function placeOf(id: string, { kustomizations, helmReleases }: Dependables): [Fl
 
 const HELM_RELEASES = 'HelmRelease/';
 
+/** `namespace/name` of a unit's source. */
 export function sourceId({ spec, metadata }: Kustomization): string {
   return `${spec.sourceRef.namespace ?? metadata.namespace ?? ''}/${spec.sourceRef.name}`;
 }

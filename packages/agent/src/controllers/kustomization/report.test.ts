@@ -59,6 +59,26 @@ describe('a run that reached what is declared', () => {
     expect(again.events).toEqual([]);
   });
 
+  test('tells what its artifact was made from, and no longer when that is not known any more', () => {
+    const originRevision = 'main@sha1:9';
+    const object = kustomization();
+    const result = report(object, { type: 'done', facts: { ...created, originRevision } }, { now: AT, interval: 1 });
+    expect(result.status).toMatchObject({
+      lastAppliedOriginRevision: originRevision,
+      history: [{ metadata: { revision: REVISION, originRevision } }],
+    });
+    for (const { annotations } of result.events) {
+      expect(annotations).toEqual({
+        'kustomize.toolkit.fluxcd.io/revision': REVISION,
+        'kustomize.toolkit.fluxcd.io/originRevision': originRevision,
+      });
+    }
+    const before = result.status as KustomizationStatus;
+    const { next } = told(kustomization({ status: before }), { type: 'done', facts });
+    expect(next).not.toHaveProperty('lastAppliedOriginRevision');
+    expect(next.history?.[0]?.metadata).toEqual({ revision: REVISION });
+  });
+
   test('at another revision with the same objects counts up in history, without an event', () => {
     const before = told(kustomization(), { type: 'done', facts }).next;
     const { next, events } = told(kustomization({ status: before }), {
@@ -181,7 +201,7 @@ test('what only a change of the object can help stalls, and keeps all that is kn
     lastAppliedRevision: REVISION,
     conditions: [conditionOf('Reconciling', 'True', 'Progressing'), READY],
   };
-  const refused = say(ownMessages.notImplemented, { fields: ['spec.sourceRef.kind (Bucket)'] });
+  const refused = say(ownMessages.notImplemented, { fields: ['spec.kubeConfig'] });
   const { conditions, next, after } = told(kustomization({ metadata: asked, status }), {
     type: 'terminal',
     facts: NOTHING,

@@ -85,12 +85,15 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
     ...healthyChanges(object, facts),
     ...driftedChanges(object, facts),
   ];
+  const { originRevision = '' } = facts;
   const next = statusOf(object, facts, {
     conditions: conditions(object, changes, now),
     lastAppliedRevision: revision,
+    ...(originRevision === '' ? {} : { lastAppliedOriginRevision: originRevision }),
     ...observed(object),
     ...handled(object),
   });
+  if (originRevision === '') delete next['lastAppliedOriginRevision'];
   const before = object.status ?? {};
   const finished = { took: facts.took, next: interval };
   const news = hasNews(object, facts);
@@ -238,6 +241,7 @@ export function nextHistory(
   if (facts.digest === undefined) return null;
   const digest = `sha256:${facts.digest}`;
   const at = formatTime(new Date(now));
+  const { originRevision = '' } = facts;
   const known = history.find((entry) => entry.digest === digest && entry.lastReconciledStatus === reason);
   const entry: HistorySnapshot = {
     digest,
@@ -246,7 +250,7 @@ export function nextHistory(
     lastReconciledDuration: formatDuration(facts.took),
     lastReconciledStatus: reason,
     totalReconciliations: Number(known?.totalReconciliations ?? 0) + 1,
-    metadata: { revision: facts.revision ?? '' },
+    metadata: { revision: facts.revision ?? '', ...(originRevision === '' ? {} : { originRevision }) },
   };
   return [entry, ...history.filter((other) => other !== known)].slice(0, HISTORY_LIMIT);
 }
@@ -292,11 +296,12 @@ function foundSaid({ key, how, managers, changes, more }: FoundDrift): Said {
 
 function event(said: Said, facts: Facts): EventRecord {
   const { level, reason, text } = said;
-  const { revision } = facts;
+  const { revision, originRevision = '' } = facts;
+  const origin = originRevision === '' ? {} : { [`${GROUP}/originRevision`]: originRevision };
   return {
     type: eventType(level),
     reason,
     message: text,
-    ...(revision === undefined ? {} : { annotations: { [`${GROUP}/revision`]: revision } }),
+    ...(revision === undefined ? {} : { annotations: { [`${GROUP}/revision`]: revision, ...origin } }),
   };
 }

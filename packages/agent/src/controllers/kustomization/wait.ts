@@ -1,11 +1,11 @@
-import type { GitRepository, Kustomization, ObjectKey } from '@plumb/api';
+import type { Kustomization, ObjectKey, Source } from '@plumb/api';
 import { kustomizationMessages as messages, say } from '@plumb/api';
 import { aggregate } from '@plumb/core';
 import { judge } from '../../delivery/judge.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { healthNow, healthTargets, isInView, lookAgain } from '../../delivery/settle.ts';
 import type { Sight } from '../../delivery/settle.ts';
-import type { Settling, UnitMemory } from '../../delivery/unit.ts';
+import type { Delivered, Settling, UnitMemory } from '../../delivery/unit.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Hands } from './act.ts';
 import { actingAs, tenantOf } from './acting-as.ts';
@@ -64,9 +64,15 @@ export async function actSettle(object: Kustomization, context: Context): Promis
     settling.targets = await lookAgain(settling.targets, sightOf(object, context.hands));
     await judgeTargets(object, settling, context);
   }
-  const revision = delivered?.revision;
-  const facts = { ...NOTHING, timeout: timeoutOf(object), ...(revision === undefined ? {} : { revision }) };
+  const facts = { ...NOTHING, timeout: timeoutOf(object), ...revisionsOf(delivered) };
   return goOnWaiting(object, facts, context);
+}
+
+/** The revisions of what was delivered last. */
+export function revisionsOf(delivered: Delivered | null): Pick<Facts, 'revision' | 'originRevision'> {
+  if (delivered === null) return {};
+  const { revision, originRevision } = delivered;
+  return { revision, originRevision };
 }
 
 export function goOnWaiting(object: Kustomization, facts: Facts, { memory, hands }: Context): Outcome<Facts> {
@@ -109,7 +115,7 @@ export function goOnWaiting(object: Kustomization, facts: Facts, { memory, hands
  */
 export function endWait(
   object: Kustomization,
-  source: GitRepository | undefined,
+  source: Source | undefined,
   inputs: string,
   { memory, hands }: Context,
 ): Pick<ObjectKey, 'kind' | 'namespace' | 'name'> | null {
@@ -123,7 +129,7 @@ export function endWait(
   const itself = { kind: 'Kustomization', namespace, name };
   if (!before.startsWith(`${[uid, generation].join(' ')} `)) return itself;
   if (before !== now && source !== undefined)
-    return { kind: 'GitRepository', namespace: source.metadata.namespace ?? '', name: source.metadata.name };
+    return { kind: source.kind, namespace: source.metadata.namespace ?? '', name: source.metadata.name };
   return changedConfig(configsBefore, configs) ?? itself;
 }
 
