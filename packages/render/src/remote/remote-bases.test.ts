@@ -4,6 +4,7 @@ import { createRenderer } from '../create-renderer.ts';
 import type { BuildSpec, Remotes } from '../renderer.ts';
 import { buildSpec, memoryArtifact, testEngine, type Files } from '../testing/memory-artifact.ts';
 import { memoryRemotes, revisionOf, type Elsewhere } from '../testing/memory-remotes.ts';
+import { bodies, byName, upstreamBuild } from '../testing/upstream.ts';
 import { mayMove } from '../unchanged.ts';
 
 const engine = testEngine();
@@ -217,6 +218,79 @@ describe('a repository', () => {
       repositories: { [FLEET]: Object.fromEntries(refs.map((ref) => [ref, at(ref)])) },
     });
     expect(message).toBe('kustomization.yaml: with it the build has more than 100 remote bases');
+  });
+});
+
+describe('is built as upstream builds the same files laid out here', () => {
+  const other = 'https://git.shop.test/shop/other';
+  const url = 'https://files.shop.test/web.yaml';
+  const places: Record<string, string> = { [`${FLEET}//`]: 'fleet/', [`${other}//`]: 'other/', [url]: 'web.yaml' };
+
+  /** The text with every address replaced by the way to where its files are laid out. */
+  const rewritten = (path: string, text: string): string => {
+    const up = '../'.repeat(path.split('/').length - 1);
+    return Object.entries(places).reduce((result, [address, place]) => result.replaceAll(address, up + place), text);
+  };
+  const laidOut = (files: Files, { repositories = {}, files: addressed = {} }: Elsewhere): Files => {
+    const all: Files = { ...files, 'web.yaml': String(addressed[url] ?? '') };
+    for (const [address, refs] of Object.entries(repositories))
+      Object.assign(all, prefixed(places[`${address}//`] ?? '', refs[''] ?? {}));
+    return Object.fromEntries(
+      Object.entries(all).map(([path, value]) => [path, typeof value === 'string' ? rewritten(path, value) : value]),
+    );
+  };
+
+  const elsewhere: Elsewhere = {
+    repositories: {
+      [FLEET]: {
+        '': {
+          ...base,
+          'apps/kustomization.yaml':
+            'resources: [a.yaml, ../lib]\nnamePrefix: x-\nconfigMapGenerator: [{name: g, files: [data.txt]}]\npatches: [{path: patch.yaml}]\n',
+          'apps/data.txt': 'hello',
+          'apps/patch.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {patched: "yes"}\n',
+          'lib/kustomization.yaml': `resources: [l.yaml, "${other}//deep"]\nnamespace: lib\n`,
+          'lib/l.yaml': map('l'),
+          'labels/kustomization.yaml': component('shop'),
+          linked: { link: 'apps' },
+        },
+      },
+      [other]: { '': { 'deep/kustomization.yaml': `resources: [d.yaml, "${url}"]\n`, 'deep/d.yaml': map('d') } },
+    },
+    files: { [url]: map('web') },
+  };
+
+  test.each<[string, Files]>([
+    ['a base', overlay(`${FLEET}//apps`)],
+    ['a base behind a symlink', overlay(`${FLEET}//linked`)],
+    [
+      'a base two overlays share',
+      {
+        ...overlay('one', 'two'),
+        'one/kustomization.yaml': `resources: ["${FLEET}//lib"]\nnameSuffix: "-1"\n`,
+        'two/kustomization.yaml': `resources: ["${FLEET}//lib"]\nnameSuffix: "-2"\n`,
+      },
+    ],
+    [
+      'a component',
+      {
+        'kustomization.yaml': `resources: [a.yaml, "${FLEET}//apps"]\ncomponents: ["${FLEET}//labels"]\n`,
+        'a.yaml': map('own'),
+      },
+    ],
+    [
+      'a file as resource and as data',
+      { 'kustomization.yaml': `resources: ["${url}"]\nconfigMapGenerator: [{name: g, files: ["k=${url}"]}]\n` },
+    ],
+    [
+      'a base further down',
+      { ...overlay('sub'), 'sub/kustomization.yaml': `resources: ["${FLEET}//apps"]\nnamespace: sub\nimages: []\n` },
+    ],
+  ])('%s', async (_name, files) => {
+    const { bundle } = await build(files, elsewhere);
+    const expected = await upstreamBuild(engine, laidOut(files, elsewhere), '.');
+    expect(expected.length).toBeGreaterThan(0);
+    expect(byName(bodies(bundle))).toEqual(byName(expected));
   });
 });
 
