@@ -2,6 +2,7 @@ import { Command as Program, CommanderError } from 'commander';
 import { commands } from './commands.ts';
 import type { Command } from './commands.ts';
 import type { Context } from './context.ts';
+import { givenAs } from './given.ts';
 import { readOptions } from './options.ts';
 import type { OptionTable } from './options.ts';
 
@@ -67,10 +68,9 @@ async function addCommand(
   if (!chosen) return;
   const { options, run } = await load();
   for (const spec of Object.values(options)) sub.option(spec.flag, helpOf(spec));
-  const names = optionNames(options);
   sub.action(async () => {
     const given = sub.opts<Record<string, unknown>>();
-    const named = Object.fromEntries(Object.entries(names).map(([name, attribute]) => [name, given[attribute]]));
+    const named = Object.fromEntries(Object.entries(options).map(([name, { flag }]) => [name, givenAs(flag, given)]));
     end(await run(readOptions(options, named, context.environment) as never, context, sub.args));
   });
 }
@@ -79,17 +79,4 @@ function helpOf(spec: OptionTable[string]): string {
   const env = spec.env === null ? '' : `, or ${spec.env}`;
   const fallback = spec.fallback === '' || spec.fallback === false ? '' : ` (default ${spec.fallback}${env})`;
   return `${spec.help}${fallback === '' && env !== '' ? ` (${env.slice(5)})` : fallback}`;
-}
-
-/** commander keeps `--data-dir` under `dataDir`, and `--no-x` inverted under `x`: names are told apart by the flag itself. */
-function optionNames(options: OptionTable): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, spec]) => {
-      const words = (spec.flag.split(' ', 1)[0] ?? '').replace(/^--/, '').split('-');
-      return [
-        name,
-        words.map((word, index) => (index === 0 ? word : `${word.charAt(0).toUpperCase()}${word.slice(1)}`)).join(''),
-      ];
-    }),
-  );
 }

@@ -1,0 +1,32 @@
+import { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { givenAs } from './given.ts';
+import { flag, readOptions, text } from './options.ts';
+
+const table = {
+  dataDir: text('--data-dir <path>', null, 'where', '/data'),
+  loud: flag('--loud', null, 'how'),
+  noRefs: flag('--no-cross-refs', 'NO_REFS', 'whether'),
+} as const;
+
+/** What a command line with these words sets. */
+function values(...words: string[]): object {
+  const program = new Command().exitOverride();
+  for (const spec of Object.values(table)) program.option(spec.flag, spec.help);
+  const given = program.parse(words, { from: 'user' }).opts<Record<string, unknown>>();
+  const named = Object.fromEntries(Object.entries(table).map(([name, spec]) => [name, givenAs(spec.flag, given)]));
+  return readOptions(table, named, { NO_REFS: words.length === 0 ? '' : undefined });
+}
+
+test.each<[string, string[], object]>([
+  ['nothing, and the environment', [], { noRefs: true }],
+  ['a flag of several words', ['--data-dir', '/here'], { dataDir: '/here' }],
+  ['a bare flag', ['--loud'], { loud: true }],
+  ['a flag with its value', ['--loud=false'], { loud: false }],
+  ['a bare flag that begins with no', ['--no-cross-refs'], { noRefs: true }],
+  ['one that is set to true', ['--no-cross-refs', 'true'], { noRefs: true }],
+  ['one that is set to false', ['--no-cross-refs=false'], { noRefs: false }],
+  ['none of them', ['--data-dir', '/data'], { noRefs: false }],
+])('%s', (_name, words, expected) => {
+  expect(values(...words)).toEqual({ dataDir: '/data', loud: false, noRefs: false, ...expected });
+});
