@@ -4,7 +4,6 @@ import type {
   AccountToken,
   ApplyOptions,
   Cluster,
-  Connection,
   DeleteOptions,
   Guard,
   ListOptions,
@@ -20,6 +19,7 @@ import type {
 import { failure } from './failures.ts';
 import { Faults } from './faults.ts';
 import { memoryToken } from './account-token.ts';
+import { MemoryConnection } from './memory-connection.ts';
 import type { MemoryRequest } from './faults.ts';
 import { qualifiedResource, sameKind } from './kinds.ts';
 import type { ServedKind } from './kinds.ts';
@@ -40,14 +40,6 @@ export interface MemoryOptions {
 
 const MANAGER = 'testkit';
 const PARTIAL = { apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadata' };
-const ALWAYS_THERE: Connection = {
-  away: null,
-  load: { window: 1, inFlight: 0, waiting: { emergency: 0, drift: 0, request: 0, background: 0 } },
-  awayFor: () => 0,
-  listen: () => () => undefined,
-  back: () => Promise.resolve(),
-};
-
 /** The state behind every identity. */
 class Backend {
   readonly server: Server;
@@ -56,10 +48,12 @@ class Backend {
   readonly streams = new Set<WatchStream>();
   readonly version: string;
   readonly now: () => number;
+  readonly connection: MemoryConnection;
 
   constructor(options: MemoryOptions) {
     const { clock = Date, historyLimit = 10_000, version = 'v1.37.2' } = options;
     this.now = () => clock.now();
+    this.connection = new MemoryConnection(this.now);
     this.server = new Server({ now: () => clock.now(), historyLimit });
     this.server.seed();
     this.version = version;
@@ -70,13 +64,14 @@ const MUTATING: ReadonlySet<string> = new Set(['apply', 'create', 'update', 'pat
 
 /** One identity's door to an in-memory cluster. */
 class MemoryClient implements Cluster {
-  readonly connection = ALWAYS_THERE;
+  readonly connection: MemoryConnection;
   protected readonly backend: Backend;
   readonly #user: string;
   readonly #guard: Guard | undefined;
 
   constructor(backend: Backend, user: string, guard?: Guard) {
     this.backend = backend;
+    this.connection = backend.connection;
     this.#user = user;
     this.#guard = guard;
   }
@@ -275,6 +270,8 @@ class MemoryClient implements Cluster {
     const fault = this.backend.faults.take(request);
     await fault?.before?.(request);
     if (signal?.aborted) throw cancelled(request);
+    const { away } = this.connection;
+    if (away !== null) throw systemError('api-unavailable', `${verb} ${kind}: ${away.error}`);
     if (MUTATING.has(verb)) this.#guard?.();
     const answer = work();
     await fault?.after?.(request);
@@ -316,6 +313,12 @@ export class MemoryCluster extends MemoryClient {
   /** Forgets the history: watches that start from an earlier version expire. */
   compact(): void {
     this.backend.server.store.compact();
+  }
+
+  /** The server goes away, with this error, and its watches with it; null: it is back. */
+  become(error: string | null): void {
+    this.connection.become(error);
+    if (error !== null) this.cutWatches(systemError('api-unavailable', error));
   }
 
   /** Ends every open watch: quietly as a server's timeout does, or with an error as a lost connection does. */

@@ -197,3 +197,19 @@ test('a definition that goes takes its objects along', async () => {
   await cluster.apply(definition, { fieldManager: 'a' });
   expect(await cluster.get(thing)).toBeNull();
 });
+
+test('a server that went away answers nobody until it is back, and both are told', async () => {
+  const told: (string | null)[] = [];
+  const end = cluster.connection.listen((away) => told.push(away?.error ?? null));
+  cluster.become('connection refused');
+  expect(await failureOf(cluster.get(keyOf(SENT)))).toMatchObject({ code: 'api-unavailable' });
+  await clock.advance(5_000);
+  expect(cluster.connection.awayFor()).toBe(5_000);
+  const back = cluster.as('tenant').connection.back();
+  await expect(cluster.connection.back(AbortSignal.abort())).rejects.toThrow('aborted');
+  cluster.become(null);
+  await back;
+  end();
+  expect(told).toEqual(['connection refused', null]);
+  expect(await cluster.get(keyOf(SENT))).toBeNull();
+});

@@ -50,6 +50,16 @@ test('a claim changes what it is asked to, as whoever it is asked to', async () 
   expect(cluster.requests.find(({ verb }) => verb === 'apply')?.user).toBe('system:serviceaccount:shop:deployer');
 });
 
+test('another cluster is under the same leave', async () => {
+  const far = new MemoryCluster();
+  const claim = take();
+  await claim.over(far).apply(OBJECT, { fieldManager: 'test' });
+  expect(await far.get(keyOf(OBJECT))).not.toBeNull();
+  expect(await written()).toBe(false);
+  claims.takeBack(() => false);
+  await expect(claim.over(far).delete(keyOf(OBJECT))).rejects.toThrow('belongs to another replica');
+});
+
 test('without a lease nothing is changed', async () => {
   const claim = take();
   mostMs = null;

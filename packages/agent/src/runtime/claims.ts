@@ -71,7 +71,7 @@ class UnitClaim implements Claim {
   #ended = false;
 
   constructor(cluster: Cluster, fence: Guard, onEnd: () => void) {
-    this.cluster = new ClaimedCluster(cluster, (signal, send) => this.#mutate(signal, send));
+    this.cluster = this.over(cluster);
     this.#fence = fence;
     this.#onEnd = onEnd;
   }
@@ -82,6 +82,10 @@ class UnitClaim implements Claim {
 
   get isOver(): boolean {
     return this.#over.signal.aborted;
+  }
+
+  over(cluster: Cluster): Cluster {
+    return new ClaimedCluster(cluster, (signal, send) => this.#mutate(signal, send));
   }
 
   end(): void {

@@ -1,10 +1,10 @@
 import { FakeClock } from '@plumb/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { KeyedQueue, PRIORITY } from './queue.ts';
+import { KeyedQueue, PRIORITY, type Apart } from './queue.ts';
 
 /** A queue whose runs end when the test says so. */
-function bench(workers = 1) {
+function bench(workers = 1, apart?: Apart) {
   const clock = new FakeClock();
   const begun: string[] = [];
   const open = new Map<string, () => void>();
@@ -14,7 +14,7 @@ function bench(workers = 1) {
     if (open.has(key)) doubled.push(key);
     return new Promise((resolve) => open.set(key, resolve));
   };
-  const queue = new KeyedQueue({ workers, clock, handler });
+  const queue = new KeyedQueue({ workers, clock, handler, ...(apart && { apart }) });
   const end = async (key: string): Promise<void> => {
     const resolve = open.get(key);
     open.delete(key);
@@ -155,4 +155,56 @@ test('whatever happens, no key runs twice at once and none that was added is los
     }),
     { numRuns: 300 },
   );
+});
+
+describe('keys that are worked on apart', () => {
+  /** `far:a` goes in the lane `far`, `a` with all others. */
+  const laneOf = (key: string): string => (key.includes(':') ? (key.split(':')[0] ?? '') : '');
+  const apart = { laneOf, each: 2, most: 3 };
+
+  test('hold up nobody else, and no other lane, however many there are', () => {
+    const { queue, begun } = bench(1, apart);
+    for (const name of ['a', 'b', 'c', 'd']) queue.add(`hung:${name}`);
+    queue.add('near');
+    queue.add('far:a');
+    expect(begun).toEqual(['hung:a', 'hung:b', 'near', 'far:a']);
+    expect(queue.depth).toBe(2);
+  });
+
+  test('share their workers: who waits for one of any lane gets the one that is free', async () => {
+    const { queue, begun, end } = bench(1, apart);
+    for (const key of ['one:a', 'one:b', 'two:a', 'two:b', 'three:a']) queue.add(key);
+    expect(begun).toEqual(['one:a', 'one:b', 'two:a']);
+    await end('one:b');
+    expect(begun.slice(3)).toEqual(['two:b']);
+    await end('two:b');
+    expect(begun.slice(4)).toEqual(['three:a']);
+    expect(queue.age).toBe(0);
+  });
+
+  test('go by priority within their lane, and wait where they belong now', async () => {
+    let moved = false;
+    const { queue, begun, end } = bench(1, { laneOf: (key) => (moved ? '' : laneOf(key)), each: 1, most: 9 });
+    queue.add('near');
+    for (const key of ['far:a', 'far:b', 'far:c']) queue.add(key);
+    queue.add('far:c', PRIORITY.drift);
+    await end('far:a');
+    expect(begun.slice(2)).toEqual(['far:c']);
+    moved = true;
+    queue.add('far:b');
+    await end('near');
+    expect(begun.slice(3)).toEqual(['far:b']);
+  });
+
+  test('are counted among what waits, and end with the queue', async () => {
+    const { queue, clock, end } = bench(1, { laneOf, each: 1, most: 1 });
+    for (const key of ['far:a', 'far:b', 'away:a']) queue.add(key);
+    await clock.advance(5_000);
+    expect([queue.depth, queue.age]).toEqual([2, 5_000]);
+    queue.forget('far:b');
+    const closed = queue.close();
+    await end('far:a');
+    await closed;
+    expect(queue.depth).toBe(0);
+  });
 });

@@ -5,6 +5,8 @@ import type { Cluster } from '@plumb/kube';
 export interface Claim {
   /** Changes nothing any more once the leave is over. */
   readonly cluster: Cluster;
+  /** Another cluster under the same leave. */
+  over(cluster: Cluster): Cluster;
   /** Aborts when the leave is over: the work is to end, what it has under way is awaited. */
   readonly signal: AbortSignal;
   /** Does the work; nobody else gets leave before it has ended. */
@@ -12,7 +14,7 @@ export interface Claim {
 }
 
 /** What a run may change the cluster through, and when it must end. */
-export type Leave = Pick<Claim, 'cluster' | 'signal'>;
+export type Leave = Pick<Claim, 'cluster' | 'over' | 'signal'>;
 
 /** Which objects this replica works on. */
 export interface Shards {
@@ -25,7 +27,12 @@ export interface Shards {
 
 /** No other replica: everything is ours. */
 export function aloneWith(cluster: Cluster): Shards {
-  const claim: Claim = { cluster, signal: new AbortController().signal, run: (work) => work() };
+  const claim: Claim = {
+    cluster,
+    over: (other) => other,
+    signal: new AbortController().signal,
+    run: (work) => work(),
+  };
   return { claim: () => claim, owns: () => true, listen: () => undefined };
 }
 

@@ -65,10 +65,11 @@ export class Share {
     const claim = runner === null ? null : this.claim(id);
     if (runner === null || claim === null) return;
     const { cluster, signal } = claim;
+    const over = claim.over.bind(claim);
     this.#held.add(id);
     this.#running.add(id);
     try {
-      await claim.run(() => runner.run(id, { cluster, signal: AbortSignal.any([this.#stop, signal]) }));
+      await claim.run(() => runner.run(id, { cluster, over, signal: AbortSignal.any([this.#stop, signal]) }));
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
