@@ -1,8 +1,8 @@
-import { APPLY_MANAGER, keyId, OWNER_NAME_LABEL, systemError } from '@plumb/api';
+import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, PlumbError, systemError } from '@plumb/api';
 import type { KubeObject, ObjectKey } from '@plumb/api';
 import type { Cluster, ResourceInfo } from '@plumb/kube';
 import { MemoryCluster } from '@plumb/testkit';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LiveChange } from './live.ts';
 import { LiveObjects } from './live.ts';
 
@@ -105,6 +105,59 @@ test('a kind that cannot be listed holds nobody up for ever, and is in view once
     matches: isList,
   });
   await expect(live.watchKinds([CONFIG_MAP])).rejects.toThrow('ConfigMap cannot be watched: the server is away');
+  off();
+  expect(await live.until(() => live.size === 1, 5_000, AbortSignal.timeout(5_000))).toBe(true);
+  await live.watchKinds([CONFIG_MAP]);
+});
+
+describe('a kind that may not be watched in the whole cluster', () => {
+  const forbidden = new PlumbError('api-forbidden', 'configmaps is forbidden', {
+    fault: 'user',
+    policy: 'retry',
+    status: 403,
+  });
+  const inShop = { ...CONFIG_MAP, namespace: 'shop' };
+  const lists = (): string[] => cluster.requests.filter(isList).map(({ namespace }) => namespace);
+
+  test('is watched in the namespaces of the objects, and asked for no more where it is forbidden', async () => {
+    cluster.faults.fail(forbidden, 100, (request) => isList(request) && request.namespace === '');
+    await cluster.create(map());
+    await live.watchKinds([inShop, { ...CONFIG_MAP, namespace: 'default' }]);
+    expect(live.size).toBe(1);
+    await live.watchKinds([inShop]);
+    expect(lists()).toEqual(['', 'shop', 'default']);
+    await cluster.create({ ...map(), metadata: { ...map().metadata, namespace: 'default' } });
+    expect(await live.until(() => live.size === 2, 5_000, AbortSignal.timeout(5_000))).toBe(true);
+  });
+
+  test('is told as such where it is forbidden there too, and for kinds without a namespace', async () => {
+    cluster.faults.fail(forbidden, 100, isList);
+    await expect(live.watchKinds([inShop])).rejects.toMatchObject({ status: 403 });
+    await expect(live.watchKinds([inShop])).rejects.toThrow('ConfigMap cannot be watched: configmaps is forbidden');
+    const whole = { group: '', version: 'v1', kind: 'Namespace', namespace: '' };
+    await expect(live.watchKinds([whole])).rejects.toThrow('Namespace cannot be watched');
+  });
+
+  test('loses nothing of what was written elsewhere when one namespace is listed', async () => {
+    cluster.faults.fail(forbidden, 100, (request) => isList(request) && request.namespace === '');
+    const other = await cluster.create({ ...map(), metadata: { ...map().metadata, namespace: 'default' } });
+    live.note(other);
+    await live.watchKinds([inShop]);
+    expect(live.get(keyId(keyOf(other)))).toBeDefined();
+  });
+});
+
+test('a kind that may not be watched holds nobody up at all, and is in view once it may', async () => {
+  await live.close();
+  live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange: () => undefined });
+  await cluster.create(map());
+  const forbidden = new PlumbError('api-forbidden', 'configmaps is forbidden', { fault: 'user', policy: 'retry' });
+  const off = cluster.faults.fail(forbidden, 100, isList);
+  for (let run = 0; run < 2; run += 1)
+    await expect(live.watchKinds([CONFIG_MAP])).rejects.toMatchObject({
+      code: 'api-forbidden',
+      message: 'ConfigMap cannot be watched: configmaps is forbidden',
+    });
   off();
   expect(await live.until(() => live.size === 1, 5_000, AbortSignal.timeout(5_000))).toBe(true);
   await live.watchKinds([CONFIG_MAP]);

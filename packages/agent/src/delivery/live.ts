@@ -23,7 +23,14 @@ export interface LiveChange {
 /** A watch, and what it last stumbled over. */
 interface Watch {
   reflector: Reflector;
-  trouble: { error: unknown };
+  trouble: Trouble;
+  stop: AbortController;
+}
+
+interface Trouble {
+  error: unknown;
+  /** Told of each. */
+  readonly listeners: Set<() => void>;
 }
 
 const WATCH_VERBS = ['list', 'watch'] as const;
@@ -43,6 +50,8 @@ export class LiveObjects {
   readonly #observed = new Map<string, Observed>();
   readonly #kinds = new Map<string, Promise<Watch | null>>();
   readonly #single = new Map<string, Promise<Watch | null>>();
+  /** Kinds that may not be watched in the whole cluster. */
+  readonly #narrow = new Set<string>();
   /** Written or read by us, and not shown by a watch yet. */
   readonly #unseen = new Map<string, KubeObject>();
   readonly #waiters = new Set<() => void>();
@@ -75,12 +84,35 @@ export class LiveObjects {
     return this.#observed.get(id);
   }
 
-  /** Makes sure these kinds are watched and their first list is in. A kind that is not served is left out: nothing of it can exist. */
-  async watchKinds(kinds: Iterable<KindRef>): Promise<void> {
-    const wanted = new Map<string, KindRef>();
-    for (const kind of kinds) wanted.set(kindId(kind), kind);
+  /**
+   * Makes sure these kinds are watched and their first list is in: in the whole cluster, or where that is forbidden in the namespaces named here. A
+   * kind that is not served is left out: nothing of it can exist.
+   */
+  async watchKinds(kinds: Iterable<KindRef & { namespace?: string }>): Promise<void> {
+    const wanted = new Map<string, { kind: KindRef; namespaces: Set<string> }>();
+    for (const kind of kinds) {
+      const id = kindId(kind);
+      const known = wanted.get(id) ?? { kind, namespaces: new Set() };
+      wanted.set(id, known);
+      known.namespaces.add(kind.namespace ?? '');
+    }
+    await Promise.all([...wanted].map(([id, { kind, namespaces }]) => this.#watchKind(id, kind, namespaces)));
+  }
+
+  async #watchKind(id: string, kind: KindRef, namespaces: ReadonlySet<string>): Promise<void> {
     const selection = { labelSelector: OWNER_NAME_LABEL };
-    const watches = [...wanted].map(([id, kind]) => this.#inStep(this.#kinds, id, () => this.#start(kind, selection)));
+    try {
+      if (!this.#narrow.has(id)) return await this.#inStep(this.#kinds, id, () => this.#start(kind, selection));
+    } catch (thrown) {
+      if (asPlumbError(thrown).status !== 403 || namespaces.has('')) throw thrown;
+      this.#narrow.add(id);
+      const watch = await this.#kinds.get(id);
+      watch?.stop.abort();
+      this.#kinds.delete(id);
+    }
+    const watches = [...namespaces].map((namespace) =>
+      this.#inStep(this.#kinds, `${id} ${namespace}`, () => this.#start(kind, { ...selection, namespace })),
+    );
     await Promise.all(watches);
   }
 
@@ -158,13 +190,22 @@ export class LiveObjects {
     const over = new AbortController();
     const late = sleep(this.#listWithin, undefined, { signal: over.signal, ref: false }).then(() => {
       const why = trouble.error === null ? 'no answer yet' : asPlumbError(trouble.error).message;
-      const text = `${reflector.kind.kind} cannot be watched: ${why}`;
-      throw new PlumbError('api-unavailable', text, { fault: 'system', policy: 'retry' });
+      throw new PlumbError('api-unavailable', unwatched(reflector.kind, why), { fault: 'system', policy: 'retry' });
     });
+    // Who may not watch need not wait.
+    const forbidden = Promise.withResolvers<never>();
+    const look = (): void => {
+      const { code, message, fault, policy, status } = asPlumbError(trouble.error);
+      const detail = { fault, policy, cause: trouble.error, ...(status === undefined ? {} : { status }) };
+      if (code === 'api-forbidden') forbidden.reject(new PlumbError(code, unwatched(reflector.kind, message), detail));
+    };
+    trouble.listeners.add(look);
+    look();
     try {
-      await Promise.race([reflector.ready(), late]);
+      await Promise.race([reflector.ready(), late, forbidden.promise]);
     } finally {
       late.catch(() => undefined);
+      trouble.listeners.delete(look);
       over.abort();
     }
   }
@@ -182,19 +223,22 @@ export class LiveObjects {
       upsert: (object: KubeObject) => this.#upsert(object, list),
       remove: (object: KubeObject) => this.#remove(object, list),
       synced: () => {
-        if (selection.labelSelector !== undefined) this.#removeUnseen(kind, list);
+        if (selection.labelSelector !== undefined) this.#removeUnseen({ ...kind, ...selection }, list);
         list.end();
       },
     };
     const { group, version, kind: name } = resource;
-    const trouble: Watch['trouble'] = { error: null };
+    const trouble: Trouble = { error: null, listeners: new Set() };
     const onInterruption = (error: unknown): void => {
       trouble.error = error;
+      for (const look of trouble.listeners) look();
     };
     const checkInterval = this.#checkInterval;
     const check = checkInterval === undefined ? {} : { checkInterval };
-    const options = { ...selection, ...check, signal: this.#stop.signal, onInterruption };
-    return { reflector: reflect(this.#cluster, { group, version, kind: name }, sink, options), trouble };
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, stop.signal]);
+    const options = { ...selection, ...check, signal, onInterruption };
+    return { reflector: reflect(this.#cluster, { group, version, kind: name }, sink, options), trouble, stop };
   }
 
   #upsert(object: KubeObject, list: Listing): void {
@@ -215,10 +259,11 @@ export class LiveObjects {
   }
 
   /** What we wrote, and a later list does not hold, was deleted before any watch could show it. */
-  #removeUnseen(kind: KindRef, list: Listing): void {
+  #removeUnseen(of: KindRef & { namespace?: string }, list: Listing): void {
     for (const object of this.#unseen.values()) {
       const key = keyOf(object);
-      if (kindId(key) === kindId(kind)) this.#remove(object, list);
+      const isListed = of.namespace === undefined || of.namespace === key.namespace;
+      if (isListed && kindId(key) === kindId(of)) this.#remove(object, list);
     }
   }
 
@@ -232,6 +277,10 @@ export class LiveObjects {
     this.#observed.delete(id);
     this.#changed({ id, key, before, after: undefined, object });
   }
+}
+
+function unwatched({ kind }: KindRef, why: string): string {
+  return `${kind} cannot be watched: ${why}`;
 }
 
 /** All a removal needs of an object. */
