@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent, AgentOptions } from '@plumb/agent';
@@ -40,6 +40,20 @@ export class OwnPlane {
 
   connect(counter?: RequestCounter): Promise<Cluster> {
     return connect({ kubeconfig: this.#plane.kubeconfig, ...(counter === undefined ? {} : { counter }) });
+  }
+
+  /** `host:port` */
+  get host(): string {
+    return new URL(this.#plane.url).host;
+  }
+
+  /** The text of a kubeconfig: for the administrator, or for a user without any rights; with a certificate, or with a token instead. */
+  async kubeconfigText({ user, token }: { user?: string; token?: string } = {}): Promise<string> {
+    const groups = user === undefined ? ['system:masters'] : [];
+    const text = await readFile(await this.#plane.kubeconfigFor(user ?? 'admin', groups), 'utf8');
+    if (token === undefined) return text;
+    const config = JSON.parse(text) as { users: { name: string; user: object }[] };
+    return JSON.stringify({ ...config, users: config.users.map(({ name }) => ({ name, user: { token } })) });
   }
 
   stop(): Promise<void> {

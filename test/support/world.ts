@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent, AgentOptions } from '@plumb/agent';
@@ -148,6 +148,11 @@ export class World {
     await this.cluster.delete(namespaceKey(this.target));
     await this.cluster.delete(namespaceKey(this.namespace));
     for (const close of this.#closers) await close();
+  }
+
+  /** The text of the shared cluster's kubeconfig. */
+  kubeconfig(): Promise<string> {
+    return readFile(inject('kubeconfig'), 'utf8');
   }
 
   gitRepository(spec: Record<string, unknown> = {}): Promise<KubeObject> {

@@ -11,7 +11,8 @@ import {
   SOURCE_STATUS_MANAGER,
 } from '@plumb/api';
 import type { GitRepository, KindRef } from '@plumb/api';
-import type { Cluster, ReflectorOptions } from '@plumb/kube';
+import type { Cluster, ReflectorOptions, Remote, RequestCounter } from '@plumb/kube';
+import { connectRemote } from '@plumb/kube';
 import type { GroupKind } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { createRenderer } from '@plumb/render';
@@ -22,15 +23,16 @@ import { KustomizationController } from './controllers/kustomization/controller.
 import type { FetchArtifact } from './delivery/artifacts.ts';
 import { Artifacts } from './delivery/artifacts.ts';
 import { artifactFetcher } from './delivery/fetch-artifact.ts';
+import { Clusters } from './delivery/clusters.ts';
 import { Expressions } from './delivery/expressions.ts';
 import { Decryption, withoutDecryption } from './delivery/decryption/decryption.ts';
 import type { DecryptionOptions, SurroundingNames } from './delivery/decryption/decryption.ts';
 import type { Identities } from './delivery/decryption/identities.ts';
-import { LiveObjects } from './delivery/live.ts';
 import { Packs } from './delivery/packs.ts';
 import { Records } from './delivery/records.ts';
 import { remoteUses } from './delivery/remote-uses.ts';
-import { tellOfApiServer } from './runtime/api-server.ts';
+import { Remotes, type RemotesOptions } from './delivery/remotes.ts';
+import { measureApiServers, tellOfApiServer } from './runtime/api-server.ts';
 import type { Clock } from './runtime/clock.ts';
 import { systemClock } from './runtime/clock.ts';
 import { CloudIdentities, type CloudIdentitiesOptions } from './runtime/cloud-identities.ts';
@@ -86,7 +88,7 @@ export interface AgentOptions {
   externalArtifacts?: boolean;
   /** A dependency with a readyExpr has to be ready by the usual rule too. */
   additiveReadyExpr?: boolean;
-  defaultServiceAccount?: string;
+  defaultServiceAccount?: string | undefined;
   /** Kinds applied in a stage of their own, after definitions and classes and before the rest. */
   customStageKinds?: readonly GroupKind[];
   /** Which ConfigMaps and Secrets are watched, so that a change of one is acted upon at once. By default Flux's label. */
@@ -103,6 +105,13 @@ export interface AgentOptions {
   records?: { dir: string; maker: string };
   /** Where the agent's own identity at the clouds is found, and where the clouds answer. */
   clouds?: Omit<CloudIdentitiesOptions, 'cluster'>;
+  /** How the clusters that spec.kubeConfig refers to are found and connected to. */
+  remoteClusters?: Omit<RemotesOptions, 'clouds'> & {
+    /** Counts the requests to them. */
+    counter?: RequestCounter;
+    /** By default over the network. `onRefused` is told each time the server refuses the credentials. */
+    connect?: (remote: Remote, onRefused: () => void) => Cluster;
+  };
   /** Called some seconds after the last run of a burst. */
   onQuiet?: () => void;
   /** Told of every event. */
@@ -151,7 +160,8 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     ['kind', 'namespace', 'name'],
   );
   const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.', ['reason']);
-  const endTelling = tellOfApiServer(cluster.connection, metrics, (text) => options.onNotice?.(text));
+  const onNotice = (text: string): void => options.onNotice?.(text);
+  const endTelling = tellOfApiServer(cluster.connection, onNotice);
   const events = new EventRecorder({
     cluster: cluster.withPriority('background'),
     clock,
@@ -171,7 +181,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const scope = scopeOf(options, stop.signal);
   const quiet = new Quiet({ clock, after: QUIET_AFTER, tell: options.onQuiet ?? (() => undefined) });
   const statusWrites = new Limit(STATUS_WRITES);
-  const wire = (ref: KindRef, component: string, fieldManager: string) => {
+  const wire = (ref: KindRef, component: string, fieldManager: string, laneOf = (_id: string) => '') => {
     const { kind } = ref;
     const objects = new FluxObjects(cluster, ref, scope);
     objects.listen((id, object) => object === undefined && metrics.forget({ kind, ...parseObjectId(id) }));
@@ -209,17 +219,28 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
         quiet.worked();
       }
     };
-    const queue = new KeyedQueue({ workers: options.concurrent, clock, handler });
+    const { concurrent: workers } = options;
+    const apart = { laneOf, each: Math.ceil(workers / 4), most: workers * 4 };
+    const queue = new KeyedQueue({ workers, clock, handler, apart });
     return { objects, writer, finisher, queue, queueOf, share };
   };
   const git = wire(GIT_REPOSITORY, SOURCE_CONTROLLER, SOURCE_STATUS_MANAGER);
-  const units = wire(KUSTOMIZATION, KUSTOMIZATION_CONTROLLER, KUSTOMIZATION_STATUS_MANAGER);
-  const live = new LiveObjects({
+  const laneOf = (id: string): string => kustomizations.laneOf(id);
+  const units = wire(KUSTOMIZATION, KUSTOMIZATION_CONTROLLER, KUSTOMIZATION_STATUS_MANAGER, laneOf);
+  const { counter, connect = connectOver(counter), ...finding } = options.remoteClusters ?? {};
+  const identities = new CloudIdentities({ ...options.clouds, cluster });
+  const remoteClusters = new Remotes({ ...finding, clouds: identities.direct });
+  const clusters = new Clusters({
     cluster,
+    connect,
+    clock,
     manager: APPLY_MANAGER,
     checkInterval: options.checkInterval,
-    onChange: (change) => kustomizations.onLive(change),
+    onLive: (change, destination) => kustomizations.onLive(change, destination),
+    onNews: (destination, news) => kustomizations.onNews(destination, news),
+    onNotice,
   });
+  measureApiServers(metrics, () => [clusters.own, ...clusters.remotes]);
   const { labelSelector: _forFluxObjects, ...anywhere } = scope;
   const configs = new WatchedConfigs({
     ...anywhere,
@@ -231,7 +252,6 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     },
   });
   const { jitterPercent } = options;
-  const identities = new CloudIdentities({ ...options.clouds, cluster });
   const decryption = decryptionOf(options, identities);
   const hands = { clock };
   const packs = new Packs(options.bodiesLimit);
@@ -276,7 +296,8 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     hands: {
       ...hands,
       artifacts,
-      live,
+      clusters,
+      remoteClusters,
       renderer: createRenderer({ engine: options.engine }),
       expressions: new Expressions(options.engine),
       remotes: options.remotes ?? null,
@@ -321,7 +342,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     'Objects that somebody changed or deleted and that are left so, as they or their unit ask.',
     () => kustomizations.leftDrifted,
   );
-  metrics.gauge('plumb_objects_observed', 'Live objects kept in view.', () => live.size);
+  metrics.gauge('plumb_objects_observed', 'Live objects kept in view, in all clusters.', () => clusters.observed);
   tellReadiness(metrics, [git.objects, units.objects]);
   // A run may need either kind: none starts before both are listed.
   git.objects.hold();
@@ -348,7 +369,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
 
   return {
     metrics,
-    observedObjects: () => live.size,
+    observedObjects: () => clusters.observed,
     close: async () => {
       quiet.stop();
       endTidying();
@@ -359,7 +380,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       await records?.flush();
       writes.abort();
       await Promise.all([
-        live.close(),
+        clusters.close(),
         git.objects.done(),
         units.objects.done(),
         configs.done(),
@@ -396,6 +417,11 @@ function decryptionOf({ decryption, cluster }: AgentOptions, identities: Identit
   if (decryption === undefined) return withoutDecryption;
   const { surroundings: names, ...rest } = decryption;
   return new Decryption({ ...rest, surroundings: names === null ? null : { ...names, cluster, identities } });
+}
+
+function connectOver(counter: RequestCounter | undefined) {
+  return (remote: Remote, onRefused: () => void): Cluster =>
+    connectRemote(remote, { userAgent: 'plumb-agent', onRefused, ...(counter && { counter }) });
 }
 
 /** Which Flux objects are looked at, and how. */

@@ -33,6 +33,7 @@ type Tuning = Pick<
   | 'configSelector'
   | 'strictSubstitutions'
   | 'bodiesLimit'
+  | 'remoteClusters'
   | 'onQuiet'
   | 'tell'
   | 'onFault'

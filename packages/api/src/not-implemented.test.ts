@@ -11,13 +11,6 @@ function unitFields(spec: JsonObject): string[] {
 }
 
 describe('notImplemented', () => {
-  it.each<[string, JsonObject]>([['spec.kubeConfig', { kubeConfig: { secretRef: { name: 'cluster' } } }]])(
-    'names %s of a Kustomization',
-    (field, spec) => {
-      expect(unitFields(spec)).toEqual([field]);
-    },
-  );
-
   it('has nothing to say about values that ask for nothing', () => {
     expect(unitFields({ force: false, ignore: [], dependsOn: [{ name: 'a' }] })).toEqual([]);
   });

@@ -1,27 +1,14 @@
 import type { Kustomization, KustomizationSpec } from './schema/kustomization.ts';
 
-/** Fields by path; each answers null when its value can be served, else the value that cannot be ('' for any). */
+/** Fields by path; each answers null when its value can be served, else the value that cannot be. */
 type Pending<Spec> = Readonly<Record<string, (spec: Spec) => string | null>>;
 
-/** A value that asks for nothing: the same as leaving the field out. */
-function asksNothing(value: unknown): boolean {
-  if (value === undefined || value === null || value === false || value === '') return true;
-  return typeof value === 'object' && Object.keys(value).length === 0;
-}
-
-function whenSet<Spec>(pick: (spec: Spec) => unknown): (spec: Spec) => string | null {
-  return (spec) => (asksNothing(pick(spec)) ? null : '');
-}
-
-export const kustomizationPending: Pending<KustomizationSpec> = {
-  'spec.kubeConfig': whenSet((spec) => spec.kubeConfig),
-};
+export const kustomizationPending: Pending<KustomizationSpec> = {};
 
 function named<Spec>(pending: Pending<Spec>, spec: Spec): string[] {
   return Object.entries(pending).flatMap(([path, unmet]) => {
     const value = unmet(spec);
-    if (value === null) return [];
-    return value === '' ? [path] : [`${path} (${value})`];
+    return value === null ? [] : [`${path} (${value})`];
   });
 }
 

@@ -49,7 +49,7 @@ export class CloudClusters {
 
   /**
    * @param lost the cluster does not answer where it was found: its provider is asked anew, though not again and again
-   * @throws PlumbError invalid-spec, authentication-failed, access-denied, source-failed, timeout
+   * @throws PlumbError invalid-spec, authentication-failed, access-denied, timeout
    */
   async reach(config: ClusterConfig, lost: boolean): Promise<ReachedCluster> {
     const annotations = await this.#clouds.annotations(config.identity);

@@ -14,7 +14,7 @@ export interface Answer {
   readonly text: string;
 }
 
-/** One exchange with a service. @throws PlumbError `timeout`, `source-failed` when no answer came */
+/** One exchange with a service. @throws PlumbError `timeout` or `authentication-failed` when no answer came */
 export type Http = (ask: Ask) => Promise<Answer>;
 
 const TIMEOUT_MS = 15_000;
@@ -32,7 +32,7 @@ export const systemHttp: Http = async ({ method, url, headers = {}, body, timeou
   } catch (error) {
     if (error instanceof PlumbError) throw error;
     if (signal.aborted) throw systemError('timeout', `${host} gave no answer within ${timeout / 1_000} s`, error);
-    throw systemError('source-failed', `cannot reach ${host}: ${reasonOf(error)}`, error);
+    throw systemError('authentication-failed', `cannot reach ${host}: ${reasonOf(error)}`, error);
   }
 };
 
@@ -41,7 +41,7 @@ async function bounded(answer: Response, host: string): Promise<string> {
   let size = 0;
   for await (const part of answer.body ?? []) {
     size += part.length;
-    if (size > BODY_LIMIT) throw systemError('source-failed', `${host} answered with more than 1 MiB`);
+    if (size > BODY_LIMIT) throw systemError('authentication-failed', `${host} answered with more than 1 MiB`);
     parts.push(part);
   }
   return Buffer.concat(parts).toString();
@@ -59,13 +59,13 @@ export interface Subject {
   readonly secrets?: readonly string[];
 }
 
-/** The answer of a service as JSON. @throws PlumbError `authentication-failed` for a refusal, `source-failed` for what is no JSON object */
+/** The answer of a service as JSON. @throws PlumbError `authentication-failed` for a refusal, and for what is no JSON object */
 export async function askJson(http: Http, ask: Ask, subject: Subject): Promise<Readonly<Record<string, unknown>>> {
   const { status, text } = await http(ask);
   const parsed = objectIn(text);
   if (status < 200 || status >= 300) throw refusal(status, messageIn(parsed) ?? text, subject);
   if (parsed !== null) return parsed;
-  throw systemError('source-failed', `${subject.what}: the answer is not a JSON object`);
+  throw systemError('authentication-failed', `${subject.what}: the answer is not a JSON object`);
 }
 
 /** What a refusal of a service means for whoever asked. The server's own words are quoted, as far as they are no secret. */
@@ -96,9 +96,9 @@ function messageIn(parsed: Record<string, unknown> | null): string | undefined {
   return [description, message, Message, inner].find((text) => typeof text === 'string');
 }
 
-/** @throws source-failed when the answer lacks it */
+/** @throws authentication-failed when the answer lacks it */
 export function textOf(answer: Readonly<Record<string, unknown>>, field: string, { what }: Subject): string {
   const value = answer[field];
   if (typeof value === 'string' && value !== '') return value;
-  throw systemError('source-failed', `${what}: the answer has no ${field}`);
+  throw systemError('authentication-failed', `${what}: the answer has no ${field}`);
 }

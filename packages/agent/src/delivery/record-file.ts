@@ -13,12 +13,14 @@ export interface Recalled {
 /** What a record brings back. `bundle` is null where another program made it: that one may build otherwise. */
 export interface Record {
   bundle: StoredBundle | null;
+  /** The cluster it was applied to (`Destination.place`). */
+  place: string | null;
   applied: Map<string, Recalled>;
   /** What was told of drift that is left (delivery/tolerate.ts). */
   told: Map<string, string>;
 }
 
-const FORMAT = 3;
+const FORMAT = 4;
 
 type Row = [
   group: string,
@@ -43,6 +45,7 @@ interface File {
   format: number;
   maker: string;
   uid: string;
+  place: string | null;
   bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
   rules: string;
   reads: Ids;
@@ -54,7 +57,7 @@ interface File {
 }
 
 /** A unit's delivered bundle, without bodies, and what its apply left; null before its first delivery. `maker` names the program. */
-export function writeRecord({ uid, bundle, applied, tolerated }: UnitMemory, maker: string): string | null {
+export function writeRecord({ uid, bundle, applied, place, tolerated }: UnitMemory, maker: string): string | null {
   if (bundle === null) return null;
   const { digest, specDigest, configs, revision, artifactDigest, warnings, reads } = bundle;
   const ignored = [...new Set(bundle.objects.map((object) => object.ignored))];
@@ -71,6 +74,7 @@ export function writeRecord({ uid, bundle, applied, tolerated }: UnitMemory, mak
     format: FORMAT,
     maker,
     uid,
+    place,
     bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
@@ -116,6 +120,7 @@ function recordOf(file: File, maker: string): Record {
   const reads = { rules: file.rules, ids: new Map(file.reads), remotes: (file.remotes ?? []).map(remoteRead) };
   return {
     applied,
+    place: file.place,
     told: new Map(file.told),
     bundle: file.maker === maker ? { ...file.bundle, objects, reads, unknownModes: [], pack } : null,
   };

@@ -43,6 +43,7 @@ export class Records {
     const record = text === null ? null : readRecord(text, unit.uid, this.#maker);
     unit.bundle = record?.bundle ?? null;
     unit.recalled = record?.applied ?? null;
+    unit.place = record?.place ?? null;
     unit.toldBefore = record?.told ?? new Map();
   }
 

@@ -1,6 +1,7 @@
 import type { Kustomization, KubeObject } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { ConfigKind, WatchedConfigs } from '../runtime/watched-configs.ts';
+import { kubeConfigReference } from './remotes.ts';
 
 /** A ConfigMap or Secret in a unit's own namespace that its objects are made with. */
 export interface Reference {
@@ -14,6 +15,12 @@ export function referencesOf({ spec }: Pick<Kustomization, 'spec'>): Reference[]
   const keys = spec.decryption?.secretRef;
   if (keys !== undefined) named.push({ kind: 'Secret', name: keys.name });
   return [...new Map(named.map((reference) => [idOf(reference), reference])).values()];
+}
+
+/** All that a change of is a reason to run: what the build reads, and what says which cluster the objects go to. */
+export function configsOf(object: Pick<Kustomization, 'spec'>): Reference[] {
+  const destination = kubeConfigReference(object);
+  return destination === null ? referencesOf(object) : [...referencesOf(object), destination];
 }
 
 /** The referred objects as they were read for one run. */

@@ -3,6 +3,7 @@ import { parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
 import { declaredFor, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
 import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
+import type { Destination } from './destination.ts';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
 import type { Recalled } from './record-file.ts';
@@ -112,15 +113,21 @@ export class UnitMemory {
   /** What an earlier process applied, until it is compared with what is there, or the unit delivered. */
   recalled: ReadonlyMap<string, Recalled> | null = null;
   readonly drifted = new Map<string, Evidence>();
-  readonly fights = new Fights();
+  fights = new Fights();
   /** Drift that is left as it is, by object. */
   readonly tolerated = new Map<string, Tolerated>();
   /** How often drift that is left was told of an object lately: who changes it all the time is told of ever more slowly. */
-  readonly tellings = new Fights();
+  tellings = new Fights();
   /** What an earlier process told of drift that is left. */
   toldBefore: ReadonlyMap<string, string> = new Map();
   /** Drift that was left is there no longer: the status says otherwise yet. */
   driftEnded = false;
+  /** The cluster the last run went to; null before the first. */
+  destination: Destination | null = null;
+  /** The cluster that all of this is about (`Destination.place`); null where that is not known. */
+  place: string | null = null;
+  /** It has not been delivered to this cluster yet, but to another. */
+  moved = false;
   /** Objects an apply is under way for: an event about them is judged when the answer is in. */
   readonly inFlight = new Set<string>();
   settling: Settling | null = null;
@@ -138,6 +145,8 @@ export class UnitMemory {
   awaitingSince: number | null = null;
   /** While the unit is being deleted and waits for its objects to end: until when, in milliseconds. */
   terminateBy: number | null = null;
+  /** While the unit is being deleted and its cluster cannot be reached: since when, in milliseconds. */
+  unreachedSince: number | null = null;
   /** Values of the annotation about drift that nobody knows, as they were told. */
   readonly toldModes = new Set<string>();
   /** In [0, 1): where in the jitter's range this unit's next run lies. Drawn anew for each delivery. */
@@ -146,6 +155,30 @@ export class UnitMemory {
   constructor(ref: UnitRef, uid: string) {
     this.ref = ref;
     this.uid = uid;
+  }
+
+  /** From now on it is about this cluster: what is known of its objects in another says nothing of them here. */
+  goTo(destination: Destination): void {
+    const { place } = destination;
+    if (this.place !== null && this.place !== place) this.#startOver();
+    this.destination = destination;
+    this.place = place;
+  }
+
+  #startOver(): void {
+    this.applied.clear();
+    this.applied.changed = true;
+    this.recalled = null;
+    this.drifted.clear();
+    this.fights = new Fights();
+    this.tolerated.clear();
+    this.tellings = new Fights();
+    this.toldBefore = new Map();
+    this.driftEnded = false;
+    this.driftFailed = { count: 0, retryAt: 0 };
+    this.settling = null;
+    this.verdicts.begin([], []);
+    this.moved = true;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Away, Connection } from '@plumb/kube';
 import { expect, test } from 'vitest';
-import { awayText, tellOfApiServer } from './api-server.ts';
+import { awayText, measureApiServers, tellOfApiServer } from './api-server.ts';
 import { Metrics } from './metrics.ts';
 
 class FakeConnection implements Connection {
@@ -32,7 +32,7 @@ const AWAY: Away = { since: Date.UTC(2026, 0, 2, 3, 4, 5), error: 'HTTP 503' };
 test('going and coming back are one line each, and none after the end', () => {
   const connection = new FakeConnection();
   const said: string[] = [];
-  const end = tellOfApiServer(connection, new Metrics(), (text) => said.push(text));
+  const end = tellOfApiServer(connection, (text) => said.push(text));
   connection.become(AWAY);
   connection.become(null);
   end();
@@ -44,19 +44,31 @@ test('going and coming back are one line each, and none after the end', () => {
   expect(awayText({ away: null })).toBeNull();
 });
 
-test('the metrics tell of the outage, the window and who waits', () => {
-  const connection = new FakeConnection();
+test('the metrics tell of outages, windows and who waits, for each connection', () => {
+  const [own, far] = [new FakeConnection(), new FakeConnection()];
   const metrics = new Metrics();
-  tellOfApiServer(connection, metrics, () => undefined);
-  connection.become(AWAY);
-  const values = [...metrics.lines()].filter((line) => !line.startsWith('#'));
-  expect(values).toEqual([
-    'plumb_api_unreachable_seconds 12.5',
-    'plumb_api_request_window 8',
-    'plumb_api_requests_in_flight 3',
-    'plumb_api_requests_waiting{priority="emergency"} 0',
-    'plumb_api_requests_waiting{priority="drift"} 1',
-    'plumb_api_requests_waiting{priority="request"} 2',
-    'plumb_api_requests_waiting{priority="background"} 5',
+  measureApiServers(metrics, () => [
+    { host: '', id: '', cluster: { connection: own } },
+    { host: 'far.example:443', id: '0123456789abcdef', cluster: { connection: far } },
   ]);
+  far.become(AWAY);
+  const values = [...metrics.lines()].filter((line) => !line.startsWith('#'));
+  const own_ = '{cluster="",connection=""';
+  const far_ = '{cluster="far.example:443",connection="01234567"';
+  expect(values.slice(0, 6)).toEqual([
+    `plumb_api_unreachable_seconds${own_}} 0`,
+    `plumb_api_unreachable_seconds${far_}} 12.5`,
+    `plumb_api_request_window${own_}} 8`,
+    `plumb_api_request_window${far_}} 8`,
+    `plumb_api_requests_in_flight${own_}} 3`,
+    `plumb_api_requests_in_flight${far_}} 3`,
+  ]);
+  expect(values.slice(6)).toEqual(
+    [own_, far_].flatMap((labels) => [
+      `plumb_api_requests_waiting${labels},priority="emergency"} 0`,
+      `plumb_api_requests_waiting${labels},priority="drift"} 1`,
+      `plumb_api_requests_waiting${labels},priority="request"} 2`,
+      `plumb_api_requests_waiting${labels},priority="background"} 5`,
+    ]),
+  );
 });

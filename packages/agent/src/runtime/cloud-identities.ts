@@ -41,6 +41,11 @@ export class CloudIdentities {
     this.#options = { accounts, environment, ...(endpoints && { endpoints }) };
   }
 
+  /** Without a proxy. */
+  get direct(): Clouds {
+    return this.#way(undefined).clouds;
+  }
+
   /** To act as an identity, as its annotations name it now: what was got under others is forgotten. */
   async as(identity: Identity, proxy?: GitProxy): Promise<Clouds> {
     const { clouds, annotations } = this.#way(proxy);

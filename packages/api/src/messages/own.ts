@@ -122,6 +122,33 @@ export const ownMessages = {
     text: (p: { error: string }) => `the CEL expressions of the spec could not be evaluated: ${p.error}`,
     example: { error: 'cel.check took longer than 10000 ms' },
   }),
+  clusterAway: message({
+    id: 'cluster-away',
+    level: 'error',
+    reason: 'ReconciliationFailed',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { host: string; from: string; since: Date; error: string }) =>
+      `the cluster at ${p.host} (${p.from}) has not answered since ${p.since.toISOString()}: ${p.error}`,
+    example: {
+      host: 'prod.example:6443',
+      from: 'Secret/shop/prod-kubeconfig',
+      since: new Date(Date.UTC(2026, 0, 2, 3, 4, 5)),
+      error: 'cannot connect to prod.example:6443: connect ECONNREFUSED 192.0.2.7:6443',
+    },
+  }),
+  clusterLeft: message({
+    id: 'cluster-left',
+    level: 'error',
+    reason: 'PruneFailed',
+    channels: ['event', 'log'],
+    text: (p: { error: string; objects: readonly Named[] }) =>
+      `unable to prune objects, they are left in their cluster: ${p.error}\n` +
+      p.objects.map((object) => displayKey(object)).join('\n'),
+    example: {
+      error: `unable to read KubeConfig secret 'shop/prod-kubeconfig' error: secrets "prod-kubeconfig" not found`,
+      objects: [CART],
+    },
+  }),
   driftCorrected: message({
     id: 'drift-corrected',
     level: 'info',

@@ -120,7 +120,22 @@ export const agentOptions = {
   tenancyLockdown: flag(
     '--tenancy-lockdown',
     null,
-    'everything that keeps tenants apart at once: --no-cross-namespace-refs, --no-remote-bases, and the service account default for units that name none, towards key services too',
+    'everything that keeps tenants apart at once: --no-cross-namespace-refs, --no-remote-bases, and the service account default for units that name none, towards key services and other clusters too',
+  ),
+  insecureKubeconfigExec: flag(
+    '--insecure-kubeconfig-exec',
+    null,
+    'run the programs that kubeconfigs of spec.kubeConfig name',
+  ),
+  insecureKubeconfigTls: flag(
+    '--insecure-kubeconfig-tls',
+    null,
+    'let kubeconfigs of spec.kubeConfig leave servers unchecked',
+  ),
+  defaultKubeconfigServiceAccount: text(
+    '--default-kubeconfig-service-account <name>',
+    null,
+    'reach clusters as this service account where spec.kubeConfig.configMapRef names none',
   ),
   customApplyStageKinds: {
     ...text(
@@ -167,11 +182,12 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
   const log = logger(context);
   const metrics = new Metrics();
   const { kubeconfig } = options;
+  const counter = requestCounter(metrics);
   const cluster = await connect({
     ...(kubeconfig === '' ? { inCluster: podAddress(context.environment) } : { kubeconfig }),
     ...(options.context === '' ? {} : { context: options.context }),
     userAgent: 'plumb-agent',
-    counter: requestCounter(metrics),
+    counter,
   });
   const instance = hostname();
   const agent = await launchAgent({
@@ -207,7 +223,12 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     ...(options.watchAllNamespaces ? {} : { namespace: options.runtimeNamespace }),
     ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
-    ...defaultAccount(options),
+    defaultServiceAccount: accountOr(options.defaultServiceAccount, options),
+    remoteClusters: {
+      rules: { exec: options.insecureKubeconfigExec, insecureTls: options.insecureKubeconfigTls },
+      defaultAccount: accountOr(options.defaultKubeconfigServiceAccount, options),
+      counter,
+    },
     clouds: { environment: context.environment },
     configSelector: options.watchConfigsLabelSelector,
     strictSubstitutions: options.strictSubstitutions,
@@ -232,15 +253,10 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
   return 0;
 }
 
-/** Who units that name no service account act as; locked down, nobody acts as the agent itself. */
-function defaultAccount({
-  defaultServiceAccount: name,
-  tenancyLockdown,
-}: Pick<OptionValues<typeof agentOptions>, 'defaultServiceAccount' | 'tenancyLockdown'>): {
-  defaultServiceAccount?: string;
-} {
-  if (name !== '') return { defaultServiceAccount: name };
-  return tenancyLockdown ? { defaultServiceAccount: 'default' } : {};
+/** Who acts for units, and for kubeconfigs, that name no service account; locked down, nobody acts as the agent itself. */
+function accountOr(name: string, { tenancyLockdown }: { tenancyLockdown: boolean }): string | undefined {
+  if (name !== '') return name;
+  return tenancyLockdown ? 'default' : undefined;
 }
 
 /** Where the pod's environment says the API server is. */

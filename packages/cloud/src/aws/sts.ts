@@ -25,7 +25,7 @@ export async function assumeRole(
   const secretAccessKey = element(text, 'SecretAccessKey');
   const sessionToken = element(text, 'SessionToken');
   if (accessKeyId === undefined || secretAccessKey === undefined || sessionToken === undefined)
-    throw systemError('source-failed', 'AWS STS: the answer holds no credentials');
+    throw systemError('authentication-failed', 'AWS STS: the answer holds no credentials');
   return { accessKeyId, secretAccessKey, sessionToken, expiresAt: expiryAt(element(text, 'Expiration'), now()) };
 }
 

@@ -41,7 +41,7 @@ export async function describeAks(
   const [fits] = found.filter((one) => address === undefined || originOf(one.address) === originOf(address));
   if (fits !== undefined) return fits;
   const known = found.map((one) => originOf(one.address)).join(', ') || 'none';
-  throw systemError('source-failed', `${cluster} has no address ${address ?? ''}; its addresses: ${known}`);
+  throw systemError('authentication-failed', `${cluster} has no address ${address ?? ''}; its addresses: ${known}`);
 }
 
 function originOf(address: string): string {

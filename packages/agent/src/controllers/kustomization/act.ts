@@ -13,12 +13,14 @@ import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
 import { hideSecrets } from '../../delivery/hide-secrets.ts';
+import type { Clusters } from '../../delivery/clusters.ts';
+import { whileThere, type Destination } from '../../delivery/destination.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
-import type { LiveObjects } from '../../delivery/live.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
-import { knownVersions, readReferences, referencesOf, watchedVersions } from '../../delivery/references.ts';
+import type { Remotes } from '../../delivery/remotes.ts';
+import { configsOf, knownVersions, readReferences, referencesOf, watchedVersions } from '../../delivery/references.ts';
 import type { Delivered, StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
@@ -26,6 +28,7 @@ import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import { actingAs } from './acting-as.ts';
+import { approach, siteOf, unreachable } from './approach.ts';
 import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
@@ -34,8 +37,12 @@ import { beginWait, endWait, goOnWaiting, revisionsOf } from './wait.ts';
 
 /** What the effects of a Kustomization work with. */
 export interface Hands {
+  /** Where the Flux objects are, and what they refer to. */
   cluster: Cluster;
-  live: LiveObjects;
+  /** Another cluster under the same leave. */
+  over: (cluster: Cluster) => Cluster;
+  clusters: Clusters;
+  remoteClusters: Pick<Remotes, 'find'>;
   artifacts: Artifacts;
   renderer: Renderer;
   expressions: Expressions;
@@ -67,6 +74,17 @@ export interface Hands {
 const DRIFT_BACKOFF = { min: 250, max: 60_000 };
 const FAILURE_BACKOFF = { min: 750, max: 15 * 60_000 };
 
+/** What is delivered, why, and when that began. */
+interface Run {
+  memory: UnitMemory;
+  hands: Hands;
+  cause: Cause;
+  inputs: string;
+  startedAt: number;
+  /** Aborts when spec.timeout is over. */
+  over: AbortSignal;
+}
+
 /** Brings the source's current revision, or the repair of drift, into the cluster. */
 export async function actDeliver(
   object: Kustomization,
@@ -76,24 +94,46 @@ export async function actDeliver(
 ): Promise<Outcome<Facts>> {
   const { memory, hands } = context;
   const startedAt = hands.clock.now();
-  const revision = source?.status?.artifact?.revision ?? '';
-  const inputs = await inputsNow(object, source, hands);
-  const canceled = cause === 'drift' ? null : endWait(object, source, inputs, context);
-  const originRevision = originRevisionOf(source);
-  const offered = { revision, originRevision, timeout: timeoutOf(object) };
-  const base: Facts = { ...NOTHING, ...offered, ...(canceled === null ? {} : { canceled }) };
+  const over = AbortSignal.timeout(timeoutOf(object));
+  const run: Run = { ...context, cause, startedAt, over, inputs: await inputsNow(object, source, hands) };
   if (cause !== 'drift') memory.answering = requestedAt(object) ?? null;
-  const over = AbortSignal.timeout(base.timeout);
-  const signal = AbortSignal.any([hands.signal, over]);
-  const failed = (facts: Facts, error: PlumbError): Outcome<Facts> =>
-    fail(object, inputs, { ...context, facts, cause }, over.aborted ? overdue(base.timeout, error) : error);
+  let destination: Destination;
   try {
     await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
+    destination = await approach(object, { ...context, signal: AbortSignal.any([hands.signal, over]) });
+  } catch (thrown) {
+    return fail(object, { ...NOTHING, ...revisionsAt(source) }, run, asPlumbError(thrown));
+  }
+  const away = unreachable(object, NOTHING, context);
+  if (away !== null) return away;
+  const there = whileThere(destination, hands.clock);
+  try {
+    const signal = AbortSignal.any([hands.signal, there.signal]);
+    return await deliverThere(object, source, { ...run, hands: { ...hands, signal } });
+  } finally {
+    there.stop();
+  }
+}
+
+async function deliverThere(object: Kustomization, source: Source | undefined, run: Run): Promise<Outcome<Facts>> {
+  const { memory, hands, cause, inputs, startedAt, over } = run;
+  const revisions = revisionsAt(source);
+  const canceled = cause === 'drift' ? null : endWait(object, source, inputs, run);
+  const base: Facts = {
+    ...NOTHING,
+    ...revisions,
+    timeout: timeoutOf(object),
+    ...(canceled === null ? {} : { canceled }),
+  };
+  const signal = AbortSignal.any([hands.signal, over]);
+  const failed = (facts: Facts, error: PlumbError): Outcome<Facts> =>
+    unreachable(object, facts, run) ?? fail(object, facts, run, error);
+  try {
     const bundle =
-      cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
-    const delivery = await holding(bundle, context, async () => {
-      const carried = await carryOut(object, bundle, { ...context, cause, base, signal });
-      if (carried.error === null && cause !== 'drift') keepBundle(bundle, context);
+      cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, run, signal);
+    const delivery = await holding(bundle, run, async () => {
+      const carried = await carryOut(object, bundle, { ...run, base, signal });
+      if (carried.error === null && cause !== 'drift') keepBundle(bundle, run);
       // What was told is not told again by the next process.
       if (carried.found.length > 0) hands.records?.note(memory);
       return { ...carried, error: carried.error && hideSecrets(carried.error, bundle.pack.secrets ?? []) };
@@ -103,9 +143,9 @@ export async function actDeliver(
     const facts: Facts = { ...base, changes, drift, found, inventory, took };
     if (error !== null) return failed({ ...facts, digest: bundle.digest }, error);
     memory.driftFailed = { count: 0, retryAt: 0 };
-    if (cause === 'drift') return afterRepair(object, facts, context);
-    noteDelivered(memory, { inputs, revision, originRevision, at: hands.clock.now() });
-    return await beginWait(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
+    if (cause === 'drift') return afterRepair(object, facts, run);
+    noteDelivered(memory, { inputs, ...revisions, at: hands.clock.now() });
+    return await beginWait(object, { ...facts, digest: bundle.digest }, run);
   } catch (thrown) {
     return failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
   }
@@ -115,9 +155,14 @@ function noteDelivered(memory: UnitMemory, delivered: Delivered): void {
   memory.delivered = delivered;
   memory.failed = null;
   memory.spread = null;
+  memory.moved = false;
   // What an earlier process knew is looked at by now.
   memory.recalled = null;
   memory.toldBefore = new Map();
+}
+
+function revisionsAt(source: Source | undefined): { revision: string; originRevision: string } {
+  return { revision: source?.status?.artifact?.revision ?? '', originRevision: originRevisionOf(source) };
 }
 
 /** The inputs as they are before anything of them is read: what changes later is a reason for another run. */
@@ -126,15 +171,15 @@ async function inputsNow(
   source: Source | undefined,
   { configs }: Pick<Hands, 'configs'>,
 ): Promise<string> {
-  const references = referencesOf(object);
+  const references = configsOf(object);
   if (references.length > 0) await configs.ready();
   return inputsOf(object, source, watchedVersions(references, object.metadata.namespace ?? '', configs));
 }
 
 /** What was cut off says only that it was: the limit is the reason. */
-function overdue(timeout: number, error: PlumbError): PlumbError {
+function overdue(object: Kustomization, error: PlumbError): PlumbError {
   if (error.code !== 'cancelled') return error;
-  const text = `not done within the timeout of ${formatDuration(timeout)}; raise spec.timeout if it needs longer`;
+  const text = `not done within the timeout of ${formatDuration(timeoutOf(object))}; raise spec.timeout if it needs longer`;
   return new PlumbError('timeout', text, { fault: 'user', policy: 'retry', cause: error });
 }
 
@@ -220,17 +265,18 @@ function carryOut(
   context: { memory: UnitMemory; hands: Hands; cause: Cause; base: Facts; signal: AbortSignal },
 ): Promise<Delivery> {
   const { memory, hands, cause, base, signal } = context;
+  const { cluster, live } = siteOf(context);
   const apply: ApplyContext = {
-    cluster: actingAs(object, hands).withPriority(priorityOf(cause)),
-    live: hands.live,
+    cluster: actingAs(object, { ...hands, cluster }).withPriority(priorityOf(cause)),
+    live,
     clock: hands.clock,
     unit: memory,
     bundle,
     fieldManager: APPLY_MANAGER,
     overriddenManagers: hands.overriddenManagers,
     force: object.spec.force === true,
-    deliveredBefore: lastSuccess(object) === `sha256:${bundle.digest}`,
-    inForce: isInForce(object, `sha256:${bundle.digest}`),
+    deliveredBefore: !memory.moved && lastSuccess(object) === `sha256:${bundle.digest}`,
+    inForce: !memory.moved && isInForce(object, `sha256:${bundle.digest}`),
     drift: unitDriftMode(object),
     hidesValues: usesSecrets(object, bundle),
     parallel: hands.parallel,
@@ -286,13 +332,9 @@ function afterRepair(
   return goOnWaiting(object, told, context);
 }
 
-function fail(
-  object: Kustomization,
-  inputs: string,
-  context: { memory: UnitMemory; hands: Hands; facts: Facts; cause: Cause },
-  error: PlumbError,
-): Outcome<Facts> {
-  const { memory, hands, facts, cause } = context;
+function fail(object: Kustomization, facts: Facts, run: Run, thrown: PlumbError): Outcome<Facts> {
+  const { memory, hands, cause, inputs, over } = run;
+  const error = over.aborted ? overdue(object, thrown) : thrown;
   const now = hands.clock.now();
   const random = hands.clock.random();
   const said = saidOf(error);

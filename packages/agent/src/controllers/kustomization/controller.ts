@@ -1,6 +1,5 @@
-import type { Kustomization, KubeObject, ObjectKey } from '@plumb/api';
+import type { Kustomization, KubeObject } from '@plumb/api';
 import {
-  APPLY_MANAGER,
   checkKustomization,
   eventType,
   EXTERNAL_ARTIFACT_KIND,
@@ -13,11 +12,13 @@ import {
   say,
   systemError,
 } from '@plumb/api';
-import type { Dependable, DriftMode, HelmRelease, Observed } from '@plumb/core';
-import { dependableId, dependenciesOf, isSameUnit, unitDriftMode, unknownDriftMode } from '@plumb/core';
-import { culprits, driftActionAt, judge, nextDrift } from '../../delivery/drift.ts';
+import type { Dependable, HelmRelease } from '@plumb/core';
+import { dependableId, dependenciesOf, unknownDriftMode } from '@plumb/core';
 import type { LiveChange } from '../../delivery/live.ts';
-import { referencesOf } from '../../delivery/references.ts';
+import type { News } from '../../delivery/clusters.ts';
+import type { Destination } from '../../delivery/destination.ts';
+import { configsOf } from '../../delivery/references.ts';
+import { kubeConfigReference } from '../../delivery/remotes.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
 import { noteUse, type UnitUses } from '../../delivery/unit-uses.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
@@ -36,6 +37,7 @@ import { isNews } from '../../runtime/flux-object.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import type { Hands } from './act.ts';
 import { actDeliver, unitRef } from './act.ts';
+import { ClusterNews } from './cluster-news.ts';
 import type { Seen, Step } from './decide.ts';
 import { decide } from './decide.ts';
 import type { Facts } from './facts.ts';
@@ -68,9 +70,20 @@ export class KustomizationController {
   readonly #options: KustomizationControllerOptions;
   readonly #hands: Omit<Hands, keyof Leave>;
   readonly #memories = new Map<string, UnitMemory>();
+  readonly #clusterNews: ClusterNews;
 
   constructor(options: KustomizationControllerOptions) {
     this.#options = options;
+    const { kustomizations, finisher, queue, clock, settings } = options;
+    const memories = this.#memories;
+    this.#clusterNews = new ClusterNews({
+      kustomizations,
+      memories,
+      finisher,
+      queue,
+      clock,
+      namespace: settings.namespace,
+    });
     this.#hands = {
       ...options.hands,
       saveProgress: async (object, facts) => {
@@ -80,7 +93,7 @@ export class KustomizationController {
         const text = `Kustomization ${idOf(object)} is gone or not ours any more: its inventory cannot be kept`;
         throw systemError('cancelled', text);
       },
-      onAnswer: (unit, id) => this.#rejudge(unit, id),
+      onAnswer: (unit, id) => this.#clusterNews.rejudge(unit, id),
     };
     options.kustomizations.listen((id, object, before) => this.#onObject(id, object, before));
     options.sources.listen((kind, id, object, before) => this.#onSource({ kind, id }, object, before));
@@ -90,17 +103,21 @@ export class KustomizationController {
     options.helmReleases.listenAvailability(() => this.#onHelmReleasesAvailable());
   }
 
-  /** A live object changed: drift wakes its unit before anything else, a change of health wakes a unit that waits for it. */
-  onLive(change: LiveChange): void {
-    const owner = this.#ownerOf(change);
-    if (owner !== null) this.#onOwned(owner, change);
-    if (change.key.kind === 'Namespace' && change.before === undefined) this.#onNewNamespace();
-    if (!this.#hands.live.isNamed(change.id)) return;
-    for (const [id, memory] of this.#memories) {
-      if (memory.settling === null) continue;
-      memory.verdicts.note(change);
-      this.#wake(id);
-    }
+  onLive(change: LiveChange, destination: Destination): void {
+    this.#clusterNews.onChange(change, destination);
+  }
+
+  onNews(destination: Destination, news: News): void {
+    this.#clusterNews.onNews(destination, news);
+  }
+
+  /** Units of one remote cluster wait for each other, and for nobody else. */
+  laneOf(id: string): string {
+    const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
+    const reference = object === undefined ? null : kubeConfigReference(object);
+    if (reference === null) return '';
+    const known = this.#memories.get(id)?.destination?.id ?? '';
+    return known === '' ? `${reference.kind}/${object?.metadata.namespace ?? ''}/${reference.name}` : known;
   }
 
   /** A labelled ConfigMap or Secret changed, came or went: the units that use it run at once. */
@@ -108,7 +125,7 @@ export class KustomizationController {
     for (const [id, { ref }] of this.#memories) {
       if (ref.namespace !== namespace) continue;
       const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
-      const references = object === undefined ? [] : referencesOf(object);
+      const references = object === undefined ? [] : configsOf(object);
       if (references.some((reference) => reference.kind === kind && reference.name === name)) this.#wake(id);
     }
   }
@@ -141,7 +158,7 @@ export class KustomizationController {
     try {
       await this.#run(id, leave);
     } finally {
-      this.#wakeForNextDrift(id);
+      this.#clusterNews.wakeForNextDrift(id);
     }
   }
 
@@ -245,7 +262,7 @@ export class KustomizationController {
     const { finisher, queue, clock } = this.#options;
     const id = idOf(object);
     const { deleted, said, next } = await finalize(object, memory, hands);
-    if (hands.signal.aborted && next === 'retry') return;
+    if (hands.signal.aborted && (next === 'retry' || next === 'unreached')) return;
     for (const one of said) {
       finisher.say(object as KubeObject, { type: eventType(one.level), reason: one.reason, message: one.text });
     }
@@ -255,6 +272,7 @@ export class KustomizationController {
       finisher.say(object as KubeObject, { type: 'Normal', reason: message.reason, message: message.text });
     }
     if (next === 'retry') queue().addAfter(id, 5_000);
+    if (next === 'unreached') queue().addAfter(id, 30_000);
     if (next === 'wait') queue().addAfter(id, Math.max(0, (memory.terminateBy ?? 0) - clock.now()));
     if (next === 'gone') this.#forget(id, memory);
   }
@@ -278,6 +296,7 @@ export class KustomizationController {
   }
 
   #letGo(memory: UnitMemory): void {
+    this.#hands.clusters.release(memory.uid);
     this.#hands.records?.forget(memory);
     if (memory.bundle !== null) this.#hands.packs.drop(memory.bundle.pack);
   }
@@ -368,93 +387,6 @@ export class KustomizationController {
     }
   }
 
-  /**
-   * Whom a change concerns: the unit the labels name. Labels that were taken away or name no unit there is are drift of the unit they named
-   * before; one that another unit took over belongs to that one.
-   */
-  #ownerOf({ before, after }: LiveChange): string | null {
-    const { settings } = this.#options;
-    for (const owner of [after?.owner, before?.owner]) {
-      if (owner?.kind !== 'Kustomization') continue;
-      // Another agent's unit: nothing is known of it here.
-      if (settings.namespace !== undefined && owner.namespace !== settings.namespace) return null;
-      const id = objectId(owner);
-      if (this.#options.kustomizations.get(id) !== undefined) return id;
-    }
-    return null;
-  }
-
-  #onOwned(id: string, change: LiveChange): void {
-    const memory = this.#memories.get(id);
-    if (memory === undefined) return;
-    const isJudged = memory.settling !== null && memory.verdicts.note(change);
-    if (memory.terminateBy !== null) this.#wake(id);
-    else if (judge(change, memory)) this.#repair(id, memory, change);
-    else if (isJudged) this.#wake(id);
-    else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#wake(id);
-  }
-
-  /** What was deleted with a namespace of another unit can come back now. */
-  #onNewNamespace(): void {
-    for (const [id, memory] of this.#memories) {
-      if (memory.drifted.size === 0) continue;
-      memory.driftFailed = { count: 0, retryAt: 0 };
-      this.#wake(id, PRIORITY.drift);
-    }
-  }
-
-  #repair(id: string, memory: UnitMemory, change: LiveChange): void {
-    // What was deleted with its namespace can come back as soon as the namespace can.
-    if (change.after === undefined && change.key.kind === 'Namespace') memory.driftFailed = { count: 0, retryAt: 0 };
-    this.#repairWhenDue(id, memory, change);
-  }
-
-  /** The first corrections are made at once; who insists is named, and waits longer each time. */
-  #repairWhenDue(id: string, memory: UnitMemory, drifted: { id: string; key: ObjectKey }): void {
-    const { clock, kustomizations, finisher } = this.#options;
-    if (!this.#wakeWhenDue(id, memory, drifted.id)) return;
-    const now = clock.now();
-    const object = kustomizations.get(id);
-    const managers = culprits(memory, drifted.id, APPLY_MANAGER);
-    const fight = managers === null || object === undefined ? null : memory.fights.news(drifted.id, now);
-    if (managers === null || object === undefined || fight === null) return;
-    const { level, reason, text } = say(ownMessages.driftLoop, { object: drifted.key, managers, ...fight });
-    finisher.say(object, { type: eventType(level), reason, message: text });
-  }
-
-  /** @returns whether the repair has to wait */
-  #wakeWhenDue(id: string, memory: UnitMemory, drifted: string): boolean {
-    const now = this.#options.clock.now();
-    const wait = driftActionAt(memory, drifted, now, this.#driftModeOf(id)) - now;
-    if (wait <= 0) this.#wake(id, PRIORITY.drift);
-    else this.#options.queue().addAfter(id, wait);
-    return wait > 0;
-  }
-
-  #driftModeOf(id: string): DriftMode {
-    const object = this.#options.kustomizations.get(id);
-    return object === undefined ? 'correct' : unitDriftMode(object);
-  }
-
-  /** Any wake-up takes the place of a later one that was asked for: what waits is asked for again. */
-  #wakeForNextDrift(id: string): void {
-    const memory = this.#memories.get(id);
-    if (memory === undefined || memory.drifted.size === 0) return;
-    const now = this.#options.clock.now();
-    const next = nextDrift(memory, now, this.#driftModeOf(id));
-    if (next !== null) this.#options.queue().addAfter(id, next - now);
-  }
-
-  /** An apply's answer is in: what the watch brought while it was under way is judged against it. */
-  #rejudge(memory: UnitMemory, id: string): void {
-    const after = this.#hands.live.get(id);
-    const applied = memory.applied.get(id);
-    if (applied === undefined || after === undefined || !isSameUnit(after.owner, memory.ref)) return;
-    if (after.ownedHash === applied.ownedHash) return;
-    memory.drifted.set(id, 'unread');
-    this.#wakeWhenDue(objectId(memory.ref), memory, id);
-  }
-
   #wake(id: string, priority: (typeof PRIORITY)[keyof typeof PRIORITY] = PRIORITY.routine): void {
     this.#options.queue().add(id, priority);
   }
@@ -474,10 +406,6 @@ function readyMark(object: Dependable | undefined): string | undefined {
 /** What a readyExpr may ask of a unit itself, and no controller writes. */
 function saidByUsers({ metadata }: Kustomization): string {
   return printJson([metadata.labels, metadata.annotations]);
-}
-
-function healthMark(observed: Observed | undefined): string {
-  return observed === undefined ? '' : `${observed.health.status} ${observed.health.message}`;
 }
 
 function artifactMark(object: KubeObject | undefined): string {

@@ -1,6 +1,15 @@
 import type { Kustomization, KubeObject, ObjectKey, Said } from '@plumb/api';
-import { APPLY_MANAGER, asPlumbError, keyId, kustomizationMessages as messages, PlumbError, say } from '@plumb/api';
+import {
+  APPLY_MANAGER,
+  asPlumbError,
+  keyId,
+  kustomizationMessages as messages,
+  ownMessages,
+  PlumbError,
+  say,
+} from '@plumb/api';
 import { compareForPrune } from '@plumb/core';
+import { awayOf, whileThere } from '../../delivery/destination.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { prune } from '../../delivery/prune.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
@@ -8,47 +17,124 @@ import { dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Hands } from './act.ts';
 import { inventoryKeys, unitRef } from './act.ts';
 import { actingAs } from './acting-as.ts';
+import { approach, awaySaid, siteOf, type Site } from './approach.ts';
 
-/** What the deletion of a Kustomization did, and whether the object may go: 'wait' for its own to end, 'retry' after a failure. */
+/**
+ * What the deletion of a Kustomization did, and whether the object may go: 'wait' for its own to end, 'retry' after a failure, 'unreached' while its
+ * cluster cannot be reached.
+ */
 export interface Finalized {
   deleted: readonly ObjectKey[];
   said: readonly Said[];
-  next: 'gone' | 'wait' | 'retry';
+  next: 'gone' | 'wait' | 'retry' | 'unreached';
 }
+
+interface Context {
+  memory: UnitMemory;
+  hands: Hands;
+  keys: readonly ObjectKey[];
+}
+
+/** A remote cluster that cannot be reached is waited for so long, and no longer: it may never come back. Milliseconds. */
+const GIVE_UP_AFTER = 60 * 60_000;
 
 /**
  * Deletes what the unit owns, as spec.deletionPolicy says (MirrorPrune follows spec.prune; suspended: nothing), then lets the object go. A service
- * account that is gone cannot delete anything any more: that is said, and the object goes all the same (Flux: pkg/ssa).
+ * account that is gone cannot delete anything any more: that is said, and the object goes all the same (Flux: pkg/ssa). So it is with a remote
+ * cluster whose kubeconfig is gone, or that cannot be reached for an hour.
  */
 export async function finalize(object: Kustomization, memory: UnitMemory, hands: Hands): Promise<Finalized> {
   const keys = ownedToDelete(object);
   if (keys instanceof PlumbError)
     return { deleted: [], said: [say(messages.pruneFailed, { error: keys.message })], next: 'retry' };
-  if (keys.length > 0 && (await accountIsGone(object, hands))) {
+  if (keys.length === 0) {
+    await letGo(object, hands);
+    return { deleted: [], said: [], next: 'gone' };
+  }
+  const context = { memory, hands, keys };
+  const flaw = await reach(object, context);
+  if (flaw !== null) return flaw.isFinal ? leave(object, flaw.said, context) : giveUpInTime(object, flaw.said, context);
+  const destination = memory.destination ?? hands.clusters.own;
+  const there = whileThere(destination, hands.clock);
+  const site = siteOf(context);
+  try {
+    return await deleteOwned(object, context, { ...site, signal: AbortSignal.any([hands.signal, there.signal]) });
+  } catch (thrown) {
+    const said = awaySaid(object, destination);
+    if (said === null) throw thrown;
+    return await giveUpInTime(object, said.text, context);
+  } finally {
+    there.stop();
+  }
+}
+
+/** @returns why the objects cannot be got at; final: nothing that is waited for could change it */
+async function reach(object: Kustomization, context: Context): Promise<{ said: string; isFinal: boolean } | null> {
+  const { memory, hands } = context;
+  let isGone = false;
+  try {
+    await approach(object, { ...context, signal: hands.signal });
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    if (error.code === 'cancelled') throw error;
+    isGone = error.code === 'api-not-found';
+    // What said how to reach the cluster may be deleted along with the unit: what was reached before still is.
+    const isOpen = isGone && object.spec.kubeConfig !== undefined && (memory.destination?.id ?? '') !== '';
+    if (!isOpen) return { said: error.message, isFinal: isGone };
+  }
+  if (awayOf(memory.destination) === null) return null;
+  return { said: awaySaid(object, memory.destination)?.text ?? '', isFinal: isGone };
+}
+
+async function giveUpInTime(object: Kustomization, error: string, context: Context): Promise<Finalized> {
+  const { memory, hands } = context;
+  const now = hands.clock.now();
+  memory.unreachedSince ??= now;
+  if (now - memory.unreachedSince >= GIVE_UP_AFTER) return leave(object, error, context);
+  return { deleted: [], said: [say(messages.pruneFailed, { error })], next: 'unreached' };
+}
+
+/** Nobody can delete the objects any more: the Kustomization goes without them. */
+async function leave(object: Kustomization, error: string, { hands, keys }: Context): Promise<Finalized> {
+  await letGo(object, hands);
+  return { deleted: [], said: [say(ownMessages.clusterLeft, { error, objects: keys })], next: 'gone' };
+}
+
+async function deleteOwned(
+  object: Kustomization,
+  context: Context,
+  site: Site & { signal: AbortSignal },
+): Promise<Finalized> {
+  const { memory, hands, keys } = context;
+  const { live, signal } = site;
+  memory.unreachedSince = null;
+  if (await accountIsGone(object, hands, site)) {
     await letGo(object, hands);
     return { deleted: [], said: [say(messages.accountGone, { objects: keys })], next: 'gone' };
   }
   const waits = object.spec.deletionPolicy === 'WaitForTermination';
-  if (waits) await hands.live.watchKinds(keys);
+  if (waits) await live.watchKinds(keys);
   for (const key of keys) memory.applied.delete(keyId(key));
   memory.drifted.clear();
   memory.tolerated.clear();
-  const context = { cluster: actingAs(object, hands), unit: unitRef(object), signal: hands.signal };
-  const { changes, failures } = await prune(leftToDelete(keys, memory, hands), context);
+  const cluster = actingAs(object, { ...hands, cluster: site.cluster });
+  const { changes, failures } = await prune(leftToDelete(keys, memory, site), {
+    cluster,
+    unit: unitRef(object),
+    signal,
+  });
   const deleted = changes.map((change) => change.key);
   if (failures.length > 0) {
     const said = [say(messages.deletionPruneFailed, {}), say(messages.pruneFailed, { error: failures.join('\n') })];
     return { deleted, said, next: 'retry' };
   }
-  if (!waits || keys.length === 0) {
-    await letGo(object, hands);
-    return { deleted, said: [], next: 'gone' };
-  }
-  return endOfWait(object, { memory, hands, keys, deleted });
+  if (waits) return endOfWait(object, { ...context, site, deleted });
+  await letGo(object, hands);
+  return { deleted, said: [], next: 'gone' };
 }
 
 /** Once the end of what was deleted is waited for, only what the watch shows and is not going yet is looked at again. */
-function leftToDelete(keys: readonly ObjectKey[], memory: UnitMemory, { live }: Hands): readonly ObjectKey[] {
+function leftToDelete(keys: readonly ObjectKey[], memory: UnitMemory, { live }: Site): readonly ObjectKey[] {
   if (memory.terminateBy === null) return keys;
   return keys.filter((key) => {
     const seen = live.get(keyId(key));
@@ -59,14 +145,14 @@ function leftToDelete(keys: readonly ObjectKey[], memory: UnitMemory, { live }: 
 /** WaitForTermination: the object stays until what was deleted is gone, or the timeout is over. What a rule keeps is not waited for. */
 async function endOfWait(
   object: Kustomization,
-  context: { memory: UnitMemory; hands: Hands; keys: readonly ObjectKey[]; deleted: readonly ObjectKey[] },
+  context: Context & { site: Site; deleted: readonly ObjectKey[] },
 ): Promise<Finalized> {
-  const { memory, hands, keys, deleted } = context;
+  const { memory, hands, keys, site, deleted } = context;
   const now = hands.clock.now();
   memory.terminateBy ??= now + timeoutOf(object);
   const fresh = new Set(deleted.map(keyId));
   const ending = keys.some((key) => {
-    const seen = hands.live.get(keyId(key));
+    const seen = site.live.get(keyId(key));
     return seen !== undefined && (fresh.has(keyId(key)) || seen.health.status === 'Terminating');
   });
   if (ending && now < memory.terminateBy) return { deleted, said: [], next: 'wait' };
@@ -86,11 +172,21 @@ function ownedToDelete(object: Kustomization): ObjectKey[] | PlumbError {
   }
 }
 
-async function accountIsGone(object: Kustomization, hands: Hands): Promise<boolean> {
+/** Accounts are impersonated in the cluster the objects are in. Where they may not be read there, they count as being there. */
+async function accountIsGone(
+  object: Kustomization,
+  hands: Hands,
+  site: Site & { signal: AbortSignal },
+): Promise<boolean> {
   const name = object.spec.serviceAccountName ?? hands.defaultServiceAccount;
   if (name === undefined) return false;
   const key = { group: '', version: 'v1', kind: 'ServiceAccount', namespace: object.metadata.namespace ?? '', name };
-  return (await hands.cluster.get(key, { signal: hands.signal })) === null;
+  try {
+    return (await site.cluster.get(key, { signal: site.signal })) === null;
+  } catch (thrown) {
+    if (object.spec.kubeConfig === undefined || asPlumbError(thrown).code !== 'api-forbidden') throw thrown;
+    return false;
+  }
 }
 
 function letGo(object: Kustomization, hands: Hands): Promise<void> {

@@ -2,7 +2,7 @@ import type { Kustomization } from '@plumb/api';
 import type { Dependable } from '@plumb/core';
 import { jitter, unitDriftMode } from '@plumb/core';
 import { dueDrift } from '../../delivery/drift.ts';
-import { referencesOf, watchedVersions } from '../../delivery/references.ts';
+import { configsOf, watchedVersions } from '../../delivery/references.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
 import { intervalOf } from '../../runtime/flux-object.ts';
@@ -32,7 +32,7 @@ export function observeUnit(id: string, memory: UnitMemory, eyes: Eyes): Seen {
     now: eyes.now,
     source: object === undefined ? undefined : eyes.sources.get(kind, sourceId(object)),
     sources: eyes.sources.access(kind),
-    configs: object === undefined ? [] : watchedVersions(referencesOf(object), memory.ref.namespace, eyes.configs),
+    configs: object === undefined ? [] : watchedVersions(configsOf(object), memory.ref.namespace, eyes.configs),
     dependency: (other) => findDependency(other, eyes),
     helmReleases: eyes.helmReleases,
     expressions: memory.expressions,

@@ -1,6 +1,7 @@
 import type { Kustomization, ObjectKey, Source } from '@plumb/api';
 import { kustomizationMessages as messages, say } from '@plumb/api';
 import { aggregate } from '@plumb/core';
+import { whileThere } from '../../delivery/destination.ts';
 import { judge } from '../../delivery/judge.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { healthNow, healthTargets, isInView, lookAgain } from '../../delivery/settle.ts';
@@ -9,6 +10,7 @@ import type { Delivered, Settling, UnitMemory } from '../../delivery/unit.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Hands } from './act.ts';
 import { actingAs, tenantOf } from './acting-as.ts';
+import { siteOf, unreachable } from './approach.ts';
 import { retryIntervalOf } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
@@ -29,21 +31,23 @@ export async function beginWait(
   facts: Facts,
   context: Context & { startedAt: number },
 ): Promise<Outcome<Facts>> {
-  const { memory, hands, startedAt } = context;
+  const { memory, startedAt } = context;
   const { bundle } = memory;
-  const targets = bundle === null ? [] : await healthTargets(object, bundle, facts.changes, sightOf(object, hands));
+  const targets = bundle === null ? [] : await healthTargets(object, bundle, facts.changes, sightOf(object, context));
   const deadline = startedAt + facts.timeout;
   memory.settling = targets.length === 0 ? null : { startedAt, deadline, targets, judgeAgainAt: 0, failed: false };
   if (memory.settling !== null) await judgeTargets(object, memory.settling, context);
   return goOnWaiting(object, facts, context);
 }
 
-function sightOf(object: Kustomization, hands: Hands): Sight {
-  return { cluster: hands.cluster, live: hands.live, tenant: tenantOf(object, hands) };
+function sightOf(object: Kustomization, context: Context): Sight {
+  const site = siteOf(context);
+  return { ...site, tenant: tenantOf(object, { ...context.hands, cluster: site.cluster }) };
 }
 
 /** Objects with expressions of their own are judged before anybody looks at their health. */
-async function judgeTargets(object: Kustomization, settling: Settling, { memory, hands }: Context): Promise<void> {
+async function judgeTargets(object: Kustomization, settling: Settling, context: Context): Promise<void> {
+  const { memory, hands } = context;
   const { wait, healthCheckExprs = [], postBuild } = object.spec;
   memory.verdicts.begin(
     healthCheckExprs,
@@ -53,18 +57,37 @@ async function judgeTargets(object: Kustomization, settling: Settling, { memory,
   const again = now >= settling.judgeAgainAt;
   if (again) settling.judgeAgainAt = now + LOOK_AGAIN;
   const secretive = postBuild?.substituteFrom?.some(({ kind }) => kind === 'Secret') ?? false;
-  const context = { ...hands, cluster: actingAs(object, hands), unit: memory, own: wait === true, secretive };
-  await judge(context, again);
+  const { live, cluster } = siteOf(context);
+  const acting = actingAs(object, { ...hands, cluster });
+  await judge({ ...hands, live, cluster: acting, unit: memory, own: wait === true, secretive }, again);
 }
 
 /** Looks at the health that is known now. Called again at each change of it, and at the deadline. */
 export async function actSettle(object: Kustomization, context: Context): Promise<Outcome<Facts>> {
-  const { delivered, settling } = context.memory;
+  const { memory, hands } = context;
+  const { destination, delivered } = memory;
+  const facts = { ...NOTHING, timeout: timeoutOf(object), ...revisionsOf(delivered) };
+  const there = whileThere(destination ?? hands.clusters.own, hands.clock);
+  const signal = AbortSignal.any([hands.signal, there.signal]);
+  try {
+    return (
+      unreachable(object, facts, context) ?? (await lookNow(object, facts, { memory, hands: { ...hands, signal } }))
+    );
+  } catch (thrown) {
+    const away = unreachable(object, facts, context);
+    if (away === null) throw thrown;
+    return away;
+  } finally {
+    there.stop();
+  }
+}
+
+async function lookNow(object: Kustomization, facts: Facts, context: Context): Promise<Outcome<Facts>> {
+  const { settling } = context.memory;
   if (settling !== null) {
-    settling.targets = await lookAgain(settling.targets, sightOf(object, context.hands));
+    settling.targets = await lookAgain(settling.targets, sightOf(object, context));
     await judgeTargets(object, settling, context);
   }
-  const facts = { ...NOTHING, timeout: timeoutOf(object), ...revisionsOf(delivered) };
   return goOnWaiting(object, facts, context);
 }
 
@@ -75,14 +98,15 @@ export function revisionsOf(delivered: Delivered | null): Pick<Facts, 'revision'
   return { revision, originRevision };
 }
 
-export function goOnWaiting(object: Kustomization, facts: Facts, { memory, hands }: Context): Outcome<Facts> {
+export function goOnWaiting(object: Kustomization, facts: Facts, context: Context): Outcome<Facts> {
+  const { memory, hands } = context;
   const { settling } = memory;
   const digest = memory.bundle?.digest;
   const all = { ...facts, ...(digest === undefined ? {} : { digest }) };
   if (settling === null) return { type: 'done', facts: all };
   const now = hands.clock.now();
   const took = now - settling.startedAt;
-  const verdict = aggregate(healthNow(settling.targets, hands.live, memory));
+  const verdict = aggregate(healthNow(settling.targets, siteOf(context).live, memory));
   if (verdict.status === 'current') {
     memory.settling = null;
     memory.verdicts.end();
