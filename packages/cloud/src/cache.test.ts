@@ -81,6 +81,13 @@ test('a failure is forgotten too: what is asked for then is another matter', asy
   expect(await get()).toBe('thing 2');
 });
 
+test('what is being got when it is forgotten is not kept', async () => {
+  const late = get();
+  cache.forget('key');
+  expect(await Promise.all([late, get()])).toEqual(['thing 1', 'thing 2']);
+  expect(await get()).toBe('thing 2');
+});
+
 test('what nobody asks for does not pile up', async () => {
   for (let i = 0; i < 2_500; i += 1) await cache.get(`old ${i}`, make);
   await clock.advance(HOUR);

@@ -56,27 +56,30 @@ export class Cache<T extends Perishable> {
     return value;
   }
 
-  /** What is kept under keys that begin so is no good any more, failures too. */
+  /** What is kept under keys that begin so is no good any more, failures too, nor is what is being got. */
   forget(prefix: string): void {
-    const none = { value: null, failure: null };
+    const none = { value: null, failure: null, making: null };
     for (const [key, entry] of this.#entries) if (key.startsWith(prefix)) Object.assign(entry, none);
   }
 
   #make(entry: Entry<T>, make: () => Promise<T>): Promise<T> {
     const begun = this.#now();
-    entry.making = make().then(
+    const making: Promise<T> = make().then(
       (value) => {
+        if (entry.making !== making) return value;
         const left = (value.expiresAt - begun) * (1 - RENEW_AT);
         Object.assign(entry, { value, failure: null, making: null });
         entry.renewAt = value.expiresAt - Math.max(LEAST_LEFT_MS, left);
         return value;
       },
       (error: unknown) => {
-        Object.assign(entry, { failure: { error, until: this.#now() + PAUSE_MS }, making: null });
+        if (entry.making === making)
+          Object.assign(entry, { failure: { error, until: this.#now() + PAUSE_MS }, making: null });
         throw error;
       },
     );
-    return entry.making;
+    entry.making = making;
+    return making;
   }
 
   #entry(key: string): Entry<T> {

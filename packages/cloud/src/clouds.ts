@@ -48,6 +48,8 @@ export class Clouds {
   readonly #accountFile: string;
   readonly #keys: Cache<AwsCredentials>;
   readonly #tokens: Cache<Token>;
+  /** Of each identity, as they were when they were last asked for. */
+  readonly #annotated = new Map<string, string>();
 
   constructor(options: CloudOptions) {
     const { environment } = options;
@@ -96,12 +98,18 @@ export class Clouds {
     });
   }
 
-  /** What an account's annotations say of its identity now; null where there is no such account. */
-  annotations(identity: Identity): Promise<Readonly<Record<string, string>> | null> {
-    return identity === null ? Promise.resolve({}) : this.#accounts.annotations(identity);
+  /** What an account's annotations say of its identity now; null where there is no such account. What was got under others is forgotten. */
+  async annotations(identity: Identity): Promise<Readonly<Record<string, string>> | null> {
+    if (identity === null) return {};
+    const account = `${identity.namespace}/${identity.name}`;
+    const annotations = await this.#accounts.annotations(identity);
+    const now = JSON.stringify(annotations);
+    if (this.#annotated.get(account) !== now) this.forget(identity);
+    this.#annotated.set(account, now);
+    return annotations;
   }
 
-  /** Everything kept for an identity was refused, or its annotations say something else now. */
+  /** Everything kept for an identity was refused. */
   forget(identity: Identity): void {
     for (const provider of ['aws', 'gcp', 'azure', 'kubernetes']) {
       const prefix = keyOf(provider, identity, []);

@@ -112,6 +112,16 @@ describe('EKS', () => {
     expect(server.asked).toHaveLength(2);
   });
 
+  test('an account that is given another role acts in that from then on', async () => {
+    const clusters = clustersIn();
+    await tokenOf(await clusters.reach(config(data), false));
+    const other = `${ROLE}-2`;
+    accounts.set('apps/deployer', { 'eks.amazonaws.com/role-arn': other });
+    server.aws.roles.set(other, SUBJECT);
+    const token = await tokenOf(await clusters.reach(config(data), false));
+    expect(server.aws.roleOf(token, 'prod')).toBe(other);
+  });
+
   test('a token that was refused is exchanged anew from the start', async () => {
     const reached = await reach(data);
     const first = await tokenOf(reached);

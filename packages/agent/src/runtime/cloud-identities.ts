@@ -12,12 +12,6 @@ export interface CloudIdentitiesOptions {
   endpoints?: CloudOptions['endpoints'];
 }
 
-interface Way {
-  clouds: Clouds;
-  /** Of each account, as they were when it was used last. */
-  annotations: Map<string, string>;
-}
-
 /** Ways out that are kept: each has tokens of its own. */
 const MOST_PROXIES = 50;
 const TIMEOUT_MS = 15_000;
@@ -25,7 +19,7 @@ const TIMEOUT_MS = 15_000;
 /** Identities at the clouds, by way of a proxy where an object names one: its tokens then come the way that its data do. */
 export class CloudIdentities {
   readonly #options: Omit<CloudOptions, 'http'>;
-  readonly #ways = new Map<string, Way>();
+  readonly #ways = new Map<string, Clouds>();
 
   constructor({ cluster, environment = {}, endpoints }: CloudIdentitiesOptions) {
     const accounts: CloudOptions['accounts'] = {
@@ -43,23 +37,20 @@ export class CloudIdentities {
 
   /** Without a proxy. */
   get direct(): Clouds {
-    return this.#way(undefined).clouds;
+    return this.#way(undefined);
   }
 
   /** To act as an identity, as its annotations name it now: what was got under others is forgotten. */
   async as(identity: Identity, proxy?: GitProxy): Promise<Clouds> {
-    const { clouds, annotations } = this.#way(proxy);
-    const account = identity === null ? '' : `${identity.namespace}/${identity.name}`;
-    const now = JSON.stringify(await clouds.annotations(identity));
-    if (annotations.get(account) !== now) clouds.forget(identity);
-    annotations.set(account, now);
+    const clouds = this.#way(proxy);
+    await clouds.annotations(identity);
     return clouds;
   }
 
-  #way(proxy: GitProxy | undefined): Way {
+  #way(proxy: GitProxy | undefined): Clouds {
     const key = JSON.stringify(proxy ?? null);
     const http = proxy === undefined ? systemHttp : through(proxy);
-    const way = this.#ways.get(key) ?? { clouds: new Clouds({ ...this.#options, http }), annotations: new Map() };
+    const way = this.#ways.get(key) ?? new Clouds({ ...this.#options, http });
     this.#ways.delete(key);
     this.#ways.set(key, way);
     const oldest = this.#ways.keys().next().value;
