@@ -14,4 +14,3 @@ export * from './time.ts';
 export * from './messages.ts';
 export * from './check.ts';
 export * from './crd.ts';
-export * from './not-implemented.ts';

@@ -50,7 +50,6 @@ export type SourceReason =
 
 /** Reasons Flux does not have. */
 export type OwnReason =
-  | 'NotImplemented'
   | 'InvalidSpec'
   | 'EmptyResult'
   | 'DriftCorrected'

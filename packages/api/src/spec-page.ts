@@ -1,4 +1,3 @@
-import { kustomizationPending } from './not-implemented.ts';
 import { messageRows } from './messages/page.ts';
 import { gitRepositoryKind } from './schema/git-repository.ts';
 import type { KindDefinition } from './schema/kind.ts';
@@ -25,24 +24,12 @@ interface Field {
   required: boolean;
 }
 
-/** Fields by path, and which of their values cannot be served. */
-type Pending = Readonly<Record<string, (spec: never) => string | null>>;
-
-const KINDS: Readonly<Record<string, { definition: KindDefinition; pending: Pending; base: object }>> = {
-  GitRepository: {
-    definition: gitRepositoryKind,
-    pending: {},
-    base: { url: 'https://git.example/shop', interval: '1m' },
-  },
-  Kustomization: {
-    definition: kustomizationKind,
-    pending: kustomizationPending,
-    base: { interval: '1m', prune: true, sourceRef: { kind: 'GitRepository', name: 'shop' } },
-  },
+const KINDS: Readonly<Record<string, KindDefinition>> = {
+  GitRepository: gitRepositoryKind,
+  Kustomization: kustomizationKind,
 };
 
 const DURATION = /^\^\(\[0-9\]\+/;
-const URL_SCHEMES = ['http', 'https', 'ssh'];
 const NOT_YET = '**not yet**';
 
 function fieldsOf(node: Node, path: string): Field[] {
@@ -70,32 +57,6 @@ function defaultOf({ node, required }: Field): string {
   return required ? 'required' : '';
 }
 
-/** Which values of a field can be told apart by what is served of them. */
-function valuesOf({ path, node }: Field): string[] {
-  if (path === 'spec.url') return URL_SCHEMES.map((scheme) => `${scheme}://git.example/shop`);
-  return [...(node.enum ?? [])];
-}
-
-function set(object: object, [first = '', ...rest]: readonly string[], value: string): object {
-  const inner = (object as Record<string, object>)[first] ?? {};
-  return { ...object, [first]: rest.length === 0 ? value : set(inner, rest, value) };
-}
-
-function stateOf(field: Field, kind: string): string {
-  const { pending = {}, base = {} } = KINDS[kind] ?? {};
-  const key = Object.keys(pending).find((path) => field.path === path || /^[.[]/.test(tail(field.path, path)));
-  const unmet = key === undefined ? undefined : pending[key];
-  if (key === undefined || unmet === undefined) return 'works';
-  const values = key === field.path ? valuesOf(field) : [];
-  const missing = values.flatMap((value) => unmet(set(base, field.path.split('.').slice(1), value) as never) ?? []);
-  if (missing.length === 0 || missing.length === values.length) return NOT_YET;
-  return `works; ${NOT_YET}: ${missing.map((value) => `\`${value}\``).join(', ')}`;
-}
-
-function tail(path: string, prefix: string): string {
-  return path.startsWith(prefix) ? path.slice(prefix.length) : '';
-}
-
 function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', '<br>');
 }
@@ -106,16 +67,16 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 function specTable(kind: string): string {
-  const fields = fieldsOf((KINDS[kind]?.definition.spec ?? {}) as Node, 'spec');
+  const fields = fieldsOf((KINDS[kind]?.spec ?? {}) as Node, 'spec');
   const rows = fields.map((field) => {
     const { path, node } = field;
-    return [`\`${path}\``, typeOf(node), defaultOf(field), stateOf(field, kind), cell(node.description ?? '')];
+    return [`\`${path}\``, typeOf(node), defaultOf(field), cell(node.description ?? '')];
   });
-  return table(['field', 'type', 'default', 'state', 'what it says'], rows);
+  return table(['field', 'type', 'default', 'what it says'], rows);
 }
 
 function statusTable(kind: string, isWritten: (path: string) => boolean): string {
-  const fields = fieldsOf((KINDS[kind]?.definition.status ?? {}) as Node, 'status');
+  const fields = fieldsOf((KINDS[kind]?.status ?? {}) as Node, 'status');
   const rows = fields.map(({ path, node }) => {
     return [`\`${path}\``, typeOf(node), isWritten(path) ? 'written' : NOT_YET, cell(node.description ?? '')];
   });

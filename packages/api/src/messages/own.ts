@@ -49,15 +49,6 @@ function who(managers: readonly string[]): string {
 
 /** What Flux has no words for. Fields are named by path. Values are shown of drift that is left only, and never one that may be a secret. */
 export const ownMessages = {
-  notImplemented: message({
-    id: 'not-implemented',
-    level: 'error',
-    reason: 'NotImplemented',
-    channels: ['condition', 'event', 'log'],
-    text: (p: { fields: readonly string[] }) =>
-      `not implemented: ${p.fields.join(', ')}; remove ${p.fields.length === 1 ? 'it' : 'them'} to go on`,
-    example: { fields: ['spec.kubeConfig'] },
-  }),
   invalidSpec: message({
     id: 'invalid-spec',
     level: 'error',

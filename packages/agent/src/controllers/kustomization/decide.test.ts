@@ -196,12 +196,6 @@ describe('a spec that cannot be carried out is refused by name', () => {
       says: 'spec.ignore[0].target.kind',
     },
     {
-      name: 'a field whose work is to come',
-      object: kustomization({ spec: { kubeConfig: { secretRef: { name: 'far' } } } }),
-      reason: 'NotImplemented',
-      says: 'spec.kubeConfig',
-    },
-    {
       name: 'a foreign source where that is forbidden',
       object: kustomization({ spec: { sourceRef: { kind: 'GitRepository', name: 'shop', namespace: 'other' } } }),
       settings: { ...SETTINGS, crossNamespaceRefs: false },

@@ -7,7 +7,6 @@ import {
   GIT_REPOSITORY,
   HELM_RELEASE,
   kustomizationMessages as messages,
-  notImplemented,
   ownMessages,
   parseDuration,
   say,
@@ -111,8 +110,6 @@ function stepFor(object: Kustomization, cause: Cause, seen: Seen): Step {
 function specFlaw(object: Kustomization, seen: Seen): Said | null {
   const checked = checkKustomization(object);
   if (!checked.ok) return say(ownMessages.invalidSpec, { problems: checked.problems });
-  const fields = notImplemented(object);
-  if (fields.length > 0) return say(ownMessages.notImplemented, { fields });
   const { flaw } = seen.expressions;
   if (flaw !== null) return say(messages.invalidExpression, { error: flaw });
   const ignored = compileIgnoreRules(object.spec.ignore ?? []);

@@ -201,13 +201,15 @@ test('what only a change of the object can help stalls, and keeps all that is kn
     lastAppliedRevision: REVISION,
     conditions: [conditionOf('Reconciling', 'True', 'Progressing'), READY],
   };
-  const refused = say(ownMessages.notImplemented, { fields: ['spec.kubeConfig'] });
+  const refused = say(ownMessages.invalidSpec, {
+    problems: [{ path: 'spec.interval', message: 'must be a duration' }],
+  });
   const { conditions, next, after } = told(kustomization({ metadata: asked, status }), {
     type: 'terminal',
     facts: NOTHING,
     said: refused,
   });
-  expect(conditions).toEqual(['Stalled True NotImplemented', 'Ready False NotImplemented']);
+  expect(conditions).toEqual(['Stalled True InvalidSpec', 'Ready False InvalidSpec']);
   expect(next).toMatchObject({ lastAppliedRevision: REVISION, lastHandledReconcileAt: 'now', observedGeneration: 1 });
   expect(after).toBeNull();
 });
