@@ -1,6 +1,5 @@
 import type { Kustomization, KubeObject, ObjectKey, Said } from '@plumb/api';
 import { APPLY_MANAGER, asPlumbError, keyId, kustomizationMessages as messages, PlumbError, say } from '@plumb/api';
-import { compareForPrune } from '@plumb/core';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { prune } from '../../delivery/prune.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
@@ -33,7 +32,8 @@ export async function finalize(object: Kustomization, memory: UnitMemory, hands:
   for (const key of keys) memory.applied.delete(keyId(key));
   memory.drifted.clear();
   memory.tolerated.clear();
-  const context = { cluster: actingAs(object, hands), unit: unitRef(object), signal: hands.signal };
+  const { parallel, signal } = hands;
+  const context = { cluster: actingAs(object, hands), unit: unitRef(object), parallel, signal };
   const { changes, failures } = await prune(leftToDelete(keys, memory, hands), context);
   const deleted = changes.map((change) => change.key);
   if (failures.length > 0) {
@@ -80,7 +80,7 @@ function ownedToDelete(object: Kustomization): ObjectKey[] | PlumbError {
   if (suspend === true || deletionPolicy === 'Orphan') return [];
   if (deletionPolicy === 'MirrorPrune' && !prunes) return [];
   try {
-    return inventoryKeys(object).sort(compareForPrune);
+    return inventoryKeys(object);
   } catch (error) {
     return asPlumbError(error);
   }
