@@ -53,6 +53,7 @@ export type OwnReason =
   | 'NotImplemented'
   | 'InvalidSpec'
   | 'EmptyResult'
+  | 'BuildWarnings'
   | 'DriftCorrected'
   | 'DriftDetected'
   | 'DriftLoop'

@@ -54,12 +54,17 @@ export async function kustomizeBuild(
       const place = origin === '' ? root.path : origin;
       return { body: toObject(parseJson(json), place), origin: { path: place, document: -1 }, place };
     });
-    const hidden = warnings.map((text) => withoutSecrets(text, secrets));
-    return { declared, warnings: hidden, files: reached.files, secrets };
+    const told = warnings.map((text) => plainWarning(withoutSecrets(text, secrets)));
+    return { declared, warnings: [...new Set(told)], files: reached.files, secrets };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw explain(error, reached, { root, hide: (text) => withoutSecrets(text, secrets) });
   }
+}
+
+/** Without the mark it is printed with. It may quote what it read. */
+function plainWarning(line: string): string {
+  return withoutContent(line.replace(/^# Warning: /, ''));
 }
 
 /** Finds the file behind a failed build, which kustomize seldom says plainly; else its own words, shortened. */

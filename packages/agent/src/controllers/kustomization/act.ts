@@ -87,6 +87,7 @@ export async function actDeliver(
     await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
     const bundle =
       cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, context, signal);
+    const warnings = newWarnings(bundle, memory.bundle);
     const delivery = await holding(bundle, context, async () => {
       const carried = await carryOut(object, bundle, { ...context, cause, base, signal });
       if (carried.error === null && cause !== 'drift') keepBundle(bundle, context);
@@ -98,6 +99,7 @@ export async function actDeliver(
     const { changes, drift, found, inventory, error } = delivery;
     const facts: Facts = { ...base, changes, drift, found, inventory, took };
     if (error !== null) return failed({ ...facts, digest: bundle.digest }, error);
+    if (warnings.length > 0) facts.warnings = warnings;
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
     noteDelivered(memory, { inputs, revision, at: hands.clock.now() });
@@ -125,6 +127,11 @@ async function inputsNow(
   const references = referencesOf(object);
   if (references.length > 0) await configs.ready();
   return inputsOf(object, source, watchedVersions(references, object.metadata.namespace ?? '', configs));
+}
+
+/** A warning is told once, with the delivery of the bundle it is about. */
+function newWarnings({ warnings }: StoredBundle, last: StoredBundle | null): readonly string[] {
+  return warnings.filter((warning) => last?.warnings.includes(warning) !== true);
 }
 
 /** What was cut off says only that it was: the limit is the reason. */

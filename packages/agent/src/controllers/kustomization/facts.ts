@@ -13,6 +13,8 @@ export interface Facts {
   digest?: string;
   /** What cut the wait for the last delivery short. */
   canceled?: Pick<ObjectKey, 'kind' | 'namespace' | 'name'>;
+  /** What the build warned of, where it is another than the last time. */
+  warnings?: readonly string[];
   changes: readonly Change[];
   drift: readonly DriftNote[];
   /** Drift that is new and left as it is. */
