@@ -1,5 +1,4 @@
-import { parseJson, systemError } from '@plumb/api';
-import type { PlumbError } from '@plumb/api';
+import { parseJson, PlumbError, systemError } from '@plumb/api';
 import { EngineError } from '@plumb/engine';
 import type { Engine } from '@plumb/engine';
 import { checkIdentities } from './assemble.ts';
@@ -8,13 +7,22 @@ import type { Declared } from './declared.ts';
 import { decryptInputs } from './decrypt.ts';
 import { buildError } from './errors.ts';
 import type { Kustomization } from './kustomization.ts';
+import { limits } from './limits.ts';
 import { withoutContent, withoutSecrets } from './mask.ts';
 import { join } from './paths.ts';
+import { declarePlain } from './plain.ts';
+import type { Manifests } from './plain.ts';
 import { Reach } from './reach.ts';
 import type { Reached } from './reach.ts';
 import type { BuildOptions } from './renderer.ts';
+import { isTouched } from './touched.ts';
 import type { Found, TreeView } from './tree-view.ts';
 import { parseDocuments } from './yaml/documents.ts';
+import { checkMarks } from './yaml/marks.ts';
+import { isOrdinary } from './yaml/ordinary.ts';
+
+/** Fewer bytes than the least that an object with an apiVersion, a kind and a name takes. */
+const smallestObject = 32;
 
 export interface KustomizeRoot {
   dir: Found;
@@ -34,7 +42,10 @@ export interface Declaration {
   secrets: readonly string[];
 }
 
-/** Sends everything a kustomization can reach to the helper and takes the objects it gives. */
+/**
+ * Builds a kustomization. One that only lists manifests is read here: kustomize takes time that grows faster than the number of objects.
+ * Everything else goes to the helper with all it can reach.
+ */
 export async function kustomizeBuild(
   engine: Engine,
   view: TreeView,
@@ -43,6 +54,9 @@ export async function kustomizeBuild(
 ): Promise<Declaration> {
   const until = performance.now() + options.deadline;
   const reached = await new Reach(view).collect(root.dir, root);
+  const listed = reached.onlyLists ? await declareListed(reached, options) : null;
+  if (listed !== null) return { declared: listed, warnings: [], files: reached.files, secrets: [] };
+  checkResources(reached);
   const secrets = options.decrypt === undefined ? [] : await decryptInputs(reached, options.decrypt);
   const files = [...reached.files].map(([path, content]) => ({ path, content }));
   const deadline = Math.max(1, Math.ceil(until - performance.now()));
@@ -59,6 +73,40 @@ export async function kustomizeBuild(
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw explain(error, reached, { root, hide: (text) => withoutSecrets(text, secrets) });
+  }
+}
+
+/** @returns null where kustomize must have its say: it would do more than read, or something is wrong and it knows best whether */
+async function declareListed(reached: Reached, options: BuildOptions): Promise<Declared[] | null> {
+  const manifests = resourcesOf(reached);
+  if (![...manifests.values()].every(isOrdinary)) return null;
+  try {
+    const declared = await declarePlain(manifests, options);
+    checkIdentities(declared);
+    return isTouched(declared) ? null : declared;
+  } catch (error) {
+    if (error instanceof PlumbError && error.code === 'build-failed') return null;
+    throw error;
+  }
+}
+
+function resourcesOf({ files, resources }: Reached): Manifests {
+  return new Map([...resources].map((path) => [path, files.get(path) ?? new Uint8Array()]));
+}
+
+/**
+ * The helper writes aliases out and takes long for many objects: what it could not end is refused before it gets there. Small files
+ * without aliases are not parsed.
+ */
+function checkResources(reached: Reached): void {
+  const resources = resourcesOf(reached);
+  const bytes = resources.values().reduce((sum, content) => sum + content.byteLength, 0);
+  let objects = 0;
+  for (const [shown, content] of resources) {
+    checkMarks(shown, content);
+    if (bytes >= limits.objects * smallestObject) objects += declaredIn(shown, parseDocuments(shown, content)).length;
+    else if (content.includes(0x2a) && content.includes(0x26)) parseDocuments(shown, content);
+    if (objects > limits.objects) throw buildError(shown, `with it the build has more than ${limits.objects} objects`);
   }
 }
 
@@ -88,11 +136,8 @@ function explain(
 
 /** @throws PlumbError for the first resource file that no build could use, or the second place of an object that is there twice. */
 function findMistake(reached: Reached, message: string): void {
-  const declared: Declared[] = [];
-  for (const path of reached.resources) {
-    const content = reached.files.get(path);
-    if (content !== undefined) declared.push(...declaredIn(path, parseDocuments(path, content)));
-  }
+  const files = [...resourcesOf(reached)];
+  const declared = files.flatMap(([path, content]) => declaredIn(path, parseDocuments(path, content)));
   // Files of one base may be built twice under two prefixes, and then hold one name rightly.
   if (message.includes('already registered id')) checkIdentities(declared);
 }

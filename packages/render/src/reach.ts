@@ -1,9 +1,9 @@
 import type { Json, JsonObject } from '@plumb/api';
 import { printJson } from '@plumb/api';
 import type { SopsFormat } from '@plumb/engine';
-import { declaredIn, kindOf } from './declared.ts';
+import { kindOf } from './declared.ts';
 import { buildError, shown } from './errors.ts';
-import { kustomizationNames, parseKustomization } from './kustomization.ts';
+import { kustomizationNames, onlyLists, parseKustomization } from './kustomization.ts';
 import type { Kustomization } from './kustomization.ts';
 import { limits } from './limits.ts';
 import { displayPath, join, parentOf, relative, within } from './paths.ts';
@@ -11,20 +11,20 @@ import { checkLocal, followPlugin, followReferences } from './references.ts';
 import type { Reference } from './references.ts';
 import type { Found, TreeView } from './tree-view.ts';
 import { isObject, parseDocuments } from './yaml/documents.ts';
-import { checkMarks, checkTotal } from './yaml/marks.ts';
+import { checkTotal } from './yaml/marks.ts';
 
 /** Everything a kustomize build can reach, at the paths where kustomize will look. */
 export interface Reached {
   files: Map<string, Uint8Array>;
-  /** Those of them that declare objects: read again to explain a failure. */
+  /** Those of them that declare objects, in the order they are listed. */
   resources: Set<string>;
   /** What generators and patches read, and what it may be encrypted as. */
   inputs: Map<string, Set<SopsFormat>>;
+  /** Nothing is asked but to read them, and each once. */
+  onlyLists: boolean;
 }
 
 const encoder = new TextEncoder();
-/** Fewer bytes than the least that an object with an apiVersion, a kind and a name takes. */
-const smallestObject = 32;
 
 /** A kustomization on the way down, with those above it. */
 interface Visit {
@@ -46,6 +46,7 @@ export class Reach {
   readonly #done = new Set<string>();
   readonly #wanted = new Map<string, Found>();
   readonly #inputs = new Map<string, Set<SopsFormat>>();
+  #onlyLists = true;
 
   constructor(view: TreeView) {
     this.#view = view;
@@ -66,27 +67,7 @@ export class Reach {
       if (content !== undefined && !this.#files.has(file.path)) this.#files.set(file.path, content);
     }
     checkTotal(this.#files.values());
-    this.#checkResources();
-    return { files: this.#files, resources: this.#resources, inputs: this.#inputs };
-  }
-
-  /**
-   * The helper writes aliases out and takes long for many objects: what it could not end is refused before it gets there. Small files
-   * without aliases are not parsed.
-   */
-  #checkResources(): void {
-    const resources = [...this.#resources].map((path) => ({
-      path,
-      content: this.#files.get(path) ?? new Uint8Array(),
-    }));
-    const bytes = resources.reduce((sum, { content }) => sum + content.byteLength, 0);
-    let objects = 0;
-    for (const { path, content } of resources) {
-      checkMarks(path, content);
-      if (bytes >= limits.objects * smallestObject) objects += declaredIn(path, parseDocuments(path, content)).length;
-      else if (content.includes(0x2a) && content.includes(0x26)) parseDocuments(path, content);
-      if (objects > limits.objects) throw buildError(path, `with it the build has more than ${limits.objects} objects`);
-    }
+    return { files: this.#files, resources: this.#resources, inputs: this.#inputs, onlyLists: this.#onlyLists };
   }
 
   /** A folder is recorded whole, which covers its files; the root's files are recorded one by one, or every commit would count. */
@@ -96,6 +77,7 @@ export class Reach {
 
   async #visit(visit: Visit, kustomization: Kustomization, content: Uint8Array | null): Promise<void> {
     this.#done.add(visit.dir.path);
+    this.#onlyLists &&= onlyLists(kustomization);
     for (const field of ['helmCharts', 'helmChartInflationGenerator'] as const) {
       const charts = kustomization[field];
       if (Array.isArray(charts) && charts.length > 0) {
@@ -163,6 +145,7 @@ export class Reach {
     } else if (reference.kind === 'component') {
       throw buildError(visit.path, `${reference.entry} ${shown(reference.value)} is a file, a component is a folder`);
     } else {
+      this.#onlyLists &&= !this.#resources.has(found.path);
       this.#wanted.set(found.path, found);
       this.#resources.add(found.path);
     }
@@ -178,7 +161,10 @@ export class Reach {
         visit.path,
         `${reference.entry}: more than ${limits.kustomizationDepth} kustomizations one inside another`,
       );
-    if (this.#done.has(dir.path)) return;
+    if (this.#done.has(dir.path)) {
+      this.#onlyLists = false;
+      return;
+    }
     this.#record(dir);
     const { path, content } = await readKustomization(
       this.#view,

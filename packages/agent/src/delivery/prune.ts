@@ -31,10 +31,8 @@ export async function prune(
     const answers = await settleAll(step, context.parallel, (key) => deleteOwned(key, context));
     for (const [index, answer] of answers.entries()) {
       const key = step[index] as ObjectKey;
-      if (answer.ok) {
-        if (answer.value) changes.push({ key, action: 'deleted' });
-        continue;
-      }
+      if (answer.ok && answer.value) changes.push({ key, action: 'deleted' });
+      if (answer.ok) continue;
       const error = asPlumbError(answer.error);
       if (error.code === 'cancelled') throw error;
       kept.push(key);
