@@ -11,10 +11,11 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { AuditedWrite } from './support/audit.ts';
 import { auditedWrites } from './support/audit.ts';
 import { configMap } from './support/manifests.ts';
+import { CLUSTER_PATH, ENGINE_PATH } from './support/paths.ts';
 import { Replica } from './support/replica.ts';
 import { Repository } from './support/repository.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
-import { ENGINE_PATH, statusOf } from './support/world.ts';
+import { statusOf } from './support/world.ts';
 
 /** A third of what an agent uses by default, so that the scenario is short. Milliseconds. */
 const DURATION = 5_000;
@@ -25,7 +26,6 @@ const SOON = 20_000;
 const NAMESPACE = 'shop';
 const NAMES = ['replica-a', 'replica-b', 'replica-c'] as const;
 const UNITS = Array.from({ length: 30 }, (_, index) => `unit-${String(index).padStart(2, '0')}`);
-const CLUSTER_PATH = join(import.meta.dirname, '../build/cluster');
 
 let dir: string;
 let plane: ControlPlane;
