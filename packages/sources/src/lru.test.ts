@@ -9,17 +9,19 @@ test('what was used last is there, with the value it was given last', () => {
       const limit = 8;
       const lru = new Lru<number, number>(limit);
       const written = new Map<number, number>();
+      const wrong: number[] = [];
       let used: number[] = [];
       for (const [at, { key, write }] of steps.entries()) {
         const known = lru.get(key);
-        if (used.slice(0, limit / 2 - 1).includes(key)) expect(known).toBe(written.get(key));
-        if (known !== undefined) expect(known).toBe(written.get(key));
+        const must = used.slice(0, limit / 2 - 1).includes(key);
+        if ((must || known !== undefined) && known !== written.get(key)) wrong.push(key);
         if (write) {
           lru.set(key, at);
           written.set(key, at);
         }
         if (write || known !== undefined) used = [key, ...used.filter((one) => one !== key)];
       }
+      expect(wrong).toEqual([]);
       const there = Array.from({ length: 21 }, (_, key) => lru.get(key)).filter((value) => value !== undefined);
       expect(there.length).toBeLessThanOrEqual(limit);
     }),
