@@ -9,7 +9,7 @@ import {
   WATCH_LABEL_SELECTOR,
   SOURCE_STATUS_MANAGER,
 } from '@plumb/api';
-import type { GitRepository, KindRef } from '@plumb/api';
+import type { GitRepository, KindRef, Kustomization, UnitRef } from '@plumb/api';
 import type { Cluster, ReflectorOptions } from '@plumb/kube';
 import type { GroupKind } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
@@ -18,6 +18,8 @@ import type { GitSources } from '@plumb/sources';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
 import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
+import { standsOn } from './controllers/kustomization/last-delivered.ts';
+import { sourceId } from './controllers/kustomization/observe.ts';
 import type { FetchArtifact } from './delivery/artifacts.ts';
 import { Artifacts } from './delivery/artifacts.ts';
 import { Expressions } from './delivery/expressions.ts';
@@ -225,6 +227,10 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const hands = { clock };
   const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
+  const standing = (source: UnitRef): string[] => {
+    const all = [...units.objects.ids()].map((id) => units.objects.get(id) as Kustomization);
+    return all.filter((unit) => sourceId(unit) === objectId(source)).flatMap(standsOn);
+  };
   const fetchArtifact: FetchArtifact = async (source, revision, digest) => {
     const id = objectId(source);
     const object = git.objects.get(id) as GitRepository | undefined;
@@ -236,13 +242,13 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     return replicate(
       object,
       { revision, digest },
-      { cluster, identities, sources: options.sources, signal: stop.signal, find, open },
+      { cluster, identities, sources: options.sources, signal: stop.signal, find, standing, open },
     );
   };
   const artifacts = new Artifacts(options.sources, () => clock.now(), fetchArtifact);
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
-    hands: { ...hands, configs, identities, sources: options.sources, artifactHost: options.artifactHost },
+    hands: { ...hands, configs, identities, sources: options.sources, artifactHost: options.artifactHost, standing },
     finisher: git.finisher,
     queue: git.queueOf,
     clock,

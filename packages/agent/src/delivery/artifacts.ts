@@ -6,7 +6,7 @@ const FRESH = 5_000;
 
 interface Opened {
   revision: string;
-  digest: string;
+  digest: string | null;
   at: number;
   artifact: Promise<Artifact | null>;
 }
@@ -31,8 +31,8 @@ export class Artifacts {
     this.#fetch = fetch;
   }
 
-  /** @returns null when it is not on this agent's disk */
-  open(source: UnitRef, revision: string, digest: string): Promise<Artifact | null> {
+  /** Without a digest, what was published last of that revision. @returns null when it is not on this agent's disk */
+  open(source: UnitRef, revision: string, digest: string | null): Promise<Artifact | null> {
     const id = `${source.kind}/${source.namespace}/${source.name}`;
     const known = this.#opened.get(id);
     const now = this.#now();
@@ -47,8 +47,8 @@ export class Artifacts {
     return artifact;
   }
 
-  async #look(source: UnitRef, revision: string, digest: string): Promise<Artifact | null> {
+  async #look(source: UnitRef, revision: string, digest: string | null): Promise<Artifact | null> {
     const found = await this.#sources.open(source, revision, digest);
-    return found ?? this.#fetch(source, revision, digest);
+    return found ?? (digest === null ? null : this.#fetch(source, revision, digest));
   }
 }

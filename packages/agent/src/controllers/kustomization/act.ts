@@ -5,7 +5,6 @@ import { backoffDelay, parseInventoryEntry, unitDriftMode } from '@plumb/core';
 import type { Cause, GroupKind } from '@plumb/core';
 import type { Cluster, Priority } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
-import type { Artifact } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
 import type { Artifacts } from '../../delivery/artifacts.ts';
 import type { Decryption } from '../../delivery/decryption/decryption.ts';
@@ -30,6 +29,8 @@ import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
+import { lastDelivered } from './last-delivered.ts';
+import { artifactMissing, openArtifact } from './open-artifact.ts';
 import { beginWait, endWait, goOnWaiting } from './wait.ts';
 
 /** What the effects of a Kustomization work with. */
@@ -81,8 +82,13 @@ export async function actDeliver(
   if (cause !== 'drift') memory.answering = requestedAt(object) ?? null;
   const over = AbortSignal.timeout(base.timeout);
   const signal = AbortSignal.any([hands.signal, over]);
-  const failed = (facts: Facts, error: PlumbError): Outcome<Facts> =>
-    fail(object, inputs, { ...context, facts, cause }, over.aborted ? overdue(base.timeout, error) : error);
+  const failed = async (facts: Facts, error: PlumbError): Promise<Outcome<Facts>> => {
+    const held = cause === 'drift' || isPassing(error) ? null : await holdToLast(object, { ...context, base, signal });
+    const { changes = [], found = [] } = held ?? {};
+    const done = { ...facts, changes: [...facts.changes, ...changes], found: [...facts.found, ...found] };
+    const told = over.aborted ? overdue(base.timeout, error) : error;
+    return fail(object, inputs, { ...context, facts: done, cause }, told);
+  };
   try {
     await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
     const bundle =
@@ -98,14 +104,40 @@ export async function actDeliver(
     const took = hands.clock.now() - startedAt;
     const { changes, drift, found, inventory, error } = delivery;
     const facts: Facts = { ...base, changes, drift, found, inventory, took };
-    if (error !== null) return failed({ ...facts, digest: bundle.digest }, error);
+    if (error !== null) return await failed({ ...facts, digest: bundle.digest }, error);
     if (warnings.length > 0) facts.warnings = warnings;
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, context);
     noteDelivered(memory, { inputs, revision, at: hands.clock.now() });
     return await beginWait(object, { ...facts, digest: bundle.digest }, { ...context, startedAt });
   } catch (thrown) {
-    return failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
+    return await failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
+  }
+}
+
+/**
+ * After a restart nothing was delivered yet. Where what is declared now cannot be, what was delivered last is brought into force again, and kept so,
+ * as it would have been without the restart (I2). Nothing is deleted for it. Where that fails too, it is tried again with the next delivery.
+ */
+async function holdToLast(
+  object: Kustomization,
+  context: { memory: UnitMemory; hands: Hands; base: Facts; signal: AbortSignal },
+): Promise<Delivery | null> {
+  const { memory, hands } = context;
+  if (memory.delivered !== null) return null;
+  try {
+    const bundle = await lastDelivered(object, context);
+    if (bundle === null) return null;
+    const delivery = await holding(bundle, context, async () => {
+      const carried = await carryOut(object, bundle, { ...context, cause: 'rebuild' });
+      if (carried.error === null) keepBundle(bundle, context);
+      return carried;
+    });
+    const { revision } = bundle;
+    if (delivery.error === null) noteDelivered(memory, { inputs: '', revision, at: hands.clock.now() });
+    return delivery;
+  } catch {
+    return null;
   }
 }
 
@@ -155,24 +187,9 @@ async function build(
   if (bundle !== null && isValid(knownVersions(references, ref.namespace, hands.configs))) return bundle;
   const referenced = await readReferences(references, ref.namespace, { cluster: hands.cluster, signal });
   if (bundle !== null && isValid(referenced.versions)) return bundle;
-  const artifact = await openArtifact(object, { revision, digest }, hands);
+  const artifact = await openArtifact(object, { revision, digest }, hands.artifacts);
   if (artifact === null) throw artifactMissing(revision);
   return prepare(object, ref, artifact, { ...hands, signal, last: bundle, referenced });
-}
-
-/** The source object may be gone: what it offered last is still what the unit is held to (I2). */
-function openArtifact(
-  { spec, metadata }: Kustomization,
-  { revision, digest }: { revision: string; digest: string },
-  hands: Hands,
-): Promise<Artifact | null> {
-  const { name, namespace = metadata.namespace ?? '' } = spec.sourceRef;
-  return hands.artifacts.open({ kind: 'GitRepository', namespace, name }, revision, digest);
-}
-
-function artifactMissing(revision: string): PlumbError {
-  const text = `artifact ${revision} is not in this agent's storage yet; it is fetched again`;
-  return new PlumbError('artifact-missing', text, { fault: 'system', policy: 'retry' });
 }
 
 /** Keeps a bundle's bodies in memory while it is worked on. Those of one that was not delivered go. */
@@ -208,7 +225,7 @@ async function loadBodies(
 ): Promise<void> {
   if (bundle.pack.bytes !== null) return;
   const { revision, artifactDigest: digest } = bundle;
-  const artifact = await openArtifact(object, { revision, digest }, hands);
+  const artifact = await openArtifact(object, { revision, digest }, hands.artifacts);
   if (artifact === null) throw artifactMissing(revision);
   const { ref } = memory;
   const referenced = await readReferences(referencesOf(object), ref.namespace, { cluster: hands.cluster, signal });
@@ -247,7 +264,7 @@ function carryOut(
   const request = {
     cause,
     inventory: inventoryKeys(object),
-    prune: object.spec.prune,
+    prune: object.spec.prune && cause !== 'rebuild',
     customStageKinds: hands.customStageKinds,
     gates: [refuseEmptying(object.spec.path ?? './')],
     loadBodies: () => loadBodies(object, bundle, context),
