@@ -10,33 +10,57 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const ROOT = join(import.meta.dirname, '..');
 /** Any free ports, and the same address for the artifacts after each start. */
 const PORTS = '--metrics-port 0 --health-port 0 --storage-port 0 --storage-adv-addr localhost'.split(' ');
-const MODE = '--watch-all-namespaces false --enable-leader-election false'.split(' ');
+const SCOPE = '--watch-all-namespaces false'.split(' ');
+const ALONE = '--enable-leader-election false'.split(' ');
+/** Gives a replica a name and a time of day of its own. */
+const OWN_CLOCK = join(ROOT, 'test/support/clock-process.ts');
 /** How long to wait for an engine process to kill: one runs only while something is built, and a minute after. */
 const ENGINE_WAIT_MS = 3_000;
 
+/** A line of its log. */
+interface Line {
+  level: string;
+  msg: string;
+  error?: string;
+  /** When it started. */
+  metricsPort?: number;
+  /** When it tells of the replicas. */
+  members?: readonly string[];
+}
+
 /** `plumb agent` as users run it, started, killed and started again on the same disk. */
 export class KillableAgent {
+  /** The host it runs on, where it is one of several; '' where it is alone. */
+  readonly host: string;
   readonly #args: string[];
+  readonly #logPath: string;
   readonly #log: WriteStream;
   #child: ChildProcess | null = null;
   #started: Promise<unknown> = Promise.resolve();
 
-  /** `dir` is its disk; `log` the file its lines are added to. It acts on one namespace. */
-  constructor(options: { kubeconfig: string; namespace: string; dir: string; log: string }) {
-    const { kubeconfig, namespace, dir, log } = options;
+  /** `dir` is its disk; `log` the file its lines are added to. It acts on one namespace. With a host name it shares the work with others. */
+  constructor(options: { kubeconfig: string; namespace: string; dir: string; log: string; host?: string }) {
+    const { kubeconfig, namespace, dir, log, host = '' } = options;
     const own = ['--kubeconfig', kubeconfig, '--data-dir', dir, '--runtime-namespace', namespace];
-    this.#args = [join(ROOT, 'packages/cli/src/main.ts'), 'agent', ...own, ...MODE, ...PORTS];
+    const mode = host === '' ? ALONE : [];
+    const program = [join(ROOT, 'packages/cli/src/main.ts'), 'agent', ...own, ...SCOPE, ...mode, ...PORTS];
+    this.#args = host === '' ? program : ['--import', OWN_CLOCK, ...program];
+    this.host = host;
+    this.#logPath = log;
     this.#log = createWriteStream(log, { flags: 'a' });
   }
 
   start(): void {
     if (this.isRunning) return;
-    const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stdout.pipe(this.#log, { end: false });
-    child.stderr.pipe(this.#log, { end: false });
+    const child = spawn(process.execPath, this.#args, {
+      stdio: ['ignore', 'pipe', 'pipe', this.host === '' ? 'ignore' : 'ipc'],
+      env: { ...process.env, TEST_HOST_NAME: this.host },
+    });
+    for (const output of [child.stdout, child.stderr]) output?.pipe(this.#log, { end: false });
     this.#child = child;
     // Its first line says that it has started.
-    this.#started = Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
+    const spoke = child.stdout === null ? [] : [once(child.stdout, 'data')];
+    this.#started = Promise.race([...spoke, once(child, 'exit')]);
   }
 
   /** Resolves when the process that was started last acts, or is gone. */
@@ -46,6 +70,29 @@ export class KillableAgent {
 
   get isRunning(): boolean {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Sets its time of day: milliseconds from the right one. Only where it has a host name. */
+  setClock(shift: number): void {
+    this.#child?.send(shift);
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** All that it said since it was started first. */
+  async lines(): Promise<Line[]> {
+    const text = await readFile(this.#logPath, 'utf8');
+    return text.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
+  }
+
+  /** The sum of a metric over all its labels that begin with these: `name{kind="GitRepository"`. */
+  async metric(series: string): Promise<number> {
+    const port = (await this.lines()).findLast(({ metricsPort }) => metricsPort !== undefined)?.metricsPort;
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const values = text.split('\n').filter((line) => line.startsWith(series));
+    return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
   async kill(): Promise<boolean> {

@@ -9,6 +9,7 @@ import { connect } from '@plumb/kube';
 import type { GitServer } from '@plumb/sandbox';
 import { startGitServer } from '@plumb/sandbox';
 import { Repository } from '../test/support/repository.ts';
+import { TcpProxy } from '../test/support/tcp-proxy.ts';
 import { KillableAgent } from './agent.ts';
 import { History } from './history.ts';
 import type { Unit } from './model.ts';
@@ -17,7 +18,20 @@ import { folderOf, KINDS } from './model.ts';
 const SOURCE = 'chaos';
 const MANAGER = 'chaos';
 
-/** Where one round takes place: two namespaces, a repository, an agent to kill, and a record of all that was written. */
+/** How a round's field is laid out. */
+export interface Layout {
+  kubeconfig: string;
+  /** What the agents connect with; by default the same. */
+  agentKubeconfig?: string;
+  /** Host names of the replicas; none: one agent that is alone. */
+  replicas?: readonly string[];
+  /** Of the source and of each Kustomization. */
+  intervals?: { source: string; unit: string };
+  /** Whether all that is written is recorded: the record does not survive an outage of the API server. */
+  recorded?: boolean;
+}
+
+/** Where one round takes place: two namespaces, a repository, agents to make trouble for, and a record of all that was written. */
 export class Field {
   readonly cluster: Cluster;
   /** Of the Flux objects. */
@@ -25,8 +39,10 @@ export class Field {
   /** Of the declared objects. */
   readonly target: string;
   readonly repository: Repository;
-  readonly agent: KillableAgent;
+  readonly agents: readonly KillableAgent[];
   readonly history: History;
+  /** The agents' way to the repository. */
+  readonly toGit: TcpProxy;
   readonly dir: string;
   /** Every revision that was pushed. */
   readonly revisions = new Set<string>();
@@ -36,25 +52,31 @@ export class Field {
   readonly #deleted = new Set<string>();
   readonly #drifts = new Map<string, number>();
   readonly #server: GitServer;
+  readonly #intervals: { source: string; unit: string };
   readonly #since = performance.now();
   readonly log: string[] = [];
 
   private constructor(
-    parts: Pick<Field, 'cluster' | 'namespace' | 'target' | 'repository' | 'agent' | 'history' | 'dir'> & {
+    parts: Pick<Field, 'cluster' | 'namespace' | 'target' | 'repository' | 'agents' | 'history' | 'toGit' | 'dir'> & {
       server: GitServer;
+      intervals: { source: string; unit: string };
     },
   ) {
     this.cluster = parts.cluster;
     this.namespace = parts.namespace;
     this.target = parts.target;
     this.repository = parts.repository;
-    this.agent = parts.agent;
+    this.agents = parts.agents;
     this.history = parts.history;
+    this.toGit = parts.toGit;
     this.dir = parts.dir;
     this.#server = parts.server;
+    this.#intervals = parts.intervals;
   }
 
-  static async start(kubeconfig: string): Promise<Field> {
+  static async start(layout: Layout): Promise<Field> {
+    const { kubeconfig, agentKubeconfig = kubeconfig, replicas = [''], recorded = true } = layout;
+    const { intervals = { source: '5s', unit: '1m' } } = layout;
     const dir = await mkdtemp(join(tmpdir(), 'plumb-chaos-'));
     const cluster = await connect({ kubeconfig, userAgent: 'plumb-chaos' });
     const namespace = `chaos-${randomBytes(4).toString('hex')}`;
@@ -64,23 +86,45 @@ export class Field {
     }
     const server = await startGitServer({ dir: join(dir, 'git') });
     const repository = await Repository.clone(await server.create(SOURCE), dir);
-    const disk = join(dir, 'agent');
-    await mkdir(disk);
-    const agent = new KillableAgent({ kubeconfig, namespace, dir: disk, log: join(dir, 'agent.log') });
-    const declared = KINDS.map((kind) => ({ kind, namespace: target }));
-    const history = await History.start(cluster, [...declared, { kind: KUSTOMIZATION, namespace }]);
-    return new Field({ cluster, namespace, target, repository, agent, history, dir, server });
+    const toGit = await TcpProxy.to(Number(new URL(server.url).port));
+    const agents: KillableAgent[] = [];
+    for (const host of replicas) {
+      const disk = join(dir, `agent${host}`);
+      await mkdir(disk);
+      agents.push(new KillableAgent({ kubeconfig: agentKubeconfig, namespace, dir: disk, log: `${disk}.log`, host }));
+    }
+    const declared = [...KINDS.map((kind) => ({ kind, namespace: target })), { kind: KUSTOMIZATION, namespace }];
+    const history = await History.start(cluster, recorded ? declared : []);
+    return new Field({ cluster, namespace, target, repository, agents, history, toGit, dir, server, intervals });
+  }
+
+  /** The only agent, or the first of the replicas. */
+  get agent(): KillableAgent {
+    const [first] = this.agents;
+    if (first === undefined) throw new Error('there is no agent');
+    return first;
+  }
+
+  startAgents(): void {
+    for (const agent of this.agents) agent.start();
+  }
+
+  /** Ends all agents in order. @returns what went wrong */
+  async stopAgents(): Promise<string[]> {
+    const codes = await Promise.all(this.agents.map((agent) => agent.stop()));
+    return codes.flatMap((code) => (code === 0 ? [] : [`an agent ended with ${code}`]));
   }
 
   /** Ends everything, and removes what is left; `keep` leaves the folder with the logs. */
   async close({ keep }: { keep: boolean }): Promise<void> {
-    await this.agent.stop();
+    await this.stopAgents();
     await this.history.stop();
     await this.#removeFluxObjects();
     for (const name of [this.target, this.namespace]) {
       await this.cluster.delete({ group: '', version: 'v1', kind: 'Namespace', namespace: '', name });
     }
     await this.cluster.close();
+    await this.toGit.close();
     await this.#server.close();
     if (!keep) await rm(this.dir, { recursive: true, force: true });
   }
@@ -115,12 +159,19 @@ export class Field {
     return { ...KUSTOMIZATION, namespace: this.namespace, name };
   }
 
+  /** Of the repository, by the way that counts connections. */
+  get gitUrl(): string {
+    const url = new URL(this.repository.url);
+    url.port = String(this.toGit.port);
+    return url.href;
+  }
+
   async createSource(): Promise<void> {
     await this.cluster.create({
       apiVersion: 'source.toolkit.fluxcd.io/v1',
       kind: 'GitRepository',
       metadata: { name: SOURCE, namespace: this.namespace },
-      spec: { url: this.repository.url, interval: '5s', ref: { branch: 'main' } },
+      spec: { url: this.gitUrl, interval: this.#intervals.source, ref: { branch: 'main' } },
     });
   }
 
@@ -129,7 +180,7 @@ export class Field {
     const spec = {
       sourceRef: { kind: 'GitRepository', name: SOURCE },
       path: `./${folderOf(name)}`,
-      interval: '1m',
+      interval: this.#intervals.unit,
       retryInterval: '1s',
       prune: true,
       timeout: '30s',

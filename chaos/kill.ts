@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Chance } from './chance.ts';
+import { Chance } from './chance.ts';
 import type { Field } from './field.ts';
+import type { Trouble } from './round.ts';
 
 /** Milliseconds until a kill, from the start of the process or from when it acts. */
 const LONGEST_START = 1_200;
@@ -8,18 +9,40 @@ const LONGEST_LIFE = 2_000;
 const LONGEST_PAUSE = 400;
 const WHILE_STARTING = 0.3;
 const ENGINE_SHARE = 0.3;
+/** Milliseconds between two things that happen. */
+const LONGEST_REST = 200;
 
-export interface Kills {
+interface Kills {
   agent: number;
   engine: number;
 }
 
+/** The agent and its engine are killed so many times while things change, each by its own chance. */
+export function kills(times: number): Trouble {
+  return {
+    async make({ field, mutator, seed }) {
+      const rests = new Chance(seed + 1);
+      let over = false;
+      const killing = killOften(field, new Chance(seed + 2), times).finally(() => (over = true));
+      let changes = 0;
+      const changing = (async () => {
+        for (; !over; changes++) {
+          await mutator.step();
+          await sleep(rests.below(LONGEST_REST));
+        }
+      })();
+      const [{ agent, engine }] = await Promise.all([killing, changing]);
+      return { counts: { 'kills of the agent': agent, 'kills of the engine': engine, changes }, problems: [] };
+    },
+  };
+}
+
 /** Kills the agent or its engine at random moments, and starts the agent again, until it was done this often. */
-export async function killOften(field: Field, chance: Chance, times: number): Promise<Kills> {
+async function killOften(field: Field, chance: Chance, times: number): Promise<Kills> {
   const { agent } = field;
-  const kills = { agent: 0, engine: 0 };
+  const done = { agent: 0, engine: 0 };
   agent.start();
-  while (kills.agent + kills.engine < times) {
+  while (done.agent + done.engine < times) {
     const starting = chance.happens(WHILE_STARTING);
     const life = chance.below(starting ? LONGEST_START : LONGEST_LIFE);
     const engine = chance.happens(ENGINE_SHARE);
@@ -29,15 +52,15 @@ export async function killOften(field: Field, chance: Chance, times: number): Pr
     if (!agent.isRunning) throw new Error('the agent ended by itself');
     if (engine) {
       const killed = await agent.killEngine();
-      if (killed) kills.engine += 1;
+      if (killed) done.engine += 1;
       field.say(killed ? 'KILL engine' : 'no engine ran');
       continue;
     }
     await agent.kill();
-    kills.agent += 1;
+    done.agent += 1;
     field.say('KILL agent');
     await sleep(pause);
     agent.start();
   }
-  return kills;
+  return done;
 }

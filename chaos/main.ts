@@ -1,83 +1,129 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { crds } from '@plumb/api';
-import { connect } from '@plumb/kube';
-import { startControlPlane } from '@plumb/sandbox';
-import type { Round } from './round.ts';
+import { OwnPlane } from '../test/support/own-plane.ts';
+import { awayRound } from './away.ts';
+import { clockJumps } from './clock.ts';
+import { kills } from './kill.ts';
+import type { Counts, Round } from './round.ts';
 import { runRound } from './round.ts';
 
-const USAGE = `npm run chaos -- [--seed N] [--kills 500] [--round 20] [--minutes N]
+const USAGE = `npm run chaos -- [--case kills] [--seed N] ...
 
-Kills the agent and its engine at random moments while commits land, objects drift and Kustomizations come and go, on a control plane of its
-own. After each round the cluster must equal Git, the inventories the cluster; nothing unmanaged may be touched, and no event may claim what
-did not happen.
-  --seed     of the first round; each further round takes the next number. Default: any
-  --kills    how many in all
-  --round    how many in each round
-  --minutes  ends after the round in which they are over
+Makes trouble for an agent, a process of its own on a control plane of its own, by chance that a seed repeats. After each round the cluster must
+equal Git and the inventories the cluster; the rules of each case are held besides.
+
+  --case kills      (default) agent and engine are killed at random moments while commits land, objects drift and Kustomizations come and go:
+                    nothing unmanaged may be touched, and no event may claim what did not happen
+    --kills 500     how many in all
+    --round 20      how many in each round
+  --case api-away   the API server is gone while commits land: told once, nothing fetched, no stampede, no write but what the commits changed
+    --seconds 120   for how long
+    --rounds 1      how often
+  --case clock      the clocks of two replicas are set an hour forward and back: drift, intervals, budgets and leases go on as before
+    --jumps 20      how often in a round
+    --rounds 1      how many rounds
+  --seed N          of the first round; each further round takes the next number. Default: any
+  --minutes N       ends after the round in which they are over
 `;
 
 const { values } = parseArgs({
   options: {
+    case: { type: 'string', default: 'kills' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     kills: { type: 'string', default: '500' },
     round: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '120' },
+    jumps: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '1440' },
     help: { type: 'boolean', default: false },
   },
 });
 
-function whole(name: 'seed' | 'kills' | 'round' | 'minutes'): number {
+type WholeNumber = 'seed' | 'kills' | 'round' | 'seconds' | 'jumps' | 'rounds' | 'minutes';
+
+function whole(name: WholeNumber): number {
   const value = Number(values[name]);
   if (!Number.isInteger(value) || value < 1)
     throw new Error(`--${name} '${values[name]}' is not a whole number from 1`);
   return value;
 }
 
-async function chaos(): Promise<boolean> {
-  const dir = await mkdtemp(join(tmpdir(), 'plumb-chaos-'));
-  const plane = await startControlPlane({ clusterPath: join(import.meta.dirname, '../build/cluster'), dir });
-  try {
-    const cluster = await connect({ kubeconfig: plane.kubeconfig, userAgent: 'plumb-chaos' });
-    for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'chaos', force: true });
-    await cluster.close();
-    return await rounds(plane.kubeconfig);
-  } finally {
-    await plane.stop();
-    await rm(dir, { recursive: true, force: true });
-  }
+/** One case: its rounds, and how one of them is run again. */
+interface Case {
+  /** How much each round does. */
+  rounds: readonly number[];
+  run: (plane: OwnPlane, seed: number, amount: number) => Promise<Round>;
+  again: (amount: number) => string;
+}
+
+const CASES: Readonly<Record<string, () => Case>> = {
+  kills: () => ({
+    rounds: inParts(whole('kills'), whole('round')),
+    run: ({ kubeconfig }, seed, amount) => runRound({ kubeconfig, seed, trouble: kills(amount) }),
+    again: (amount) => `--kills ${amount} --round ${amount}`,
+  }),
+  'api-away': () => ({
+    rounds: Array.from({ length: whole('rounds') }, () => whole('seconds')),
+    run: (plane, seed, seconds) => awayRound(plane, { seed, seconds }),
+    again: (seconds) => `--seconds ${seconds}`,
+  }),
+  clock: () => ({
+    rounds: Array.from({ length: whole('rounds') }, () => whole('jumps')),
+    run: ({ kubeconfig }, seed, jumps) => runRound({ kubeconfig, seed, trouble: clockJumps(jumps) }),
+    again: (jumps) => `--jumps ${jumps}`,
+  }),
+};
+
+function inParts(all: number, most: number): number[] {
+  return Array.from({ length: Math.ceil(all / most) }, (_, index) => Math.min(most, all - index * most));
 }
 
 /** @returns whether all was well */
-async function rounds(kubeconfig: string): Promise<boolean> {
-  const until = Date.now() + whole('minutes') * 60_000;
-  let left = whole('kills');
-  let seed = whole('seed');
+async function chaos(): Promise<boolean> {
+  const chosen = CASES[values.case]?.();
+  if (chosen === undefined) throw new Error(`--case '${values.case}' is none of ${Object.keys(CASES).join(', ')}`);
+  const until = performance.now() + whole('minutes') * 60_000;
+  const plane = await OwnPlane.start({ audit: values.case === 'api-away' });
   const done: Round[] = [];
-  for (; left > 0 && Date.now() < until; seed++) {
-    const kills = Math.min(left, whole('round'));
-    const round = await runRound({ kubeconfig, seed, kills });
-    done.push(round);
-    left -= kills;
-    tell(round, kills);
+  try {
+    for (const [index, amount] of chosen.rounds.entries()) {
+      if (performance.now() > until) break;
+      const seed = whole('seed') + index;
+      const round = await chosen.run(plane, seed, amount);
+      done.push(round);
+      tell(round, `npm run chaos -- --case ${values.case} --seed ${seed} ${chosen.again(amount)}`);
+    }
+  } finally {
+    await plane.close();
   }
   const failed = done.filter(({ problems }) => problems.length > 0);
-  const sum = (of: (round: Round) => number): number => done.reduce((total, round) => total + of(round), 0);
-  const kills = `${sum((round) => round.kills.agent)} kills of the agent, ${sum((round) => round.kills.engine)} of the engine`;
-  process.stdout.write(
-    `${kills}, ${sum((round) => round.steps)} changes in ${done.length} rounds; ${failed.length} rounds failed\n`,
-  );
+  print(`${inWords(sumOf(done))} in ${done.length} rounds; ${failed.length} rounds failed`);
   return failed.length === 0;
 }
 
-function tell({ seed, kills, steps, settled, problems, dir }: Round, asked: number): void {
-  const what = `${kills.agent} + ${kills.engine} kills, ${steps} changes, settled in ${(settled / 1_000).toFixed(1)} s`;
-  process.stdout.write(`seed ${seed}: ${what}: ${problems.length === 0 ? 'ok' : 'FAILED'}\n`);
+function tell({ seed, counts, settled, problems, dir }: Round, again: string): void {
+  const what = `${inWords(counts)}, settled in ${(settled / 1_000).toFixed(1)} s`;
+  print(`seed ${seed}: ${what}: ${problems.length === 0 ? 'ok' : 'FAILED'}`);
   if (problems.length === 0) return;
-  const again = `npm run chaos -- --seed ${seed} --kills ${asked} --round ${asked}`;
-  process.stdout.write(`${problems.map((problem) => `  ${problem}\n`).join('')}  logs: ${dir}\n  again: ${again}\n`);
+  for (const problem of problems) print(`  ${problem}`);
+  print(`  logs: ${dir}\n  again: ${again}`);
+}
+
+function sumOf(rounds: readonly Round[]): Counts {
+  const sum: Record<string, number> = {};
+  for (const [what, count] of rounds.flatMap(({ counts }) => Object.entries(counts)))
+    sum[what] = (sum[what] ?? 0) + count;
+  return sum;
+}
+
+function inWords(counts: Counts): string {
+  return Object.entries(counts)
+    .map(([what, count]) => `${count} ${what}`)
+    .join(', ');
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 if (values.help) process.stdout.write(USAGE);

@@ -8,6 +8,9 @@ import type { GitRequest, GitSources } from '@plumb/sources';
 import { createGitSources } from '@plumb/sources';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { memoryOfGit } from './support/git-memory.ts';
+import type { Bomb } from './support/pack-bomb.ts';
+import { packBomb, servePack } from './support/pack-bomb.ts';
 
 const MIB = 1024 * 1024;
 const ENV = { PATH: '/usr/local/bin:/usr/bin:/bin', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' };
@@ -46,10 +49,10 @@ async function repository(name: string, changes: readonly Buffer[]): Promise<voi
 
 const refOf = (name: string): UnitRef => ({ kind: 'GitRepository', namespace: 'hostile', name });
 
-async function publish(name: string): Promise<Awaited<ReturnType<GitSources['publish']>>> {
-  const url = await server.create(name);
-  const request: GitRequest = { url, ref: { branch: 'main' }, auth: {}, timeout: PATIENCE };
-  return sources.publish(refOf(name), await sources.resolve(refOf(name), request));
+async function publish(name: string, more: { url?: string; timeout?: number } = {}): Promise<void> {
+  const { url = await server.create(name), timeout = PATIENCE } = more;
+  const request: GitRequest = { url, ref: { branch: 'main' }, auth: {}, timeout };
+  await sources.publish(refOf(name), await sources.resolve(refOf(name), request));
 }
 
 interface Watched {
@@ -60,13 +63,15 @@ interface Watched {
   neighbour: number;
   /** Bytes by which this process grew at most. */
   memory: number;
+  /** Bytes that its git processes held at most, together. */
+  gitMemory: number;
 }
 
-/** Publishes a repository while a neighbour goes on. */
-async function under(name: string): Promise<Watched> {
+/** Does something with a repository while a neighbour goes on. */
+async function under(work: () => Promise<void>): Promise<Watched> {
   const started = performance.now();
   const before = process.memoryUsage.rss();
-  const watched: Watched = { error: null, took: 0, neighbour: 0, memory: 0 };
+  const watched: Watched = { error: null, took: 0, neighbour: 0, memory: 0, gitMemory: 0 };
   let running = true;
   const beside = (async () => {
     while (running) {
@@ -75,10 +80,11 @@ async function under(name: string): Promise<Watched> {
       await publish('neighbour');
       watched.neighbour = Math.max(watched.neighbour, performance.now() - asked);
       watched.memory = Math.max(watched.memory, process.memoryUsage.rss() - before);
+      watched.gitMemory = Math.max(watched.gitMemory, memoryOfGit(join(dir, 'plumb')));
     }
   })();
   try {
-    await publish(name);
+    await work();
   } catch (error) {
     watched.error = error as Error;
   }
@@ -88,8 +94,7 @@ async function under(name: string): Promise<Watched> {
   return watched;
 }
 
-/** A hundred thousand take five times as long, in the same way. */
-const FILES = 20_000;
+const FILES = 100_000;
 /** A machine that has other things to do is slow, and still must come to an end. */
 const PATIENCE = 150_000;
 const DEEP = Array.from({ length: 200 }, (_, level) => `d${level}`).join('/');
@@ -97,7 +102,7 @@ const ZEROS = Buffer.alloc(20 * MIB);
 
 test.each<{ what: string; name: string; changes: () => Buffer[]; words: RegExp }>([
   {
-    what: 'many thousand files',
+    what: 'a hundred thousand files',
     name: 'many',
     changes: () => Array.from({ length: FILES }, (_, n) => blob(`f${n % 500}/${n}.yaml`, `n: ${n}\n`)),
     words: /^published$/,
@@ -132,12 +137,49 @@ test.each<{ what: string; name: string; changes: () => Buffer[]; words: RegExp }
   { timeout: PATIENCE },
   async ({ name, changes, words }) => {
     await repository(name, changes());
-    const { error, took, neighbour, memory } = await under(name);
+    const { error, took, neighbour, memory, gitMemory } = await under(() => publish(name));
     expect(error?.message ?? 'published').toMatch(words);
     expect(took).toBeLessThan(PATIENCE / 2);
     expect(neighbour).toBeLessThan(PATIENCE / 4);
     expect(memory).toBeLessThan(600 * MIB);
+    expect(gitMemory).toBeLessThan(600 * MIB);
     expect(bytesBelow(join(dir, 'plumb/mirrors/gitrepository/hostile', name))).toBeLessThan(64 * MIB);
+  },
+);
+
+/** What becomes of git's own memory: it must put together each object it gets. */
+const FETCH_TIMEOUT = 5_000;
+
+test.each<{ what: string; name: string; bomb: Bomb; timeout: number; words: RegExp }>([
+  {
+    what: 'one object that is enormous once it is put together is refused',
+    name: 'delta-bomb',
+    bomb: { objects: 1, each: 20 * 1024 * MIB },
+    timeout: PATIENCE,
+    words: /: the repository is beyond a limit: it holds an object that is too large$/,
+  },
+  {
+    what: 'a terabyte in objects that are just small enough is given up in time',
+    name: 'delta-flood',
+    bomb: { objects: 5_000, each: 200 * MIB },
+    timeout: FETCH_TIMEOUT,
+    words: /: context deadline exceeded after 5s$/,
+  },
+])(
+  'a pack made by hand, $what: bounded disk, memory and time, and a neighbour that goes on',
+  { timeout: PATIENCE },
+  async ({ name, bomb, timeout, words }) => {
+    const made = packBomb(bomb);
+    expect(made.pack.length).toBeLessThan(MIB);
+    const host = await servePack(made);
+    const { error, took, neighbour, memory, gitMemory } = await under(() => publish(name, { url: host.url, timeout }));
+    await host.close();
+    expect(error?.message).toMatch(words);
+    expect(took).toBeLessThan(PATIENCE / 2);
+    expect(neighbour).toBeLessThan(PATIENCE / 4);
+    expect(memory).toBeLessThan(300 * MIB);
+    expect(gitMemory).toBeLessThan(600 * MIB);
+    expect(bytesBelow(join(dir, 'plumb/mirrors/gitrepository/hostile', name))).toBeLessThan(MIB);
   },
 );
 

@@ -47,6 +47,20 @@ test('build metadata is written on the objects', async () => {
   });
 });
 
+test('what kustomize warns of is told once, and again only when it warns of something else', async () => {
+  const { target } = world;
+  const text = 'commonLabels: { team: shop }\nresources: [namespace.yaml, map.yaml]\n';
+  await world.push({ 'apps/kustomization.yaml': text });
+  expect(await world.event(world.unitKey('apps'), 'BuildWarnings')).toMatch(
+    /^kustomize warns: 'commonLabels' is deprecated/,
+  );
+  const revision = await world.push({ 'apps/map.yaml': configMap(target, 'map', { a: '2' }) });
+  await world.applied('apps', revision);
+  await world.event(world.unitKey('apps'), 'Progressing', (message) => message.includes('/map configured'));
+  const warnings = (await world.events(world.unitKey('apps'))).filter(({ reason }) => reason === 'BuildWarnings');
+  expect(warnings).toMatchObject([{ type: 'Normal' }]);
+});
+
 test('kinds of the custom stage are in place before the rest is looked at', async () => {
   const { target } = world;
   const bad = `apiVersion: v1\nkind: Service\nmetadata: { name: bad, namespace: ${target} }\nspec: { ports: [{ port: -1 }] }\n`;

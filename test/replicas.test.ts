@@ -8,13 +8,14 @@ import type { ControlPlane, GitServer } from '@plumb/sandbox';
 import { startControlPlane, startGitServer } from '@plumb/sandbox';
 import { checkStatus } from '@plumb/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { AuditedWrite } from './support/audit.ts';
-import { auditedWrites } from './support/audit.ts';
+import type { AuditedRequest } from './support/audit.ts';
+import { auditedRequests, isWrite } from './support/audit.ts';
 import { configMap } from './support/manifests.ts';
+import { CLUSTER_PATH, ENGINE_PATH } from './support/paths.ts';
 import { Replica } from './support/replica.ts';
 import { Repository } from './support/repository.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
-import { ENGINE_PATH, statusOf } from './support/world.ts';
+import { statusOf } from './support/world.ts';
 
 /** A third of what an agent uses by default, so that the scenario is short. Milliseconds. */
 const DURATION = 5_000;
@@ -25,7 +26,6 @@ const SOON = 20_000;
 const NAMESPACE = 'shop';
 const NAMES = ['replica-a', 'replica-b', 'replica-c'] as const;
 const UNITS = Array.from({ length: 30 }, (_, index) => `unit-${String(index).padStart(2, '0')}`);
-const CLUSTER_PATH = join(import.meta.dirname, '../build/cluster');
 
 let dir: string;
 let plane: ControlPlane;
@@ -226,14 +226,14 @@ test('the statuses are sound in the end', async () => {
 });
 
 /** The changes of one unit: its own object, and what it declares. */
-function writesOf(unit: string, writes: readonly AuditedWrite[]): AuditedWrite[] {
+function writesOf(unit: string, writes: readonly AuditedRequest[]): AuditedRequest[] {
   return writes.filter(({ resource, name }) => name === unit && ['kustomizations', 'configmaps'].includes(resource));
 }
 
 test('I13: by the audit log no unit is changed by two replicas at once, and none by one that is not agreed to own it', async () => {
   for (const { replica } of all) await replica.end('SIGTERM');
   await plane.stop();
-  const writes = await auditedWrites(join(dir, 'plane', 'audit.log'), NAMES);
+  const writes = (await auditedRequests(join(dir, 'plane', 'audit.log'), NAMES)).filter(isWrite);
   const broken: string[] = [];
   let handovers = 0;
   for (const unit of UNITS) {

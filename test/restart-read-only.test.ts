@@ -6,7 +6,7 @@ import { OWNER_NAME_LABEL } from '@plumb/api';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { configMap, deployment, namespace, secret } from './support/manifests.ts';
 import { Requests } from './support/requests.ts';
-import { configMapKey, statusOf, World } from './support/world.ts';
+import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
 const COUNT = 60;
 const CANARY = 'canary-7be01d';
@@ -153,6 +153,39 @@ test.each([
 test('a bundle that another program built is built again; what was applied is still known', async () => {
   const sent = await restarted('another build');
   expect([...reads(sent), ...writes(sent)]).toEqual([]);
+});
+
+test('the last revision that was applied is held to after a restart, though no commit since can be built', async () => {
+  const { target } = world;
+  await start();
+  const good = statusOf(await world.get(world.unitKey('apps'))).lastAppliedRevision ?? '';
+  for (const attempt of ['one', 'two', 'three', 'four']) {
+    const revision = await world.push({ 'apps/broken.yaml': `${attempt}: [\n` });
+    await world.until(world.unitKey('apps'), `fail at ${revision}`, (unit) => {
+      return statusOf(unit).lastAttemptedRevision === revision && condition(unit, 'Ready')?.reason === 'BuildFailed';
+    });
+  }
+  await world.stopAgent();
+  await world.edit(configMapKey(target, 'map-5'), { data: { index: 'changed' } });
+  await world.cluster.delete(configMapKey(target, 'map-6'));
+  const before = await versions();
+  requests.take();
+  await start();
+  for (const name of ['map-5', 'map-6'])
+    await world.until(
+      configMapKey(target, name),
+      'be as it was applied',
+      (map) => data(map)?.['index'] === `value-${name.slice(4)}`,
+    );
+  const after = await versions();
+  const changed = [...after].filter(([name, version]) => before.get(name) !== version).map(([name]) => name);
+  expect(changed.toSorted()).toEqual(['map-5', 'map-6']);
+  await world.edit(configMapKey(target, 'map-7'), { data: { index: 'changed' } });
+  await world.until(configMapKey(target, 'map-7'), 'be as it was applied', (map) => data(map)?.['index'] === 'value-7');
+  const unit = await world.get(world.unitKey('apps'));
+  expect(condition(unit, 'Ready')).toMatchObject({ status: 'False', reason: 'BuildFailed' });
+  expect(statusOf(unit).lastAppliedRevision).toBe(good);
+  await world.applied('apps', await world.push({ 'apps/broken.yaml': null }));
 });
 
 test('the record of a unit that is gone goes, and so do its metrics', async () => {

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 
-/** A change that was carried out at the API server, by its audit log. Times in milliseconds since the epoch, with fractions. */
-export interface AuditedWrite {
+/** A request that the API server answered, by its audit log. Times in milliseconds since the epoch, with fractions. */
+export interface AuditedRequest {
   user: string;
   verb: string;
   resource: string;
   namespace: string;
   name: string;
+  status: number;
+  dryRun: boolean;
   from: number;
   to: number;
 }
@@ -23,25 +25,29 @@ interface AuditEvent {
 
 const CHANGING = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
-/** Every change by these users that succeeded, in order of arrival; dry runs change nothing. */
-export async function auditedWrites(path: string, users: readonly string[]): Promise<AuditedWrite[]> {
+/** Every request by these users, in order of arrival. One that lasts is there once it has ended. */
+export async function auditedRequests(path: string, users: readonly string[]): Promise<AuditedRequest[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
   return lines
     .map((line) => JSON.parse(line) as AuditEvent)
-    .filter(({ verb, user, requestURI }) => {
-      return CHANGING.has(verb) && users.includes(user.username) && !requestURI.includes('dryRun=All');
-    })
-    .filter(({ responseStatus }) => (responseStatus?.code ?? 500) < 300)
-    .map(({ verb, user, objectRef, requestReceivedTimestamp, stageTimestamp }) => ({
+    .filter(({ user }) => users.includes(user.username))
+    .map(({ verb, user, requestURI, objectRef, responseStatus, requestReceivedTimestamp, stageTimestamp }) => ({
       user: user.username,
       verb,
       resource: objectRef?.resource ?? '',
       namespace: objectRef?.namespace ?? '',
       name: objectRef?.name ?? '',
+      status: responseStatus?.code ?? 500,
+      dryRun: requestURI.includes('dryRun=All'),
       from: fine(requestReceivedTimestamp),
       to: fine(stageTimestamp),
     }))
     .sort((a, b) => a.from - b.from);
+}
+
+/** Whether it changed something. */
+export function isWrite({ verb, status, dryRun }: AuditedRequest): boolean {
+  return CHANGING.has(verb) && status < 300 && !dryRun;
 }
 
 /** Microseconds count here. */

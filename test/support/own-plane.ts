@@ -8,26 +8,27 @@ import { createEngine } from '@plumb/engine';
 import { connect, type Cluster, type RequestCounter } from '@plumb/kube';
 import { startControlPlane, type ControlPlane } from '@plumb/sandbox';
 import { createDownloads, createGitSources } from '@plumb/sources';
-import { ENGINE_PATH } from './world.ts';
-
-const CLUSTER_PATH = join(import.meta.dirname, '../../build/cluster');
+import { CLUSTER_PATH, ENGINE_PATH } from './paths.ts';
 
 /** A control plane of one scenario's own, that it may stop, start and set back. It keeps its address. */
 export class OwnPlane {
   readonly dir: string;
   #plane: ControlPlane;
   readonly #port: number;
+  readonly #audit: boolean;
 
-  private constructor(dir: string, plane: ControlPlane) {
+  private constructor(dir: string, plane: ControlPlane, audit: boolean) {
     this.dir = dir;
     this.#plane = plane;
     this.#port = Number(new URL(plane.url).port);
+    this.#audit = audit;
   }
 
-  static async start(): Promise<OwnPlane> {
+  /** `audit` notes every request in `auditLog`. */
+  static async start({ audit = false }: { audit?: boolean } = {}): Promise<OwnPlane> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-plane-'));
-    const plane = await startControlPlane({ clusterPath: CLUSTER_PATH, dir: join(dir, 'plane') });
-    const own = new OwnPlane(dir, plane);
+    const plane = await startControlPlane({ clusterPath: CLUSTER_PATH, dir: join(dir, 'plane'), audit });
+    const own = new OwnPlane(dir, plane, audit);
     const cluster = await own.connect();
     for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'test', force: true });
     await cluster.close();
@@ -36,6 +37,15 @@ export class OwnPlane {
 
   get kubeconfig(): string {
     return this.#plane.kubeconfig;
+  }
+
+  get auditLog(): string {
+    return join(this.dir, 'plane', 'audit.log');
+  }
+
+  /** A kubeconfig of an administrator of another name. */
+  kubeconfigFor(user: string): Promise<string> {
+    return this.#plane.kubeconfigFor(user, ['system:masters']);
   }
 
   connect(counter?: RequestCounter): Promise<Cluster> {
@@ -65,6 +75,7 @@ export class OwnPlane {
       clusterPath: CLUSTER_PATH,
       dir: join(this.dir, 'plane'),
       port: this.#port,
+      audit: this.#audit,
     });
   }
 

@@ -4,6 +4,8 @@ import { connect, createServer } from 'node:net';
 /** A way to a server that can be cut in silence: nothing is closed, nothing passes, and what was sent waits. */
 export class TcpProxy {
   readonly port: number;
+  /** How many were made so far. */
+  connections = 0;
   readonly #close: () => Promise<void>;
   readonly #sockets: Set<Socket>;
   #isCut = false;
@@ -17,6 +19,7 @@ export class TcpProxy {
   static async to(port: number): Promise<TcpProxy> {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
+      proxy.connections += 1;
       const far = connect(port, '127.0.0.1');
       for (const one of [socket, far]) {
         sockets.add(one);

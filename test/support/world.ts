@@ -18,12 +18,11 @@ import type { Downloads, GitSources } from '@plumb/sources';
 import { createDownloads, createGitSources } from '@plumb/sources';
 import { checkStatus, freshNamespace } from '@plumb/testkit';
 import { inject } from 'vitest';
+import { ENGINE_PATH } from './paths.ts';
 import { Repository } from './repository.ts';
 import { statesOf } from './states.ts';
 
 const EVENT: KindRef = { group: '', version: 'v1', kind: 'Event' };
-
-export const ENGINE_PATH = join(import.meta.dirname, '../../build/engine');
 
 /** What a scenario may set of its agent. */
 export type StartAgent = Partial<AgentOptions> & { connect?: Pick<ConnectOptions, 'counter' | 'kubeconfig'> };

@@ -10,7 +10,7 @@ import {
   WATCH_LABEL_SELECTOR,
   SOURCE_STATUS_MANAGER,
 } from '@plumb/api';
-import type { GitRepository, KindRef } from '@plumb/api';
+import type { GitRepository, KindRef, Kustomization, UnitRef } from '@plumb/api';
 import type { Cluster, ReflectorOptions, Remote, RequestCounter } from '@plumb/kube';
 import { connectRemote } from '@plumb/kube';
 import type { GroupKind } from '@plumb/core';
@@ -20,6 +20,8 @@ import type { Downloads, GitSources, RemoteBases } from '@plumb/sources';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
 import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
+import { standsOn } from './controllers/kustomization/last-delivered.ts';
+import { sourceId } from './controllers/kustomization/observe.ts';
 import type { FetchArtifact } from './delivery/artifacts.ts';
 import { Artifacts } from './delivery/artifacts.ts';
 import { artifactFetcher } from './delivery/fetch-artifact.ts';
@@ -260,11 +262,17 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const sources = new SourceObjects(git.objects, readSources);
   const find = (namespace: string, name: string): GitRepository | undefined =>
     git.objects.get(objectId({ namespace, name })) as GitRepository | undefined;
+  const standing = (source: UnitRef): string[] => {
+    const all = [...units.objects.ids()].map((id) => units.objects.get(id) as Kustomization);
+    return all
+      .filter((unit) => unit.spec.sourceRef.kind === source.kind && sourceId(unit) === objectId(source))
+      .flatMap(standsOn);
+  };
   const replicated: FetchArtifact = async (source, revision, digest) => {
     const object = find(source.namespace, source.name);
     if (object === undefined) return null;
     const open = artifacts.open.bind(artifacts);
-    const replication = { cluster, identities, sources: options.sources, signal: stop.signal, find, open };
+    const replication = { cluster, identities, sources: options.sources, signal: stop.signal, find, standing, open };
     return replicate(object, { revision, digest }, replication);
   };
   const fetchArtifact = artifactFetcher({
@@ -282,7 +290,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const artifacts = new Artifacts(options.sources, () => clock.now(), fetchArtifact);
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
-    hands: { ...hands, configs, identities, sources: options.sources, artifactHost: options.artifactHost },
+    hands: { ...hands, configs, identities, sources: options.sources, artifactHost: options.artifactHost, standing },
     finisher: git.finisher,
     queue: git.queueOf,
     clock,

@@ -52,6 +52,7 @@ export type SourceReason =
 export type OwnReason =
   | 'InvalidSpec'
   | 'EmptyResult'
+  | 'BuildWarnings'
   | 'DriftCorrected'
   | 'DriftDetected'
   | 'DriftLoop'

@@ -86,6 +86,7 @@ function statusTable(kind: string, isWritten: (path: string) => boolean): string
 /** What only one kind says of the messages that Flux does not have. */
 const OF_KUSTOMIZATIONS: ReadonlySet<string> = new Set([
   'empty-result',
+  'build-warnings',
   'drift-corrected',
   'deletion-corrected',
   'drift-detected',

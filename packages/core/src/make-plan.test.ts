@@ -250,11 +250,6 @@ describe('pruning (I1)', () => {
     expect(makePlan(input(world, { prune: false })).prune).toEqual([]);
   });
 
-  test('rules the caller knows better win over those seen', () => {
-    const world = { desired: [entry('a')], observed: { old: live() }, inventory: [key('old')] };
-    expect(makePlan(input(world, { liveRules: () => ({ ...DEFAULT_RULES, prune: false }) })).prune).toEqual([]);
-  });
-
   test('what refers to others goes first', () => {
     const inventory = [key('ns', 'Namespace'), key('sa', 'ServiceAccount'), key('web', 'Deployment')];
     const observed = { ns: live(), sa: live(), web: live() };
@@ -276,12 +271,6 @@ describe('a build without objects', () => {
     expect(plan.prune).toEqual([]);
     expect(plan.refused.map(({ key: refused }) => refused.name)).toEqual(['x', 'y']);
     expect(plan.refused[0]?.reason).toContain('no objects');
-  });
-
-  test('deletes everything where that is meant', () => {
-    const plan = makePlan(input(world, { allowEmpty: true, cause: 'prune' }));
-    expect(plan.refused).toEqual([]);
-    expect(plan.prune.map(({ name }) => name)).toEqual(['y', 'x']);
   });
 
   test('is nothing special where nothing would be deleted', () => {
@@ -358,7 +347,6 @@ describe('for any world', () => {
       drift: mode,
       cause: fc.constantFrom<Cause>('routine', 'emergency', 'drift', 'rollback', 'prune', 'rebuild'),
       prune: fc.boolean(),
-      allowEmpty: fc.boolean(),
     })
     .map(({ desired, observed, applied, inventory, ...rest }) =>
       input(

@@ -27,8 +27,6 @@ export interface PlanInput {
   unit: UnitRef;
   /** spec.prune, or that the unit is being deleted. */
   prune: boolean;
-  /** A bundle without objects may prune everything: the unit is being deleted, or somebody said so. */
-  allowEmpty?: boolean;
   customStageKinds?: readonly GroupKind[];
   /** What holds for drift of objects that say nothing of it themselves; by default it is corrected. */
   drift?: DriftMode;
@@ -36,14 +34,12 @@ export interface PlanInput {
   delivered?: (entry: DesiredEntry) => boolean;
   /** keyIds a drift plan may touch; everything else is `unchanged`. */
   only?: ReadonlySet<string>;
-  /** The rules a live object carries, where known better than by `observed`. */
-  liveRules?: (key: ObjectKey) => ObjectRules | undefined;
 }
 
 /** What applying a bundle would do now, from what is declared, what is seen and what was sent before. Pure. */
 export function makePlan(input: PlanInput): Plan {
   const { cause, desired, inventory } = input;
-  if (cause !== 'drift' && input.prune && desired.length === 0 && inventory.length > 0 && input.allowEmpty !== true) {
+  if (cause !== 'drift' && input.prune && desired.length === 0 && inventory.length > 0) {
     const reason = `the build has no objects, which would delete all ${inventory.length} of the inventory; nothing is deleted`;
     const refused = unionOfKeys(inventory).map((key) => ({ key, reason }));
     return { cause, stages: [], prune: [], refused };
@@ -57,7 +53,7 @@ function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
   const { key, rules } = entry;
   if (input.only?.has(keyId(key)) === false) return 'unchanged';
   const live = input.observed(key);
-  const liveRules = live === undefined ? DEFAULT_RULES : rulesSeen(input, key, live);
+  const liveRules = live?.rules ?? DEFAULT_RULES;
   if ([rules, liveRules].some((rule) => !rule.reconcile || rule.ssa === 'Ignore')) return 'skip';
   const applied = input.applied(key);
   const orLeave = (kind: ActionKind): ActionKind => (isLeft(input, entry, liveRules) ? 'tolerate' : kind);
@@ -85,10 +81,6 @@ function hasEnded(applied: Applied | undefined, entry: DesiredEntry): boolean {
   return applied?.ended !== undefined && applied.desiredDigest === entry.digest;
 }
 
-function rulesSeen(input: PlanInput, key: ObjectKey, live: Observed): ObjectRules {
-  return input.liveRules?.(key) ?? live.rules ?? DEFAULT_RULES;
-}
-
 /** What left the bundle, is still there, carries this unit's labels (I1) and does not ask to stay. */
 function toPrune(input: PlanInput): ObjectKey[] {
   if (!input.prune || input.cause === 'drift') return [];
@@ -101,7 +93,7 @@ function toPrune(input: PlanInput): ObjectKey[] {
 function mayPrune(input: PlanInput, key: ObjectKey): boolean {
   const live = input.observed(key);
   if (live === undefined || !isSameUnit(live.owner, input.unit)) return false;
-  const rules = rulesSeen(input, key, live);
+  const rules = live.rules ?? DEFAULT_RULES;
   return rules.prune && rules.reconcile && rules.ssa !== 'Ignore';
 }
 

@@ -2,7 +2,7 @@ import type { ObjectKey } from '@plumb/api';
 import { keyId } from '@plumb/api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareForApply, compareForPrune, stageOf, stagesOf } from './order.ts';
+import { compareForApply, compareForPrune, pruneSteps, stageOf, stagesOf } from './order.ts';
 
 const key = (kind: string, name = 'x', group = '', namespace = ''): ObjectKey => ({
   group,
@@ -114,6 +114,19 @@ test('a custom stage takes kinds by group and kind, and only from the rest', () 
   expect(stageOf({ group: 'b.dev', kind: 'Widget' }, custom)).toBe('custom');
   expect(stageOf({ group: 'c.dev', kind: 'Widget' }, custom)).toBe('rest');
   expect(stageOf({ group: '', kind: 'Namespace' }, custom)).toBe('definitions');
+});
+
+test('what is pruned goes kind by kind, and each kind before those it refers to', () => {
+  const keys = [
+    key('Namespace'),
+    key('Secret', 'a'),
+    key('Widget', 'a', 'b.dev'),
+    key('Secret', 'b'),
+    key('Widget', 'a', 'c.dev'),
+  ];
+  const steps = pruneSteps(keys).map((step) => step.map(({ group, kind, name }) => `${group}/${kind}/${name}`));
+  expect(steps).toEqual([['c.dev/Widget/a'], ['b.dev/Widget/a'], ['/Secret/b', '/Secret/a'], ['/Namespace/x']]);
+  expect(pruneSteps([])).toEqual([]);
 });
 
 test('stages come in order, sorted inside, without empty ones', () => {

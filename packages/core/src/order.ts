@@ -72,6 +72,12 @@ export function compareForPrune(a: Ordered, b: Ordered): number {
   return compareForApply(b, a);
 }
 
+/** The steps to delete objects in: kind after kind, each kind before those it refers to. Objects of one kind do not depend on each other. */
+export function pruneSteps(keys: readonly ObjectKey[]): ObjectKey[][] {
+  const byKind = Map.groupBy(keys.toSorted(compareForPrune), ({ group, kind }) => `${group}/${kind}`);
+  return [...byKind.values()];
+}
+
 /** The stage an object is applied in. `customKinds` are the kinds of `--custom-apply-stage-kinds`. */
 export function stageOf(kind: GroupKind, customKinds: readonly GroupKind[] = []): StageName {
   if (DEFINITIONS.has(kind.kind)) return 'definitions';

@@ -42,6 +42,7 @@ export interface Bundle {
   digest: string;
   objects: readonly Desired[];
   reads: ReadSet;
+  /** What kustomize says beside the objects, each once. */
   warnings: readonly string[];
   /** Texts that stood in encrypted files: values of objects that must not be shown, whatever their kind. */
   secrets: readonly string[];

@@ -1,16 +1,13 @@
-import { setImmediate } from 'node:timers/promises';
-import { PlumbError, systemError, userError } from '@plumb/api';
+import { PlumbError, userError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { assemble } from './assemble.ts';
-import { declaredIn } from './declared.ts';
-import type { Declared } from './declared.ts';
 import { decryptObjects } from './decrypt.ts';
 import { buildError, shown } from './errors.ts';
 import { parseKustomization, saysNothing } from './kustomization.ts';
 import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
 import type { Declaration, KustomizeRoot } from './kustomize.ts';
-import { limits } from './limits.ts';
 import { displayPath, relative } from './paths.ts';
+import { checkCancelled, declarePlain } from './plain.ts';
 import { readKustomization } from './reach.ts';
 import { ReadLog } from './reads.ts';
 import { remoteEntry } from './remote/entry.ts';
@@ -19,14 +16,14 @@ import type { BuildOptions, BuildSpec, Renderer } from './renderer.ts';
 import { hasKustomization, scan } from './scan.ts';
 import type { Scanned } from './scan.ts';
 import { substitute } from './substitute.ts';
+import { isTouched } from './touched.ts';
 import { hasTransforms, withTransforms } from './transforms.ts';
 import { Budget, TreeView } from './tree-view.ts';
 import type { Found } from './tree-view.ts';
 import { unchanged } from './unchanged.ts';
-import { parseDocuments } from './yaml/documents.ts';
 import { checkTotal } from './yaml/marks.ts';
 
-/** Builds bundles: plain folders by itself, everything else through the engine's kustomize. */
+/** Builds bundles: what is only to be read by itself, everything else through the engine's kustomize. */
 export function createRenderer({ engine }: { engine: Engine }): Renderer {
   return {
     unchanged,
@@ -50,9 +47,6 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
   };
 }
 
-/** Milliseconds of parsing after which others get their turn. */
-const longestTurn = 20;
-
 async function declare(engine: Engine, sites: Sites, spec: BuildSpec, options: BuildOptions): Promise<Declaration> {
   const { view } = sites.local;
   const dir = await resolveFolder(view, spec.path);
@@ -69,9 +63,9 @@ async function declare(engine: Engine, sites: Sites, spec: BuildSpec, options: B
   const scanned = await scan(view, dir);
   const manifests = scanned.filter(({ found }) => found.type === 'file');
   checkCancelled(options);
-  const { declared, files } = await declarePlain(view, manifests, options);
-  if (manifests.length === scanned.length && !hasTransforms(spec))
-    return { declared, warnings: [], files, secrets: [] };
+  const { declared, files } = await readPlain(view, manifests, options);
+  const isPlain = manifests.length === scanned.length && !hasTransforms(spec) && !isTouched(declared);
+  if (isPlain) return { declared, warnings: [], files, secrets: [] };
   const root = generatedKustomization(
     dir,
     scanned.map(({ shown }) => relative(dir.path, shown)),
@@ -97,33 +91,15 @@ async function withoutMissing(view: TreeView, spec: BuildSpec): Promise<BuildSpe
   return { ...spec, components: spec.components.filter((_, index) => found[index] !== null) };
 }
 
-async function declarePlain(
+async function readPlain(
   view: TreeView,
   manifests: readonly Scanned[],
   options: BuildOptions,
 ): Promise<Pick<Declaration, 'declared' | 'files'>> {
-  const until = performance.now() + options.deadline;
   const contents = await view.readAll(manifests.map(({ found }) => found));
   checkTotal(contents);
-  const declared: Declared[] = [];
-  const files = new Map<string, Uint8Array>();
-  let pause = performance.now() + longestTurn;
-  for (const [index, { shown }] of manifests.entries()) {
-    const content = contents[index];
-    if (content !== undefined) {
-      files.set(shown, content);
-      declared.push(...declaredIn(shown, parseDocuments(shown, content)));
-    }
-    if (declared.length > limits.objects)
-      throw buildError(shown, `with it the build has more than ${limits.objects} objects`);
-    if (performance.now() < pause) continue;
-    await setImmediate();
-    checkCancelled(options);
-    if (performance.now() > until)
-      throw systemError('timeout', `the build did not end within ${options.deadline} ms: it came to ${shown}`);
-    pause = performance.now() + longestTurn;
-  }
-  return { declared, files };
+  const files = new Map(manifests.map(({ shown }, index) => [shown, contents[index] ?? new Uint8Array()]));
+  return { declared: await declarePlain(files, options), files };
 }
 
 /** The folder of spec.path; a leading slash means the root, as Flux takes it. */
@@ -139,8 +115,4 @@ async function resolveFolder(view: TreeView, path: string): Promise<Found> {
   if (found.type === 'file')
     throw userError('invalid-path', `kustomization path not found: ${shown} is a file, not a folder`);
   return found;
-}
-
-function checkCancelled({ signal }: BuildOptions): void {
-  if (signal?.aborted === true) throw systemError('cancelled', 'the build was cancelled', signal.reason);
 }

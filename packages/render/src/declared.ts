@@ -13,19 +13,8 @@ export interface Declared {
   place: string;
 }
 
-const localConfig = 'config.kubernetes.io/local-config';
-/** Notes that file tools leave behind; kustomize takes them out on reading. */
-const fileNotes = [
-  'config.kubernetes.io/index',
-  'config.kubernetes.io/path',
-  'internal.config.kubernetes.io/index',
-  'internal.config.kubernetes.io/path',
-  'internal.config.kubernetes.io/seqindent',
-];
-
 /**
- * The objects of one file's documents: empty documents skipped, lists (`kind: List`, `ConfigMapList`) taken apart, objects marked
- * as local configuration left out, as kustomize does.
+ * The objects of one file's documents: empty documents skipped, lists (`kind: List`, `ConfigMapList`) taken apart, as kustomize does.
  * @throws PlumbError `build-failed` for what is no Kubernetes object.
  */
 export function declaredIn(path: string, documents: readonly YamlDocument[]): Declared[] {
@@ -38,16 +27,11 @@ export function declaredIn(path: string, documents: readonly YamlDocument[]): De
       if (item === null || (isObject(item) && Object.keys(item).length === 0)) continue;
       const items = listItems(item, place);
       if (items !== null) queue.push(...items);
-      else collect(found, toObject(item, place), { origin: { path, document: index }, place });
+      else found.push({ body: toObject(item, place), origin: { path, document: index }, place });
       if (queue.length > limits.objects) throw buildError(place, `a list of more than ${limits.objects} objects`);
     }
   }
   return found;
-}
-
-function collect(found: Declared[], body: KubeObject, from: Omit<Declared, 'body'>): void {
-  const local = body.metadata.annotations?.[localConfig];
-  if (local === undefined || local === 'false') found.push({ body, ...from });
 }
 
 /** The items of a list, or null for a single object. */
@@ -110,16 +94,15 @@ function checkLabels(labels: Json | undefined, name: string, place: string): voi
   }
 }
 
-/** Annotations as kustomize leaves them: strings, none of a file tool's notes, no empty map. */
+/** Annotations as kustomize leaves them: strings, no empty map. */
 function withAnnotations(metadata: JsonObject, place: string): JsonObject {
   const annotations = metadata['annotations'];
   if (annotations === undefined) return metadata;
   const { annotations: _dropped, ...rest } = metadata;
   if (annotations === null) return rest;
   if (!isObject(annotations)) throw buildError(place, 'metadata.annotations must be a map');
-  const kept = Object.entries(annotations).filter(([key]) => !fileNotes.includes(key));
-  if (kept.length === 0) return rest;
-  return { ...rest, annotations: Object.fromEntries(kept.map(([key, value]) => [key, asText(key, value, place)])) };
+  const entries = Object.entries(annotations).map(([key, value]) => [key, asText(key, value, place)]);
+  return entries.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(entries) };
 }
 
 function asText(key: string, value: Json, place: string): string {

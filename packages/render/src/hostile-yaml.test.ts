@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createRenderer } from './create-renderer.ts';
 import { built, refused } from './testing/hostile-outcomes.ts';
 import type { OtherRoad } from './testing/hostile-outcomes.ts';
-import { testEngine } from './testing/memory-artifact.ts';
+import { kustomizedList, testEngine } from './testing/memory-artifact.ts';
 import { outcomeOf } from './testing/outcome.ts';
 import type { Outcome } from './testing/outcome.ts';
 
@@ -26,13 +26,15 @@ async function inFolder(file: string, more: Record<string, string> = {}): Promis
  * Where both roads build a file they must give the same, or a kustomization file would change what is deployed.
  */
 async function assertOtherRoad(file: string, plain: Outcome, other: OtherRoad | undefined): Promise<void> {
-  const { says = '', bundle } = await inFolder(file, { 'kustomization.yaml': 'resources: [a.yaml]' });
-  const refuses = other === undefined ? plain.says !== undefined : other === 'kustomize refuses';
-  expect(says !== '').toBe(refuses);
-  const digests = [plain.bundle?.digest, bundle?.digest].filter((digest) => digest !== undefined);
-  expect(new Set(digests).size).toBeLessThanOrEqual(1);
-  expect(says).not.toMatch(/\n|goroutine|panic/);
-  expect(says.length).toBeLessThan(400);
+  for (const kustomization of ['resources: [a.yaml]', kustomizedList(['a.yaml'])]) {
+    const { says = '', bundle } = await inFolder(file, { 'kustomization.yaml': kustomization });
+    const refuses = other === undefined ? plain.says !== undefined : other === 'kustomize refuses';
+    expect(says !== '').toBe(refuses);
+    const digests = [plain.bundle?.digest, bundle?.digest].filter((digest) => digest !== undefined);
+    expect(new Set(digests).size).toBeLessThanOrEqual(1);
+    expect(says).not.toMatch(/\n|goroutine|panic/);
+    expect(says.length).toBeLessThan(400);
+  }
 }
 
 describe('a hostile file is refused with one message', () => {

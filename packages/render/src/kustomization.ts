@@ -72,6 +72,15 @@ export function parseKustomization(path: string, content: Uint8Array): Kustomiza
   return fields;
 }
 
+/** Whether a kustomization names files and folders, and does nothing else: its objects are those of the files. */
+export function onlyLists({ apiVersion, kind, resources, ...rest }: Kustomization): boolean {
+  const isUsual =
+    (apiVersion ?? 'kustomize.config.k8s.io/v1beta1') === 'kustomize.config.k8s.io/v1beta1' &&
+    (kind ?? 'Kustomization') === 'Kustomization';
+  if (!isUsual || Object.keys(rest).length > 0 || !Array.isArray(resources)) return false;
+  return resources.length > 0 && resources.every((entry) => typeof entry === 'string' && entry !== '');
+}
+
 /** A list field's items; null counts as empty. */
 export function listOf(kustomization: Kustomization, field: FieldName, path: string): Json[] {
   const value = kustomization[field] ?? [];

@@ -140,7 +140,7 @@ buildMetadata: [originAnnotations]
       'Secret//s',
     ]);
     expect(bundle.warnings).toContain(
-      "# Warning: 'patchesJson6902' is deprecated. Please use 'patches' instead. Run 'kustomize edit fix' to update your Kustomization automatically.",
+      "'patchesJson6902' is deprecated. Please use 'patches' instead. Run 'kustomize edit fix' to update your Kustomization automatically.",
     );
   });
 

@@ -1,5 +1,4 @@
-import { parseJson, systemError } from '@plumb/api';
-import type { PlumbError } from '@plumb/api';
+import { parseJson, PlumbError, systemError } from '@plumb/api';
 import { EngineError } from '@plumb/engine';
 import type { Engine } from '@plumb/engine';
 import { checkIdentities } from './assemble.ts';
@@ -8,15 +7,24 @@ import type { Declared } from './declared.ts';
 import { decryptInputs } from './decrypt.ts';
 import { buildError } from './errors.ts';
 import type { Kustomization } from './kustomization.ts';
+import { limits } from './limits.ts';
 import { withoutContent, withoutSecrets } from './mask.ts';
 import { join } from './paths.ts';
+import { declarePlain } from './plain.ts';
+import type { Manifests } from './plain.ts';
 import { Reach } from './reach.ts';
 import type { Reached } from './reach.ts';
 import type { BuildOptions } from './renderer.ts';
 import { restoreOrigins } from './remote/origins.ts';
 import type { Sites } from './remote/sites.ts';
+import { isTouched } from './touched.ts';
 import type { Found } from './tree-view.ts';
 import { parseDocuments } from './yaml/documents.ts';
+import { checkMarks } from './yaml/marks.ts';
+import { isOrdinary } from './yaml/ordinary.ts';
+
+/** Fewer bytes than the least that an object with an apiVersion, a kind and a name takes. */
+const smallestObject = 32;
 
 export interface KustomizeRoot {
   dir: Found;
@@ -36,7 +44,10 @@ export interface Declaration {
   secrets: readonly string[];
 }
 
-/** Sends everything a kustomization can reach to the helper and takes the objects it gives. */
+/**
+ * Builds a kustomization. One that only lists manifests is read here: kustomize takes time that grows faster than the number of objects.
+ * Everything else goes to the helper with all it can reach.
+ */
 export async function kustomizeBuild(
   engine: Engine,
   sites: Sites,
@@ -45,6 +56,9 @@ export async function kustomizeBuild(
 ): Promise<Declaration> {
   const until = performance.now() + options.deadline;
   const reached = await new Reach(sites).collect(root.dir, root);
+  const listed = reached.onlyLists ? await declareListed(reached, options) : null;
+  if (listed !== null) return { declared: listed, warnings: [], files: reached.files, secrets: [] };
+  checkResources(reached, sites);
   const secrets = options.decrypt === undefined ? [] : await decryptInputs(reached, options.decrypt);
   const files = [...reached.files].map(([path, content]) => ({ path, content }));
   const deadline = Math.max(1, Math.ceil(until - performance.now()));
@@ -57,12 +71,52 @@ export async function kustomizeBuild(
       const body = restoreOrigins(toObject(parseJson(json), place), sites, root.dir.path);
       return { body, origin: { path: place, document: -1 }, place };
     });
-    const hidden = warnings.map((text) => withoutSecrets(text, secrets));
-    return { declared, warnings: hidden, files: reached.files, secrets };
+    const told = warnings.map((text) => plainWarning(withoutSecrets(text, secrets)));
+    return { declared, warnings: [...new Set(told)], files: reached.files, secrets };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw explain(error, reached, { root, sites, hide: (text) => withoutSecrets(text, secrets) });
   }
+}
+
+/** @returns null where kustomize must have its say: it would do more than read, or something is wrong and it knows best whether */
+async function declareListed(reached: Reached, options: BuildOptions): Promise<Declared[] | null> {
+  const manifests = resourcesOf(reached);
+  if (![...manifests.values()].every(isOrdinary)) return null;
+  try {
+    const declared = await declarePlain(manifests, options);
+    checkIdentities(declared);
+    return isTouched(declared) ? null : declared;
+  } catch (error) {
+    if (error instanceof PlumbError && error.code === 'build-failed') return null;
+    throw error;
+  }
+}
+
+function resourcesOf({ files, resources }: Reached): Manifests {
+  return new Map([...resources].map((path) => [path, files.get(path) ?? new Uint8Array()]));
+}
+
+/**
+ * The helper writes aliases out and takes long for many objects: what it could not end is refused before it gets there. Small files
+ * without aliases are not parsed.
+ */
+function checkResources(reached: Reached, sites: Sites): void {
+  const resources = resourcesOf(reached);
+  const bytes = resources.values().reduce((sum, content) => sum + content.byteLength, 0);
+  let objects = 0;
+  for (const [path, content] of resources) {
+    const shown = sites.label(path);
+    checkMarks(shown, content);
+    if (bytes >= limits.objects * smallestObject) objects += declaredIn(shown, parseDocuments(shown, content)).length;
+    else if (content.includes(0x2a) && content.includes(0x26)) parseDocuments(shown, content);
+    if (objects > limits.objects) throw buildError(shown, `with it the build has more than ${limits.objects} objects`);
+  }
+}
+
+/** Without the mark it is printed with. It may quote what it read. */
+function plainWarning(line: string): string {
+  return withoutContent(line.replace(/^# Warning: /, ''));
 }
 
 /** Finds the file behind a failed build, which kustomize seldom says plainly; else its own words, shortened. */
@@ -87,13 +141,11 @@ function explain(
 
 /** @throws PlumbError for the first resource file that no build could use, or the second place of an object that is there twice. */
 function findMistake(reached: Reached, sites: Sites, message: string): void {
-  const declared: Declared[] = [];
-  for (const path of reached.resources) {
-    const content = reached.files.get(path);
-    if (content === undefined) continue;
+  const files = [...resourcesOf(reached)];
+  const declared = files.flatMap(([path, content]) => {
     const label = sites.label(path);
-    declared.push(...declaredIn(label, parseDocuments(label, content)));
-  }
+    return declaredIn(label, parseDocuments(label, content));
+  });
   // Files of one base may be built twice under two prefixes, and then hold one name rightly.
   if (message.includes('already registered id')) checkIdentities(declared);
 }

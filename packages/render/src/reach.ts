@@ -1,9 +1,9 @@
 import type { Json, JsonObject } from '@plumb/api';
 import { printJson } from '@plumb/api';
 import type { SopsFormat } from '@plumb/engine';
-import { declaredIn, kindOf } from './declared.ts';
+import { kindOf } from './declared.ts';
 import { buildError, shown } from './errors.ts';
-import { kustomizationNames, parseKustomization } from './kustomization.ts';
+import { kustomizationNames, onlyLists, parseKustomization } from './kustomization.ts';
 import type { Kustomization } from './kustomization.ts';
 import { limits } from './limits.ts';
 import { join, parentOf, relative, within } from './paths.ts';
@@ -14,20 +14,20 @@ import { placed } from './remote/sites.ts';
 import type { Place, Site, Sites } from './remote/sites.ts';
 import type { Found, TreeView } from './tree-view.ts';
 import { isObject, parseDocuments } from './yaml/documents.ts';
-import { checkMarks, checkTotal } from './yaml/marks.ts';
+import { checkTotal } from './yaml/marks.ts';
 
 /** Everything a kustomize build can reach, at the paths where kustomize will look. */
 export interface Reached {
   files: Map<string, Uint8Array>;
-  /** Those of them that declare objects: read again to explain a failure. */
+  /** Those of them that declare objects, in the order they are listed. */
   resources: Set<string>;
   /** What generators and patches read, and what it may be encrypted as. */
   inputs: Map<string, Set<SopsFormat>>;
+  /** Nothing is asked but to read them, and each once. */
+  onlyLists: boolean;
 }
 
 const encoder = new TextEncoder();
-/** Fewer bytes than the least that an object with an apiVersion, a kind and a name takes. */
-const smallestObject = 32;
 
 /** A kustomization on the way down, with those above it. */
 interface Visit extends Place {
@@ -51,6 +51,7 @@ export class Reach {
   readonly #done = new Set<string>();
   readonly #wanted = new Map<string, { site: Site; found: Found }>();
   readonly #inputs = new Map<string, Set<SopsFormat>>();
+  #onlyLists = true;
 
   constructor(sites: Sites) {
     this.#sites = sites;
@@ -67,8 +68,7 @@ export class Reach {
     await this.#visit({ site, dir, file, path: root.path, above: [] }, root.kustomization, root.content);
     await this.#readWanted();
     checkTotal(this.#files.values());
-    this.#checkResources();
-    return { files: this.#files, resources: this.#resources, inputs: this.#inputs };
+    return { files: this.#files, resources: this.#resources, inputs: this.#inputs, onlyLists: this.#onlyLists };
   }
 
   /** Many files at once: a tree answers them together. */
@@ -83,25 +83,6 @@ export class Reach {
     }
   }
 
-  /**
-   * The helper writes aliases out and takes long for many objects: what it could not end is refused before it gets there. Small files
-   * without aliases are not parsed.
-   */
-  #checkResources(): void {
-    const resources = [...this.#resources].map((path) => ({
-      path: this.#sites.label(path),
-      content: this.#files.get(path) ?? new Uint8Array(),
-    }));
-    const bytes = resources.reduce((sum, { content }) => sum + content.byteLength, 0);
-    let objects = 0;
-    for (const { path, content } of resources) {
-      checkMarks(path, content);
-      if (bytes >= limits.objects * smallestObject) objects += declaredIn(path, parseDocuments(path, content)).length;
-      else if (content.includes(0x2a) && content.includes(0x26)) parseDocuments(path, content);
-      if (objects > limits.objects) throw buildError(path, `with it the build has more than ${limits.objects} objects`);
-    }
-  }
-
   /** A folder is recorded whole, which covers its files; the root's files are recorded one by one, or every commit would count. */
   #record({ site, dir }: Place): void {
     if (dir.path !== '') site.view.recordFolder(dir);
@@ -110,6 +91,7 @@ export class Reach {
   async #visit(visit: Visit, kustomization: Kustomization, content: Uint8Array | null): Promise<void> {
     const at = placed(visit.site, visit.dir.path);
     this.#done.add(at);
+    this.#onlyLists &&= visit.site === this.#sites.local && onlyLists(kustomization);
     for (const field of ['helmCharts', 'helmChartInflationGenerator'] as const) {
       const charts = kustomization[field];
       if (Array.isArray(charts) && charts.length > 0) {
@@ -181,10 +163,13 @@ export class Reach {
     if (reference.kind === 'component')
       throw buildError(visit.path, `${named(reference)} is a file, a component is a folder`);
     if (located.type === 'fetched') {
+      this.#onlyLists = false;
       this.#resources.add(located.path);
       return this.#fetched(located, visit);
     }
-    this.#resources.add(placed(located.site, located.found.path));
+    const at = placed(located.site, located.found.path);
+    this.#onlyLists &&= !this.#resources.has(at);
+    this.#resources.add(at);
     return this.#want(located, reference, visit);
   }
 
@@ -204,7 +189,10 @@ export class Reach {
       site === visit.site
         ? rewritten(reference.value, visit.dir.path, dir.path)
         : relative(placed(visit.site, visit.dir.path), at);
-    if (this.#done.has(at)) return way;
+    if (this.#done.has(at)) {
+      this.#onlyLists = false;
+      return way;
+    }
     this.#record(place);
     const who = `${visit.path}: ${named(reference)}`;
     const { path, content } = await readKustomization(site.view, dir, who);

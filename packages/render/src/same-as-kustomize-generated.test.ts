@@ -1,8 +1,7 @@
-import { printJson } from '@plumb/api';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { createRenderer } from './create-renderer.ts';
-import { testEngine } from './testing/memory-artifact.ts';
+import { kustomizedList, testEngine } from './testing/memory-artifact.ts';
 import { outcomeOf } from './testing/outcome.ts';
 
 /** Folders of one run of the suite; raise it for a long run: 10,000 take about a minute. */
@@ -198,9 +197,11 @@ test(
   async () => {
     await fc.assert(
       fc.asyncProperty(yamlFolder, async (files) => {
-        const kustomization = printJson({ resources: Object.keys(files) });
         const plain = await outcomeOf(renderer, files);
-        const kustomized = await outcomeOf(renderer, { ...files, 'kustomization.yaml': kustomization });
+        const kustomized = await outcomeOf(renderer, {
+          ...files,
+          'kustomization.yaml': kustomizedList(Object.keys(files)),
+        });
         expect(plain).toHaveProperty('bundle');
         expect(kustomized).toHaveProperty('bundle');
         expect(plain.bundle?.objects.map(({ digest }) => digest).sort()).toEqual(

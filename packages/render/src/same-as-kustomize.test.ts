@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Bundle } from './bundle.ts';
 import { createRenderer } from './create-renderer.ts';
-import { buildSpec, memoryArtifact, testEngine } from './testing/memory-artifact.ts';
+import { buildSpec, kustomizedList, memoryArtifact, testEngine } from './testing/memory-artifact.ts';
 import type { Files } from './testing/memory-artifact.ts';
 
 /** The plain road must give what kustomize gives for the kustomization that Flux would generate. */
@@ -23,7 +23,7 @@ function contents(bundle: Bundle): string[] {
 async function assertSame(files: Record<string, string>): Promise<Bundle> {
   const below = Object.fromEntries(Object.entries(files).map(([name, text]) => [`app/${name}`, text]));
   const plain = await build(below);
-  const engineBuilt = await build({ ...below, 'app/kustomization.yaml': printJson({ resources: Object.keys(files) }) });
+  const engineBuilt = await build({ ...below, 'app/kustomization.yaml': kustomizedList(Object.keys(files)) });
   expect(contents(plain)).toEqual(contents(engineBuilt));
   expect(plain.digest).toBe(engineBuilt.digest);
   return plain;

@@ -36,7 +36,8 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
 
   return {
     resolve: async (source, request) => (await sourceOf(source)).resolve(request),
-    publish: async (source, resolved, content = {}) => (await sourceOf(source)).publish(resolved, content),
+    publish: async (source, resolved, content = {}, standing = []) =>
+      (await sourceOf(source)).publish(resolved, content, standing),
     open: async (source, revision, digest) => (await sourceOf(source)).open(revision, digest),
     remove: async (source) => {
       const known = await sourceOf(source);

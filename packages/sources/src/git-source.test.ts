@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Published } from './git-sources.ts';
 import { failureOf, openLab, SHOP, text, type Lab } from './testing/lab.ts';
 
 let lab: Lab;
@@ -14,6 +15,48 @@ afterEach(async () => {
 const mirrors = (): string[] =>
   readdirSync(join(lab.dir, 'mirrors/gitrepository/flux-system/shop')).filter((name) => name.endsWith('.git'));
 const mirror = (): string => join(lab.dir, 'mirrors/gitrepository/flux-system/shop', mirrors().at(-1) ?? '');
+
+describe('a revision that somebody stands on', () => {
+  const publish = async (value: string, standing: readonly string[]): Promise<Published> => {
+    lab.repository.commit({ 'a.yaml': value });
+    return lab.sources.publish(SHOP, await lab.sources.resolve(SHOP, lab.request()), {}, standing);
+  };
+  const isThere = async ({ revision }: Published): Promise<boolean> =>
+    (await lab.sources.open(SHOP, revision, null)) !== null;
+
+  test('can be opened however many came after it, without its tarball, and after a restart', async () => {
+    const first = await publish('first', []);
+    for (let turn = 0; turn < 4; turn += 1) await publish(`${turn}`, [first.revision]);
+    const last = await publish('last', [first.revision]);
+    await lab.restart();
+    const opened = await lab.sources.open(SHOP, first.revision, null);
+    expect(opened?.digest).toBe(first.digest);
+    expect(text(await opened?.tree.read('a.yaml'))).toBe('first');
+    expect([existsSync(lab.tarball(first)), existsSync(lab.tarball(last))]).toEqual([false, true]);
+  });
+
+  test('stays when the mirror is packed anew, and goes when nobody stands on it', async () => {
+    const first = await publish('first', []);
+    const second = await publish('second', [first.revision]);
+    for (let turn = 0; turn < 55; turn += 1) await publish(`${turn}`, [first.revision]);
+    expect([await isThere(first), await isThere(second)]).toEqual([true, false]);
+    await publish('last', []);
+    expect(await isThere(first)).toBe(false);
+  });
+
+  test('is one of a few: the youngest of them are kept', async () => {
+    const all: Published[] = [];
+    for (let turn = 0; turn < 15; turn += 1)
+      all.push(
+        await publish(
+          `${turn}`,
+          all.map(({ revision }) => revision),
+        ),
+      );
+    const there = await Promise.all(all.map(isThere));
+    expect(there).toEqual(all.map((_, index) => index >= 5));
+  });
+});
 
 describe('the last good artifact', () => {
   test('stays when the fetch of the next one fails', async () => {

@@ -15,8 +15,10 @@ import { readRecords, writeRecords, type ArtifactRecord, type Verifier } from '.
 import { writeTarball } from './store/tarball.ts';
 import { GitTree } from './tree/git-tree.ts';
 
-/** Artifacts kept on disk for one source: the newest and the one before it. */
+/** Tarballs kept on disk for one source: the newest and the one before it. */
 const KEPT = 2;
+/** The most older revisions that can be opened from the mirror because somebody stands on them. */
+const MOST_STANDING = 8;
 
 export interface SourceContext {
   layout: Layout;
@@ -68,7 +70,7 @@ export class GitSource {
     });
   }
 
-  publish(resolved: Resolved, content: Content): Promise<Published> {
+  publish(resolved: Resolved, content: Content, standing: readonly string[]): Promise<Published> {
     return this.#next(async (end) => {
       const { commit, revision } = resolved;
       const mirror = await this.#mirrors.holding(commit);
@@ -90,32 +92,37 @@ export class GitSource {
       const helpers = this.#helpers;
       const origin = { commit, tree: root, rules: rules.name, ignore: content.ignore ?? null, helpers };
       const older = records.filter((record) => record.path !== path);
-      await this.#keep([{ ...published, ...origin, mirror: basename(mirror.path) }, ...older].slice(0, KEPT));
+      const needed = older.slice(KEPT - 1).filter((record) => standing.includes(record.revision));
+      const kept = [...older.slice(0, KEPT - 1), ...needed.slice(0, MOST_STANDING)];
+      await this.#keep([{ ...published, ...origin, mirror: basename(mirror.path) }, ...kept]);
       this.#tidy(mirror);
       return published;
     });
   }
 
-  async open(revision: string, digest: string): Promise<Artifact | null> {
+  async open(revision: string, digest: string | null): Promise<Artifact | null> {
     const offer = await this.offer(revision, digest);
     if (offer === null) return null;
     const { tree, rules } = offer;
-    return { source: this.#source, revision, digest, rules, tree };
+    return { source: this.#source, revision, digest: offer.digest, rules, tree };
   }
 
-  /** A published artifact, its tarball still whole; null when it is not here. */
-  async offer(revision: string, digest: string): Promise<(Offer & { rules: string }) | null> {
+  /** A published artifact; null when it is not here, or its tarball is not whole. Of older ones only the mirror is left. */
+  async offer(revision: string, digest: string | null): Promise<(Offer & { rules: string; digest: string }) | null> {
     const records = await this.#load();
-    const record = records.find((candidate) => candidate.revision === revision && candidate.digest === digest);
+    const at = records.findIndex((one) => one.revision === revision && (digest === null || one.digest === digest));
+    const record = records[at];
     if (record === undefined) return null;
     const { layout, verifier } = this.#context;
-    if (!(await verifier.whole(join(layout.artifacts, record.path), record.size, record.digest))) return null;
+    const file = join(layout.artifacts, record.path);
+    if (at < KEPT && !(await verifier.whole(file, record.size, record.digest))) return null;
     const mirror = await this.#mirrors.named(record.mirror);
     if (mirror === null || mirror.damaged) return null;
     try {
       if (!(await mirror.objects.has(record.tree))) return null;
       const rules = await mirror.ignoreFiles.rules(record.tree, record.ignore ?? undefined);
-      return { mirror, tree: new GitTree(mirror.objects, record.tree, rules), rules: rules.name };
+      const tree = new GitTree(mirror.objects, record.tree, rules);
+      return { mirror, tree, rules: rules.name, digest: record.digest };
     } catch {
       // Not readable is not there: the caller fetches again, and that mends the mirror.
       return null;
@@ -178,13 +185,13 @@ export class GitSource {
     return this.#records;
   }
 
-  /** Writes the list first, then removes what it no longer names. */
+  /** Writes the list first, then removes what it no longer names, and the tarballs of older ones. */
   async #keep(records: ArtifactRecord[]): Promise<void> {
     const { layout, verifier } = this.#context;
     await writeRecords(layout.records(this.#source), records);
     this.#records = records;
     const folder = join(layout.artifacts, layout.place(this.#source));
-    const named = new Set(records.map((record) => basename(record.path)));
+    const named = new Set(records.slice(0, KEPT).map((record) => basename(record.path)));
     for (const name of await readdir(folder)) {
       if (named.has(name)) continue;
       await rm(join(folder, name), { force: true });

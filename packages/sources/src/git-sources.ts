@@ -145,13 +145,17 @@ export interface GitSources {
    */
   resolve(source: UnitRef, request: GitRequest): Promise<Resolved>;
   /**
-   * Writes the revision's tarball (deterministic) and makes it the source's artifact. Keeps the one before it.
+   * Writes the revision's tarball (deterministic) and makes it the source's artifact. Keeps the one before it, and of the revisions in `standing`
+   * what is needed to open them.
    * @throws PlumbError `source-failed` (beyond a limit, a sparse folder that is not there), `artifact-missing` (not fetched),
    * `include-failed`
    */
-  publish(source: UnitRef, resolved: Resolved, content?: Content): Promise<Published>;
-  /** The published artifact, still whole on disk; null when it is not here (a fresh disk), so that it must be fetched again. */
-  open(source: UnitRef, revision: string, digest: string): Promise<Artifact | null>;
+  publish(source: UnitRef, resolved: Resolved, content?: Content, standing?: readonly string[]): Promise<Published>;
+  /**
+   * The published artifact, still whole on disk; null when it is not here (a fresh disk), so that it must be fetched again. Without a digest, what
+   * was published last of that revision.
+   */
+  open(source: UnitRef, revision: string, digest: string | null): Promise<Artifact | null>;
   /** Forgets a source: mirror and tarballs. */
   remove(source: UnitRef): Promise<void>;
   close(): Promise<void>;

@@ -7,7 +7,7 @@ const FRESH = 5_000;
 
 interface Opened {
   revision: string;
-  digest: string;
+  digest: string | null;
   at: number;
   artifact: Promise<Artifact | null>;
 }
@@ -17,7 +17,7 @@ export type FetchArtifact = (source: UnitRef, revision: string, digest: string) 
 
 export interface WantedArtifact {
   revision: string;
-  digest: string;
+  digest: string | null;
   /** Ends the wait for it. */
   signal?: AbortSignal;
 }
@@ -39,14 +39,17 @@ export class Artifacts {
     this.#fetch = fetch;
   }
 
-  /** @returns null when it is not on this agent's disk. @throws PlumbError `cancelled` when the signal aborts first */
+  /**
+   * Without a digest, what was published last of that revision, and nothing is fetched for it.
+   * @returns null when it is not on this agent's disk. @throws PlumbError `cancelled` when the signal aborts first
+   */
   open(source: UnitRef, wanted: WantedArtifact): Promise<Artifact | null> {
     const { revision, digest, signal } = wanted;
     const opening = this.#open(source, revision, digest);
     return signal === undefined ? opening : until(opening, signal);
   }
 
-  #open(source: UnitRef, revision: string, digest: string): Promise<Artifact | null> {
+  #open(source: UnitRef, revision: string, digest: string | null): Promise<Artifact | null> {
     const id = `${source.kind}/${source.namespace}/${source.name}`;
     const known = this.#opened.get(id);
     const now = this.#now();
@@ -61,10 +64,10 @@ export class Artifacts {
     return artifact;
   }
 
-  async #look(source: UnitRef, revision: string, digest: string): Promise<Artifact | null> {
+  async #look(source: UnitRef, revision: string, digest: string | null): Promise<Artifact | null> {
     const isGit = source.kind === GIT_REPOSITORY.kind;
     const found = isGit ? await this.#sources.open(source, revision, digest) : null;
-    return found ?? this.#fetch(source, revision, digest);
+    return found ?? (digest === null ? null : this.#fetch(source, revision, digest));
   }
 }
 

@@ -1,19 +1,22 @@
 import type { KubeObject, ObjectKey, UnitRef } from '@plumb/api';
 import { asPlumbError, displayKey, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, PlumbError } from '@plumb/api';
-import { rulesOf } from '@plumb/core';
+import { pruneSteps, rulesOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
+import { settleAll } from '../runtime/parallel.ts';
 import type { Change } from './apply.ts';
 
 export interface PruneContext {
   cluster: Cluster;
   unit: UnitRef;
+  /** Requests this unit may have under way at once. */
+  parallel: number;
   signal: AbortSignal;
 }
 
 /**
- * Deletes objects one after the other in the order given. Each is read first and deleted only as it was read: in this unit's inventory, with its
- * owner labels, and not excepted by a rule (I1). One that is going already is left to go; one that cannot be deleted does not keep the others from
- * it.
+ * Deletes objects kind by kind, so that what refers to others goes before them; those of one kind go together. Each is read first and deleted only
+ * as it was read: in this unit's inventory, with its owner labels, and not excepted by a rule (I1). One that is going already is left to go; one
+ * that cannot be deleted does not keep the others from it.
  * @returns the keys that are still there
  * @throws never for a single object: `failures` says what went wrong
  */
@@ -24,12 +27,13 @@ export async function prune(
   const changes: Change[] = [];
   const kept: ObjectKey[] = [];
   const failures: string[] = [];
-  for (const key of keys) {
-    try {
-      const deleted = await deleteOwned(key, context);
-      if (deleted) changes.push({ key, action: 'deleted' });
-    } catch (thrown) {
-      const error = asPlumbError(thrown);
+  for (const step of pruneSteps(keys)) {
+    const answers = await settleAll(step, context.parallel, (key) => deleteOwned(key, context));
+    for (const [index, answer] of answers.entries()) {
+      const key = step[index] as ObjectKey;
+      if (answer.ok && answer.value) changes.push({ key, action: 'deleted' });
+      if (answer.ok) continue;
+      const error = asPlumbError(answer.error);
       if (error.code === 'cancelled') throw error;
       kept.push(key);
       failures.push(`${displayKey(key)} delete failed: ${error.message}`);

@@ -68,6 +68,14 @@ export const ownMessages = {
       'to delete them, delete this Kustomization',
     example: { path: './apps/staging', objects: 12 },
   }),
+  buildWarnings: message({
+    id: 'build-warnings',
+    level: 'info',
+    reason: 'BuildWarnings',
+    channels: ['event', 'log'],
+    text: (p: { warnings: readonly string[] }) => `kustomize warns: ${some(p.warnings)}`,
+    example: { warnings: ["'commonLabels' is deprecated. Please use 'labels' instead."] },
+  }),
   dependencyCycle: message({
     id: 'dependency-cycle',
     level: 'info',

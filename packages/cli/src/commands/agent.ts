@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { launchAgent, Metrics, requestCounter } from '@plumb/agent';
-import type { MemberNews, Telling } from '@plumb/agent';
+import { launchAgent, logLine, Metrics, requestCounter, toldLine } from '@plumb/agent';
+import type { MemberNews } from '@plumb/agent';
 import { parseDuration, WATCH_LABEL_SELECTOR } from '@plumb/api';
 import { connect } from '@plumb/kube';
 import type { Context } from '../context.ts';
@@ -235,7 +235,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     decryption: decryptionOf(options, context),
     customStageKinds: kindsOf(options.customApplyStageKinds),
     overriddenManagers: partsOf(options.overrideManager),
-    tell: (telling) => log.told(telling),
+    tell: (telling) => log.print(toldLine(telling, Date.now())),
     onMember: ({ event, ...fields }) => log.info(MEMBER_NEWS[event], { ...fields, instance }),
     onFault: (what, error) => log.error(what, error),
     onNotice: (text) => log.info(text, {}),
@@ -267,19 +267,12 @@ function podAddress({ KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: po
   return { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
 }
 
-/** Lines in the shape of Flux's controllers, which `flux logs` reads. */
 function logger({ stdout }: Context) {
-  const line = (level: 'info' | 'error', msg: string, fields: object): void => {
-    stdout.write(`${JSON.stringify({ level, ts: new Date().toISOString(), msg, ...fields })}\n`);
-  };
+  const print = (line: string): void => void stdout.write(`${line}\n`);
+  const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
   return {
-    info: (msg: string, fields: object) => line('info', msg, fields),
-    error: (msg: string, error: unknown) =>
-      line('error', msg, { error: error instanceof Error ? error.message : String(error) }),
-    told({ kind, namespace, name, event }: Telling) {
-      const who = { controller: kind.toLowerCase(), controllerKind: kind, name, namespace, reason: event.reason };
-      if (event.type === 'Warning') line('error', event.reason, { ...who, error: event.message });
-      else line('info', event.message, who);
-    },
+    print,
+    info: (msg: string, fields: object) => print(logLine('info', msg, fields, Date.now())),
+    error: (msg: string, error: unknown) => print(logLine('error', msg, { error: textOf(error) }, Date.now())),
   };
 }

@@ -192,35 +192,34 @@ export class Transport {
     }
   }
 
-  async #answer(call: Call): Promise<Answer> {
-    const started = performance.now();
-    let status = 0;
-    const limiter = new Limiter(call, this.#limits.timeout);
-    try {
-      const head = await this.#start(call, limiter);
+  #answer(call: Call): Promise<Answer> {
+    return this.#try(call, async (head) => {
       const text = await readText(head, this.#limits.body);
-      status = head.status;
-      this.#learn(call, started, { status, headers: head.headers, text });
-      return { status, headers: head.headers, text };
-    } catch (error) {
-      this.#learnLoss(call, started, error);
-      throw error;
-    } finally {
-      limiter.stop();
-      this.#counter?.count(call.verb, call.resource, status, (performance.now() - started) / 1_000);
-    }
+      return { status: head.status, headers: head.headers, text };
+    });
   }
 
-  async #opened(call: Call): Promise<Stream> {
+  #opened(call: Call): Promise<Stream> {
+    return this.#try(call, (head, limiter) => {
+      head.stream.on('error', () => {});
+      const cancel = (reason: Error): void => limiter.cancel(reason);
+      return { status: head.status, headers: head.headers, body: head, cancel };
+    });
+  }
+
+  /** Sends a call once. It is counted, and what becomes of it tells of the server. */
+  async #try<A extends Pick<Answer, 'status' | 'headers'>>(
+    call: Call,
+    take: (head: Head, limiter: Limiter) => A | Promise<A>,
+  ): Promise<A> {
     const started = performance.now();
     let status = 0;
     const limiter = new Limiter(call, this.#limits.timeout);
     try {
-      const head = await this.#start(call, limiter);
-      status = head.status;
-      head.stream.on('error', () => {});
-      this.#learn(call, started, { status, headers: head.headers, text: '' });
-      return { status, headers: head.headers, body: head, cancel: (reason) => limiter.cancel(reason) };
+      const answer = await take(await this.#start(call, limiter), limiter);
+      status = answer.status;
+      this.#learn(call, started, answer);
+      return answer;
     } catch (error) {
       this.#learnLoss(call, started, error);
       throw error;
@@ -230,7 +229,8 @@ export class Transport {
     }
   }
 
-  #learn({ verb }: Call, sentAt: number, { status, headers, text }: Answer): void {
+  #learn({ verb }: Call, sentAt: number, answer: Pick<Answer, 'status' | 'headers'> & { text?: string }): void {
+    const { status, headers, text = '' } = answer;
     const harmless = status === 500 && OF_THE_OBJECT.test(text);
     this.#window.learn({ verb, sentAt, status, retryAfter: retryAfterOf(headers['retry-after']), harmless });
     if (status < 500) this.#reachability.found();

@@ -85,6 +85,11 @@ function find(root: Node, path: string): Node | null {
   return at;
 }
 
+/** A kustomization that lists files, and that only kustomize may build: the empty prefix changes nothing. */
+export function kustomizedList(resources: readonly string[]): string {
+  return JSON.stringify({ resources, namePrefix: '' });
+}
+
 /** A spec that asks for nothing. */
 export function buildSpec(change: Partial<BuildSpec> = {}): BuildSpec {
   return { path: './', components: [], patches: [], images: [], ownerLabels: {}, ...change };

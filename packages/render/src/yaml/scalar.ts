@@ -26,6 +26,8 @@ const words = new Map<string, Json>([
   ['false', false],
   ['False', false],
   ['FALSE', false],
+  // JSON has it too, and kustomize leaves it as it is.
+  ['-0', -0],
 ]);
 
 /** The words YAML 1.1 adds: kustomization files are read with them, manifests are not. */

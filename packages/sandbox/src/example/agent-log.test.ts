@@ -10,10 +10,17 @@ test('says what the agent says, with the keys flux logs reads', () => {
   log.add({ ...about, event: { type: 'Normal', reason: 'Progressing', message: 'a created\nb created' } }, 0);
   log.add({ ...about, event: { type: 'Warning', reason: 'BuildFailed', message: 'bad YAML' } }, 1_000);
   const lines = (log.of(manager) ?? '').trimEnd().split('\n');
-  const base = { controllerKind: 'Kustomization', name: 'apps', namespace: 'flux-system' };
+  const base = { controller: 'kustomization', controllerKind: 'Kustomization', name: 'apps', namespace: 'flux-system' };
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-    { ...base, level: 'info', ts: '1970-01-01T00:00:00.000Z', msg: 'a created\nb created' },
-    { ...base, level: 'error', ts: '1970-01-01T00:00:01.000Z', msg: 'bad YAML' },
+    { ...base, level: 'info', ts: '1970-01-01T00:00:00.000Z', msg: 'a created\nb created', reason: 'Progressing' },
+    {
+      ...base,
+      level: 'error',
+      ts: '1970-01-01T00:00:01.000Z',
+      msg: 'BuildFailed',
+      error: 'bad YAML',
+      reason: 'BuildFailed',
+    },
   ]);
 });
 

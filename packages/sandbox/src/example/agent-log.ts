@@ -1,4 +1,5 @@
 import type { Telling } from '@plumb/agent';
+import { toldLine } from '@plumb/agent';
 
 import type { LogSource } from '../nodes/kubelet-server.ts';
 
@@ -11,10 +12,8 @@ const REMEMBERED = 2_000;
 export class AgentLog {
   readonly #lines: string[] = [];
 
-  add({ kind, namespace, name, event }: Telling, now: number): void {
-    const level = event.type === 'Warning' ? 'error' : 'info';
-    const ts = new Date(now).toISOString();
-    this.#lines.push(JSON.stringify({ level, ts, msg: event.message, controllerKind: kind, name, namespace }));
+  add(telling: Telling, now: number): void {
+    this.#lines.push(toldLine(telling, now));
     if (this.#lines.length > REMEMBERED) this.#lines.shift();
   }
 

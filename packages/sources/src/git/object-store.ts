@@ -6,7 +6,6 @@ import { parseCommit, parseTree, type GitCommitObject, type GitTreeObject } from
 const MAX_TREE_BYTES = 16 * 1024 * 1024;
 const MAX_COMMIT_BYTES = 1024 * 1024;
 const CACHED_TREES = 8192;
-const CACHED_SIZES = 32_768;
 
 /** The reads that a tree is made of. */
 export interface Objects {
@@ -19,7 +18,6 @@ export interface Objects {
 export class ObjectStore implements Objects {
   readonly #cat: CatFile;
   readonly #trees = new Lru<string, Promise<GitTreeObject>>(CACHED_TREES);
-  readonly #sizes = new Lru<string, number>(CACHED_SIZES);
   readonly #onDamage: () => void;
 
   /** `onDamage` is told when an object that must be there is missing or broken. */
@@ -65,10 +63,7 @@ export class ObjectStore implements Objects {
 
   /** Bytes of a file, without reading it. */
   async size(id: string): Promise<number> {
-    const known = this.#sizes.get(id);
-    if (known !== undefined) return known;
     const object = await this.#guard(this.#cat.info(id).then((found) => this.#present(found, id)));
-    this.#sizes.set(id, object.size);
     return object.size;
   }
 

@@ -141,13 +141,15 @@ async function measure(items: Item[], store: ObjectStore, limits: GitLimits): Pr
   return items;
 }
 
+/** The next files are read while these are packed. */
 async function fill(archive: Pack, items: readonly Item[], store: ObjectStore): Promise<void> {
+  let packed: Promise<unknown> = Promise.resolve();
   for (const window of windows(items)) {
-    const bodies = await Promise.all(
-      window.map((item) => (item.blob === null ? null : store.blob(item.blob, item.size, item.path))),
-    );
-    for (const [index, item] of window.entries()) await add(archive, item, bodies[index] ?? null);
+    const read = window.map((item) => (item.blob === null ? null : store.blob(item.blob, item.size, item.path)));
+    const [bodies] = await Promise.all([Promise.all(read), packed]);
+    packed = Promise.all(window.map((item, index) => add(archive, item, bodies[index] ?? null)));
   }
+  await packed;
   archive.finalize();
 }
 
@@ -166,7 +168,7 @@ function* windows(items: readonly Item[]): Generator<Item[]> {
   if (window.length > 0) yield window;
 }
 
-function add(archive: Pack, item: Item, body: Buffer | null): Promise<void> {
+async function add(archive: Pack, item: Item, body: Buffer | null): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const header = { name: item.path, mode: item.mode, mtime: EPOCH, uid: 0, gid: 0, uname: '', gname: '' };
   const done = (error?: Error | null): void =>
@@ -174,5 +176,5 @@ function add(archive: Pack, item: Item, body: Buffer | null): Promise<void> {
   if (item.blob === null) archive.entry({ ...header, type: 'directory' }, done);
   // The stream form: unlike the buffer form it waits for the reader.
   else archive.entry({ ...header, type: 'file', size: item.size }, done).end(body ?? Buffer.alloc(0));
-  return promise;
+  await promise;
 }

@@ -29,6 +29,8 @@ export interface Hands {
   identities: CloudIdentities;
   /** Another GitRepository as it is known now. */
   find: (namespace: string, name: string) => GitRepository | undefined;
+  /** The revisions of a source that units may be brought back to. */
+  standing: (source: UnitRef) => readonly string[];
 }
 
 /** What a run found. */
@@ -99,7 +101,7 @@ async function fetch(
   if (known !== undefined && (await isCurrent(object, { known, resolved, observed }, hands)))
     return { facts: { ...made, artifact: known } };
   const include = found.includes.map(({ include: one }) => one);
-  const published = await hands.sources.publish(ref, resolved, contentOf(object, include));
+  const published = await hands.sources.publish(ref, resolved, contentOf(object, include), hands.standing(ref));
   const { revision, digest, size, path } = published;
   const url = `http://${hands.artifactHost}/${path}`;
   const same = known?.revision === revision && known.digest === digest && known.url === url;

@@ -35,7 +35,7 @@ const sources: GitSources = {
     published.push(revision);
     return { revision, digest: DIGEST, size: 1, path: 'a' };
   },
-  open: async (source, revision, digest) => ({ source, revision, digest, rules: '', tree: {} as never }),
+  open: async (source, revision) => ({ source, revision, digest: DIGEST, rules: '', tree: {} as never }),
   remove: async () => undefined,
   close: async () => undefined,
 };
@@ -63,6 +63,7 @@ function run(verify?: object): Promise<unknown> {
     sources,
     signal,
     find: () => undefined,
+    standing: () => [],
     open: async () => null,
   };
   return replicate(object, { revision: REVISION, digest: DIGEST }, hands);

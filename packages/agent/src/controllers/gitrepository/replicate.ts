@@ -16,6 +16,8 @@ export interface ReplicateHands {
   signal: AbortSignal;
   /** Another GitRepository as it is known now. */
   find: (namespace: string, name: string) => GitRepository | undefined;
+  /** The revisions of a source that units may be brought back to. */
+  standing: (source: UnitRef) => readonly string[];
   /** Makes sure the artifact of another source is on this disk. */
   open: (source: UnitRef, wanted: { revision: string; digest: string }) => Promise<Artifact | null>;
 }
@@ -47,7 +49,8 @@ export async function replicate(
   await Promise.all(include.map((one) => hands.open(one.source, one)));
   const request = requestOf(object, { ...credentials, ...verification }, hands.signal);
   const resolved = await resolveCommit(source, request, revision, hands.sources);
-  const published = await hands.sources.publish(source, { ...resolved, revision }, contentOf(object, include));
+  const content = contentOf(object, include);
+  const published = await hands.sources.publish(source, { ...resolved, revision }, content, hands.standing(source));
   if (published.digest !== digest) {
     throw missing(revision, `what the remote gives has digest ${published.digest}, not ${digest}`);
   }

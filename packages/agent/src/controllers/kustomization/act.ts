@@ -5,7 +5,7 @@ import { backoffDelay, parseInventoryEntry, unitDriftMode } from '@plumb/core';
 import type { Cause, GroupKind } from '@plumb/core';
 import type { Cluster, Priority } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
-import type { Artifact, RemoteBases } from '@plumb/sources';
+import type { RemoteBases } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
 import type { Artifacts } from '../../delivery/artifacts.ts';
 import type { Decryption } from '../../delivery/decryption/decryption.ts';
@@ -33,6 +33,8 @@ import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
+import { lastDelivered } from './last-delivered.ts';
+import { artifactMissing, openArtifact } from './open-artifact.ts';
 import { beginWait, endWait, goOnWaiting, revisionsOf } from './wait.ts';
 
 /** What the effects of a Kustomization work with. */
@@ -126,11 +128,17 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
     ...(canceled === null ? {} : { canceled }),
   };
   const signal = AbortSignal.any([hands.signal, over]);
-  const failed = (facts: Facts, error: PlumbError): Outcome<Facts> =>
-    unreachable(object, facts, run) ?? fail(object, facts, run, error);
+  const failed = async (facts: Facts, error: PlumbError): Promise<Outcome<Facts>> => {
+    const away = unreachable(object, facts, run);
+    if (away !== null) return away;
+    memory.begun ||= facts.changes.some(({ action }) => action !== 'unchanged' && action !== 'skipped');
+    const held = cause === 'drift' || isPassing(error) ? null : await holdToLast(object, { ...run, base, signal });
+    return fail(object, held === null ? facts : { ...facts, held }, run, error);
+  };
   try {
     const bundle =
       cause === 'drift' && memory.bundle !== null ? memory.bundle : await build(object, source, run, signal);
+    const warnings = newWarnings(bundle, memory.bundle);
     const delivery = await holding(bundle, run, async () => {
       const carried = await carryOut(object, bundle, { ...run, base, signal });
       if (carried.error === null && cause !== 'drift') keepBundle(bundle, run);
@@ -141,18 +149,48 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
     const took = hands.clock.now() - startedAt;
     const { changes, drift, found, inventory, error } = delivery;
     const facts: Facts = { ...base, changes, drift, found, inventory, took };
-    if (error !== null) return failed({ ...facts, digest: bundle.digest }, error);
+    if (error !== null) return await failed({ ...facts, digest: bundle.digest }, error);
+    if (warnings.length > 0) facts.warnings = warnings;
     memory.driftFailed = { count: 0, retryAt: 0 };
     if (cause === 'drift') return afterRepair(object, facts, run);
     noteDelivered(memory, { inputs, ...revisions, at: hands.clock.now() });
     return await beginWait(object, { ...facts, digest: bundle.digest }, run);
   } catch (thrown) {
-    return failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
+    return await failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
+  }
+}
+
+/**
+ * After a restart nothing was delivered yet. Where what is declared now cannot be, what was delivered last is brought into force again, and kept so,
+ * as it would have been without the restart (I2). Nothing is deleted for it. Where that fails too, it is tried again with the next delivery. What was
+ * written of what is declared now stays: the stages that could be delivered are not taken back.
+ */
+async function holdToLast(
+  object: Kustomization,
+  context: { memory: UnitMemory; hands: Hands; base: Facts; signal: AbortSignal },
+): Promise<Facts | null> {
+  const { memory, hands } = context;
+  if (memory.delivered !== null || memory.begun) return null;
+  try {
+    const last = await lastDelivered(object, context);
+    if (last === null) return null;
+    const { bundle, ...revisions } = last;
+    const delivery = await holding(bundle, context, async () => {
+      const carried = await carryOut(object, bundle, { ...context, cause: 'rebuild' });
+      if (carried.error === null) keepBundle(bundle, context);
+      return carried;
+    });
+    const { changes, drift, found } = delivery;
+    if (delivery.error === null) noteDelivered(memory, { inputs: '', ...revisions, at: hands.clock.now() });
+    return { ...NOTHING, ...revisions, changes, drift, found };
+  } catch {
+    return null;
   }
 }
 
 function noteDelivered(memory: UnitMemory, delivered: Delivered): void {
   memory.delivered = delivered;
+  memory.begun = false;
   memory.failed = null;
   memory.spread = null;
   memory.moved = false;
@@ -174,6 +212,11 @@ async function inputsNow(
   const references = configsOf(object);
   if (references.length > 0) await configs.ready();
   return inputsOf(object, source, watchedVersions(references, object.metadata.namespace ?? '', configs));
+}
+
+/** A warning is told once, with the delivery of the bundle it is about. */
+function newWarnings({ warnings }: StoredBundle, last: StoredBundle | null): readonly string[] {
+  return warnings.filter((warning) => last?.warnings.includes(warning) !== true);
 }
 
 /** What was cut off says only that it was: the limit is the reason. */
@@ -198,21 +241,9 @@ async function build(
   if (bundle !== null && isValid(knownVersions(references, ref.namespace, hands.configs))) return bundle;
   const referenced = await readReferences(references, ref.namespace, { cluster: hands.cluster, signal });
   if (bundle !== null && isValid(referenced.versions)) return bundle;
-  const artifact = await openArtifact(object, { revision, digest }, { hands, signal });
+  const artifact = await openArtifact(object, { revision, digest, signal }, hands.artifacts);
+  if (artifact === null) throw artifactMissing(revision);
   return prepare(object, ref, artifact, { ...hands, signal, last: bundle, referenced });
-}
-
-/** The source object may be gone: what it offered last is still what the unit is held to (I2). */
-async function openArtifact(
-  { spec, metadata }: Kustomization,
-  { revision, digest }: { revision: string; digest: string },
-  { hands, signal }: { hands: Hands; signal: AbortSignal },
-): Promise<Artifact> {
-  const { kind, name, namespace = metadata.namespace ?? '' } = spec.sourceRef;
-  const artifact = await hands.artifacts.open({ kind, namespace, name }, { revision, digest, signal });
-  if (artifact !== null) return artifact;
-  const text = `artifact ${revision} is not in this agent's storage yet; it is fetched again`;
-  throw new PlumbError('artifact-missing', text, { fault: 'system', policy: 'retry' });
 }
 
 /** Keeps a bundle's bodies in memory while it is worked on. Those of one that was not delivered go. */
@@ -248,7 +279,8 @@ async function loadBodies(
 ): Promise<void> {
   if (bundle.pack.bytes !== null) return;
   const { revision, artifactDigest: digest } = bundle;
-  const artifact = await openArtifact(object, { revision, digest }, { hands, signal });
+  const artifact = await openArtifact(object, { revision, digest, signal }, hands.artifacts);
+  if (artifact === null) throw artifactMissing(revision);
   const { ref } = memory;
   const referenced = await readReferences(referencesOf(object), ref.namespace, { cluster: hands.cluster, signal });
   try {
@@ -287,7 +319,7 @@ function carryOut(
   const request = {
     cause,
     inventory: inventoryKeys(object),
-    prune: object.spec.prune,
+    prune: object.spec.prune && cause !== 'rebuild',
     customStageKinds: hands.customStageKinds,
     gates: [refuseEmptying(object.spec.path ?? './')],
     loadBodies: () => loadBodies(object, bundle, context),

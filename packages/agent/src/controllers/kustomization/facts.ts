@@ -15,10 +15,14 @@ export interface Facts {
   digest?: string;
   /** What cut the wait for the last delivery short. */
   canceled?: Pick<ObjectKey, 'kind' | 'namespace' | 'name'>;
+  /** What the build warned of, where it is another than the last time. */
+  warnings?: readonly string[];
   changes: readonly Change[];
   drift: readonly DriftNote[];
   /** Drift that is new and left as it is. */
   found: readonly FoundDrift[];
+  /** What was done to keep to what was delivered last, where what is declared now could not be. */
+  held?: Facts;
   /** Every object whose drift is left and told; left out while that is not known. */
   drifted?: readonly ObjectKey[];
   /** Milliseconds from the first step of the delivery. */

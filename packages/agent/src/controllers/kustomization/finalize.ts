@@ -8,7 +8,6 @@ import {
   PlumbError,
   say,
 } from '@plumb/api';
-import { compareForPrune } from '@plumb/core';
 import { awayOf, whileThere } from '../../delivery/destination.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { prune } from '../../delivery/prune.ts';
@@ -121,6 +120,7 @@ async function deleteOwned(
   const { changes, failures } = await prune(leftToDelete(keys, memory, site), {
     cluster,
     unit: unitRef(object),
+    parallel: hands.parallel,
     signal,
   });
   const deleted = changes.map((change) => change.key);
@@ -166,7 +166,7 @@ function ownedToDelete(object: Kustomization): ObjectKey[] | PlumbError {
   if (suspend === true || deletionPolicy === 'Orphan') return [];
   if (deletionPolicy === 'MirrorPrune' && !prunes) return [];
   try {
-    return inventoryKeys(object).sort(compareForPrune);
+    return inventoryKeys(object);
   } catch (error) {
     return asPlumbError(error);
   }

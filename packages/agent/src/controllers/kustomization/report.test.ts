@@ -89,6 +89,16 @@ describe('a run that reached what is declared', () => {
     expect(events).toEqual([]);
   });
 
+  test('tells what the build warned of, though nothing changed', () => {
+    const before = told(kustomization(), { type: 'done', facts }).next;
+    const warned: Facts = { ...facts, warnings: ["'vars' is deprecated."] };
+    const { events } = told(kustomization({ status: before }), { type: 'done', facts: warned });
+    expect(events).toMatchObject([
+      { type: 'Normal', reason: 'BuildWarnings', message: "kustomize warns: 'vars' is deprecated." },
+      { reason: 'ReconciliationSucceeded' },
+    ]);
+  });
+
   test('answers a request with an event, though nothing changed', () => {
     const before = told(kustomization(), { type: 'done', facts }).next;
     const { next, events } = told(kustomization({ metadata: asked, status: before }), { type: 'done', facts });

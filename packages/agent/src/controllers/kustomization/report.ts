@@ -107,14 +107,20 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
 }
 
 /**
- * A run is news when it changed an object, put drift right, made the unit ready again or was asked for; a mere advance of the revision is
- * not.
+ * A run is news when it changed an object, put drift right, was warned of something, made the unit ready again or was asked for; a mere advance
+ * of the revision is not.
  */
 function hasNews(object: Kustomization, facts: Facts): boolean {
   const changed = facts.changes.some(({ action }) => action !== 'unchanged' && action !== 'skipped');
   const token = requestedAt(object);
   const asked = token !== undefined && token !== object.status?.lastHandledReconcileAt;
-  return changed || asked || facts.drift.length > 0 || readyOf(object as never)?.status !== 'True';
+  return (
+    changed ||
+    asked ||
+    facts.drift.length > 0 ||
+    facts.warnings !== undefined ||
+    readyOf(object as never)?.status !== 'True'
+  );
 }
 
 function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): JsonObject {
@@ -263,9 +269,12 @@ function changeEvents(facts: Facts): EventRecord[] {
   const recreated = changes.flatMap(({ key, recreated: fields }) =>
     fields === undefined ? [] : [say(ownMessages.recreated, { object: key, fields })],
   );
+  const { warnings } = facts;
+  const warned = warnings === undefined ? [] : [say(ownMessages.buildWarnings, { warnings })];
   const canceled = facts.canceled === undefined ? [] : [say(messages.healthCanceled, { trigger: facts.canceled })];
   return [
-    ...canceled.map((said) => event(said, facts)),
+    ...(facts.held === undefined ? [] : changeEvents(facts.held)),
+    ...[...canceled, ...warned].map((said) => event(said, facts)),
     ...facts.drift.map((note) => event(driftSaid(note), facts)),
     ...foundEvents(facts),
     ...recreated.map((said) => event(said, facts)),
