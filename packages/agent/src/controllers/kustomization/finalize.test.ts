@@ -41,6 +41,7 @@ beforeEach(async () => {
   const remoteClusters = { find: () => (found instanceof PlumbError ? Promise.reject(found) : Promise.resolve(found)) };
   const signal = new AbortController().signal;
   hands = {
+    parallel: 4,
     cluster: home,
     over: (cluster: MemoryCluster) => cluster,
     clusters,
