@@ -61,8 +61,8 @@ export const gitRepositoryMessages = {
     level: 'error',
     reason: 'URLInvalid',
     channels: ['condition', 'event', 'log'],
-    text: (p: { url: string; error: string }) => `failed to parse url '${p.url}': ${p.error}`,
-    example: { url: 'https://', error: 'no host' },
+    text: (p: { error: string }) => p.error,
+    example: { error: "failed to parse url 'https://': use http://, https:// or ssh:// with a host" },
   }),
   empty: message({
     id: 'git-empty',

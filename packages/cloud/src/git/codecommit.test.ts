@@ -45,6 +45,10 @@ test.each([
   [`https://${HOST}.evil.example/v1/repos/a`, `invalid AWS CodeCommit Git URL: ${HOST}.evil.example`],
   [`https://${HOST}:8443/v1/repos/a`, `invalid AWS CodeCommit Git URL: ${HOST}:8443`],
   [
+    `https://ada:hunter2@${HOST}/v1/repos/a/b?token=hunter2`,
+    `invalid CodeCommit URL "https://${HOST}/v1/repos/a/b": path must be /v1/repos/{repository}`,
+  ],
+  [
     `https://${HOST}/v1/repos/a/b`,
     `invalid CodeCommit URL "https://${HOST}/v1/repos/a/b": path must be /v1/repos/{repository}`,
   ],

@@ -14,7 +14,10 @@ export function codeCommitRegion(url: string): string {
   if (region === undefined || host !== hostname)
     throw userError('invalid-spec', `invalid AWS CodeCommit Git URL: ${host}`);
   if (PATH.test(pathname)) return region;
-  throw userError('invalid-spec', `invalid CodeCommit URL "${url}": path must be /v1/repos/{repository}`);
+  throw userError(
+    'invalid-spec',
+    `invalid CodeCommit URL "${protocol}//${host}${pathname}": path must be /v1/repos/{repository}`,
+  );
 }
 
 /**

@@ -66,18 +66,24 @@ test('of ssh the user is git where none is named', () => {
 });
 
 test.each<[url: string, code: string, words: RegExp]>([
-  ['', 'invalid-url', /failed to parse url ''/],
-  ['git.test/x', 'invalid-url', /failed to parse url/],
-  ['--upload-pack=touch', 'invalid-url', /failed to parse url/],
-  ['file:///etc', 'invalid-url', /scheme 'file'/],
+  ['', 'invalid-url', /^failed to parse url '': use http:/],
+  ['git.test/x', 'invalid-url', /^failed to parse url 'git.test\/x': use/],
+  ['--upload-pack=touch', 'invalid-url', /^failed to parse url/],
+  ['file:///etc', 'invalid-url', /^failed to parse url 'file:\/\/\/etc': its scheme is not supported/],
   ['ext::sh -c x', 'invalid-url', /spaces/],
-  ['ssh://git:secret@git.test/x', 'invalid-url', /'ssh:\/\/\*\*\*@git.test\/x' holds credentials/],
+  ['ssh://git:secret@git.test/x', 'invalid-url', /'ssh:\/\/\*\*\*@git.test\/x': it holds credentials/],
   ['ssh://-oProxyCommand=x/x', 'invalid-url', /needs a plain host name/],
   ['ssh://-l@git.test/x', 'invalid-url', /needs a plain host name/],
   ['ssh://git.test', 'invalid-url', /names no repository/],
-  ['https://ada:secret@git.test/x', 'invalid-url', /'https:\/\/\*\*\*@git.test\/x' holds credentials/],
-  ['https://token@git.test/x', 'invalid-url', /holds credentials/],
-  ['https://git.test/x?token=secret', 'invalid-url', /'https:\/\/git.test\/x' must not have a query/],
+  ['https://ada:secret@git.test/x', 'invalid-url', /'https:\/\/\*\*\*@git.test\/x': it holds credentials/],
+  ['https://secret@git.test/x', 'invalid-url', /holds credentials/],
+  ['https://git.test/x?token=secret', 'invalid-url', /'https:\/\/git.test\/x': it must not have a query/],
+  ['git.test/x?token=secret', 'invalid-url', /'git.test\/x': use/],
+  ['ftp://git.test/x#secret', 'invalid-url', /'ftp:\/\/git.test\/x': its scheme/],
+  ['https://ada:se/secret@git.test/x', 'invalid-url', /'https:\/\/\*\*\*@git.test\/x': use/],
+  ['https://ada:secret?secret@git.test/x', 'invalid-url', /'https:\/\/\*\*\*': /],
+  ['https://git.test/x?token=a@secret', 'invalid-url', /'https:\/\/\*\*\*': it must not/],
+  ['ada:secret@git.test/x', 'invalid-url', /'\*\*\*@git.test\/x': its scheme/],
   ['https://git.test/x\n', 'invalid-url', /control characters/],
 ])('refuses the url %j', (url, code, words) => {
   expect(() => parseAddress(url)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(words) }));

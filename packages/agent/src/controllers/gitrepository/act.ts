@@ -75,7 +75,7 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
       if (error.policy === 'stall') return { type: 'terminal', facts: UNVERIFIED, said: unverified };
       return fail(unverified, memory, { generation, hands }, UNVERIFIED);
     }
-    const said = saidOf(error, object);
+    const said = saidOf(error);
     if (error.code === 'invalid-url' || error.code === 'not-implemented' || error.code === 'invalid-spec')
       return { type: 'terminal', facts: {}, said };
     return fail(said, memory, { generation, hands }, error.code === 'include-failed' ? UNAVAILABLE : {});
@@ -132,8 +132,8 @@ export function sourceRef({ metadata }: GitRepository): UnitRef {
   return { kind: 'GitRepository', namespace: metadata.namespace ?? '', name: metadata.name };
 }
 
-function saidOf(error: PlumbError, object: GitRepository): Said {
-  if (error.code === 'invalid-url') return say(messages.urlInvalid, { url: object.spec.url, error: error.message });
+function saidOf(error: PlumbError): Said {
+  if (error.code === 'invalid-url') return say(messages.urlInvalid, { error: error.message });
   if (error.code === 'source-empty') return say(messages.empty, {});
   if (error.code === 'include-failed') return say(messages.includeFailed, { error: error.message });
   if (error.code === 'storage-failed') return say(messages.storageFailed, { error: error.message });

@@ -92,7 +92,7 @@ test('success takes every sign of trouble away', () => {
 });
 
 test('what nothing but a change can help stalls, and only a change wakes it', () => {
-  const said = say(messages.urlInvalid, { url: 'ftp://x', error: 'no' });
+  const said = say(messages.urlInvalid, { error: 'no' });
   const { conditions, after, result } = told(gitRepository(), { type: 'terminal', facts: {}, said });
   expect(conditions).toEqual(['Stalled True URLInvalid', 'Ready False URLInvalid']);
   expect(after).toBeNull();
