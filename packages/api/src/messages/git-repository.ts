@@ -195,6 +195,15 @@ export const gitRepositoryMessages = {
     text: (p: { chain: readonly string[] }) => `spec.include leads back to its own repository: ${p.chain.join(' -> ')}`,
     example: { chain: ['shop', 'base', 'shop'] },
   }),
+  includeTooMany: message({
+    id: 'git-include-too-many',
+    level: 'error',
+    reason: 'InvalidSpec',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { count: number; most: number }) =>
+      `spec.include has ${p.count} entries, more than ${p.most}: include a repository that includes some of them`,
+    example: { count: 120, most: 100 },
+  }),
   storageFailed: message({
     id: 'git-storage-failed',
     level: 'error',

@@ -8,12 +8,17 @@ export interface FoundInclude {
   artifact: ArtifactStatus;
 }
 
+/** Each is a walk through a tree of its own. */
+const MAX_INCLUDES = 100;
+
 type Find = (namespace: string, name: string) => GitRepository | undefined;
 
 /** The artifacts that spec.include asks for, as they are on offer now; or what to say where one is not. Pure. */
 export function findIncludes(object: GitRepository, find: Find): { includes: FoundInclude[] } | { said: Said } {
-  const { namespace = '', name } = object.metadata;
-  const chain = cycle(object, find, [name]);
+  const { namespace = '' } = object.metadata;
+  const count = object.spec.include?.length ?? 0;
+  if (count > MAX_INCLUDES) return { said: say(messages.includeTooMany, { count, most: MAX_INCLUDES }) };
+  const chain = wayBack(object, find);
   if (chain !== null) return { said: say(messages.includeCycle, { chain }) };
   const includes: FoundInclude[] = [];
   for (const entry of object.spec.include ?? []) {
@@ -36,15 +41,30 @@ function includeOf(
   return { source, revision, digest, fromPath, toPath: toPath ? toPath : repository.name };
 }
 
-/** Each change of one would change the other for ever. @returns the names that lead from a repository back to itself */
-function cycle(object: GitRepository, find: Find, chain: readonly string[]): readonly string[] | null {
-  const { namespace = '' } = object.metadata;
-  for (const { repository } of object.spec.include ?? []) {
-    const longer = [...chain, repository.name];
-    if (repository.name === chain[0]) return longer;
-    const other = chain.includes(repository.name) ? undefined : find(namespace, repository.name);
-    const found = other === undefined ? null : cycle(other, find, longer);
-    if (found !== null) return found;
+/**
+ * Each change of one would change the other for ever. Every repository is looked at once, however many ways lead to it.
+ * @returns the names that lead from a repository back to itself
+ */
+function wayBack(object: GitRepository, find: Find): readonly string[] | null {
+  const { namespace = '', name: start } = object.metadata;
+  /** By whom each was found first. */
+  const includers = new Map<string, string>();
+  const pending = [start];
+  for (const name of pending) {
+    const { spec } = (name === start ? object : find(namespace, name)) ?? {};
+    for (const { repository } of spec?.include?.slice(0, MAX_INCLUDES) ?? []) {
+      const next = repository.name;
+      if (next === start) return [...chainTo(name, includers), start];
+      if (includers.has(next)) continue;
+      includers.set(next, name);
+      pending.push(next);
+    }
   }
   return null;
+}
+
+function chainTo(name: string, includers: ReadonlyMap<string, string>): string[] {
+  const chain: string[] = [];
+  for (let at: string | undefined = name; at !== undefined; at = includers.get(at)) chain.unshift(at);
+  return chain;
 }
