@@ -6,6 +6,7 @@ import type { GitInclude, GitSources, GitSourcesOptions } from './git-sources.ts
 import { Tokens } from './github/tokens.ts';
 import { Layout } from './layout.ts';
 import { DEFAULT_LIMITS, IDLE_TIMEOUT } from './limits.ts';
+import { onDisk } from './store/disk.ts';
 import { Verifier } from './store/records.ts';
 
 /** Git sources below one folder. Only one process may use the folder at a time. `close` ends every git process. */
@@ -25,9 +26,16 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
   let ready: Promise<void> | undefined;
   let closed = false;
 
+  const makeReady = (): Promise<void> => {
+    const made = onDisk('preparing the data directory', () => prepare(layout));
+    // There may be room the next time.
+    made.catch(() => (ready = undefined));
+    return made;
+  };
+
   const sourceOf = async (source: UnitRef): Promise<GitSource> => {
     if (closed) throw systemError('cancelled', 'the sources are closed');
-    await (ready ??= prepare(layout));
+    await (ready ??= makeReady());
     const place = layout.place(source);
     let known = sources.get(place);
     if (known === undefined) sources.set(place, (known = new GitSource(source, context)));

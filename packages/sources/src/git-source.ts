@@ -12,6 +12,7 @@ import type { Content, GitInclude, GitLimits, GitRequest, Published, Resolved } 
 import type { Tokens } from './github/tokens.ts';
 import type { Layout } from './layout.ts';
 import { readRecords, writeRecords, type ArtifactRecord, type Verifier } from './store/records.ts';
+import { onDisk } from './store/disk.ts';
 import { writeTarball } from './store/tarball.ts';
 import { GitTree } from './tree/git-tree.ts';
 
@@ -87,14 +88,17 @@ export class GitSource {
       );
       const whole = same !== undefined && (await verifier.whole(file, same.size, same.digest));
       const tree = new GitTree(mirror.objects, root, rules);
-      const { digest, size } = whole ? same : await writeTarball(tree, { store: mirror.objects, file, limits });
+      const { digest, size } = whole
+        ? same
+        : await onDisk('writing the artifact', () => writeTarball(tree, { store: mirror.objects, file, limits }));
       const published: Published = { revision, digest, size, path };
       const helpers = this.#helpers;
       const origin = { commit, tree: root, rules: rules.name, ignore: content.ignore ?? null, helpers };
       const older = records.filter((record) => record.path !== path);
       const needed = older.slice(KEPT - 1).filter((record) => standing.includes(record.revision));
       const kept = [...older.slice(0, KEPT - 1), ...needed.slice(0, MOST_STANDING)];
-      await this.#keep([{ ...published, ...origin, mirror: basename(mirror.path) }, ...kept]);
+      const named = [{ ...published, ...origin, mirror: basename(mirror.path) }, ...kept];
+      await onDisk('writing the list of artifacts', () => this.#keep(named));
       this.#tidy(mirror);
       return published;
     });

@@ -210,7 +210,10 @@ export const gitRepositoryMessages = {
     reason: 'ArchiveOperationFailed',
     channels: ['condition', 'event', 'log'],
     text: (p: { error: string }) => `unable to archive artifact to storage: ${p.error}`,
-    example: { error: 'no space left on device' },
+    example: {
+      error:
+        'writing the artifact failed: ENOSPC: no space left on device: free space or inodes on the disk of the data directory',
+    },
   }),
 } as const;
 

@@ -33,7 +33,7 @@ describe('what git says becomes one line', () => {
       'fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output',
       'storage-failed',
       'system',
-      "write error: No space left on device: the agent's disk or limits are too small",
+      'write error: No space left on device: free space or inodes on the disk of the data directory',
     ],
     [
       'fatal: fetch-pack: invalid index-pack output',

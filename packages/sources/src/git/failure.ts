@@ -1,5 +1,6 @@
 import { PlumbError, systemError } from '@plumb/api';
 import { sshTrouble } from '../ssh/words.ts';
+import { nextStep, withoutPaths } from '../store/disk.ts';
 import { correctable, scrub } from './address.ts';
 
 export interface FailureContext {
@@ -81,17 +82,15 @@ function httpFailure(context: FailureContext, status: number): PlumbError {
   return new PlumbError('source-failed', message, { fault: 'system', policy: 'retry', status });
 }
 
-const LOCAL =
-  /No space left on device|File too large|Disk quota exceeded|Too many open files|Cannot allocate memory|died of signal/;
-
 /** What git says of the agent's own disk, memory or limits; its last line speaks of what failed after that. */
 function localFailure(context: FailureContext, text: string): PlumbError | undefined {
   const said = text.match(/^(?:fatal|error): .+$/gm)?.map((line) => line.replace(/^(fatal|error): /, '')) ?? [];
   // A program that is killed says nothing itself.
   const isKilled = said.length === 1 && said[0] === 'fetch-pack: invalid index-pack output';
-  const words = isKilled ? 'git index-pack was killed' : said.find((line) => LOCAL.test(line))?.slice(0, 300);
+  const words = isKilled ? 'git index-pack was killed' : said.find((line) => nextStep(line) !== undefined);
   if (words === undefined) return undefined;
-  return systemError('storage-failed', cloneMessage(context, `${words}: the agent's disk or limits are too small`));
+  const told = `${withoutPaths(words).slice(0, 300)}: ${nextStep(words) ?? ''}`;
+  return systemError('storage-failed', cloneMessage(context, told));
 }
 
 /** curl's words, told apart by what to do next. */

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemError, userError } from '@plumb/api';
+import { userError } from '@plumb/api';
 import type { GitLimits } from '../git-sources.ts';
+import { onDisk, storageFailure } from '../store/disk.ts';
 import { IgnoreFiles } from '../tree/ignore-files.ts';
 import { CatFile } from './cat-file.ts';
 import { gitEnvironment } from './environment.ts';
@@ -55,8 +56,9 @@ export class Mirror {
 
   /** Opens a mirror, or makes an empty one. Leftovers of a killed git are cleared away. */
   static async open(options: MirrorOptions): Promise<Mirror> {
-    if (existsSync(join(options.path, 'HEAD'))) await clearLeftovers(options.path);
-    else await create(options);
+    await onDisk('making a mirror', () =>
+      existsSync(join(options.path, 'HEAD')) ? clearLeftovers(options.path) : create(options),
+    );
     return new Mirror(options);
   }
 
@@ -67,13 +69,13 @@ export class Mirror {
   /** Whether `commit` is `tip` or one of its ancestors. Both must be here with their history. */
   async isAncestor(commit: string, tip: string): Promise<boolean> {
     const { code, stderr } = await this.#git(['merge-base', '--is-ancestor', commit, tip]);
-    if (code > 1) throw systemError('storage-failed', `comparing commits failed: ${stderr.trim().slice(0, 200)}`);
+    if (code > 1) throw storageFailure('comparing commits', stderr);
     return code === 0;
   }
 
   /** Adds a folder that no commit has. @returns its id */
   writeTree(tree: Pick<GitTreeObject, 'entries' | 'odd'>): Promise<string> {
-    return writeLooseTree(this.path, this.format, encodeTree(tree));
+    return onDisk('writing a folder into the mirror', () => writeLooseTree(this.path, this.format, encodeTree(tree)));
   }
 
   /** Takes a tree with all below it over from another mirror; commits stay there, so that none passes for one of this remote. */
@@ -145,7 +147,7 @@ async function create(options: MirrorOptions): Promise<void> {
     cwd: temporary,
     timeout: LOCAL_TIMEOUT,
   });
-  if (code !== 0) throw systemError('storage-failed', `making a mirror failed: ${stderr.trim().slice(0, 200)}`);
+  if (code !== 0) throw storageFailure('making a mirror', stderr);
   await rename(temporary, options.path);
 }
 

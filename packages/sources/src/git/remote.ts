@@ -11,6 +11,7 @@ import { formatOf, otherThan, type ObjectFormat } from './object-format.ts';
 import { runGit, type RunResult } from './run.ts';
 import type { SshSettings } from '../ssh/client.ts';
 import { writeLauncher } from '../ssh/launcher.ts';
+import { onDisk } from '../store/disk.ts';
 
 /** The name of a remote's ref, and the commit it leads to (an annotated tag is peeled; `tag` is the id of its own object). */
 export interface RemoteRef {
@@ -85,7 +86,7 @@ export class Remote implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** @throws PlumbError `invalid-url`, `not-implemented` */
+  /** @throws PlumbError `invalid-url`, `not-implemented`, `storage-failed` */
   static async open(options: RemoteOptions): Promise<Remote> {
     const address = parseAddress(options.url);
     if (/[\u0000-\u001f\u007f]/.test(options.auth.bearerToken ?? '')) {
@@ -94,13 +95,15 @@ export class Remote implements AsyncDisposable {
         'failed to configure authentication options: bearerToken holds a line break or control character',
       );
     }
-    const folder = await mkdtemp(join(options.scratch, 'exchange-'));
-    try {
-      return new Remote(address, options, await prepare(address, options, folder), folder);
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true });
-      throw error;
-    }
+    return onDisk('preparing the fetch', async () => {
+      const folder = await mkdtemp(join(options.scratch, 'exchange-'));
+      try {
+        return new Remote(address, options, await prepare(address, options, folder), folder);
+      } catch (error) {
+        await rm(folder, { recursive: true, force: true });
+        throw error;
+      }
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

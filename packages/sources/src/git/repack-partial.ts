@@ -1,6 +1,6 @@
 import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemError } from '@plumb/api';
+import { storageFailure } from '../store/disk.ts';
 import type { RunResult } from './run.ts';
 
 type RunGit = (args: readonly string[], input?: string) => Promise<RunResult>;
@@ -30,5 +30,5 @@ export async function repackPartial(path: string, keep: readonly string[], git: 
 
 async function ran({ code, stdout, stderr }: RunResult): Promise<string> {
   if (code === 0) return stdout.toString('latin1');
-  throw systemError('storage-failed', `packing a mirror failed: ${stderr.trim().slice(0, 200)}`);
+  throw storageFailure('packing a mirror', stderr);
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { systemError, type PlumbError } from '@plumb/api';
+import { storageFailure } from '../store/disk.ts';
 import type { Guard } from './disk-guard.ts';
 
 export interface RunOptions {
@@ -75,8 +76,8 @@ export async function pipeGit(from: Side, to: Side, bounds: Bounds): Promise<voi
   target.stdin?.on('error', () => source.stdout?.destroy());
   if (target.stdin) source.stdout?.pipe(target.stdin);
   const ended = await supervise([source, target], bounds).done;
-  const failed = ended.find(({ code }) => code !== 0);
-  if (failed) throw systemError('storage-failed', `copying objects failed: ${failed.stderr.trim().slice(-300)}`);
+  const failed = ended.filter(({ code }) => code !== 0);
+  if (failed.length > 0) throw storageFailure('copying objects', failed.map(({ stderr }) => stderr).join('\n'));
 }
 
 type Ended = Pick<RunResult, 'code' | 'stderr'>;

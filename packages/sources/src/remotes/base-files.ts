@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { bodyOf, download } from '../net/download.ts';
 import { Lru } from '../lru.ts';
+import { onDisk } from '../store/disk.ts';
 import type { RemoteFile, RemoteRequest } from '../remote-bases.ts';
 import { Lookups, unlessAborted } from '../net/shared.ts';
 
@@ -80,7 +81,8 @@ export class BaseFiles {
       answer.destroy();
       return { status };
     }
-    const digest = await this.#write(await bodyOf(answer, { address: url, limit: MAX_BYTES, signal }));
+    const content = await bodyOf(answer, { address: url, limit: MAX_BYTES, signal });
+    const digest = await onDisk('writing a remote file', () => this.#write(content));
     const { etag } = answer.headers;
     if (etag === undefined) this.#marks.delete(url);
     else this.#marks.set(url, { digest, etag });

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { systemError } from '@plumb/api';
 import { DEFAULT_LIMITS, IDLE_TIMEOUT } from '../limits.ts';
 import type { RemoteBases, RemoteBasesOptions, RemoteUses } from '../remote-bases.ts';
+import { onDisk } from '../store/disk.ts';
 import { BaseFiles } from './base-files.ts';
 import { BaseMirror } from './base-mirror.ts';
 
@@ -22,9 +23,16 @@ export function createRemoteBases(options: RemoteBasesOptions): RemoteBases {
   let sweeping: Promise<void> = Promise.resolve();
   let closed = false;
 
+  const makeReady = (): Promise<void> => {
+    const made = onDisk('preparing the data directory', () => emptied(folders.scratch));
+    // There may be room the next time.
+    made.catch(() => (ready = undefined));
+    return made;
+  };
+
   const open = async (): Promise<void> => {
     if (closed) throw systemError('cancelled', 'the remote bases are closed');
-    await (ready ??= emptied(folders.scratch));
+    await (ready ??= makeReady());
     await sweeping;
   };
   const mirrorOf = (url: string): BaseMirror => {

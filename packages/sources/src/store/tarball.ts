@@ -10,6 +10,7 @@ import { systemError } from '@plumb/api';
 import type { ObjectStore } from '../git/object-store.ts';
 import type { GitLimits } from '../git-sources.ts';
 import { beyond, Budget } from '../limits.ts';
+import { isOfSystem } from './disk.ts';
 import type { GitTree } from '../tree/git-tree.ts';
 
 /** Bytes of file contents held at once. */
@@ -70,8 +71,9 @@ export async function writeTarball(tree: GitTree, { store, file, limits }: Tarba
       archive.destroy(error instanceof Error ? error : new Error(String(error)));
       throw error;
     });
-    // The filler's error is the cause; the pipeline then only says that it was cut short.
     const [fillResult, writeResult] = await Promise.allSettled([filled, written]);
+    // What the file system refuses ends the filler too, which then only says that it was cut short; and the other way round.
+    if (writeResult.status === 'rejected' && isOfSystem(writeResult.reason)) throw writeResult.reason;
     if (fillResult.status === 'rejected') throw fillResult.reason;
     if (writeResult.status === 'rejected') throw writeResult.reason;
     await rename(temporary, file);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GitRepository, KubeObject } from '@plumb/api';
-import { crds, gitRepositoryMessages as messages, say } from '@plumb/api';
+import { crds, gitRepositoryMessages as messages, say, systemError } from '@plumb/api';
 import { createGitSources, type GitSources } from '@plumb/sources';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -60,4 +60,16 @@ test.each(['https://ada:hunter2@git.test/x', 'https://git.test/x?token=hunter2',
 test('the page shows what is said of a url without a host', async () => {
   const { events } = await told({ url: 'https://' });
   expect(events[0]?.message).toBe(say(messages.urlInvalid, messages.urlInvalid.example).text);
+});
+
+test.each<[stage: 'resolve' | 'publish', reason: string, text: string]>([
+  ['resolve', 'GitOperationFailed', 'preparing the fetch failed: ENOSPC'],
+  ['publish', 'ArchiveOperationFailed', 'unable to archive artifact to storage: preparing the fetch failed: ENOSPC'],
+])('a disk that fails to %s is told once, as %s', async (stage, reason, message) => {
+  const full = (): Promise<never> =>
+    Promise.reject(systemError('storage-failed', 'preparing the fetch failed: ENOSPC'));
+  const resolve = (): ReturnType<GitSources['resolve']> =>
+    Promise.resolve({ revision: 'main@sha1:1', commit: '1', subject: '' });
+  const { events } = await told({}, { ...real, resolve, [stage]: full });
+  expect(events).toMatchObject([{ reason, message }]);
 });

@@ -62,7 +62,7 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
       if (asPlumbError(error).code === 'authentication-failed') credentials.refused?.();
       throw error;
     });
-    if ('said' in fetched) return fail(fetched.said, memory, { generation, hands }, UNAVAILABLE);
+    if ('said' in fetched) return fail(fetched.said, memory, { generation, hands }, fetched.failing);
     const { facts } = fetched;
     memory.succeeded = { generation, at: hands.clock.now() };
     memory.failed = null;
@@ -89,19 +89,21 @@ async function fetch(
   object: GitRepository,
   request: GitRequest,
   hands: Hands,
-): Promise<{ facts: Facts } | { said: Said }> {
+): Promise<{ facts: Facts } | { said: Said; failing: Facts }> {
   const { status } = object;
   const ref = sourceRef(object);
   const resolved = await hands.sources.resolve(ref, request);
   const found = findIncludes(object, hands.find);
-  if ('said' in found) return found;
+  if ('said' in found) return { ...found, failing: UNAVAILABLE };
   const observed = observedOf(object, found.includes);
   const made: Facts = { observed, ...(resolved.verified && { verified: resolved.verified }) };
   const known = status?.artifact;
   if (known !== undefined && (await isCurrent(object, { known, resolved, observed }, hands)))
     return { facts: { ...made, artifact: known } };
   const include = found.includes.map(({ include: one }) => one);
-  const published = await hands.sources.publish(ref, resolved, contentOf(object, include), hands.standing(ref));
+  const content = contentOf(object, include);
+  const published = await hands.sources.publish(ref, resolved, content, hands.standing(ref)).catch(notStored);
+  if ('said' in published) return { ...published, failing: {} };
   const { revision, digest, size, path } = published;
   const url = `http://${hands.artifactHost}/${path}`;
   const same = known?.revision === revision && known.digest === digest && known.url === url;
@@ -132,11 +134,17 @@ export function sourceRef({ metadata }: GitRepository): UnitRef {
   return { kind: 'GitRepository', namespace: metadata.namespace ?? '', name: metadata.name };
 }
 
+/** The disk of the agent failed, not the remote. */
+function notStored(thrown: unknown): { said: Said } {
+  const { code, message } = asPlumbError(thrown);
+  if (code !== 'storage-failed') throw thrown;
+  return { said: say(messages.storageFailed, { error: message }) };
+}
+
 function saidOf(error: PlumbError): Said {
   if (error.code === 'invalid-url') return say(messages.urlInvalid, { error: error.message });
   if (error.code === 'source-empty') return say(messages.empty, {});
   if (error.code === 'include-failed') return say(messages.includeFailed, { error: error.message });
-  if (error.code === 'storage-failed') return say(messages.storageFailed, { error: error.message });
   return say(messages.fetchFailed, { error: error.message });
 }
 
