@@ -36,7 +36,7 @@ export const gitRepositoryMessages = {
     text: (p: { error: string }) => p.error,
     example: {
       error:
-        "failed to checkout and determine revision: unable to clone 'https://git.example/shop': authentication required",
+        "failed to checkout and determine revision: unable to clone 'https://git.example/shop': authentication required: no credentials were given, set spec.secretRef",
     },
   }),
   secretFailed: message({
@@ -54,7 +54,7 @@ export const gitRepositoryMessages = {
     reason: 'AuthenticationFailed',
     channels: ['condition', 'event', 'log'],
     text: (p: { error: string }) => `failed to configure authentication options: ${p.error}`,
-    example: { error: "secret 'flux-system/shop' has a password but no username" },
+    example: { error: "secret 'flux-system/shop' needs both 'username' and 'password'" },
   }),
   urlInvalid: message({
     id: 'git-url-invalid',
