@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { asPlumbError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { correctable, parseAddress } from './git/address.ts';
 import { cloneMessage } from './git/failure.ts';
@@ -68,16 +69,21 @@ export class Fetcher {
   async find(wanted: Wanted, request: BoundedRequest): Promise<Fetched> {
     const address = parseAddress(request.url);
     const partial = isPartial(request, wanted) && !this.#whole.has(address);
-    return this.#withMirror({ address, wanted, request, partial }, async (mirror) => {
+    const { githubApp } = request.auth;
+    const fetched = this.#withMirror({ address, wanted, request, partial }, async (mirror) => {
       const { auth, signal, deadline, proxy } = request;
       const bounds = { signal, deadline, ...(proxy && { proxy }) };
-      const granted = auth.githubApp ? await this.#context.tokens.of(auth.githubApp, { ...bounds, ca: auth.ca }) : auth;
+      const granted = githubApp ? await this.#context.tokens.of(githubApp, { ...bounds, ca: auth.ca }) : auth;
       const asked = { ...request, auth: granted };
       const resolved = await this.#verified(mirror, await this.#ask(mirror, wanted, asked), request);
       if (mirror.partial) await this.#bring(mirror, resolved.commit, asked);
       if (request.submodules !== true) return { resolved, mirror, helpers: [] };
       const { tree, helpers } = await this.compose(mirror, resolved.commit, { ...request, auth: granted });
       return { resolved: { ...resolved, tree }, mirror, helpers };
+    });
+    return fetched.catch((error: unknown) => {
+      if (githubApp && asPlumbError(error).code === 'authentication-failed') this.#context.tokens.forget(githubApp);
+      throw error;
     });
   }
 

@@ -39,7 +39,8 @@ export interface SshAuth {
 /** A GitHub App as installed for an owner (GitHub, "Authenticating as a GitHub App installation"). */
 export interface GithubAppAuth {
   appId: string;
-  installationId: string;
+  /** The installation's id, or the organization or user it is installed for: the id is then asked for. */
+  installation: { id: string } | { owner: string };
   /** PEM, RSA. */
   privateKey: string;
   /** Address of the API; default that of github.com. */

@@ -13,12 +13,13 @@ const PEM = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
 interface Answer {
   status: number;
   body: string;
+  date?: string;
 }
 
 let lab: Lab;
 let api: Server;
 let asked: { path: string; claims: Record<string, unknown>; valid: boolean }[];
-let answer: () => Answer;
+let answer: (path: string) => Answer;
 beforeEach(async () => {
   const authorization = `Basic ${Buffer.from(`x-access-token:${TOKEN}`).toString('base64')}`;
   lab = await openLab({ authorization });
@@ -32,8 +33,8 @@ beforeEach(async () => {
     const valid = createVerify('sha256').update(`${head}.${claims}`).verify(key, signature, 'base64url');
     const parsed = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>;
     asked.push({ path: `${request.method} ${request.url}`, claims: parsed, valid });
-    const { status, body } = answer();
-    response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+    const { status, body, date } = answer(request.url ?? '');
+    response.writeHead(status, { 'content-type': 'application/json', ...(date !== undefined && { date }) }).end(body);
   });
   api.listen(0, '127.0.0.1');
   await once(api, 'listening');
@@ -50,7 +51,7 @@ const granted = (lifetime: number): Answer => ({
 });
 const app = (over: Partial<NonNullable<GitAuth['githubApp']>> = {}): GitAuth => {
   const baseUrl = `http://127.0.0.1:${(api.address() as AddressInfo).port}/api/v3/`;
-  return { githubApp: { appId: '42', installationId: '7', privateKey: PEM, baseUrl, ...over } };
+  return { githubApp: { appId: '42', installation: { id: '7' }, privateKey: PEM, baseUrl, ...over } };
 };
 const resolve = (auth = app()): ReturnType<Lab['sources']['resolve']> =>
   lab.sources.resolve(SHOP, lab.request({ auth }));
@@ -74,9 +75,56 @@ describe('a GitHub App', () => {
     await resolve();
     expect(asked).toHaveLength(1);
     answer = () => granted(60_000);
-    await resolve(app({ installationId: '8' }));
-    await resolve(app({ installationId: '8' }));
+    await resolve(app({ installation: { id: '8' } }));
+    await resolve(app({ installation: { id: '8' } }));
     expect(asked).toHaveLength(3);
+  });
+
+  test.each([
+    ['is a day ahead of ours', 86_400_000],
+    ['is a day behind ours', -86_400_000],
+  ])('counts how long a token lives by the clock of the server where it %s', async (_, ahead) => {
+    lab.repository.commit({ 'a.yaml': '1' });
+    const date = new Date(Date.now() + ahead).toUTCString();
+    for (const [id, lifetime, times] of [
+      ['1', 3_600_000, 1],
+      ['2', 60_000, 2],
+    ] as const) {
+      asked = [];
+      answer = () => ({ ...granted(ahead + lifetime), date });
+      await resolve(app({ installation: { id } }));
+      await resolve(app({ installation: { id } }));
+      expect(asked).toHaveLength(times);
+    }
+  });
+
+  test('asks for another token once a host has refused one', async () => {
+    lab.repository.commit({ 'a.yaml': '1' });
+    const { authorization = '' } = lab.server.options;
+    await resolve();
+    lab.server.options.authorization = 'Bearer other';
+    await failureOf(resolve());
+    lab.server.options.authorization = authorization;
+    await resolve();
+    expect(asked).toHaveLength(2);
+  });
+
+  test.each([
+    ['organization', ['/api/v3/orgs/acme/installation']],
+    ['user', ['/api/v3/orgs/acme/installation', '/api/v3/users/acme/installation']],
+  ])('is found by the %s it is installed for, once as long as the token lives', async (_, known) => {
+    lab.repository.commit({ 'a.yaml': '1' });
+    answer = (path) => {
+      if (path === known.at(-1)) return { status: 200, body: '{"id":7}' };
+      return path.endsWith('/installation') ? { status: 404, body: '{}' } : granted(3_600_000);
+    };
+    await resolve(app({ installation: { owner: 'acme' } }));
+    await resolve(app({ installation: { owner: 'acme' } }));
+    expect(asked.map(({ path }) => path)).toEqual([
+      ...known.map((path) => `GET ${path}`),
+      'POST /api/v3/app/installations/7/access_tokens',
+    ]);
+    expect(asked.every(({ valid }) => valid)).toBe(true);
   });
 
   test.each<[what: string, answer: Answer, over: Parameters<typeof app>[0], words: RegExp]>([
@@ -85,6 +133,30 @@ describe('a GitHub App', () => {
       { status: 404, body: '{}' },
       {},
       /answered with HTTP status 404: check githubAppID, githubAppInstallationID and the key$/,
+    ],
+    [
+      'installed for nobody of that name',
+      { status: 404, body: '{}' },
+      { installation: { owner: 'acme' } },
+      /knows no installation for 'acme': check githubAppInstallationOwner$/,
+    ],
+    [
+      'refused when it asks where it is installed',
+      { status: 401, body: '{}' },
+      { installation: { owner: 'acme' } },
+      /answered with HTTP status 401: check githubAppID, githubAppInstallationOwner and the key$/,
+    ],
+    [
+      'told nonsense of where it is installed',
+      { status: 200, body: '{"id":"7/../8"}' },
+      { installation: { owner: 'acme' } },
+      /holds no installation$/,
+    ],
+    [
+      'given an owner that is a path',
+      { status: 200, body: '{"id":7}' },
+      { installation: { owner: '../app' } },
+      /githubAppInstallationOwner is not the name of an organization or user$/,
     ],
     ['sent elsewhere', { status: 302, body: '' }, {}, /answered with HTTP status 302/],
     [

@@ -18,6 +18,8 @@ export interface ProxiedRequest {
 
 export interface ProxiedAnswer {
   status: number;
+  /** The server's time of day, in milliseconds since 1970; undefined where it tells none. */
+  date?: number;
   body: string;
 }
 
@@ -46,5 +48,10 @@ export async function proxied(url: URL, options: ProxiedRequest): Promise<Proxie
     if (size > MAX_BODY) throw new Error('the answer is too long');
     chunks.push(chunk);
   }
-  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') };
+  const date = Date.parse(response.headers.date ?? '');
+  return {
+    status: response.statusCode ?? 0,
+    ...(Number.isNaN(date) ? {} : { date }),
+    body: Buffer.concat(chunks).toString('utf8'),
+  };
 }

@@ -68,7 +68,7 @@ test('a token of a GitHub App is asked for through the proxy', async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const githubApp = {
     appId: '1',
-    installationId: '2',
+    installation: { id: '2' },
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     baseUrl: `${lab.server.url}/api`,
   };

@@ -92,8 +92,9 @@ function authOf(secret: KubeObject, { spec }: Pick<GitRepository, 'spec'>): Read
   const ca = text('ca.crt') ?? text('caFile');
   const trust: GitAuth = ca === undefined ? {} : { ca };
   if (spec.provider === 'github') {
+    if (!text('githubAppID')) return { stalled: say(messages.providerWithoutApp, {}) };
     const githubApp = appOf(text);
-    if (githubApp === null) return { stalled: say(messages.providerWithoutApp, {}) };
+    if (typeof githubApp === 'string') return invalid(`secret '${namespace}/${name}' ${githubApp}`);
     return { auth: { ...trust, githubApp } };
   }
   if (text('githubAppID') !== undefined) return { stalled: say(messages.appWithoutProvider, { namespace, name }) };
@@ -121,13 +122,16 @@ function basicOf(text: Text, { trust, place }: { trust: GitAuth; place: string }
   return { auth };
 }
 
-function appOf(text: Text): GithubAppAuth | null {
-  const appId = text('githubAppID');
-  const installationId = text('githubAppInstallationID');
+/** The App of a secret, or what is wrong with it: one of the installation's id and its owner is needed, as in Flux. */
+function appOf(text: Text): GithubAppAuth | string {
+  const [id, owner] = [text('githubAppInstallationID'), text('githubAppInstallationOwner')];
   const privateKey = text('githubAppPrivateKey');
-  if (!appId || !installationId || !privateKey) return null;
+  if (!privateKey) return "needs 'githubAppPrivateKey'";
+  if (id && owner) return "holds both 'githubAppInstallationID' and 'githubAppInstallationOwner': give one of them";
+  const installation = id ? { id } : owner ? { owner } : null;
+  if (installation === null) return "needs 'githubAppInstallationID' or 'githubAppInstallationOwner'";
   const baseUrl = text('githubAppBaseURL');
-  return { appId, installationId, privateKey, ...(baseUrl && { baseUrl }) };
+  return { appId: text('githubAppID') ?? '', installation, privateKey, ...(baseUrl && { baseUrl }) };
 }
 
 /** The proxy of a secret, or what is wrong with it; never a value of it. */
