@@ -10,11 +10,17 @@ interface Thing {
 const HOUR = 3_600_000;
 let clock: FakeClock;
 let cache: Cache<Thing>;
+/** How far somebody has set the time of day. */
+let set: number;
 let made: number;
 let fails: boolean;
 beforeEach(() => {
   clock = new FakeClock(0);
-  cache = new Cache(() => clock.now());
+  set = 0;
+  cache = new Cache(
+    () => clock.now(),
+    () => clock.now() + set,
+  );
   made = 0;
   fails = false;
 });
@@ -23,7 +29,7 @@ const make = async (): Promise<Thing> => {
   await Promise.resolve();
   made += 1;
   if (fails) throw new Error(`try ${made}`);
-  return { name: `thing ${made}`, expiresAt: clock.now() + HOUR };
+  return { name: `thing ${made}`, expiresAt: clock.now() + set + HOUR };
 };
 const get = async (): Promise<string> => (await cache.get('key', make)).name;
 
@@ -41,6 +47,16 @@ test('while it is good nobody waits for the next; from a fifth before its end on
   expect(cache.peek('key')).toBeUndefined();
   expect(await get()).toBe('thing 1');
   await new Promise((resolve) => setImmediate(resolve));
+  expect(await get()).toBe('thing 2');
+});
+
+test.each([-86_400_000, 86_400_000])('setting the time of day by %d ms lengthens and shortens no life', async (by) => {
+  await get();
+  set = by;
+  await clock.advance(HOUR * 0.79);
+  expect(await get()).toBe('thing 1');
+  expect(cache.peek('key')?.name).toBe('thing 1');
+  await clock.advance(HOUR * 0.21);
   expect(await get()).toBe('thing 2');
 });
 

@@ -1,10 +1,12 @@
-/** What is good until a moment, in milliseconds since the epoch. */
+/** What is good until a moment, in milliseconds since the epoch by the time of day. */
 interface Perishable {
   readonly expiresAt: number;
 }
 
 interface Entry<T> {
   value: T | null;
+  /** By the clock that nobody can set, as all below. */
+  endsAt: number;
   /** From then on another is asked for. */
   renewAt: number;
   making: Promise<T> | null;
@@ -20,14 +22,20 @@ const MOST = 2_000;
 
 /**
  * Keeps what perishes until shortly before its end. One exchange serves all who ask meanwhile; while the old one is still good nobody waits for
- * the new one; a failure is shared too, for a few seconds.
+ * the new one; a failure is shared too, for a few seconds. The time of day says how long it lives when it is got, and nothing after that.
  */
 export class Cache<T extends Perishable> {
   readonly #now: () => number;
+  readonly #time: () => number;
   readonly #entries = new Map<string, Entry<T>>();
 
-  constructor(now: () => number) {
+  /**
+   * @param now milliseconds by a clock that nobody can set
+   * @param time milliseconds since the epoch by the time of day
+   */
+  constructor(now: () => number, time: () => number) {
     this.#now = now;
+    this.#time = time;
   }
 
   get size(): number {
@@ -44,14 +52,14 @@ export class Cache<T extends Perishable> {
   async get(key: string, make: () => Promise<T>): Promise<T> {
     const entry = this.#entry(key);
     const now = this.#now();
-    const { value, failure } = entry;
+    const { value, failure, endsAt } = entry;
     if (value !== null && now < entry.renewAt) return value;
     if (failure !== null && now < failure.until) {
-      if (value !== null && now < value.expiresAt) return value;
+      if (value !== null && now < endsAt) return value;
       throw failure.error;
     }
     const making = entry.making ?? this.#make(entry, make);
-    if (value === null || now >= value.expiresAt) return making;
+    if (value === null || now >= endsAt) return making;
     making.catch(() => undefined);
     return value;
   }
@@ -63,13 +71,14 @@ export class Cache<T extends Perishable> {
   }
 
   #make(entry: Entry<T>, make: () => Promise<T>): Promise<T> {
-    const begun = this.#now();
+    const begun = { now: this.#now(), time: this.#time() };
     const making: Promise<T> = make().then(
       (value) => {
         if (entry.making !== making) return value;
-        const left = (value.expiresAt - begun) * (1 - RENEW_AT);
-        Object.assign(entry, { value, failure: null, making: null });
-        entry.renewAt = value.expiresAt - Math.max(LEAST_LEFT_MS, left);
+        const life = value.expiresAt - begun.time;
+        const endsAt = begun.now + life;
+        Object.assign(entry, { value, endsAt, failure: null, making: null });
+        entry.renewAt = endsAt - Math.max(LEAST_LEFT_MS, life * (1 - RENEW_AT));
         return value;
       },
       (error: unknown) => {
@@ -86,7 +95,7 @@ export class Cache<T extends Perishable> {
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
     if (this.#entries.size >= MOST) this.#sweep();
-    const entry: Entry<T> = { value: null, renewAt: 0, making: null, failure: null };
+    const entry: Entry<T> = { value: null, endsAt: 0, renewAt: 0, making: null, failure: null };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -94,8 +103,8 @@ export class Cache<T extends Perishable> {
   /** Nobody asked for these in time. */
   #sweep(): void {
     const now = this.#now();
-    for (const [key, { value, making }] of this.#entries) {
-      if (making === null && (value === null || value.expiresAt <= now)) this.#entries.delete(key);
+    for (const [key, { value, making, endsAt }] of this.#entries) {
+      if (making === null && (value === null || endsAt <= now)) this.#entries.delete(key);
     }
   }
 }

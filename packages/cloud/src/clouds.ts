@@ -24,8 +24,10 @@ export interface CloudOptions {
   http?: Http;
   /** By default the public ones. */
   endpoints?: Endpoints;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch by the time of day, which clouds sign and count by. */
   now?: () => number;
+  /** Milliseconds by a clock that nobody can set, which says how long things are kept; by default `now` where that is given. */
+  steady?: () => number;
   /** Where a pod finds the token of its own service account. */
   accountFile?: string;
 }
@@ -43,6 +45,7 @@ export class Clouds {
   readonly http: Http;
   readonly endpoints: Endpoints;
   readonly now: () => number;
+  readonly steady: () => number;
   readonly #accounts: Accounts;
   readonly #environment: Environment;
   readonly #accountFile: string;
@@ -60,11 +63,12 @@ export class Clouds {
       azure: azureEndpoints(environment),
     };
     this.now = options.now ?? Date.now;
+    this.steady = options.steady ?? options.now ?? (() => performance.now());
     this.#accounts = options.accounts;
     this.#environment = environment;
     this.#accountFile = options.accountFile ?? ACCOUNT_TOKEN_FILE;
-    this.#keys = new Cache(this.now);
-    this.#tokens = new Cache(this.now);
+    this.#keys = new Cache(this.steady, this.now);
+    this.#tokens = new Cache(this.steady, this.now);
   }
 
   /** Keys to sign requests of AWS with, in one region. */

@@ -43,8 +43,8 @@ export class CloudClusters {
   constructor(clouds: Clouds, read: ReadKubeconfig) {
     this.#clouds = clouds;
     this.#read = read;
-    this.#places = new Cache(clouds.now);
-    this.#tokens = new Cache(clouds.now);
+    this.#places = new Cache(clouds.steady, clouds.now);
+    this.#tokens = new Cache(clouds.steady, clouds.now);
   }
 
   /**
@@ -55,7 +55,7 @@ export class CloudClusters {
     const annotations = await this.#clouds.annotations(config.identity);
     if (annotations === null) throw noAccount(config);
     const id = JSON.stringify([config, Object.entries(annotations).sort(byKey)]);
-    if (lost && (this.#places.peek(id)?.foundAt ?? Infinity) < this.#clouds.now() - PLACE_AGAIN_MS)
+    if (lost && (this.#places.peek(id)?.foundAt ?? Infinity) < this.#clouds.steady() - PLACE_AGAIN_MS)
       this.#places.forget(id);
     const { address, ca } = await this.#places.get(id, () => this.#find(config));
     const token = async (): Promise<string> => (await this.#tokens.get(id, () => this.#token(config))).value;
@@ -74,10 +74,11 @@ export class CloudClusters {
   }
 
   async #find(config: ClusterConfig): Promise<Place & { foundAt: number }> {
-    const now = this.#clouds.now();
+    const foundAt = this.#clouds.steady();
+    const expiresAt = this.#clouds.now() + PLACE_MS;
     const { address, ca } = config;
     const found = address !== undefined && isWhole(config) ? { address, ca } : await this.#describe(config);
-    return { address: address ?? found.address, ca: ca ?? found.ca, foundAt: now, expiresAt: now + PLACE_MS };
+    return { address: address ?? found.address, ca: ca ?? found.ca, foundAt, expiresAt };
   }
 
   async #describe(config: ClusterConfig): Promise<{ address: string; ca: string | undefined }> {
