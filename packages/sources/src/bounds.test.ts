@@ -46,10 +46,10 @@ describe('a repository beyond a limit is refused in one message', () => {
   };
 
   test('in files', async () => {
-    await using lab = await openLab({}, [], { entries: 3 });
+    await using lab = await openLab({}, [], { entries: 3, setBy: { entries: '--git-max-entries' } });
     lab.repository.commit({ 'a/b/c': '1', 'a/d': '1' });
     expect(await refusal(lab)).toMatch(
-      /^source-failed, user, retry: the repository is beyond a limit: more than 3 files and folders; exclude some in .sourceignore/,
+      /^source-failed, user, retry: the repository is beyond a limit: more than 3 files and folders; exclude some in .sourceignore or raise --git-max-entries$/,
     );
     expect((await lab.publish('/a/b')).size).toBeGreaterThan(0);
   });
@@ -57,31 +57,41 @@ describe('a repository beyond a limit is refused in one message', () => {
   test('in levels', async () => {
     await using lab = await openLab({}, [], { depth: 2 });
     lab.repository.commit({ 'a/b/c/d': '1' });
-    expect(await refusal(lab)).toMatch(/folder 'a\/b\/c' is nested deeper than 2 levels$/);
+    expect(await refusal(lab)).toMatch(/folder 'a\/b\/c' is nested deeper than 2 levels; nest it less$/);
   });
 
   test('in bytes of a file, and of all files', async () => {
-    await using lab = await openLab({}, [], { fileBytes: 100, totalBytes: 150 });
+    await using lab = await openLab({}, [], {
+      fileBytes: 100,
+      totalBytes: 150,
+      setBy: { fileBytes: '--git-max-file-size', totalBytes: '--git-max-size' },
+    });
     lab.repository.commit({ 'a.yaml': 'x'.repeat(101) });
     expect(await refusal(lab)).toMatch(
-      /file 'a.yaml' has 101 bytes, more than 100; exclude it in .sourceignore or raise the limit$/,
+      /file 'a.yaml' has 101 bytes, more than 100; exclude it in .sourceignore or raise --git-max-file-size$/,
     );
     lab.repository.commit({ 'a.yaml': 'x'.repeat(100), 'b.yaml': 'x'.repeat(51) });
-    expect(await refusal(lab)).toMatch(/the files have 151 bytes, more than 150/);
+    expect(await refusal(lab)).toMatch(
+      /the files have 151 bytes, more than 150; exclude some in .sourceignore or raise --git-max-size$/,
+    );
   });
 
   test('in bytes on the way, of which nothing stays', async () => {
-    await using lab = await openLab({}, [], { fetchBytes: 500_000 });
+    await using lab = await openLab({}, [], { fetchBytes: 500_000, setBy: { fetchBytes: '--git-max-fetch' } });
     lab.repository.commit({ 'big.bin': randomBytes(2_000_000).toString('hex') });
     lab.server.options.stallAfter = 1_500_000;
-    expect(await refusal(lab)).toMatch(/the repository is beyond a limit: it sends more than 500000 bytes$/);
+    expect(await refusal(lab)).toMatch(
+      /it sends more than 500000 bytes; leave out what is not needed \(spec.sparseCheckout, spec.ignore\) or raise --git-max-fetch$/,
+    );
     expect(bytesOf(join(lab.dir, 'mirrors'))).toBeLessThan(10_000);
   });
 
   test('in bytes of one object that must be held in memory', async () => {
     await using lab = await openLab({}, [], { objectBytes: 4_000_000 });
     lab.repository.commit({ a: '1' }, { message: 'x'.repeat(6_000_000) });
-    expect(await refusal(lab)).toMatch(/the repository is beyond a limit: it holds an object that is too large$/);
+    expect(await refusal(lab)).toMatch(
+      /the repository is beyond a limit: it holds an object of 6\d{6} bytes, more than 4000000; split the folder, the commit message or the file that is as large$/,
+    );
   });
 });
 

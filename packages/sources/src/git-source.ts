@@ -154,7 +154,7 @@ export class GitSource {
     const { sparse = [], include = [] } = content;
     const { borrow, limits } = this.#context;
     const root = sparse.length === 0 ? fetched : await onlyFolders(mirror, fetched, sparse);
-    return withIncludes(mirror, root, include, { borrow, entries: limits.entries, signal });
+    return withIncludes(mirror, root, include, { borrow, limits, signal });
   }
 
   #cancel(): void {

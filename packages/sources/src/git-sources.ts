@@ -191,6 +191,8 @@ export interface GitLimits {
   objectBytes: number;
   /** Submodules of one source, nested ones too. Default 100. */
   submodules: number;
+  /** What a user sets them with, such as `--git-max-entries`, for messages. */
+  setBy?: Readonly<Partial<Record<'entries' | 'fileBytes' | 'totalBytes' | 'fetchBytes', string>>>;
 }
 
 /** Serves the published tarballs over HTTP at `/<Published.path>`, and nothing else below `dir`. */

@@ -176,6 +176,18 @@ const MEMBER_NEWS: Readonly<Record<MemberNews['event'], string>> = {
   'lease-lost': 'the lease of this replica is lost, it does nothing until it has joined again',
 };
 
+/** As a message names them that is about one of these limits. */
+const GIT_LIMITS_SET_BY = {
+  entries: nameOf(agentOptions.gitMaxEntries),
+  fileBytes: nameOf(agentOptions.gitMaxFileSize),
+  totalBytes: nameOf(agentOptions.gitMaxSize),
+  fetchBytes: nameOf(agentOptions.gitMaxFetch),
+};
+
+function nameOf({ flag: written }: OptionSpec<number>): string {
+  return written.split(' ', 1)[0] ?? '';
+}
+
 /** Runs the agent against a cluster until it is told to stop. Logs one JSON object a line. @returns the exit code */
 export async function runAgent(options: OptionValues<typeof agentOptions>, context: Context): Promise<number> {
   const stopped = context.untilStopped();
@@ -218,6 +230,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
       fileBytes: options.gitMaxFileSize * MIB,
       totalBytes: options.gitMaxSize * MIB,
       fetchBytes: options.gitMaxFetch * MIB,
+      setBy: GIT_LIMITS_SET_BY,
     },
     ...(options.storageAdvAddr === '' ? {} : { advertisedHost: options.storageAdvAddr }),
     ...(options.watchAllNamespaces ? {} : { namespace: options.runtimeNamespace }),

@@ -1,12 +1,17 @@
 import type { Entry } from '../artifact.ts';
 import type { Mirror } from '../git/mirror.ts';
-import { Budget } from '../limits.ts';
+import { Budget, type EntryLimits } from '../limits.ts';
 import type { GitTree } from '../tree/git-tree.ts';
 
 /** The folder as its tarball has it: without what is excluded, symlinks and submodules. @returns its id, in the same mirror */
-export async function asPublished(mirror: Mirror, tree: GitTree, dir: string, entries: number): Promise<string | null> {
+export async function asPublished(
+  mirror: Mirror,
+  tree: GitTree,
+  dir: string,
+  limits: EntryLimits,
+): Promise<string | null> {
   const id = await tree.id(dir);
-  return id === null ? null : filter({ mirror, tree, budget: new Budget(entries) }, dir, id);
+  return id === null ? null : filter({ mirror, tree, budget: new Budget(limits) }, dir, id);
 }
 
 interface Walk {

@@ -1,6 +1,7 @@
 import { PlumbError } from '@plumb/api';
 import type { GitInclude } from '../git-sources.ts';
 import type { Mirror } from '../git/mirror.ts';
+import type { EntryLimits } from '../limits.ts';
 import type { GitTree } from '../tree/git-tree.ts';
 import { entryAt, plant } from './edit-tree.ts';
 import { asPublished } from './filter-tree.ts';
@@ -15,7 +16,7 @@ export interface Offer {
 export interface IncludeOptions {
   /** Finds what another source offers; null when it does not any more. */
   borrow: (include: GitInclude) => Promise<Offer | null>;
-  entries: number;
+  limits: EntryLimits;
   signal: AbortSignal;
 }
 
@@ -37,7 +38,7 @@ export async function withIncludes(
       throw failed(include, `'${to === '' ? '.' : to}' is in the repository already, choose another toPath`);
     const offer = await options.borrow(include);
     if (offer === null) throw failed(include, 'its artifact is no longer there');
-    const id = await asPublished(offer.mirror, offer.tree, from, options.entries);
+    const id = await asPublished(offer.mirror, offer.tree, from, options.limits);
     if (id === null) throw failed(include, `there is no folder '${from}' in it`);
     await mirror.copyTree(offer.mirror, id, options.signal);
     tree = await plant(mirror, tree, new Map([[to, id]]));

@@ -1,21 +1,23 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { correctable } from './address.ts';
 import type { PlumbError } from '@plumb/api';
+import type { GitLimits } from '../git-sources.ts';
+import { beyond, orRaise } from '../limits.ts';
 
 /** Begins to watch; ends the run by `stop`. @returns what ends the watch */
 export type Guard = (stop: (error: PlumbError) => void) => () => void;
 
 const EVERY = 200;
 
-/** Stops a fetch that adds more than `limit` bytes to a mirror: git itself has no such limit. */
-export function diskGuard(gitDir: string, limit: number): Guard {
+/** Stops a fetch that adds more than `fetchBytes` to a mirror: git itself has no such limit. */
+export function diskGuard(gitDir: string, limits: Pick<GitLimits, 'fetchBytes' | 'setBy'>): Guard {
   const folder = join(gitDir, 'objects', 'pack');
   return (stop) => {
     const before = sizeOf(folder);
     const look = async (): Promise<void> => {
-      if ((await sizeOf(folder)) - (await before) <= limit) return;
-      stop(correctable('source-failed', `the repository is beyond a limit: it sends more than ${limit} bytes`));
+      if ((await sizeOf(folder)) - (await before) <= limits.fetchBytes) return;
+      const next = `leave out what is not needed (spec.sparseCheckout, spec.ignore)${orRaise(limits, 'fetchBytes')}`;
+      stop(beyond(`it sends more than ${limits.fetchBytes} bytes; ${next}`));
     };
     const timer = setInterval(() => void look(), EVERY);
     return () => clearInterval(timer);

@@ -45,12 +45,21 @@ export function gitFailure(stderr: string, context: FailureContext): PlumbError 
   const malformed = /^error: object (.+)$/m.exec(text)?.[1];
   if (malformed !== undefined)
     return correctable('source-failed', cloneMessage(context, `the repository holds a malformed object: ${malformed}`));
-  if (/attempting to allocate|out of memory/i.test(text))
-    return correctable(
-      'source-failed',
-      cloneMessage(context, 'the repository is beyond a limit: it holds an object that is too large'),
-    );
+  const beyondMemory = memoryFailure(context, text);
+  if (beyondMemory !== undefined) return beyondMemory;
   return status >= 300 ? httpFailure(context, status) : otherFailure(context, text);
+}
+
+/** Git speaks of bytes and of the limit it was given. */
+function memoryFailure(context: FailureContext, text: string): PlumbError | undefined {
+  const [, bytes, limit] = /attempting to allocate (\d+) over limit (\d+)/.exec(text) ?? [];
+  if (bytes !== undefined) {
+    const next = 'split the folder, the commit message or the file that is as large';
+    const words = `the repository is beyond a limit: it holds an object of ${bytes} bytes, more than ${limit}; ${next}`;
+    return correctable('source-failed', cloneMessage(context, words));
+  }
+  if (!/out of memory/i.test(text)) return undefined;
+  return systemError('storage-failed', cloneMessage(context, "git is out of memory: the agent's limits are too small"));
 }
 
 function otherFailure(context: FailureContext, text: string): PlumbError {

@@ -51,7 +51,7 @@ export class Mirror {
     this.#env = gitEnvironment(options.path, options);
     this.#cat = new CatFile({ env: this.#env, cwd: options.path, idleTimeout: options.idleTimeout });
     this.objects = new ObjectStore(this.#cat, () => (this.damaged = true));
-    this.ignoreFiles = new IgnoreFiles(this.objects, options.limits.entries);
+    this.ignoreFiles = new IgnoreFiles(this.objects, options.limits);
   }
 
   /** Opens a mirror, or makes an empty one. Leftovers of a killed git are cleared away. */

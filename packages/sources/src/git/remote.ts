@@ -204,7 +204,7 @@ export class Remote implements AsyncDisposable {
     const left = Math.ceil(deadline - performance.now());
     if (left <= 0) throw this.#late(timeout);
     try {
-      const guard = args.includes('fetch') ? diskGuard(gitDir, limits.fetchBytes) : undefined;
+      const guard = args.includes('fetch') ? diskGuard(gitDir, limits) : undefined;
       const bounds = { timeout: left, signal, guard, ...(input !== undefined && { input }) };
       return await runGit(args, { env: { ...this.#env, ...extra }, cwd: gitDir, ...bounds });
     } catch (error) {

@@ -74,7 +74,7 @@ async function offer(
   root: string,
   ignore: string | undefined,
 ): Promise<Pick<Artifact, 'digest' | 'rules' | 'tree'>> {
-  const rules = await new IgnoreFiles(objects, DEFAULT_LIMITS.entries).rules(root, ignore);
+  const rules = await new IgnoreFiles(objects, DEFAULT_LIMITS).rules(root, ignore);
   return { digest: '', rules: rules.name, tree: new GitTree(objects, root, rules) };
 }
 

@@ -1,7 +1,7 @@
 import { onlyFolders } from '../compose/sparse.ts';
 import type { Mirror } from '../git/mirror.ts';
 import type { GitLimits } from '../git-sources.ts';
-import { beyond, Budget } from '../limits.ts';
+import { Budget, checkDepth } from '../limits.ts';
 import { GitTree } from '../tree/git-tree.ts';
 import type { Part } from './part.ts';
 
@@ -37,10 +37,9 @@ async function bring(mirror: Mirror, ids: readonly string[], { fetch }: BringOpt
 /** The ids of all files and symlinks, each once. */
 async function filesOf(tree: GitTree, limits: GitLimits): Promise<string[]> {
   const ids = new Set<string>();
-  const budget = new Budget(limits.entries);
+  const budget = new Budget(limits);
   const visit = async (dir: string, id: string, depth: number): Promise<void> => {
-    if (depth > limits.depth)
-      throw beyond(`folder '${dir.slice(0, 100)}' is nested deeper than ${limits.depth} levels`);
+    checkDepth(dir, depth, limits);
     for (const entry of await tree.readable(dir, id)) {
       budget.spend();
       if (entry.type === 'directory')

@@ -9,7 +9,7 @@ import { pack, type Pack } from 'tar-stream';
 import { systemError } from '@plumb/api';
 import type { ObjectStore } from '../git/object-store.ts';
 import type { GitLimits } from '../git-sources.ts';
-import { beyond, Budget } from '../limits.ts';
+import { beyond, Budget, checkDepth, orRaise } from '../limits.ts';
 import { isOfSystem } from './disk.ts';
 import type { GitTree } from '../tree/git-tree.ts';
 
@@ -101,10 +101,9 @@ async function* coalesce(source: AsyncIterable<unknown>): AsyncGenerator<Buffer>
 
 async function list(tree: GitTree, limits: GitLimits): Promise<Item[]> {
   const items: Item[] = [];
-  const budget = new Budget(limits.entries);
+  const budget = new Budget(limits);
   const visit = async (dir: string, id: string, depth: number): Promise<void> => {
-    if (depth > limits.depth)
-      throw beyond(`folder '${dir.slice(0, 100)}' is nested deeper than ${limits.depth} levels`);
+    checkDepth(dir, depth, limits);
     for (const entry of await tree.readable(dir, id)) {
       const path = dir === '' ? entry.name : `${dir}/${entry.name}`;
       budget.spend();
@@ -131,13 +130,13 @@ async function measure(items: Item[], store: ObjectStore, limits: GitLimits): Pr
     total += item.size;
     if (item.size > limits.fileBytes) {
       throw beyond(
-        `file '${item.path}' has ${item.size} bytes, more than ${limits.fileBytes}; exclude it in .sourceignore or raise the limit`,
+        `file '${item.path}' has ${item.size} bytes, more than ${limits.fileBytes}; exclude it in .sourceignore${orRaise(limits, 'fileBytes')}`,
       );
     }
   }
   if (total > limits.totalBytes) {
     throw beyond(
-      `the files have ${total} bytes, more than ${limits.totalBytes}; exclude some in .sourceignore or raise the limit`,
+      `the files have ${total} bytes, more than ${limits.totalBytes}; exclude some in .sourceignore${orRaise(limits, 'totalBytes')}`,
     );
   }
   return items;

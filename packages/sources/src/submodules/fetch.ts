@@ -29,7 +29,7 @@ export function withSubmodules(
   address: string,
   options: SubmoduleOptions,
 ): Promise<string> {
-  const shared = { ...options, found: { count: 0 }, budget: new Budget(options.limits.entries) };
+  const shared = { ...options, found: { count: 0 }, budget: new Budget(options.limits) };
   return compose({ mirror, tree, chain: [address] }, shared);
 }
 
@@ -43,7 +43,10 @@ async function compose({ mirror, tree, chain }: Place, shared: Shared): Promise<
   const pins = await findPins(mirror, tree, { budget, depth: limits.depth });
   if (pins.length === 0) return tree;
   found.count += pins.length;
-  if (found.count > limits.submodules) throw beyond(`more than ${limits.submodules} submodules`);
+  if (found.count > limits.submodules)
+    throw beyond(
+      `more than ${limits.submodules} submodules (${found.count} so far); use fewer, or set spec.recurseSubmodules to false`,
+    );
   const modules = await readModules(mirror, tree);
   const folders = new Map<string, string>();
   for (const pin of pins) {
@@ -62,7 +65,8 @@ function addressOf({ path }: Pin, url: string | undefined, chain: readonly strin
   const refuse = (why: string): Error =>
     correctable('source-failed', `submodule '${path.slice(0, 100)}' is refused: ${why}`);
   if (url === undefined) throw refuse('.gitmodules has no url for it');
-  if (chain.length > MAX_NESTING) throw refuse(`submodules are nested deeper than ${MAX_NESTING} levels`);
+  if (chain.length > MAX_NESTING)
+    throw refuse(`submodules are nested deeper than ${MAX_NESTING} levels; nest them less`);
   const address = submoduleAddress(url, chain.at(-1) ?? '', path);
   if (chain.includes(address)) throw refuse('it leads back to a repository that it is part of');
   return address;

@@ -1,6 +1,6 @@
 import { correctable } from '../git/address.ts';
 import type { Mirror } from '../git/mirror.ts';
-import { beyond, type Budget } from '../limits.ts';
+import { beyond, checkDepth, type Budget } from '../limits.ts';
 
 /** A submodule as the tree has it: its folder and the commit it is pinned to. */
 export interface Pin {
@@ -25,8 +25,7 @@ export async function findPins(mirror: Mirror, root: string, limits: Omit<Walk, 
 }
 
 async function visit(mirror: Mirror, at: { dir: string; id: string; level: number }, walk: Walk): Promise<void> {
-  if (at.level > walk.depth)
-    throw beyond(`folder '${at.dir.slice(0, 100)}' is nested deeper than ${walk.depth} levels`);
+  checkDepth(at.dir, at.level, walk);
   for (const { name, type, id } of (await mirror.objects.tree(at.id)).entries) {
     walk.budget.spend();
     const path = at.dir === '' ? name : `${at.dir}/${name}`;
@@ -39,7 +38,8 @@ async function visit(mirror: Mirror, at: { dir: string; id: string; level: numbe
 export async function readModules(mirror: Mirror, root: string): Promise<Map<string, string>> {
   const entry = (await mirror.objects.tree(root)).byName.get(MODULES);
   if (entry?.type !== 'file') return new Map();
-  if ((await mirror.objects.size(entry.id)) > MAX_BYTES) throw beyond(`${MODULES} has more than ${MAX_BYTES} bytes`);
+  const size = await mirror.objects.size(entry.id);
+  if (size > MAX_BYTES) throw beyond(`${MODULES} has ${size} bytes, more than ${MAX_BYTES}; name fewer submodules`);
   const listed = await mirror.configIn(entry.id);
   if (listed === null)
     throw correctable('source-failed', `${MODULES} cannot be read: it is not in the form of a git config`);

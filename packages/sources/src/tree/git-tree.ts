@@ -1,7 +1,7 @@
 import { userError } from '@plumb/api';
 import type { Entry, Tree } from '../artifact.ts';
 import type { Objects } from '../git/object-store.ts';
-import { beyond, Budget } from '../limits.ts';
+import { Budget, checkDepth } from '../limits.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 
 /** Default most bytes of one file read into memory. */
@@ -97,7 +97,7 @@ export class GitTree implements Tree {
   /** An excluded folder still shows when a later pattern takes something below it back. */
   #visible(path: string, entry: Pick<Entry, 'type' | 'id'>): Promise<boolean> | boolean {
     if (!this.#rules.excludes(path, entry.type === 'directory')) return true;
-    return this.#showsBelow(path, entry, { depth: 0, budget: new Budget(MAX_LOOKED_AT) });
+    return this.#showsBelow(path, entry, { depth: 0, budget: new Budget({ entries: MAX_LOOKED_AT }) });
   }
 
   async #showsBelow(path: string, entry: Pick<Entry, 'type' | 'id'>, search: Search): Promise<boolean> {
@@ -106,7 +106,7 @@ export class GitTree implements Tree {
     const directory = entry.type === 'directory';
     if (!this.#rules.excludes(path, directory)) return true;
     if (!directory || !this.#rules.mayTakeBackBelow(path)) return false;
-    if (depth > MAX_DEPTH) throw beyond(`folder '${path.slice(0, 100)}' is nested deeper than ${MAX_DEPTH} levels`);
+    checkDepth(path, depth, { depth: MAX_DEPTH });
     for (const child of (await this.#store.tree(entry.id)).entries) {
       if (await this.#showsBelow(join(path, child.name), child, { depth: depth + 1, budget })) return true;
     }

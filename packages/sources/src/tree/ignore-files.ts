@@ -1,5 +1,5 @@
 import type { Objects } from '../git/object-store.ts';
-import { beyond, Budget } from '../limits.ts';
+import { beyond, Budget, type EntryLimits } from '../limits.ts';
 import { Lru } from '../lru.ts';
 import { IgnoreRules, type IgnoreText } from './ignore-rules.ts';
 
@@ -23,25 +23,26 @@ const NONE: readonly Found[] = [];
 /** Finds the `.sourceignore` files of a tree. What stands below a tree id never changes, so a new commit costs only its changed folders. */
 export class IgnoreFiles {
   readonly #store: Objects;
-  readonly #entries: number;
+  readonly #limits: EntryLimits;
   readonly #below = new Lru<string, Promise<readonly Found[]>>(65_536);
 
-  /** `entries` bounds how many files and folders are looked through. */
-  constructor(store: Objects, entries: number) {
+  /** `limits.entries` bounds how many files and folders are looked through. */
+  constructor(store: Objects, limits: EntryLimits) {
     this.#store = store;
-    this.#entries = entries;
+    this.#limits = limits;
   }
 
   /** The object ids of the files with rules. */
   async ids(root: string): Promise<string[]> {
-    const found = await this.#find(root, { depth: 0, budget: new Budget(this.#entries) });
+    const found = await this.#find(root, { depth: 0, budget: new Budget(this.#limits) });
     return [...new Set(found.map(({ id }) => id))];
   }
 
   /** The rules in force: files from the root down, then spec.ignore. */
   async rules(root: string, specIgnore: string | undefined): Promise<IgnoreRules> {
-    const found = await this.#find(root, { depth: 0, budget: new Budget(this.#entries) });
-    if (found.length > MAX_FILES) throw beyond(`${found.length} ${FILE_NAME} files, more than ${MAX_FILES}`);
+    const found = await this.#find(root, { depth: 0, budget: new Budget(this.#limits) });
+    if (found.length > MAX_FILES)
+      throw beyond(`${found.length} ${FILE_NAME} files, more than ${MAX_FILES}; put their rules in fewer files`);
     const texts: IgnoreText[] = await Promise.all(
       found.map(async ({ dir, id }) => ({
         dir,
