@@ -3,25 +3,91 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
+import ssh2 from 'ssh2';
 import { describe, expect, test } from 'vitest';
+import type { GitRequest } from './git-sources.ts';
 import { failureOf, openLab, SHOP, text, type Lab } from './testing/lab.ts';
+import { startSshServer } from './testing/ssh-server.ts';
 
 const bytesOf = (folder: string): number =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 
-describe('a host that hangs is given up in time', () => {
-  test('before TLS is agreed', async () => {
-    await using lab = await openLab();
-    const sockets: Socket[] = [];
-    const silent = createServer((socket) => sockets.push(socket.on('error', () => undefined))).listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/shop.git`;
-    const error = await failureOf(lab.sources.resolve(SHOP, lab.request({ url, timeout: 300 })));
-    expect(error.message).toMatch(/context deadline exceeded after 0.3s$/);
+/** A server that takes connections, sends what is given and then nothing, for as long as `work` lasts. */
+async function withSilent(sends: string, work: (port: number) => Promise<void>): Promise<void> {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => {
+    sockets.push(socket.on('error', () => undefined));
+    if (sends !== '') socket.once('data', () => socket.write(sends));
+  }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  try {
+    await work((silent.address() as AddressInfo).port);
+  } finally {
     for (const socket of sockets) socket.destroy();
     silent.close();
+  }
+}
+
+const GIVEN_UP = /context deadline exceeded after 0.5s$/;
+const identity = ssh2.utils.generateKeyPairSync('ed25519');
+
+describe('a host that hangs is given up in time', () => {
+  test.each<[when: string, sends: string, over: (port: number) => Partial<GitRequest>]>([
+    ['before TLS is agreed', '', (port) => ({ url: `https://127.0.0.1:${port}/shop.git` })],
+    [
+      'in the middle of the list of refs',
+      `HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\nContent-Length: 900\r\n\r\n001e# service=git-upload-pack\n0000`,
+      (port) => ({ url: `http://127.0.0.1:${port}/shop.git` }),
+    ],
+    [
+      'as a proxy for https',
+      '',
+      (port) => ({ url: 'https://git.test/x', proxy: { address: `http://127.0.0.1:${port}` } }),
+    ],
+    [
+      'as a proxy that speaks SOCKS',
+      '',
+      (port) => ({ url: 'https://git.test/x', proxy: { address: `socks5://127.0.0.1:${port}` } }),
+    ],
+    [
+      'as a proxy for ssh',
+      '',
+      (port) => ({
+        url: 'ssh://git@git.test/x',
+        proxy: { address: `http://127.0.0.1:${port}` },
+        auth: { ssh: { identity: identity.private, knownHosts: `git.test ${identity.public}` } },
+      }),
+    ],
+  ])('%s', async (_, sends, over) => {
+    await using lab = await openLab();
+    await withSilent(sends, async (port) => {
+      const error = await failureOf(lab.sources.resolve(SHOP, lab.request({ timeout: 500, ...over(port) })));
+      expect(error).toMatchObject({ code: 'timeout', message: expect.stringMatching(GIVEN_UP) as string });
+    });
+  });
+
+  test('after the login over ssh', async () => {
+    await using lab = await openLab();
+    const hostKeys = [identity.private];
+    await using server = await startSshServer({
+      root: lab.repositories,
+      hostKeys,
+      authorized: [identity.public],
+      hang: true,
+    });
+    const knownHosts = `[127.0.0.1]:${server.port} ${identity.public}\n`;
+    const request = lab.request({
+      url: `${server.url}/shop.git`,
+      auth: { ssh: { identity: identity.private, knownHosts } },
+      timeout: 3_000,
+    });
+    const error = await failureOf(lab.sources.resolve(SHOP, request));
+    expect(error).toMatchObject({
+      code: 'timeout',
+      message: expect.stringMatching(/deadline exceeded after 3s$/) as string,
+    });
   });
 
   test('in the middle of a pack, and nothing of it stays on the disk', async () => {
