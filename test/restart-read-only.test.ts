@@ -188,6 +188,31 @@ test('the last revision that was applied is held to after a restart, though no c
   await world.applied('apps', await world.push({ 'apps/broken.yaml': null }));
 });
 
+test('stages of a commit that could be delivered are not taken back after a restart because a later one cannot be', async () => {
+  const { target } = world;
+  const labelled = namespace(target).replace('metadata:\n', 'metadata:\n  labels:\n    tier: gold\n');
+  const revision = await world.push({
+    'apps/namespace.yaml': labelled,
+    'apps/wrong.yaml': configMap(target, 'Not_A_Name', { a: 'b' }),
+  });
+  const refused = async (): Promise<void> => {
+    await world.until(world.unitKey('apps'), `fail at ${revision}`, (unit) => {
+      return statusOf(unit).lastAttemptedRevision === revision && condition(unit, 'Ready')?.status === 'False';
+    });
+  };
+  await start();
+  await refused();
+  await world.stopAgent();
+  await world.edit(configMapKey(target, 'map-8'), { data: { index: 'changed' } });
+  requests.take();
+  await start();
+  await world.until(configMapKey(target, 'map-8'), 'be as it was applied', (map) => data(map)?.['index'] === 'value-8');
+  expect(requests.take().filter((request) => request.startsWith('apply namespaces'))).toEqual([]);
+  await refused();
+  const mended = { 'apps/wrong.yaml': null, 'apps/namespace.yaml': namespace(target) };
+  await world.applied('apps', await world.push(mended));
+});
+
 test('the record of a unit that is gone goes, and so do its metrics', async () => {
   await world.cluster.patch(world.unitKey('apps'), { spec: { deletionPolicy: 'Orphan' } }, { type: 'merge' });
   await start();

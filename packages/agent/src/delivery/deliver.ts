@@ -17,6 +17,8 @@ import type { UnitMemory } from './unit.ts';
 
 export interface DeliveryRequest {
   cause: Cause;
+  /** Ids of the objects it is about; without it, for the repair of drift those that drifted, else all. */
+  only?: ReadonlySet<string>;
   /** What the unit owns so far, from its status. */
   inventory: readonly ObjectKey[];
   prune: boolean;
@@ -102,6 +104,7 @@ function letGo(id: string, unit: UnitMemory): void {
 
 function planNow(request: DeliveryRequest, context: ApplyContext): Plan {
   const { live, unit, bundle, clock, drift } = context;
+  const only = request.only ?? (request.cause === 'drift' ? dueDrift(unit, clock.now(), drift) : undefined);
   return makePlan({
     cause: request.cause,
     desired: bundle.objects,
@@ -113,7 +116,7 @@ function planNow(request: DeliveryRequest, context: ApplyContext): Plan {
     customStageKinds: request.customStageKinds,
     drift,
     delivered: ({ key, digest }) => context.inForce || unit.recalled?.get(keyId(key))?.desiredDigest === digest,
-    ...(request.cause === 'drift' ? { only: dueDrift(unit, clock.now(), drift) } : {}),
+    ...(only && { only }),
   });
 }
 

@@ -137,8 +137,6 @@ export class UnitMemory {
   readonly expressions = new SpecExpressions();
   delivered: Delivered | null = null;
   failed: Failed | null = null;
-  /** Something was written of what is declared now, and it is not delivered. */
-  begun = false;
   /** The value of requestedAt the last delivery began with: it is answered, though its end is not reported yet. */
   answering: string | null = null;
   /** Repairs of drift in a row that failed, and when the next may be tried. */

@@ -1,5 +1,5 @@
 import type { Kustomization, ObjectKey, Source, UnitRef } from '@plumb/api';
-import { APPLY_MANAGER, asPlumbError, formatDuration, originRevisionOf, PlumbError } from '@plumb/api';
+import { APPLY_MANAGER, asPlumbError, formatDuration, keyId, originRevisionOf, PlumbError } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { backoffDelay, parseInventoryEntry, unitDriftMode } from '@plumb/core';
 import type { Cause, GroupKind } from '@plumb/core';
@@ -21,7 +21,7 @@ import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
 import type { Remotes } from '../../delivery/remotes.ts';
 import { configsOf, knownVersions, readReferences, referencesOf, watchedVersions } from '../../delivery/references.ts';
-import type { Delivered, StoredBundle, UnitMemory } from '../../delivery/unit.ts';
+import type { Delivered, StoredBundle, StoredObject, UnitMemory } from '../../delivery/unit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
@@ -131,7 +131,6 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
   const failed = async (facts: Facts, error: PlumbError): Promise<Outcome<Facts>> => {
     const away = unreachable(object, facts, run);
     if (away !== null) return away;
-    memory.begun ||= facts.changes.some(({ action }) => action !== 'unchanged' && action !== 'skipped');
     const held = cause === 'drift' || isPassing(error) ? null : await holdToLast(object, { ...run, base, signal });
     return fail(object, held === null ? facts : { ...facts, held }, run, error);
   };
@@ -162,21 +161,22 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
 
 /**
  * After a restart nothing was delivered yet. Where what is declared now cannot be, what was delivered last is brought into force again, and kept so,
- * as it would have been without the restart (I2). Nothing is deleted for it. Where that fails too, it is tried again with the next delivery. What was
- * written of what is declared now stays: the stages that could be delivered are not taken back.
+ * as it would have been without the restart (I2). Nothing is deleted for it. Where that fails too, it is tried again with the next delivery. Objects
+ * that are as they are declared now stay so: the stages that could be delivered are not taken back.
  */
 async function holdToLast(
   object: Kustomization,
   context: { memory: UnitMemory; hands: Hands; base: Facts; signal: AbortSignal },
 ): Promise<Facts | null> {
   const { memory, hands } = context;
-  if (memory.delivered !== null || memory.begun) return null;
+  if (memory.delivered !== null) return null;
   try {
     const last = await lastDelivered(object, context);
     if (last === null) return null;
     const { bundle, ...revisions } = last;
     const delivery = await holding(bundle, context, async () => {
-      const carried = await carryOut(object, bundle, { ...context, cause: 'rebuild' });
+      const only = new Set(bundle.objects.filter((stored) => isOurs(stored, memory)).map(({ key }) => keyId(key)));
+      const carried = await carryOut(object, bundle, { ...context, cause: 'rebuild', only });
       if (carried.error === null) keepBundle(bundle, context);
       return carried;
     });
@@ -188,9 +188,13 @@ async function holdToLast(
   }
 }
 
+/** Whether nothing else than this was applied to the object. */
+function isOurs({ key, digest }: StoredObject, { applied }: UnitMemory): boolean {
+  return (applied.get(keyId(key))?.desiredDigest ?? digest) === digest;
+}
+
 function noteDelivered(memory: UnitMemory, delivered: Delivered): void {
   memory.delivered = delivered;
-  memory.begun = false;
   memory.failed = null;
   memory.spread = null;
   memory.moved = false;
@@ -294,9 +298,9 @@ async function loadBodies(
 function carryOut(
   object: Kustomization,
   bundle: StoredBundle,
-  context: { memory: UnitMemory; hands: Hands; cause: Cause; base: Facts; signal: AbortSignal },
+  context: { memory: UnitMemory; hands: Hands; cause: Cause; base: Facts; signal: AbortSignal; only?: Set<string> },
 ): Promise<Delivery> {
-  const { memory, hands, cause, base, signal } = context;
+  const { memory, hands, cause, base, signal, only } = context;
   const { cluster, live } = siteOf(context);
   const apply: ApplyContext = {
     cluster: actingAs(object, { ...hands, cluster }).withPriority(priorityOf(cause)),
@@ -318,6 +322,7 @@ function carryOut(
   };
   const request = {
     cause,
+    ...(only && { only }),
     inventory: inventoryKeys(object),
     prune: object.spec.prune && cause !== 'rebuild',
     customStageKinds: hands.customStageKinds,
