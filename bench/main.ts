@@ -6,7 +6,7 @@ import type { Measurement } from './cases.ts';
 import * as cases from './cases.ts';
 import { largeFiles, unitFiles, unitList } from './content.ts';
 import { secondsByPlace } from './profile.ts';
-import { guardedSecrets, plainSecrets, secretsCases } from './secrets.ts';
+import { guardedSecrets, judgeSecrets, plainSecrets, secretsCases } from './secrets.ts';
 import { Stage } from './stage.ts';
 
 const USAGE = `npm run bench -- [--suite units,large,commits,idle,secrets,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
@@ -75,9 +75,15 @@ const suites: Record<string, Suite> = {
   secrets: async (keep) => {
     const units = number('units');
     const plain = plainSecrets(units, values.interval);
-    await onStage(plain.files, async (stage) => (await secretsCases(stage, 'plain', plain)).forEach(keep));
+    const measured: Measurement[] = [];
+    const keepBoth = (measurement: Measurement): void => {
+      measured.push(measurement);
+      keep(measurement);
+    };
+    await onStage(plain.files, async (stage) => (await secretsCases(stage, 'plain', plain)).forEach(keepBoth));
     const guarded = guardedSecrets(units, values.interval);
-    await onStage(guarded.files, async (stage) => (await secretsCases(stage, 'encrypted', guarded)).forEach(keep));
+    await onStage(guarded.files, async (stage) => (await secretsCases(stage, 'encrypted', guarded)).forEach(keepBoth));
+    judgeSecrets(measured);
   },
   profile: async (keep) => {
     const units = number('units');

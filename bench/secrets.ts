@@ -62,6 +62,24 @@ export async function secretsCases(stage: Stage, name: string, guarded: Guarded)
   ];
 }
 
+/** Times the CPU of plain units that encrypted ones may cost. */
+const LARGEST_RATIO = 1.5;
+/** CPU seconds, as a share of a first sync's, that no commit elsewhere may cost the helpers: one decryption of all units takes more. */
+const LARGEST_IDLE_SHARE = 0.1;
+
+/** Says what encryption costs. @throws when it is more than it may be, or when something is decrypted that did not change */
+export function judgeSecrets([plain, , encrypted, elsewhere]: readonly Measurement[]): void {
+  if (plain === undefined || encrypted === undefined || elsewhere === undefined) throw new Error('a case is missing');
+  const ratio = encrypted.cpuSeconds / plain.cpuSeconds;
+  const idleShare = elsewhere.childrenCpuSeconds / encrypted.childrenCpuSeconds;
+  process.stdout.write(
+    `  encrypted to plain  ${ratio.toFixed(2)} times the CPU; ${idleShare.toFixed(2)} of the helpers' for a commit elsewhere\n`,
+  );
+  if (ratio > LARGEST_RATIO)
+    throw new Error(`encrypted units take more than ${LARGEST_RATIO} times the CPU of plain ones`);
+  if (idleShare > LARGEST_IDLE_SHARE) throw new Error('a commit that concerns no unit made the helpers work');
+}
+
 const secretPath = (unit: number): string => `units/${unit}/secret.yaml`;
 
 function secretOf(unit: number): string {

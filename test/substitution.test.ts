@@ -1,14 +1,17 @@
 import type { KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace } from './support/manifests.ts';
+import { Requests } from './support/requests.ts';
 import { condition, configMapKey, World } from './support/world.ts';
 
 const WATCHED = { 'reconcile.fluxcd.io/watch': 'Enabled' };
 
+const requests = new Requests();
 let world: World;
 let revision: string;
 beforeAll(async () => {
-  world = await World.start();
+  world = await World.start({ agent: false });
+  await world.startAgent({ connect: { counter: requests } });
   const { target } = world;
   const commit = await world.repository.commit({
     'apps/namespace.yaml': namespace(target),
@@ -95,8 +98,18 @@ test('a variable that is not there and has no default fails the build, and shows
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'True', 'ReconciliationSucceeded');
 });
 
-test('a unit without postBuild is left alone', async () => {
+test('a unit without postBuild is left alone, when the Secrets of others change too', async () => {
   await world.kustomization('plain');
   await assertSettings({ dollar: '${region}' }, 'plain');
+  const before = await world.conditionIs(world.unitKey('plain'), 'Ready', 'True');
+  requests.take();
+  await world.cluster.patch(key('Secret', 'tokens'), { stringData: { token: 'n3west' } }, { type: 'merge' });
+  await assertSettings({ token: 'n3west' });
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+  const applied = requests.take().filter((request) => request === 'apply configmaps');
+  // One dry run and one apply, of the object that holds the variable.
+  expect(applied.length).toBeLessThanOrEqual(2);
+  const after = await world.get(world.unitKey('plain'));
+  expect(after?.metadata.resourceVersion).toBe(before.metadata.resourceVersion);
   expect(await world.problems()).toEqual([]);
 });

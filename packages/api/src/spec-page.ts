@@ -30,7 +30,7 @@ const KINDS: Readonly<Record<string, KindDefinition>> = {
 };
 
 const DURATION = /^\^\(\[0-9\]\+/;
-const NOT_YET = '**not yet**';
+const NOT_WRITTEN = 'not used';
 
 function fieldsOf(node: Node, path: string): Field[] {
   return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
@@ -78,7 +78,7 @@ function specTable(kind: string): string {
 function statusTable(kind: string, isWritten: (path: string) => boolean): string {
   const fields = fieldsOf((KINDS[kind]?.status ?? {}) as Node, 'status');
   const rows = fields.map(({ path, node }) => {
-    return [`\`${path}\``, typeOf(node), isWritten(path) ? 'written' : NOT_YET, cell(node.description ?? '')];
+    return [`\`${path}\``, typeOf(node), isWritten(path) ? 'written' : NOT_WRITTEN, cell(node.description ?? '')];
   });
   return table(['field', 'type', 'state', 'what it says'], rows);
 }
@@ -100,6 +100,8 @@ const OF_KUSTOMIZATIONS: ReadonlySet<string> = new Set([
   'not-evaluated',
   'recreated',
   'source-not-served',
+  'cluster-away',
+  'cluster-left',
 ]);
 
 function messageTable(kind: string): string {

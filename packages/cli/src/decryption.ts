@@ -56,10 +56,9 @@ const VARIABLES = [
 ];
 
 export function decryptionOf(
-  options: OptionValues<typeof decryptionOptions> & { runtimeNamespace: string; tenancyLockdown: boolean },
+  options: OptionValues<typeof decryptionOptions> & { runtimeNamespace: string },
   { root, environment }: Pick<Context, 'root' | 'environment'>,
-): NonNullable<LaunchOptions['decryption']> {
-  const account = options.defaultDecryptionServiceAccount || (options.tenancyLockdown ? 'default' : undefined);
+): Omit<NonNullable<LaunchOptions['decryption']>, 'defaultServiceAccount'> {
   return {
     path: options.decryptPath === '' ? decryptProgram(root) : options.decryptPath,
     environment: decryptEnvironment(environment),
@@ -67,7 +66,6 @@ export function decryptionOf(
     namespace: options.runtimeNamespace,
     ageSecret: options.sopsAgeSecret || undefined,
     vaultConfigMap: options.sopsVaultConfigmap || undefined,
-    defaultServiceAccount: account,
     vault: vaultOf(environment),
   };
 }

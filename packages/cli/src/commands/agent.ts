@@ -10,6 +10,7 @@ import { gitEnvironment } from '../git-environment.ts';
 import { giveBackMemory, memoryShares } from '../memory.ts';
 import { kindsOf, partsOf } from '../lists.ts';
 import type { OptionSpec, OptionValues } from '../options.ts';
+import { tenancyOf } from '../tenancy.ts';
 import { flag, port, text, whole } from '../options.ts';
 
 function mebibytes(name: string, help: string, fallback: number): OptionSpec<number> {
@@ -202,6 +203,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     counter,
   });
   const instance = hostname();
+  const tenancy = tenancyOf(options);
   const agent = await launchAgent({
     cluster,
     metrics,
@@ -219,11 +221,11 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     concurrentApplies: options.concurrentSsa,
     dependencyInterval: parseDuration(options.requeueDependency),
     jitterPercent: options.intervalJitterPercentage,
-    crossNamespaceRefs: !options.noCrossNamespaceRefs && !options.tenancyLockdown,
+    crossNamespaceRefs: tenancy.crossNamespaceRefs,
     additiveReadyExpr: options.additiveCelDependencyCheck,
     externalArtifacts: options.externalArtifacts,
     ...(options.sourceHostOverride === '' ? {} : { sourceHostOverride: options.sourceHostOverride }),
-    remoteBases: !options.noRemoteBases && !options.tenancyLockdown,
+    remoteBases: tenancy.remoteBases,
     gitEnvironment: gitEnvironment(context.environment),
     gitLimits: {
       entries: options.gitMaxEntries,
@@ -236,16 +238,16 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     ...(options.watchAllNamespaces ? {} : { namespace: options.runtimeNamespace }),
     ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
-    defaultServiceAccount: accountOr(options.defaultServiceAccount, options),
+    defaultServiceAccount: tenancy.applyAccount,
     remoteClusters: {
       rules: { exec: options.insecureKubeconfigExec, insecureTls: options.insecureKubeconfigTls },
-      defaultAccount: accountOr(options.defaultKubeconfigServiceAccount, options),
+      defaultAccount: tenancy.kubeconfigAccount,
       counter,
     },
     clouds: { environment: context.environment },
     configSelector: options.watchConfigsLabelSelector,
     strictSubstitutions: options.strictSubstitutions,
-    decryption: decryptionOf(options, context),
+    decryption: { ...decryptionOf(options, context), defaultServiceAccount: tenancy.decryptionAccount },
     customStageKinds: kindsOf(options.customApplyStageKinds),
     overriddenManagers: partsOf(options.overrideManager),
     tell: (telling) => log.print(toldLine(telling, Date.now())),
@@ -264,12 +266,6 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
   await agent.close();
   await cluster.close();
   return 0;
-}
-
-/** Who acts for units, and for kubeconfigs, that name no service account; locked down, nobody acts as the agent itself. */
-function accountOr(name: string, { tenancyLockdown }: { tenancyLockdown: boolean }): string | undefined {
-  if (name !== '') return name;
-  return tenancyLockdown ? 'default' : undefined;
 }
 
 /** Where the pod's environment says the API server is. */
