@@ -49,6 +49,8 @@ import { Quiet } from './runtime/quiet.ts';
 import { repeat } from './runtime/repeat.ts';
 import { KeyedQueue } from './runtime/queue.ts';
 import { tellReadiness } from './runtime/readiness.ts';
+import type { Selection } from './runtime/selection.ts';
+import { selectionOf } from './runtime/selection.ts';
 import type { Shards } from './runtime/shards.ts';
 import { aloneWith } from './runtime/shards.ts';
 import { Share } from './runtime/share.ts';
@@ -73,7 +75,7 @@ export interface AgentOptions {
   clock?: Clock;
   /** Which objects are this replica's; by default all. */
   shards?: Shards;
-  /** Look only at Flux objects with these labels (--watch-label-selector). */
+  /** Act only on Flux objects with these labels (--watch-label-selector); what they refer to needs none. */
   labelSelector?: string;
   /** Act only on objects of this namespace. */
   namespace?: string;
@@ -181,13 +183,24 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   };
   const { shards = aloneWith(cluster) } = options;
   const scope = scopeOf(options, stop.signal);
+  const selects = selectionOf(options.labelSelector);
   const quiet = new Quiet({ clock, after: QUIET_AFTER, tell: options.onQuiet ?? (() => undefined) });
   const statusWrites = new Limit(STATUS_WRITES);
   const wire = (ref: KindRef, component: string, fieldManager: string, laneOf = (_id: string) => '') => {
     const { kind } = ref;
     const objects = new FluxObjects(cluster, ref, scope);
-    objects.listen((id, object) => object === undefined && metrics.forget({ kind, ...parseObjectId(id) }));
-    const share = new Share(kind, { shards, objects, queue: () => queue, writer: () => writer, stop: stop.signal });
+    objects.listen((id, object, before) => {
+      const isLost = object === undefined || (before !== undefined && selects(before) && !selects(object));
+      if (isLost) metrics.forget({ kind, ...parseObjectId(id) });
+    });
+    const share = new Share(kind, {
+      selects,
+      shards,
+      objects,
+      queue: () => queue,
+      writer: () => writer,
+      stop: stop.signal,
+    });
     const writer = new StatusWriter({
       cluster: (id) => share.claim(id)?.cluster ?? null,
       objects,
@@ -243,9 +256,8 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     onNotice,
   });
   measureApiServers(metrics, () => [clusters.own, ...clusters.remotes]);
-  const { labelSelector: _forFluxObjects, ...anywhere } = scope;
   const configs = new WatchedConfigs({
-    ...anywhere,
+    ...scope,
     cluster,
     labelSelector: options.configSelector,
     onChange: (key) => {
@@ -258,7 +270,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const hands = { clock };
   const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
-  const readSources = READ_SOURCES.map((kind) => new OnDemandObjects(cluster, kind, { ...anywhere, clock }));
+  const readSources = READ_SOURCES.map((kind) => new OnDemandObjects(cluster, kind, { ...scope, clock }));
   const sources = new SourceObjects(git.objects, readSources);
   const find = (namespace: string, name: string): GitRepository | undefined =>
     git.objects.get(objectId({ namespace, name })) as GitRepository | undefined;
@@ -296,7 +308,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     clock,
     jitterPercent,
   });
-  const helmReleases = new OnDemandObjects(cluster, HELM_RELEASE, { ...anywhere, clock });
+  const helmReleases = new OnDemandObjects(cluster, HELM_RELEASE, { ...scope, clock });
   const kustomizations = new KustomizationController({
     kustomizations: units.objects,
     sources,
@@ -351,20 +363,20 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     () => kustomizations.leftDrifted,
   );
   metrics.gauge('plumb_objects_observed', 'Live objects kept in view, in all clusters.', () => clusters.observed);
-  tellReadiness(metrics, [git.objects, units.objects]);
+  tellReadiness(metrics, [git.objects, units.objects], selects);
   // A run may need either kind: none starts before both are listed.
   git.objects.hold();
   units.objects.hold();
   await Promise.all([git.objects.ready(), units.objects.ready()]);
-  git.objects.listen((id, object) => {
-    // What was fetched of a source that another replica finalized.
-    if (object !== undefined || git.share.holds(id)) return;
+  git.objects.listen((id, object, before) => {
+    // What was fetched of a source that another agent finalized.
+    if (object !== undefined || (git.share.holds(id) && (before === undefined || selects(before)))) return;
     const source = { kind: GIT_REPOSITORY.kind, ...parseObjectId(id) };
     options.sources.remove(source).catch((error: unknown) => onFault(`files of ${id} could not be removed`, error));
   });
   git.share.start(gitRepositories);
   units.share.start(kustomizations);
-  records?.keepOnly(uidsOf(units.objects));
+  records?.keepOnly(uidsOf(units.objects, selects));
   const endTidying = repeat(clock, TIDY_EVERY, async () => {
     const uses = kustomizations.uses((id) => units.share.holds(id));
     if (uses === null) return;
@@ -432,18 +444,18 @@ function connectOver(counter: RequestCounter | undefined) {
     connectRemote(remote, { userAgent: 'plumb-agent', onRefused, ...(counter && { counter }) });
 }
 
-/** Which Flux objects are looked at, and how. */
-function scopeOf({ namespace, labelSelector, checkInterval }: AgentOptions, signal: AbortSignal): ReflectorOptions {
+/** Where objects are looked at, and how. */
+function scopeOf({ namespace, checkInterval }: AgentOptions, signal: AbortSignal): ReflectorOptions {
   return {
     ...(namespace === undefined ? {} : { namespace }),
-    ...(labelSelector === undefined ? {} : { labelSelector }),
     ...(checkInterval === undefined ? {} : { checkInterval }),
     signal,
   };
 }
 
-function uidsOf(objects: FluxObjects): Set<string> {
-  return new Set([...objects.ids()].map((id) => objects.get(id)?.metadata.uid ?? ''));
+function uidsOf(objects: FluxObjects, selects: Selection): Set<string> {
+  const selected = [...objects.ids()].flatMap((id) => objects.get(id) ?? []).filter(selects);
+  return new Set(selected.map(({ metadata }) => metadata.uid ?? ''));
 }
 
 async function settleWithin(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {

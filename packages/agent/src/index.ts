@@ -1,6 +1,7 @@
 export { startAgent, type Agent, type AgentOptions } from './agent.ts';
 export { Metrics } from './runtime/metrics.ts';
 export type { MemberNews } from './runtime/members.ts';
+export { selectionOf } from './runtime/selection.ts';
 export type { Telling } from './runtime/finisher.ts';
 export { logLine, toldLine } from './runtime/log-line.ts';
 export { serveText, type TextServer } from './runtime/http-server.ts';

@@ -224,8 +224,8 @@ async function serveHealth(
 
 /** The replicas of this agent, or null when it acts alone. */
 function membersOf(options: LaunchOptions): Members | null {
-  const { cluster, leaseNamespace: namespace, instance: name, metrics } = options;
+  const { cluster, leaseNamespace: namespace, instance: name, labelSelector, metrics } = options;
   if (namespace === undefined) return null;
   const { leaseTimes = LEASE_TIMES, onMember: onNews = () => undefined, onFault = () => undefined } = options;
-  return new Members({ ...leaseTimes, cluster, namespace, name, metrics, onNews, onFault });
+  return new Members({ ...leaseTimes, cluster, namespace, name, labelSelector, metrics, onNews, onFault });
 }

@@ -32,5 +32,6 @@ export * from './owned/take-over.ts';
 export * from './owner.ts';
 export * from './plan.ts';
 export * from './rules.ts';
+export * from './select/label-selector.ts';
 export * from './shard.ts';
 export * from './shard-view.ts';

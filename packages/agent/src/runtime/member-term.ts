@@ -4,7 +4,7 @@ import type { ShardEvent, ShardState } from '@plumb/core';
 import { joinShards, memberId, stepShards } from '@plumb/core';
 import type { Cluster, LeaseTimes } from '@plumb/kube';
 import { MemberLease, reflect } from '@plumb/kube';
-import { MEMBER_LABEL, MEMBER_LABELS, printView, readMember, Sightings, VIEW_ANNOTATION } from './membership.ts';
+import { MEMBER_LABEL, memberGroup, printView, readMember, Sightings, VIEW_ANNOTATION } from './membership.ts';
 import type { MemberSeen } from './membership.ts';
 
 const LEASE: KindRef = { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease' };
@@ -15,6 +15,8 @@ export interface TermOptions extends LeaseTimes {
   namespace: string;
   /** Of the process. */
   name: string;
+  /** Of the units that are shared; by default all. */
+  labelSelector?: string | undefined;
   /** What this member knows has changed. */
   onChange: () => void;
   /** Another member is gone: it said farewell, or its lease is over. */
@@ -30,6 +32,7 @@ export class MemberTerm {
   readonly lease: MemberLease;
   state: ShardState | null = null;
   readonly #options: TermOptions;
+  readonly #group: string;
   readonly #sightings = new Sightings();
   readonly #stop = new AbortController();
   #watching: Promise<void> = Promise.resolve();
@@ -41,6 +44,7 @@ export class MemberTerm {
     const term = randomBytes(4).toString('hex');
     this.id = memberId(name, term);
     this.#options = options;
+    this.#group = memberGroup(options.labelSelector);
     this.lease = new MemberLease(cluster, {
       namespace,
       duration,
@@ -48,7 +52,7 @@ export class MemberTerm {
       renewEvery,
       name: `plumb-agent-${labelOf(name)}-${term}`,
       holder: this.id,
-      labels: MEMBER_LABELS,
+      labels: { [MEMBER_LABEL]: this.#group },
       onLapse: (reason) => {
         this.#end();
         onLapse(reason);
@@ -61,7 +65,7 @@ export class MemberTerm {
     const { cluster, namespace } = this.#options;
     await cluster.connection.back(this.#stop.signal);
     await this.lease.take();
-    const selection = { namespace, labelSelector: `${MEMBER_LABEL}=${MEMBER_LABELS[MEMBER_LABEL]}` };
+    const selection = { namespace, labelSelector: `${MEMBER_LABEL}=${this.#group}` };
     const { signal } = this.#stop;
     const { items } = await cluster.list(LEASE, { ...selection, signal });
     if (signal.aborted) return;

@@ -34,12 +34,13 @@ interface Started {
   owns(count: number): Promise<void>;
 }
 
-function start(name: string, cluster: Cluster = server): Started {
+function start(name: string, cluster: Cluster = server, labelSelector?: string): Started {
   const news: MemberNews[] = [];
   const members = new Members({
     cluster,
     namespace: 'plumb',
     name,
+    labelSelector,
     metrics: new Metrics(),
     onNews: (one) => news.push(one),
     onFault: () => undefined,
@@ -106,6 +107,21 @@ test('several share all units, each has one owner', async () => {
   const shares = started.map(({ members }) => owned(members));
   expect(shares.flat().toSorted()).toEqual(UNITS.map(({ name }) => name).toSorted());
   for (const share of shares) expect(share.length).toBeGreaterThan(4);
+});
+
+test('those that select by other labels share with each other only', async () => {
+  const [first, again, other] = [start('a', server, 'key=a'), start('b', server, 'key in (a)'), start('c')];
+  while (!again.news.some(({ event, members }) => event === 'agreed' && members.length === 2)) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await other.members.agreed;
+  while (owned(first.members).length + owned(again.members).length < UNITS.length) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(owned(other.members)).toHaveLength(UNITS.length);
+  expect(other.news.every(({ members }) => members.join() === 'c')).toBe(true);
+  // All were asked about the same units: which of them an agent selects is not the members' part.
+  both = [];
 });
 
 describe('of two', () => {

@@ -22,6 +22,8 @@ export interface MembersOptions extends LeaseTimes {
   namespace: string;
   /** Of this process. */
   name: string;
+  /** Of the units that are shared; by default all. */
+  labelSelector?: string | undefined;
   metrics: Metrics;
   onNews: (news: MemberNews) => void;
   onFault: (what: string, error: unknown) => void;

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { JsonObject, KubeObject } from '@plumb/api';
 import type { View } from '@plumb/core';
+import { plainLabelSelector } from '@plumb/core';
 
 /** Marks the Leases by which agents see each other. */
 export const MEMBER_LABEL = 'plumb.dev/member';
-export const MEMBER_LABELS = { [MEMBER_LABEL]: 'agent' };
 /** The view a member acts under: its number, then its members. */
 export const VIEW_ANNOTATION = 'plumb.dev/view';
 
@@ -15,6 +16,15 @@ export interface MemberSeen {
   version: string;
   /** Milliseconds without a renewal after which it is over. */
   duration: number;
+}
+
+/**
+ * The value of the label: agents share units with those alone that have the same. Those that select by other labels look at other units: what
+ * one of them left to another nobody would do.
+ */
+export function memberGroup(labelSelector = ''): string {
+  const plain = plainLabelSelector(labelSelector) ?? labelSelector.trim();
+  return plain === '' ? 'agent' : `agent-${createHash('sha256').update(plain).digest('hex').slice(0, 8)}`;
 }
 
 export function printView({ number, members }: View): string {

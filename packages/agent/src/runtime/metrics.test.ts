@@ -61,7 +61,7 @@ describe('plumb_resource_ready', () => {
   ])('%s', (_name, parts, suspended, value) => {
     const objects = new Map([['shop/apps', kustomization(parts) as KubeObject]]);
     const metrics = new Metrics();
-    tellReadiness(metrics, [{ ids: () => objects.keys(), get: (id) => objects.get(id) }]);
+    tellReadiness(metrics, [{ ids: () => objects.keys(), get: (id) => objects.get(id) }], () => true);
     expect(samples(metrics)).toEqual([
       `plumb_resource_ready{kind="Kustomization",namespace="shop",name="apps",suspended="${suspended}"} ${value}`,
     ]);

@@ -1,31 +1,36 @@
+import type { KubeObject } from '@plumb/api';
 import type { FluxObjects } from './flux-objects.ts';
 import { parseObjectId } from './flux-objects.ts';
 import type { KeyedQueue } from './queue.ts';
+import type { Selection } from './selection.ts';
 import type { Claim, Leave, Shards } from './shards.ts';
 import type { StatusWriter } from './status-writer.ts';
 
 /** What works on the objects of one kind. */
 export interface Runner {
   run(id: string, leave: Leave): Promise<void>;
-  /** The object is another replica's now: what is remembered of it goes. */
+  /** The object is another agent's now: what is remembered of it goes. */
   drop(id: string): void;
 }
 
 /** This replica's share of one kind: it wakes what was gained, and ends all about what was lost. */
 export class Share {
   readonly #kind: string;
+  readonly #selects: Selection;
   readonly #shards: Shards;
   readonly #objects: FluxObjects;
   readonly #queue: () => KeyedQueue;
   readonly #writer: () => StatusWriter;
   readonly #stop: AbortSignal;
   readonly #held = new Set<string>();
-  readonly #running = new Set<string>();
+  readonly #running = new Map<string, AbortController>();
   #runner: Runner | null = null;
 
   constructor(
     kind: string,
     options: {
+      /** Which objects are this agent's, whatever its replicas share. */
+      selects: Selection;
       shards: Shards;
       objects: FluxObjects;
       queue: () => KeyedQueue;
@@ -34,6 +39,7 @@ export class Share {
     },
   ) {
     this.#kind = kind;
+    this.#selects = options.selects;
     this.#shards = options.shards;
     this.#objects = options.objects;
     this.#queue = options.queue;
@@ -49,14 +55,15 @@ export class Share {
   start(runner: Runner): void {
     this.#runner = runner;
     this.#shards.listen(() => this.#review());
+    this.#objects.listen((id, object, before) => this.#onObject(id, object, before));
   }
 
   holds(id: string): boolean {
-    return this.#shards.owns({ kind: this.#kind, ...parseObjectId(id) });
+    return this.#isSelected(id) && this.#shards.owns({ kind: this.#kind, ...parseObjectId(id) });
   }
 
   claim(id: string): Claim | null {
-    return this.#shards.claim({ kind: this.#kind, ...parseObjectId(id) });
+    return this.#isSelected(id) ? this.#shards.claim({ kind: this.#kind, ...parseObjectId(id) }) : null;
   }
 
   /** Runs an object if it is ours; if not, whoever it belongs to does. */
@@ -64,10 +71,12 @@ export class Share {
     const runner = this.#runner;
     const claim = runner === null ? null : this.claim(id);
     if (runner === null || claim === null) return;
-    const { cluster, signal } = claim;
+    const lost = new AbortController();
+    const { cluster } = claim;
+    const signal = AbortSignal.any([claim.signal, lost.signal]);
     const over = claim.over.bind(claim);
     this.#held.add(id);
-    this.#running.add(id);
+    this.#running.set(id, lost);
     try {
       await claim.run(() => runner.run(id, { cluster, over, signal: AbortSignal.any([this.#stop, signal]) }));
     } catch (error) {
@@ -77,6 +86,19 @@ export class Share {
       if (this.#objects.get(id) === undefined) this.#held.delete(id);
       if (signal.aborted) runner.drop(id);
     }
+  }
+
+  /** Of an object that is gone nothing is known: whoever held it forgets it. */
+  #isSelected(id: string): boolean {
+    const object = this.#objects.get(id);
+    return object === undefined || this.#selects(object);
+  }
+
+  /** A change of its labels makes it ours, or another agent's. */
+  #onObject(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
+    if (object === undefined || before === undefined || this.#selects(object) === this.#selects(before)) return;
+    if (this.holds(id)) this.#queue().add(id);
+    else if (this.#held.has(id)) this.#lose(id);
   }
 
   #review(): void {
@@ -92,7 +114,9 @@ export class Share {
     this.#held.delete(id);
     this.#queue().forget(id);
     this.#writer().drop(id);
-    // A run under way ends by itself, and drops it then.
-    if (!this.#running.has(id)) this.#runner?.drop(id);
+    const running = this.#running.get(id);
+    // A run under way drops it when it has ended.
+    if (running === undefined) this.#runner?.drop(id);
+    else running.abort();
   }
 }

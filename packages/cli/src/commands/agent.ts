@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { launchAgent, logLine, Metrics, requestCounter, toldLine } from '@plumb/agent';
+import { launchAgent, logLine, Metrics, requestCounter, selectionOf, toldLine } from '@plumb/agent';
 import type { MemberNews } from '@plumb/agent';
 import { parseDuration, WATCH_LABEL_SELECTOR } from '@plumb/api';
 import { connect } from '@plumb/kube';
@@ -38,11 +38,17 @@ export const agentOptions = {
     'act on all namespaces, or only on the one of RUNTIME_NAMESPACE',
     true,
   ),
-  watchLabelSelector: text(
-    '--watch-label-selector <selector>',
-    null,
-    'look only at Flux objects with these labels, to shard by hand',
-  ),
+  watchLabelSelector: {
+    ...text(
+      '--watch-label-selector <selector>',
+      null,
+      'act only on Flux objects with these labels, to shard by hand; what they refer to needs none',
+    ),
+    read: (given: string) => {
+      selectionOf(given);
+      return given;
+    },
+  },
   runtimeNamespace: text(
     '--runtime-namespace <name>',
     'RUNTIME_NAMESPACE',

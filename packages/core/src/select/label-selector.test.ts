@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseLabelSelector } from './label-selector.ts';
+import { parseLabelSelector, plainLabelSelector } from './label-selector.ts';
 
 const LABELS = { app: 'cart', 'example.com/tier': 'web', size: '7', empty: '' };
 
@@ -68,5 +68,35 @@ describe('what is no selector', () => {
     `app=${'a'.repeat(64)}`,
   ])('%j', (text) => {
     expect(parseLabelSelector(text)).toEqual(expect.any(String));
+    expect(plainLabelSelector(text)).toBeNull();
+  });
+});
+
+describe('the plain text of a selector', () => {
+  test.each([
+    ['app=cart', ' app == cart '],
+    ['app=cart', 'app in (cart)'],
+    ['app=cart', 'app in (cart, cart)'],
+    ['app in (cart,web)', 'app in( web , cart )'],
+    ['app!=cart', 'app notin (cart)'],
+    ['app,!old', '! old, app'],
+    ['', '   '],
+  ])('is the same for %j and %j', (one, other) => {
+    expect(plainLabelSelector(one)).toBe(plainLabelSelector(other));
+  });
+
+  test.each([
+    ['app=cart', 'app=web'],
+    ['app=cart', 'app!=cart'],
+    ['app', '!app'],
+    ['app=', 'app'],
+    ['size>1', 'size<1'],
+    ['app in (cart,web)', 'app=cart'],
+  ])('is not the same for %j and %j', (one, other) => {
+    expect(plainLabelSelector(one)).not.toBe(plainLabelSelector(other));
+  });
+
+  test('is empty for one that asks nothing', () => {
+    expect(plainLabelSelector(' ')).toBe('');
   });
 });

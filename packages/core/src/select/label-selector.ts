@@ -18,16 +18,34 @@ const OPERATOR = /==|!=|=|>|</y;
  * @returns what is wrong with it, as text, when it cannot be read
  */
 export function parseLabelSelector(text: string): LabelSelector | string {
+  const requirements = readRequirements(text);
+  if (typeof requirements === 'string') return requirements;
+  return (labels) => requirements.every((requirement) => fulfils(labels, requirement));
+}
+
+/**
+ * The same text for selectors that ask the same in other words: other blanks, another order, `a=b` or `a in (b)`. Empty for one that asks nothing.
+ * @returns null when it cannot be read
+ */
+export function plainLabelSelector(text: string): string | null {
+  const requirements = readRequirements(text);
+  if (typeof requirements === 'string') return null;
+  const plain = requirements.map(({ key, operator, values }) => `${key} ${operator} (${sortedOnce(values).join(',')})`);
+  return sortedOnce(plain).join(',');
+}
+
+const sortedOnce = (texts: readonly string[]): string[] => [...new Set(texts)].sort();
+
+function readRequirements(text: string): Requirement[] | string {
   const requirements: Requirement[] = [];
   const reader = new Reader(text);
-  if (reader.atEnd) return () => true;
+  if (reader.atEnd) return requirements;
   do {
     const requirement = readRequirement(reader);
     if (typeof requirement === 'string') return requirement;
     requirements.push(requirement);
   } while (reader.takes(','));
-  if (!reader.atEnd) return `unexpected "${reader.rest}"`;
-  return (labels) => requirements.every((requirement) => fulfils(labels, requirement));
+  return reader.atEnd ? requirements : `unexpected "${reader.rest}"`;
 }
 
 function readRequirement(reader: Reader): Requirement | string {
