@@ -79,8 +79,8 @@ async function push(): Promise<string> {
   return `main@sha1:${commit}`;
 }
 
-/** Resolves when every unit has applied a revision. */
-async function applied(revision: string): Promise<void> {
+/** Waits until every unit has applied a revision. @returns those that have not */
+async function applied(revision: string): Promise<string[]> {
   const left = new Set(UNITS);
   const see = (object: Parameters<typeof statusOf>[0]): void => {
     if (object !== null && statusOf(object).lastAppliedRevision === revision) left.delete(object.metadata.name);
@@ -88,7 +88,7 @@ async function applied(revision: string): Promise<void> {
   const signal = AbortSignal.timeout(PATIENCE);
   const { items, resourceVersion } = await cluster.list(KUSTOMIZATION, { namespace: NAMESPACE });
   for (const item of items) see(item);
-  if (left.size === 0) return;
+  if (left.size === 0) return [];
   try {
     for await (const event of cluster.watch(KUSTOMIZATION, { namespace: NAMESPACE, resourceVersion, signal })) {
       if (event.type === 'added' || event.type === 'modified') see(event.object);
@@ -97,7 +97,7 @@ async function applied(revision: string): Promise<void> {
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-  expect([...left], `units not at ${revision} after ${PATIENCE} ms`).toEqual([]);
+  return [...left];
 }
 
 beforeAll(async () => {
@@ -150,7 +150,7 @@ test('three replicas share thirty units', async () => {
       },
     });
   }
-  await applied(revision);
+  expect(await applied(revision)).toEqual([]);
 });
 
 /** Moments in which a replica died, and those in which each of the others was agreed on that. */
@@ -161,7 +161,7 @@ test('a replica that is killed is taken over, and comes back', async () => {
   await replicaOf('replica-a').end('SIGKILL');
   replicas.delete('replica-a');
   const revision = await push();
-  await applied(revision);
+  expect(await applied(revision)).toEqual([]);
   await agreed(2, since);
   for (const [name, { news }] of replicas) {
     const after = news.filter(({ at, event }) => at >= since && ['member-expired', 'agreed'].includes(event));
@@ -171,18 +171,18 @@ test('a replica that is killed is taken over, and comes back', async () => {
   const back = Date.now();
   start('replica-a');
   await agreed(3, back);
-  await applied(await push());
+  expect(await applied(await push())).toEqual([]);
 });
 
 test('a replica that is stopped for longer than its lease does nothing when it goes on, until it has joined again', async () => {
   replicaOf('replica-b').signal('SIGSTOP');
-  await applied(await push());
+  expect(await applied(await push())).toEqual([]);
   const revision = await push();
   const since = Date.now();
   replicaOf('replica-b').signal('SIGCONT');
-  await applied(revision);
+  expect(await applied(revision)).toEqual([]);
   await agreed(3, since);
-  await applied(await push());
+  expect(await applied(await push())).toEqual([]);
   expect(replicaOf('replica-b').news.map(({ event }) => event)).toContain('lease-lost');
 });
 
@@ -190,14 +190,14 @@ test('a replica that is cut off stops by itself, and joins again', async () => {
   const revision = await push();
   proxy.cut();
   try {
-    await applied(revision);
-    await applied(await push());
+    expect(await applied(revision)).toEqual([]);
+    expect(await applied(await push())).toEqual([]);
   } finally {
     proxy.heal();
   }
   const since = Date.now();
   await agreed(3, since);
-  await applied(await push());
+  expect(await applied(await push())).toEqual([]);
   expect(replicaOf('replica-c').news.map(({ event }) => event)).toContain('lease-lost');
 });
 
@@ -216,7 +216,7 @@ test('a replica is stopped and goes on again and again while commits land', asyn
     await ended.promise;
     last = await push();
   }
-  await applied(last);
+  expect(await applied(last)).toEqual([]);
 });
 
 test('a replica that ends cleanly is followed at once', async () => {
@@ -224,7 +224,7 @@ test('a replica that ends cleanly is followed at once', async () => {
   await replicaOf('replica-a').end('SIGTERM');
   replicas.delete('replica-a');
   await agreed(2, since);
-  await applied(await push());
+  expect(await applied(await push())).toEqual([]);
 });
 
 test('the statuses are sound in the end', async () => {
