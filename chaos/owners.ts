@@ -10,11 +10,11 @@ export interface ReplicaNews {
   members: readonly string[];
 }
 
-/** The Flux objects whose changes are looked at. Each unit declares a ConfigMap of its own name. */
+/** The Flux objects whose changes are looked at, and what each unit declares, as `<plural>/<name>`. */
 export interface Owned {
   namespace: string;
   source: string;
-  units: readonly string[];
+  units: readonly { name: string; objects: readonly string[] }[];
 }
 
 interface Work {
@@ -38,13 +38,13 @@ export function ownership(
 }
 
 function worksOf({ namespace, source, units }: Owned, writes: readonly AuditedRequest[]): Work[] {
-  const named = (name: string, ...resources: string[]): AuditedRequest[] =>
-    writes.filter((write) => write.name === name && resources.includes(write.resource));
+  const named = (ids: readonly string[]): AuditedRequest[] =>
+    writes.filter(({ resource, name }) => ids.includes(`${resource}/${name}`));
   return [
-    { id: `GitRepository/${namespace}/${source}`, writes: named(source, 'gitrepositories') },
-    ...units.map((unit) => ({
-      id: `Kustomization/${namespace}/${unit}`,
-      writes: named(unit, 'kustomizations', 'configmaps'),
+    { id: `GitRepository/${namespace}/${source}`, writes: named([`gitrepositories/${source}`]) },
+    ...units.map(({ name, objects }) => ({
+      id: `Kustomization/${namespace}/${name}`,
+      writes: named([`kustomizations/${name}`, ...objects]),
     })),
   ];
 }

@@ -243,7 +243,8 @@ test('I13: by the audit log no unit is changed by two replicas at once, and none
   requests = await auditedRequests(join(dir, 'plane', 'audit.log'), NAMES);
   const writes = requests.filter(isWrite);
   const news = all.flatMap(({ name, replica }) => replica.news.map((one) => ({ ...one, name })));
-  const { problems, handovers } = ownership({ namespace: NAMESPACE, units: UNITS, source: 'shop' }, writes, news);
+  const units = UNITS.map((name) => ({ name, objects: [`configmaps/${name}`] }));
+  const { problems, handovers } = ownership({ namespace: NAMESPACE, source: 'shop', units }, writes, news);
   expect(problems).toEqual([]);
   expect(handovers).toBeGreaterThan(UNITS.length);
   for (const name of NAMES) expect(writes.filter(({ user }) => user === name).length).toBeGreaterThan(50);

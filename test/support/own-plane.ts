@@ -44,6 +44,10 @@ export class OwnPlane {
     return this.#plane.kubeconfig;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   get auditLog(): string {
     return join(this.dir, 'plane', 'audit.log');
   }
@@ -88,6 +92,7 @@ export class OwnPlane {
 
   /** What etcd holds now, for `restore`. Only while the plane is stopped. */
   async snapshot(): Promise<void> {
+    await rm(join(this.dir, 'snapshot'), { recursive: true, force: true });
     await cp(join(this.dir, 'plane', 'etcd'), join(this.dir, 'snapshot'), { recursive: true });
   }
 
