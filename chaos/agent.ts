@@ -1,11 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '..');
 /** Any free ports, and the same address for the artifacts after each start. */
@@ -14,6 +15,7 @@ const SCOPE = '--watch-all-namespaces false'.split(' ');
 const ALONE = '--enable-leader-election false'.split(' ');
 /** Gives a replica a name and a time of day of its own. */
 const OWN_CLOCK = join(ROOT, 'test/support/clock-process.ts');
+const run = promisify(execFile);
 /** How long to wait for an engine process to kill: one runs only while something is built, and a minute after. */
 const ENGINE_WAIT_MS = 3_000;
 
@@ -24,8 +26,10 @@ interface Line {
   error?: string;
   /** When it started. */
   metricsPort?: number;
-  /** When it tells of the replicas. */
+  /** When it tells of the replicas: who they are, whom it speaks of, and when (RFC 3339). */
   members?: readonly string[];
+  member?: string;
+  ts?: string;
 }
 
 /** `plumb agent` as users run it, started, killed and started again on the same disk. */
@@ -93,6 +97,27 @@ export class KillableAgent {
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     const values = text.split('\n').filter((line) => line.startsWith(series));
     return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  /** Stops it, or lets it go on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(name);
+  }
+
+  /** Sets a soft limit of the running process (prlimit(1)); what it starts from now on has it too. */
+  async limit(name: 'fsize' | 'nofile', value: string): Promise<void> {
+    await run('prlimit', ['--pid', String(this.#child?.pid), `--${name}=${value}:`]);
+  }
+
+  /** Lets an engine process have no more memory than it has. @returns whether it ended of that within a while; false when none ran */
+  async starveEngine(): Promise<boolean> {
+    const engine = await this.#engine();
+    if (engine === null) return false;
+    await run('prlimit', ['--pid', String(engine), '--as=1:']).catch(() => undefined);
+    for (const until = performance.now() + ENGINE_WAIT_MS; performance.now() < until; await sleep(20)) {
+      if ((await this.#engine()) !== engine) return true;
+    }
+    return false;
   }
 
   async kill(): Promise<boolean> {

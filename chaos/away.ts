@@ -7,7 +7,6 @@ import type { AuditedRequest } from '../test/support/audit.ts';
 import type { OwnPlane } from '../test/support/own-plane.ts';
 import { Chance } from './chance.ts';
 import { Field } from './field.ts';
-import type { DeclaredObject } from './model.ts';
 import { CONFIG_MAP, fieldsOf, filesOf, KINDS, Model, SECRET } from './model.ts';
 import type { Round } from './round.ts';
 import { keepEvidence, settle } from './round.ts';
@@ -32,9 +31,10 @@ const AT_ONCE = 10_000;
  * not stampeded when it is back, nothing is written but what the commits changed, and all goes on as before.
  */
 export async function awayRound(plane: OwnPlane, { seed, seconds }: { seed: number; seconds: number }): Promise<Round> {
+  const agentKubeconfig = await plane.kubeconfigFor(AGENT);
   const field = await Field.start({
     kubeconfig: plane.kubeconfig,
-    agentKubeconfig: await plane.kubeconfigFor(AGENT),
+    agentKubeconfig: () => agentKubeconfig,
     intervals: { source: `${SOURCE_INTERVAL}s`, unit: '30s' },
     recorded: false,
   });
@@ -69,9 +69,9 @@ export async function awayRound(plane: OwnPlane, { seed, seconds }: { seed: numb
   }
 }
 
-/** Units with all they declare in place. */
-async function begin(field: Field, model: Model, chance: Chance): Promise<string[]> {
-  for (let index = 0; index < UNITS; index += 1) {
+/** Units with all they declare in place. @returns what is not */
+export async function begin(field: Field, model: Model, chance: Chance, units = UNITS): Promise<string[]> {
+  for (let index = 0; index < units; index += 1) {
     const unit = model.add(`unit-${index}`, chance.happens(0.3));
     for (let left = OBJECTS; left > 0; left -= 1) model.declare(unit, chance.one(KINDS));
   }
@@ -110,15 +110,7 @@ async function outage(
   const changed = new Set<string>();
   let commits = 0;
   while (performance.now() < until) {
-    for (const { key } of someObjects(model, chance)) {
-      const unit = [...model.units.values()].find(({ objects }) =>
-        [...objects.values()].some((one) => one.key === key),
-      );
-      if (unit === undefined) continue;
-      model.put(unit, key);
-      changed.add(idOf(key));
-    }
-    await push(field, model);
+    for (const key of await commit(field, model, chance)) changed.add(idOf(key));
     commits += 1;
     await sleep(Math.max(0, Math.min(until - performance.now(), 1_000 + chance.below(9_000))));
   }
@@ -135,14 +127,18 @@ async function outage(
   return { gone, back: Date.now(), changed, commits, problems };
 }
 
-function idOf({ kind, name }: ObjectKey): string {
+/** As the audit log names it: `<plural>/<name>`. */
+export function idOf({ kind, name }: ObjectKey): string {
   return `${kind.toLowerCase()}s/${name}`;
 }
 
-/** One to five of the declared objects. */
-function someObjects(model: Model, chance: Chance): DeclaredObject[] {
-  const all = [...model.declared()].map(({ object }) => object);
-  return Array.from({ length: 1 + chance.below(5) }, () => chance.one(all));
+/** A commit that changes one to five of the declared objects. @returns which */
+export async function commit(field: Field, model: Model, chance: Chance): Promise<ObjectKey[]> {
+  const all = [...model.declared()];
+  const changed = Array.from({ length: 1 + chance.below(5) }, () => chance.one(all));
+  for (const { unit, object } of changed) model.put(unit, object.key);
+  await push(field, model);
+  return changed.map(({ object }) => object.key);
 }
 
 /** Processor time of the agent so far (proc(5), in hundredths of a second). */

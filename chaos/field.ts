@@ -21,8 +21,8 @@ const MANAGER = 'chaos';
 /** How a round's field is laid out. */
 export interface Layout {
   kubeconfig: string;
-  /** What the agents connect with; by default the same. */
-  agentKubeconfig?: string;
+  /** What the agents connect with, each by its host; by default the same. */
+  agentKubeconfig?: (host: string) => string;
   /** Host names of the replicas; none: one agent that is alone. */
   replicas?: readonly string[];
   /** Of the source and of each Kustomization. */
@@ -75,7 +75,7 @@ export class Field {
   }
 
   static async start(layout: Layout): Promise<Field> {
-    const { kubeconfig, agentKubeconfig = kubeconfig, replicas = [''], recorded = true } = layout;
+    const { kubeconfig, agentKubeconfig = () => kubeconfig, replicas = [''], recorded = true } = layout;
     const { intervals = { source: '5s', unit: '1m' } } = layout;
     const dir = await mkdtemp(join(tmpdir(), 'plumb-chaos-'));
     const cluster = await connect({ kubeconfig, userAgent: 'plumb-chaos' });
@@ -91,7 +91,8 @@ export class Field {
     for (const host of replicas) {
       const disk = join(dir, `agent${host}`);
       await mkdir(disk);
-      agents.push(new KillableAgent({ kubeconfig: agentKubeconfig, namespace, dir: disk, log: `${disk}.log`, host }));
+      const own = { kubeconfig: agentKubeconfig(host), namespace, dir: disk, log: `${disk}.log`, host };
+      agents.push(new KillableAgent(own));
     }
     const declared = [...KINDS.map((kind) => ({ kind, namespace: target })), { kind: KUSTOMIZATION, namespace }];
     const history = await History.start(cluster, recorded ? declared : []);

@@ -3,8 +3,13 @@ import { OwnPlane } from '../test/support/own-plane.ts';
 import { awayRound } from './away.ts';
 import { clockJumps } from './clock.ts';
 import { kills } from './kill.ts';
+import { proxyRound } from './proxy.ts';
+import { replicasRound } from './replicas.ts';
 import type { Counts, Round } from './round.ts';
 import { runRound } from './round.ts';
+import { setBackRound } from './set-back.ts';
+import type { Want } from './want.ts';
+import { wants } from './want.ts';
 
 const USAGE = `npm run chaos -- [--case kills] [--seed N] ...
 
@@ -17,10 +22,20 @@ equal Git and the inventories the cluster; the rules of each case are held besid
     --round 20      how many in each round
   --case api-away   the API server is gone while commits land: told once, nothing fetched, no stampede, no write but what the commits changed
     --seconds 120   for how long
-    --rounds 1      how often
+    --rounds 1      how often; so for all cases but kills
   --case clock      the clocks of two replicas are set an hour forward and back: drift, intervals, budgets and leases go on as before
     --jumps 20      how often in a round
-    --rounds 1      how many rounds
+  --case proxy      everything goes wrong between agent and API server while things change
+    --seconds 30    for how long
+  --case replicas   replicas are killed, stopped for longer than a lease and cut off; by the audit log none changes what it does not own. The
+                    time of a round is that of its slowest takeover
+    --replicas 3    how many there are
+    --times 4       how often in a round; so for the cases below
+  --case etcd       etcd is set back to a state that commits have changed since
+  --case disk       the agent has no room on its disk for a while
+  --case descriptors  it has no file descriptor free
+  --case memory     its engine may have no more memory than it has
+  --case all        each of them once
   --seed N          of the first round; each further round takes the next number. Default: any
   --minutes N       ends after the round in which they are over
 `;
@@ -31,7 +46,9 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     kills: { type: 'string', default: '500' },
     round: { type: 'string', default: '20' },
-    seconds: { type: 'string', default: '120' },
+    seconds: { type: 'string' },
+    times: { type: 'string', default: '4' },
+    replicas: { type: 'string', default: '3' },
     jumps: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '1440' },
@@ -39,10 +56,10 @@ const { values } = parseArgs({
   },
 });
 
-type WholeNumber = 'seed' | 'kills' | 'round' | 'seconds' | 'jumps' | 'rounds' | 'minutes';
+type WholeNumber = Exclude<keyof typeof values, 'case' | 'help'>;
 
-function whole(name: WholeNumber): number {
-  const value = Number(values[name]);
+function whole(name: WholeNumber, otherwise?: number): number {
+  const value = Number(values[name] ?? otherwise);
   if (!Number.isInteger(value) || value < 1)
     throw new Error(`--${name} '${values[name]}' is not a whole number from 1`);
   return value;
@@ -63,16 +80,46 @@ const CASES: Readonly<Record<string, () => Case>> = {
     again: (amount) => `--kills ${amount} --round ${amount}`,
   }),
   'api-away': () => ({
-    rounds: Array.from({ length: whole('rounds') }, () => whole('seconds')),
+    rounds: repeated(whole('seconds', 120)),
     run: (plane, seed, seconds) => awayRound(plane, { seed, seconds }),
     again: (seconds) => `--seconds ${seconds}`,
   }),
   clock: () => ({
-    rounds: Array.from({ length: whole('rounds') }, () => whole('jumps')),
+    rounds: repeated(whole('jumps')),
     run: ({ kubeconfig }, seed, jumps) => runRound({ kubeconfig, seed, trouble: clockJumps(jumps) }),
     again: (jumps) => `--jumps ${jumps}`,
   }),
+  proxy: () => ({
+    rounds: repeated(whole('seconds', 30)),
+    run: ({ kubeconfig }, seed, seconds) => proxyRound(kubeconfig, { seed, seconds }),
+    again: (seconds) => `--seconds ${seconds}`,
+  }),
+  replicas: () => ({
+    rounds: repeated(whole('times')),
+    run: (plane, seed, times) => replicasRound(plane, { seed, replicas: whole('replicas'), times }),
+    again: (times) => `--replicas ${whole('replicas')} --times ${times}`,
+  }),
+  etcd: () => ({
+    rounds: repeated(whole('times')),
+    run: (plane, seed, times) => setBackRound(plane, { seed, times }),
+    again: (times) => `--times ${times}`,
+  }),
+  disk: () => shortOf('disk'),
+  descriptors: () => shortOf('descriptors'),
+  memory: () => shortOf('memory'),
 };
+
+function shortOf(want: Want): Case {
+  return {
+    rounds: repeated(whole('times')),
+    run: ({ kubeconfig }, seed, times) => runRound({ kubeconfig, seed, trouble: wants(want, times) }),
+    again: (times) => `--times ${times}`,
+  };
+}
+
+function repeated(amount: number): number[] {
+  return Array.from({ length: whole('rounds') }, () => amount);
+}
 
 function inParts(all: number, most: number): number[] {
   return Array.from({ length: Math.ceil(all / most) }, (_, index) => Math.min(most, all - index * most));
@@ -80,10 +127,17 @@ function inParts(all: number, most: number): number[] {
 
 /** @returns whether all was well */
 async function chaos(): Promise<boolean> {
-  const chosen = CASES[values.case]?.();
-  if (chosen === undefined) throw new Error(`--case '${values.case}' is none of ${Object.keys(CASES).join(', ')}`);
+  const names = values.case === 'all' ? Object.keys(CASES) : [values.case];
   const until = performance.now() + whole('minutes') * 60_000;
-  const plane = await OwnPlane.start({ audit: values.case === 'api-away' });
+  let isWell = true;
+  for (const name of names) isWell = (await runCase(name, until)) && isWell;
+  return isWell;
+}
+
+async function runCase(name: string, until: number): Promise<boolean> {
+  const chosen = CASES[name]?.();
+  if (chosen === undefined) throw new Error(`--case '${name}' is none of ${Object.keys(CASES).join(', ')}, all`);
+  const plane = await OwnPlane.start({ audit: AUDITED.has(name) });
   const done: Round[] = [];
   try {
     for (const [index, amount] of chosen.rounds.entries()) {
@@ -91,18 +145,20 @@ async function chaos(): Promise<boolean> {
       const seed = whole('seed') + index;
       const round = await chosen.run(plane, seed, amount);
       done.push(round);
-      tell(round, `npm run chaos -- --case ${values.case} --seed ${seed} ${chosen.again(amount)}`);
+      tell(round, `npm run chaos -- --case ${name} --seed ${seed} ${chosen.again(amount)}`);
     }
   } finally {
     await plane.close();
   }
   const failed = done.filter(({ problems }) => problems.length > 0);
-  print(`${inWords(sumOf(done))} in ${done.length} rounds; ${failed.length} rounds failed`);
+  print(`${name}: ${inWords(sumOf(done))} in ${done.length} rounds; ${failed.length} rounds failed`);
   return failed.length === 0;
 }
 
-function tell({ seed, counts, settled, problems, dir }: Round, again: string): void {
-  const what = `${inWords(counts)}, settled in ${(settled / 1_000).toFixed(1)} s`;
+const AUDITED: ReadonlySet<string> = new Set(['api-away', 'replicas']);
+
+function tell({ seed, counts, settled, settledWord = 'settled in', problems, dir }: Round, again: string): void {
+  const what = `${inWords(counts)}, ${settledWord} ${(settled / 1_000).toFixed(1)} s`;
   print(`seed ${seed}: ${what}: ${problems.length === 0 ? 'ok' : 'FAILED'}`);
   if (problems.length === 0) return;
   for (const problem of problems) print(`  ${problem}`);

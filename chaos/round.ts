@@ -22,6 +22,8 @@ export interface Round {
   counts: Counts;
   /** Milliseconds from the end of the trouble until the cluster equalled Git. */
   settled: number;
+  /** What that time is, where it is another. */
+  settledWord?: string;
   /** What was wrong; empty when all was well. */
   problems: string[];
   /** Where the logs are; they are removed when all was well. */

@@ -8,7 +8,7 @@ import type { GitRequest, GitSources } from '@plumb/sources';
 import { createGitSources } from '@plumb/sources';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { memoryOfGit } from './support/git-memory.ts';
+import { GitMemory, ownPeak, resetOwnPeak } from './support/peak-memory.ts';
 import type { Bomb } from './support/pack-bomb.ts';
 import { packBomb, servePack } from './support/pack-bomb.ts';
 
@@ -70,7 +70,8 @@ interface Watched {
 /** Does something with a repository while a neighbour goes on. */
 async function under(work: () => Promise<void>): Promise<Watched> {
   const started = performance.now();
-  const before = process.memoryUsage.rss();
+  const before = resetOwnPeak();
+  const git = new GitMemory(join(dir, 'plumb'));
   const watched: Watched = { error: null, took: 0, neighbour: 0, memory: 0, gitMemory: 0 };
   let running = true;
   const beside = (async () => {
@@ -79,8 +80,7 @@ async function under(work: () => Promise<void>): Promise<Watched> {
       const asked = performance.now();
       await publish('neighbour');
       watched.neighbour = Math.max(watched.neighbour, performance.now() - asked);
-      watched.memory = Math.max(watched.memory, process.memoryUsage.rss() - before);
-      watched.gitMemory = Math.max(watched.gitMemory, memoryOfGit(join(dir, 'plumb')));
+      git.look();
     }
   })();
   try {
@@ -91,6 +91,8 @@ async function under(work: () => Promise<void>): Promise<Watched> {
   running = false;
   watched.took = performance.now() - started;
   await beside;
+  watched.memory = ownPeak() - before;
+  watched.gitMemory = git.peak;
   return watched;
 }
 

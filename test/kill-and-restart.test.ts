@@ -121,7 +121,7 @@ test('an agent killed while it prunes has lost nothing it still has to delete', 
   const commit = await world.repository.commit(gone);
   await world.requestSource();
   running = await world.spawnAgent();
-  // They go in reverse order, one after the other.
+  // Those of one kind go together, so many at a time: the kill comes while most are still there.
   await world.until(configMapKey(target, 'map-290'), 'be gone', (object) => object === null);
   await kill(running);
   const left = await managed();

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,9 @@ import { connect, type Cluster, type RequestCounter } from '@plumb/kube';
 import { startControlPlane, type ControlPlane } from '@plumb/sandbox';
 import { createDownloads, createGitSources } from '@plumb/sources';
 import { CLUSTER_PATH, ENGINE_PATH } from './paths.ts';
+
+/** Below those that the system gives to connections (ip(7), ip_local_port_range): nobody takes it while the plane is stopped. */
+const PORTS = { first: 20_000, after: 32_000 };
 
 /** A control plane of one scenario's own, that it may stop, start and set back. It keeps its address. */
 export class OwnPlane {
@@ -27,7 +31,8 @@ export class OwnPlane {
   /** `audit` notes every request in `auditLog`. */
   static async start({ audit = false }: { audit?: boolean } = {}): Promise<OwnPlane> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-plane-'));
-    const plane = await startControlPlane({ clusterPath: CLUSTER_PATH, dir: join(dir, 'plane'), audit });
+    const port = randomInt(PORTS.first, PORTS.after);
+    const plane = await startControlPlane({ clusterPath: CLUSTER_PATH, dir: join(dir, 'plane'), port, audit });
     const own = new OwnPlane(dir, plane, audit);
     const cluster = await own.connect();
     for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'test', force: true });
@@ -39,6 +44,10 @@ export class OwnPlane {
     return this.#plane.kubeconfig;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   get auditLog(): string {
     return join(this.dir, 'plane', 'audit.log');
   }
@@ -48,8 +57,8 @@ export class OwnPlane {
     return this.#plane.kubeconfigFor(user, ['system:masters']);
   }
 
-  connect(counter?: RequestCounter): Promise<Cluster> {
-    return connect({ kubeconfig: this.#plane.kubeconfig, ...(counter === undefined ? {} : { counter }) });
+  connect(options: { counter?: RequestCounter; kubeconfig?: string } = {}): Promise<Cluster> {
+    return connect({ kubeconfig: this.#plane.kubeconfig, ...options });
   }
 
   /** `host:port` */
@@ -77,10 +86,13 @@ export class OwnPlane {
       port: this.#port,
       audit: this.#audit,
     });
+    const { port } = new URL(this.#plane.url);
+    if (Number(port) !== this.#port) throw new Error(`port ${this.#port} was taken while the plane was stopped`);
   }
 
   /** What etcd holds now, for `restore`. Only while the plane is stopped. */
   async snapshot(): Promise<void> {
+    await rm(join(this.dir, 'snapshot'), { recursive: true, force: true });
     await cp(join(this.dir, 'plane', 'etcd'), join(this.dir, 'snapshot'), { recursive: true });
   }
 
@@ -95,12 +107,12 @@ export class OwnPlane {
     await rm(this.dir, { recursive: true, force: true });
   }
 
-  /** An agent on a connection of its own. */
+  /** An agent on a connection of its own, which the audit log knows as `user`. */
   async agent(
-    options: Partial<AgentOptions> & { counter: RequestCounter },
+    options: Partial<AgentOptions> & { counter: RequestCounter; user: string },
   ): Promise<{ agent: Agent; cluster: Cluster; close: () => Promise<void> }> {
-    const { counter, ...rest } = options;
-    const cluster = await this.connect(counter);
+    const { counter, user, ...rest } = options;
+    const cluster = await this.connect({ counter, kubeconfig: await this.kubeconfigFor(user) });
     const engine = createEngine({ path: ENGINE_PATH });
     const sources = createGitSources({ dir: join(this.dir, 'sources') });
     const downloads = createDownloads({ dir: join(this.dir, 'sources') });

@@ -29,10 +29,11 @@ describe('the registry', () => {
 });
 
 describe('say', () => {
-  it('fills in the payload and keeps id, level and reason', () => {
+  it('fills in the payload and keeps id, level, reason and channels', () => {
     expect(say(kustomizationMessages.applied, { revision: 'main@sha1:1' })).toEqual({
       id: 'kustomization-applied',
       level: 'info',
+      channels: ['condition'],
       reason: 'ReconciliationSucceeded',
       text: 'Applied revision: main@sha1:1',
     });

@@ -11,6 +11,8 @@ export interface EventRecord {
   message: string;
   /** Put on the Event as annotations, as Flux does with an event's metadata. */
   annotations?: Record<string, string>;
+  /** It is a line of the log, and no Event. */
+  logOnly?: true;
 }
 
 interface Sent {

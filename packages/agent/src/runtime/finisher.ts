@@ -60,7 +60,7 @@ export class Finisher {
   }
 
   say(object: KubeObject, event: EventRecord): void {
-    this.#events.record(object, this.#component, event);
+    if (event.logOnly !== true) this.#events.record(object, this.#component, event);
     this.#tell({ kind: this.#kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name, event });
   }
 }

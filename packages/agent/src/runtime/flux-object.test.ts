@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { conditionOf, intervalOf, isNews, isTold } from './flux-object.ts';
 
 const metadata = { name: 'shop', uid: 'u1', generation: 3 };
-const SAID = { id: 'x', level: 'error', reason: 'BuildFailed', text: 'a.yaml:1: bad' } as const;
+const SAID = { id: 'x', level: 'error', channels: [], reason: 'BuildFailed', text: 'a.yaml:1: bad' } as const;
 
 describe('isNews', () => {
   test.each([

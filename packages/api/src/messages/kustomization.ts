@@ -33,6 +33,10 @@ function reference(ref: Reference): string {
   return displayKey({ kind: ref.kind, namespace: ref.namespace ?? '', name: ref.name });
 }
 
+function healthPassed({ took }: { took: number }): string {
+  return `Health check passed in ${formatDuration(took)}`;
+}
+
 /** What is said about a Kustomization, in Flux's texts (kustomize-controller, kustomization_controller.go). */
 export const kustomizationMessages = {
   reconciling: message({
@@ -77,8 +81,16 @@ export const kustomizationMessages = {
     id: 'kustomization-health-passed',
     level: 'info',
     reason: 'Succeeded',
-    channels: ['condition', 'event'],
-    text: (p: { took: number }) => `Health check passed in ${formatDuration(p.took)}`,
+    channels: ['condition'],
+    text: healthPassed,
+    example: { took: 5_012 },
+  }),
+  recovered: message({
+    id: 'kustomization-recovered',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['event', 'log'],
+    text: healthPassed,
     example: { took: 5_012 },
   }),
   applied: message({

@@ -3,7 +3,7 @@ import type { Reason } from '../reasons.ts';
 /** Flux's severities. A trace event is recorded in the cluster, but never sent to notification receivers. */
 export type Level = 'trace' | 'info' | 'error';
 
-/** Where a message is given. */
+/** Where a message is given. An event is always a line of the log too. */
 export type Channel = 'condition' | 'event' | 'log';
 
 /** One thing the agent says. The text is a pure function of the payload; durations in payloads are milliseconds. */
@@ -23,6 +23,7 @@ export interface Said {
   readonly id: string;
   readonly level: Level;
   readonly reason: Reason;
+  readonly channels: readonly Channel[];
   readonly text: string;
 }
 
@@ -32,7 +33,8 @@ export function message<Payload extends object = object>(entry: Message<Payload>
 }
 
 export function say<Payload extends object>(entry: Message<Payload>, payload: NoInfer<Payload>): Said {
-  return { id: entry.id, level: entry.level, reason: entry.reason, text: entry.text(payload) };
+  const { id, level, reason, channels } = entry;
+  return { id, level, reason, channels, text: entry.text(payload) };
 }
 
 /** The type of a core/v1 Event of this level. */

@@ -68,8 +68,9 @@ export function messagesPage(): string {
   const intro = [
     '# Messages',
     '',
-    'Everything the agent says in conditions, Events and its log. An id never changes its meaning. Level `error` makes',
-    'a Warning Event, the others a Normal one. This page is generated from the registry.',
+    'Everything the agent says of an object: in conditions, in Events, and in the lines of its log that name the object.',
+    'An id never changes its meaning. Level `error` makes a Warning Event, the others a Normal one. This page is',
+    'generated from the registry.',
   ];
   const sections = messageRows().flatMap(({ title, rows }) => ['', `## ${title}`, '', table(rows)]);
   return [...intro, ...sections, ''].join('\n');

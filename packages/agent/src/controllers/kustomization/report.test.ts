@@ -15,8 +15,11 @@ const said = say(messages.applyFailed, { error: 'Service/shop/cart dry-run faile
 const asked = { annotations: { [REQUESTED_AT_ANNOTATION]: 'now' } };
 const READY = conditionOf('Ready', 'True', 'ReconciliationSucceeded', `Applied revision: ${REVISION}`);
 
+const HEALTHY = conditionOf('Healthy', 'True', 'Succeeded');
+const MOMENT = { now: AT, interval: 600_000 };
+
 function told(object: Kustomization, outcome: Outcome<Facts>) {
-  const result = report(object, outcome, { now: AT, interval: 600_000 });
+  const result = report(object, outcome, MOMENT);
   const status = (result.status ?? object.status ?? {}) as KustomizationStatus;
   expect(checkStatus({ ...object, status } as never)).toEqual([]);
   const conditions = (status.conditions ?? []).map((one: Condition) => `${one.type} ${one.status} ${one.reason}`);
@@ -112,6 +115,26 @@ describe('a run that reached what is declared', () => {
     expect(conditions).toEqual(['Ready True ReconciliationSucceeded', 'Healthy True Succeeded']);
   });
 
+  test.each<[what: string, status: KustomizationStatus, facts: Facts, told: boolean]>([
+    ['was not healthy before', { conditions: [READY], lastAppliedRevision: REVISION }, facts, true],
+    ['is healthy as before', { conditions: [READY, HEALTHY], lastAppliedRevision: REVISION }, created, false],
+    ['has a new revision that changed something', { conditions: [READY, HEALTHY] }, created, true],
+    ['has a new revision that changed nothing', { conditions: [READY, HEALTHY] }, facts, false],
+    [
+      'has waited with a new revision that changed something',
+      { conditions: [conditionOf('Ready', 'Unknown', 'Progressing'), HEALTHY] },
+      facts,
+      true,
+    ],
+  ])('tells once that objects are healthy: it %s', (_what, status, passed, isToldNow) => {
+    const { events } = told(kustomization({ spec: { wait: true }, status }), {
+      type: 'done',
+      facts: { ...passed, health: 'passed', took: 5_012 },
+    });
+    const said_ = events.filter(({ message }) => message === 'Health check passed in 5.012s');
+    expect(said_.map(({ reason }) => reason)).toEqual(isToldNow ? ['Progressing'] : []);
+  });
+
   test('says nothing of health any more where it does not wait', () => {
     const status = { conditions: [READY, conditionOf('Healthy', 'True', 'Succeeded')] };
     expect(told(kustomization({ status }), { type: 'done', facts }).conditions).toEqual([
@@ -188,6 +211,16 @@ describe('a run that failed', () => {
   test('tells what it did change before', () => {
     const { events } = told(kustomization(), { type: 'retry', facts: created, said, after: 1 });
     expect(events.map(({ reason }) => reason)).toEqual(['Progressing', 'ReconciliationFailed']);
+  });
+
+  test.each([
+    { said: say(messages.sourceNotFound, { source: { kind: 'GitRepository', name: 'shop' } }), given: [true] },
+    { said: say(messages.artifactMissing, { retry: 30_000 }), given: [true] },
+    { said: say(messages.unhealthy, { error: 'x' }), given: [] },
+    { said, given: [undefined] },
+  ])('is given where its entry says: $said.id', ({ said: failure, given }) => {
+    const { events } = report(kustomization(), { type: 'retry', facts, said: failure, after: 1 }, MOMENT);
+    expect(events.map(({ logOnly }) => logOnly)).toEqual(given);
   });
 
   test('over health says so in Healthy too', () => {

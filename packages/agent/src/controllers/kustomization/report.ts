@@ -53,13 +53,12 @@ export function report(object: Kustomization, outcome: Outcome<Facts>, moment: M
     }
     case 'retry': {
       const status = failedStatus(object, facts, outcome.said, moment);
-      const failure = event(outcome.said, facts);
-      const told = isTold(object, outcome.said) ? [] : [failure];
+      const told = failureEvents(object, outcome.said, facts);
       return { status, events: [...changeEvents(facts), ...told], after: outcome.after, result: 'error' };
     }
     case 'terminal': {
       const status = stalledStatus(object, outcome.said, moment);
-      const told = isTold(object, outcome.said) ? [] : [event(outcome.said, facts)];
+      const told = failureEvents(object, outcome.said, facts);
       return { status, events: told, after: null, result: 'terminal' };
     }
   }
@@ -102,7 +101,10 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
     return { status, events: foundEvents(facts), after: interval, result: 'success' };
   }
   const history = nextHistory(before.history ?? [], facts, { now, reason: said.reason });
-  const events = news ? [...changeEvents(facts), event(say(messages.finished, finished), facts)] : foundEvents(facts);
+  const recovered = recoveredEvents(object, facts);
+  const events = news
+    ? [...changeEvents(facts), ...recovered, event(say(messages.finished, finished), facts)]
+    : [...foundEvents(facts), ...recovered];
   return { status: { ...next, ...(history && { history }) }, events, after: interval, result: 'success' };
 }
 
@@ -111,7 +113,7 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
  * of the revision is not.
  */
 function hasNews(object: Kustomization, facts: Facts): boolean {
-  const changed = facts.changes.some(({ action }) => action !== 'unchanged' && action !== 'skipped');
+  const changed = facts.changes.some(isChange);
   const token = requestedAt(object);
   const asked = token !== undefined && token !== object.status?.lastHandledReconcileAt;
   return (
@@ -121,6 +123,10 @@ function hasNews(object: Kustomization, facts: Facts): boolean {
     facts.warnings !== undefined ||
     readyOf(object as never)?.status !== 'True'
   );
+}
+
+function isChange({ action }: Applied): boolean {
+  return action !== 'unchanged' && action !== 'skipped';
 }
 
 function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): JsonObject {
@@ -176,6 +182,19 @@ function healthyChanges(object: Kustomization, facts: Facts): Change[] {
     return waits ? [] : [{ type: 'Healthy', remove: true }];
   }
   return [conditionOf(object, 'Healthy', 'True', say(messages.healthPassed, { took: facts.took }))];
+}
+
+/**
+ * When Flux tells it (kustomization_controller.go, checkHealth): it was not healthy before, or a new revision changed something. What changed may
+ * have been told with the run that began the wait; the status says since then that there is progress.
+ */
+function recoveredEvents(object: Kustomization, facts: Facts): EventRecord[] {
+  if (facts.health !== 'passed') return [];
+  const { conditions: known = [], lastAppliedRevision } = object.status ?? {};
+  const wasHealthy = known.some(({ type, status }) => type === 'Healthy' && status === 'True');
+  const isNewRevision = facts.revision !== lastAppliedRevision;
+  const changed = facts.changes.some(isChange) || readyOf(object as never)?.status !== 'True';
+  return wasHealthy && !(isNewRevision && changed) ? [] : [event(say(messages.recovered, { took: facts.took }), facts)];
 }
 
 /** Names the objects whose drift is left; nothing while that is not known. */
@@ -262,7 +281,7 @@ export function nextHistory(
 }
 
 function changeEvents(facts: Facts): EventRecord[] {
-  const changes = facts.changes.filter(({ action }) => action !== 'unchanged' && action !== 'skipped');
+  const changes = facts.changes.filter(isChange);
   const repaired = new Set(facts.drift.map(({ key }) => key));
   const deliberate = changes.filter(({ key }) => !repaired.has(key)).toSorted(compareChanges);
   const list = deliberate.map(({ key, action }) => ({ object: key, action }));
@@ -301,6 +320,13 @@ function foundEvents(facts: Facts): EventRecord[] {
 function foundSaid({ key, how, managers, changes, more }: FoundDrift): Said {
   if (how === 'removed') return say(ownMessages.deletionDetected, { object: key });
   return say(ownMessages.driftDetected, { object: key, managers, changes, more });
+}
+
+/** A failure where it is new, given as its entry says. */
+function failureEvents(object: Kustomization, said: Said, facts: Facts): EventRecord[] {
+  if (isTold(object, said) || !said.channels.includes('log')) return [];
+  const told = event(said, facts);
+  return [said.channels.includes('event') ? told : { ...told, logOnly: true }];
 }
 
 function event(said: Said, facts: Facts): EventRecord {
