@@ -14,19 +14,35 @@ test.each([
 });
 
 test.each([
-  { limit: 64 * MIB, bodies: 4, engine: 64, slots: 1 },
-  { limit: 256 * MIB, bodies: 16, engine: 128, slots: 1 },
-  { limit: 512 * MIB, bodies: 32, engine: 256, slots: 1 },
-  { limit: 1_536 * MIB, bodies: 64, engine: 512, slots: undefined },
-  { limit: 16_384 * MIB, bodies: 64, engine: 768, slots: undefined },
-])('of $limit bytes, $bodies MiB are for bodies and $engine MiB for a helper', ({ limit, bodies, engine, slots }) => {
-  const shares = memoryShares(limit);
-  expect(shares.bodiesLimit).toBe(bodies * MIB);
-  expect(shares.engine).toEqual({ memoryLimit: engine * MIB, ...(slots === undefined ? {} : { slots }) });
-});
+  { limit: 64 * MIB, cores: 4, bodies: 4, engine: 64, slots: 1 },
+  { limit: 256 * MIB, cores: 4, bodies: 16, engine: 128, slots: 1 },
+  { limit: 512 * MIB, cores: 4, bodies: 32, engine: 256, slots: 1 },
+  { limit: 768 * MIB, cores: 4, bodies: 48, engine: 256, slots: 2 },
+  { limit: 1_536 * MIB, cores: 64, bodies: 64, engine: 512, slots: 2 },
+  { limit: 16_384 * MIB, cores: 64, bodies: 64, engine: 768, slots: 14 },
+  { limit: 16_384 * MIB, cores: 4, bodies: 64, engine: 768, slots: 4 },
+  { limit: 16_384 * MIB, cores: 0, bodies: 64, engine: 768, slots: 1 },
+])(
+  'of $limit bytes with $cores cores, $bodies MiB are for bodies and $engine MiB for each of $slots helpers',
+  ({ limit, cores, bodies, engine, slots }) => {
+    const shares = memoryShares(limit, cores);
+    expect(shares.bodiesLimit).toBe(bodies * MIB);
+    expect(shares.engine).toEqual({ memoryLimit: engine * MIB, slots });
+  },
+);
+
+test.each([64, 100, 200, 500, 767, 768, 1_000, 2_000, 5_000, 100_000])(
+  'all helpers together fit into %i MiB, and more would not, or there are no cores for them',
+  (size) => {
+    const { memoryLimit = 0, slots = 0 } = memoryShares(size * MIB, 16).engine ?? {};
+    const share = (size * MIB * 2) / 3;
+    expect(slots === 1 || slots * memoryLimit <= share).toBe(true);
+    expect(slots === 16 || (slots + 1) * memoryLimit > share).toBe(true);
+  },
+);
 
 test('without a bound all parts have their defaults', () => {
-  expect(memoryShares(null)).toEqual({});
+  expect(memoryShares(null, 4)).toEqual({});
 });
 
 test('memory that nobody uses is given back', () => {

@@ -6,17 +6,20 @@ const MIB = 1024 * 1024;
 /** What the agent's parts may hold, in bytes. Those left out have their defaults. */
 export interface MemoryShares {
   bodiesLimit?: number;
-  engine?: { memoryLimit: number; slots?: number };
+  engine?: { memoryLimit: number; slots: number };
 }
 
-/** Splits what the machine allows this process and its children (null: no bound): most of it is for builds, one at a time where it is little. */
-export function memoryShares(limit: number | null): MemoryShares {
+/**
+ * Splits what the machine allows this process and its children (null: no bound). Two thirds of it are for builds: as many at once as fit into that
+ * when each takes all it may, and no more than there are cores.
+ */
+export function memoryShares(limit: number | null, cores: number): MemoryShares {
   if (limit === null) return {};
   const scarce = limit < 768 * MIB;
   const memoryLimit = between(limit / (scarce ? 2 : 3), 64 * MIB, 768 * MIB);
   return {
     bodiesLimit: between(limit / 16, 4 * MIB, 64 * MIB),
-    engine: { memoryLimit, ...(scarce ? { slots: 1 } : {}) },
+    engine: { memoryLimit, slots: between((limit * 2) / 3 / memoryLimit, 1, Math.max(cores, 1)) },
   };
 }
 

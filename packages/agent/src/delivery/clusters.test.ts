@@ -96,6 +96,30 @@ describe('a connection', () => {
   });
 });
 
+describe('an object a health check names', () => {
+  const key = { ...CONFIG_MAP, namespace: 'default', name: 'a' };
+
+  test('is watched while its unit delivers here', async () => {
+    const { live } = clusters.use('unit', null);
+    await live.watchObject(key, 'unit');
+    clusters.use('unit', null);
+    expect(live.isNamed(keyId(key))).toBe(true);
+    clusters.use('unit', remote('far'));
+    expect(live.isNamed(keyId(key))).toBe(false);
+  });
+
+  test('is watched until its unit is gone, though others use the cluster', async () => {
+    const { live } = clusters.use('unit', remote('far'));
+    clusters.use('other', remote('far'));
+    await live.watchObject(key, 'unit');
+    clusters.release('unit');
+    expect(live.isNamed(keyId(key))).toBe(false);
+    await clusters.own.live.watchObject(key, 'third');
+    clusters.release('third');
+    expect(clusters.own.live.isNamed(keyId(key))).toBe(false);
+  });
+});
+
 describe('a cluster that goes away', () => {
   test('is told when it has been away for a while, and when it is back', async () => {
     const destination = clusters.use('unit', remote('far'));

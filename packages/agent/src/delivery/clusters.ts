@@ -63,7 +63,7 @@ export class Clusters {
   /** What a unit delivers to from now on; null: the agent's own cluster. What it used before is closed once nobody else does. */
   use(unit: string, remote: Remote | null): Destination {
     const entry = remote === null ? null : (this.#entries.get(remote.id) ?? this.#open(remote));
-    if (this.#used.get(unit) === entry) return entry ?? this.own;
+    if ((this.#used.get(unit) ?? null) === entry) return entry ?? this.own;
     this.release(unit);
     if (entry === null) return this.own;
     entry.users.add(unit);
@@ -74,6 +74,7 @@ export class Clusters {
   /** The unit delivers to nothing any more. */
   release(unit: string): void {
     const entry = this.#used.get(unit);
+    (entry ?? this.own).live.keepOnly(unit, new Set());
     if (entry === undefined) return;
     this.#used.delete(unit);
     entry.users.delete(unit);

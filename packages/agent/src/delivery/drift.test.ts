@@ -185,6 +185,21 @@ describe('what a repair tells', () => {
     expect(notes()).toEqual([{ key: KEY, how: 'changed', paths: ['data.colour'], managers: ['kubectl-edit'] }]);
   });
 
+  test('only that it differed, where too much drifted to keep it all; what is kept stays', async () => {
+    for (let other = 0; other < 255; other += 1) unit.drifted.set(`other ${other}`, 'gone');
+    judge(change(await edited({ colour: 'red' })), unit);
+    const blue = await edited({ colour: 'blue' });
+    judge(change(blue), unit);
+    expect(unit.drifted.get(ID)).toEqual(blue);
+    unit.drifted.delete(ID);
+    unit.drifted.set('one more', 'gone');
+    judge(change(blue), unit);
+    expect(unit.drifted.get(ID)).toBe('unread');
+    expect(notes()).toEqual([{ key: KEY, how: 'changed', paths: [], managers: [] }]);
+    judge(change(await cluster.apply(declared, { fieldManager: APPLY_MANAGER, force: true })), unit);
+    expect(notes()).toEqual([]);
+  });
+
   test('nothing where nothing drifted', () => {
     expect(notes()).toEqual([]);
   });

@@ -41,7 +41,8 @@ export function judge(change: LiveChange, unit: UnitMemory): boolean {
   if (after.ownedHash === applied.ownedHash) return isOver(id, unit);
   if (unit.tolerated.get(id)?.seen === contentHash(object)) return false;
   applied.driftSeen = after.rules?.drift;
-  unit.drifted.set(id, unit.drifted.size < EVIDENCE_LIMIT ? object : 'unread');
+  const isRoom = unit.drifted.size < EVIDENCE_LIMIT || typeof unit.drifted.get(id) === 'object';
+  unit.drifted.set(id, isRoom ? object : 'unread');
   return true;
 }
 

@@ -34,7 +34,27 @@ test('fights are counted while they last', () => {
 
 test('objects left alone for long enough are let go of', () => {
   const fights = new Fights();
-  for (let index = 0; index < 300; index++) fights.corrected(`object-${index}`, NOW);
+  for (let index = 0; index < 512; index++) fights.corrected(`object-${index}`, NOW);
   fights.corrected('late', NOW + 100_000);
   expect(fights.size).toBe(1);
+});
+
+test('no fight is lost, however many there are and however many objects are put right once meanwhile', () => {
+  const fights = new Fights();
+  for (let round = 0; round < 6; round++)
+    for (let index = 0; index < 400; index++) fights.corrected(`fought-${index}`, NOW + round);
+  for (let index = 0; index < 2_000; index++) fights.corrected(`quiet-${index}`, NOW + 10);
+  expect(fights.count(NOW + 10)).toBe(400);
+  expect(fights.dueAt('fought-0', NOW + 10)).toBeGreaterThan(NOW + 10);
+});
+
+test('what is kept does not grow with time', () => {
+  const fights = new Fights();
+  let most = 0;
+  for (let minute = 0; minute < 1_000; minute++) {
+    for (let index = 0; index < 10; index++) fights.corrected(`object-${minute}-${index}`, NOW + minute * 60_000);
+    fights.corrected('fought', NOW + minute * 60_000);
+    most = Math.max(most, fights.size);
+  }
+  expect(most).toBeLessThanOrEqual(256 + 10);
 });

@@ -8,17 +8,19 @@ export interface Fight {
   next: number;
 }
 
-/** Beyond this many, the objects that were left alone for long enough are let go of. */
+/** Up to this many objects nobody looks whether some were left alone for long enough to be let go of. */
 const SWEEP_FROM = 256;
 
 /**
  * How often the objects of one unit were put right lately, each by itself: whoever insists on one does not slow down the repair of the
- * others.
+ * others. Only what was left alone for long enough is let go of, never what is fought over: there are at most twice as many as were put right
+ * lately, or SWEEP_FROM. A fixed bound would let who changes more objects than that in turn be met at once each time.
  */
 export class Fights {
   readonly #series = new Map<string, DriftSeries>();
   /** For how many corrections each fight was told already. */
   readonly #told = new Map<string, number>();
+  #sweepAt = SWEEP_FROM;
 
   /** Objects remembered. */
   get size(): number {
@@ -31,7 +33,7 @@ export class Fights {
   }
 
   corrected(id: string, now: number): void {
-    if (this.#series.size >= SWEEP_FROM) this.#sweep(now);
+    if (this.#series.size >= this.#sweepAt) this.#sweep(now);
     this.#series.set(id, driftCorrected(this.#series.get(id), now));
   }
 
@@ -57,5 +59,6 @@ export class Fights {
       this.#series.delete(id);
       this.#told.delete(id);
     }
+    this.#sweepAt = Math.max(SWEEP_FROM, 2 * this.#series.size);
   }
 }

@@ -1,4 +1,12 @@
-import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, PlumbError, systemError } from '@plumb/api';
+import {
+  APPLY_MANAGER,
+  keyId,
+  keyOf,
+  OWNER_NAME_LABEL,
+  OWNER_NAMESPACE_LABEL,
+  PlumbError,
+  systemError,
+} from '@plumb/api';
 import type { KubeObject, ObjectKey } from '@plumb/api';
 import type { Cluster, ResourceInfo } from '@plumb/kube';
 import { MemoryCluster } from '@plumb/testkit';
@@ -175,4 +183,53 @@ test('a kind of which nothing is kept is not watched', async () => {
   await discovering(() => Promise.resolve(review));
   await live.watchKinds([review]);
   expect(cluster.requests.filter(isList)).toEqual([]);
+});
+
+describe('an object watched by its name', () => {
+  const isNow = (holds: () => boolean): Promise<boolean> => live.until(holds, 5_000, AbortSignal.timeout(5_000));
+
+  test('is watched until the last unit needs it no more; then nothing of it is kept', async () => {
+    await cluster.create(map({}));
+    await live.watchObject(KEY, 'u1');
+    await live.watchObject(KEY, 'u2');
+    live.keepOnly('u1', new Set());
+    await cluster.patch(KEY, { data: { a: '1' } }, { type: 'merge' });
+    expect(await isNow(() => changes.length === 2)).toBe(true);
+    live.keepOnly('u2', new Set([keyId(KEY)]));
+    expect(live.isNamed(keyId(KEY))).toBe(true);
+    live.keepOnly('u2', new Set());
+    expect([live.isNamed(keyId(KEY)), live.size]).toEqual([false, 0]);
+    await cluster.patch(KEY, { data: { a: '2' } }, { type: 'merge' });
+    await live.watchObject({ ...KEY, name: 'later' }, 'u2');
+    await cluster.create({ ...map({}), metadata: { name: 'later', namespace: 'shop' } });
+    expect(await isNow(() => changes.length === 3)).toBe(true);
+    expect(changes[2]?.key.name).toBe('later');
+  });
+
+  test('is watched anew when it is needed again', async () => {
+    await cluster.create(map({}));
+    await live.watchObject(KEY, 'u1');
+    live.keepOnly('u1', new Set());
+    await live.watchObject(KEY, 'u1');
+    expect(live.get(keyId(KEY))).toBeDefined();
+    expect(cluster.requests.filter(isList)).toHaveLength(2);
+  });
+
+  test('stays in view with what else its unit owns', async () => {
+    await cluster.create(map({ [OWNER_NAME_LABEL]: 'apps', [OWNER_NAMESPACE_LABEL]: 'shop' }));
+    await live.watchKinds([CONFIG_MAP]);
+    await live.watchObject(KEY, 'u1');
+    live.keepOnly('u1', new Set());
+    expect(live.get(keyId(KEY))).toBeDefined();
+  });
+
+  test('that cannot be watched yet is let go of as well', async () => {
+    const held = Promise.withResolvers<ResourceInfo | null>();
+    await discovering(() => held.promise);
+    const watching = live.watchObject(KEY, 'u1').catch((error: unknown) => error);
+    live.keepOnly('u1', new Set());
+    held.resolve(await cluster.resource(CONFIG_MAP));
+    expect(await watching).toMatchObject({ code: 'cancelled' });
+    expect(live.isNamed(keyId(KEY))).toBe(false);
+  });
 });

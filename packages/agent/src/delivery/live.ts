@@ -6,6 +6,7 @@ import { observe } from '@plumb/core';
 import type { Cluster, Reflector } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
 import { compareVersions } from '../runtime/versions.ts';
+import { Holds } from './holds.ts';
 import { Listing } from './listing.ts';
 
 /** What a change of a live object looks like to whoever asked to be told. `object` is null when it left the watch. */
@@ -50,6 +51,8 @@ export class LiveObjects {
   readonly #observed = new Map<string, Observed>();
   readonly #kinds = new Map<string, Promise<Watch | null>>();
   readonly #single = new Map<string, Promise<Watch | null>>();
+  /** Which units, by uid, have an object watched by its name. */
+  readonly #holds = new Holds();
   /** Kinds that may not be watched in the whole cluster. */
   readonly #narrow = new Set<string>();
   /** Written or read by us, and not shown by a watch yet. */
@@ -116,11 +119,34 @@ export class LiveObjects {
     await Promise.all(watches);
   }
 
-  /** Watches one object that carries no owner label of ours: a health check may name any object. */
-  async watchObject(key: ObjectKey): Promise<void> {
+  /**
+   * Watches one object that carries no owner label of ours, as a health check may name any object.
+   * @param unit the uid of the unit that asks; it is watched until no unit does (`keepOnly`)
+   */
+  async watchObject(key: ObjectKey, unit: string): Promise<void> {
     const id = keyId(key);
+    this.#holds.take(unit, id);
     const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` };
     await this.#inStep(this.#single, id, () => this.#start(key, selection));
+  }
+
+  /** Of the objects watched by their names, the unit needs only these any more: the watches nobody needs end. */
+  keepOnly(unit: string, ids: ReadonlySet<string>): void {
+    for (const id of this.#holds.keepOnly(unit, ids)) {
+      const watch = this.#single.get(id);
+      if (watch === undefined) continue;
+      this.#single.delete(id);
+      void end(watch);
+      if (!this.#isOfWatchedKind(id)) this.#observed.delete(id);
+    }
+  }
+
+  /** Whether the watch of its kind shows an object too. */
+  #isOfWatchedKind(id: string): boolean {
+    if (this.#observed.get(id)?.owner?.kind !== 'Kustomization') return false;
+    const [group = '', kind = '', namespace = ''] = id.split('/');
+    const whole = `${group}/${kind}`;
+    return this.#kinds.has(whole) || this.#kinds.has(`${whole} ${namespace}`);
   }
 
   /** Whether an object is watched by its name, for somebody's health check. */
@@ -179,11 +205,11 @@ export class LiveObjects {
       if (watch !== null) return await this.#listed(watch);
     } catch (error) {
       if (await isStarted(starting)) throw error;
-      watches.delete(id);
+      if (watches.get(id) === starting) watches.delete(id);
       throw error;
     }
     // Not served (yet): ask again the next time somebody needs it.
-    watches.delete(id);
+    if (watches.get(id) === starting) watches.delete(id);
   }
 
   async #listed({ reflector, trouble }: Watch): Promise<void> {
@@ -300,6 +326,11 @@ function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {
 function isOlder(candidate: Observed, known: Observed): boolean {
   if (candidate.uid !== known.uid) return false;
   return compareVersions(candidate.resourceVersion, known.resourceVersion) < 0;
+}
+
+async function end(starting: Promise<Watch | null>): Promise<void> {
+  const watch = await starting.catch(() => null);
+  watch?.stop.abort();
 }
 
 async function isStarted(starting: Promise<Watch | null>): Promise<boolean> {

@@ -18,16 +18,23 @@ const key = (kind: string, name: string, namespace = 'shop'): ObjectKey => ({
 const bundle = { objects: [{ key: key('ConfigMap', 'a') }, { key: key('ConfigMap', 'b') }] } as unknown as StoredBundle;
 
 /** A cluster that serves these kinds; true: namespaced. */
-function sight(kinds: Record<string, boolean>, healths: Record<string, Health> = {}): Sight & { watched: string[] } {
+function sight(
+  kinds: Record<string, boolean>,
+  healths: Record<string, Health> = {},
+): Sight & { watched: string[]; kept: string[][] } {
   const watched: string[] = [];
+  const kept: string[][] = [];
   const resource = ({ kind }: KindRef) => Promise.resolve(kind in kinds ? { namespaced: kinds[kind] } : null);
   return {
     watched,
+    kept,
+    unit: 'u1',
     cluster: { resource } as Sight['cluster'],
     tenant: null,
     live: {
       get: (id) => (healths[id] === undefined ? undefined : ({ health: healths[id] } as Observed)),
       watchObject: async (seen) => void watched.push(keyId(seen)),
+      keepOnly: (_unit, ids) => void kept.push([...ids]),
     },
   };
 }
@@ -103,7 +110,17 @@ describe('what is waited for', () => {
     const seen = sight(kinds);
     expect(await healthTargets(checks(check), bundle, [], seen)).toEqual([{ key: expected, served: true }]);
     expect(seen.watched).toEqual([keyId(expected)]);
+    expect(seen.kept).toEqual([[keyId(expected)]]);
   });
+
+  test.each([{ healthChecks: [] }, { wait: true, healthChecks: [{ apiVersion: 'v1', kind: 'Secret', name: 'x' }] }])(
+    'is watched by name no more once %j names nothing',
+    async (spec) => {
+      const seen = sight({ Secret: true });
+      await healthTargets(kustomization({ spec: spec as never }), bundle, [], seen);
+      expect([seen.watched, seen.kept]).toEqual([[], [[]]]);
+    },
+  );
 
   test('is looked for again while its kind is not served', async () => {
     const unit = checks({ apiVersion: 'v1', kind: 'Till', name: 'main' });

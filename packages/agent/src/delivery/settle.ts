@@ -18,7 +18,9 @@ export interface Target {
 /** What looking at health takes: what there is, and where it is watched. */
 export interface Sight {
   cluster: Pick<Cluster, 'resource'>;
-  live: Pick<LiveObjects, 'get' | 'watchObject'>;
+  live: Pick<LiveObjects, 'get' | 'watchObject' | 'keepOnly'>;
+  /** The uid of the unit that looks. */
+  unit: string;
   /** Acts as the unit's service account, which must be allowed to read what a health check names; null: the unit acts as the agent. */
   tenant: Pick<Cluster, 'get'> | null;
 }
@@ -34,7 +36,10 @@ export async function healthTargets(
   sight: Sight,
 ): Promise<Target[]> {
   const own = keyId(keyOf(unit as KubeObject));
-  const targets = unit.spec.wait === true ? ownTargets(bundle, changes) : await namedTargets(unit, sight);
+  const isNamed = unit.spec.wait !== true;
+  const targets = isNamed ? await namedTargets(unit, sight) : ownTargets(bundle, changes);
+  // What an earlier spec named is watched no longer.
+  sight.live.keepOnly(sight.unit, new Set(isNamed ? targets.map(({ key }) => keyId(key)) : []));
   return targets.filter(({ key }) => keyId(key) !== own);
 }
 
@@ -53,13 +58,13 @@ async function namedTargets(unit: Kustomization, sight: Sight): Promise<Target[]
   );
 }
 
-async function look(key: ObjectKey, { cluster, live, tenant }: Sight): Promise<Target> {
+async function look(key: ObjectKey, { cluster, live, tenant, unit }: Sight): Promise<Target> {
   const resource = await cluster.resource(key);
   if (resource === null) return { key, served: false };
   const target = resource.namespaced ? key : { ...key, namespace: '' };
   const refused = tenant === null ? null : await refusal(target, tenant);
   if (refused !== null) return { key: target, served: true, refused };
-  await live.watchObject(target);
+  await live.watchObject(target, unit);
   return { key: target, served: true };
 }
 
@@ -87,14 +92,18 @@ export async function lookAgain(targets: readonly Target[], sight: Sight): Promi
 }
 
 /** The verdicts the watches have brought in so far; no request is made. */
-export function healthNow(targets: readonly Target[], live: Sight['live'], unit: UnitMemory): ObjectHealth[] {
+export function healthNow(
+  targets: readonly Target[],
+  live: Pick<LiveObjects, 'get'>,
+  unit: UnitMemory,
+): ObjectHealth[] {
   return targets.map(({ key, served, refused }) => {
     if (refused !== undefined) return { key, health: { status: 'Failed', message: refused } };
     return { key, health: served ? healthOf(key, live, unit) : unservedHealth(key) };
   });
 }
 
-function healthOf(key: ObjectKey, live: Sight['live'], unit: UnitMemory): Health {
+function healthOf(key: ObjectKey, live: Pick<LiveObjects, 'get'>, unit: UnitMemory): Health {
   const id = keyId(key);
   const seen = live.get(id);
   if (seen !== undefined) return unit.verdicts.healthOf(id, seen) ?? seen.health;

@@ -84,6 +84,12 @@ export interface Delivered {
   at: number;
 }
 
+/** Tries in a row to delete the unit that failed, and what was told of the last one. */
+export interface DeletionTrouble {
+  count: number;
+  told: string;
+}
+
 /** The last run failed with these inputs: the same ones are not tried again before `retryAt`. */
 export interface Failed {
   said: Said;
@@ -145,6 +151,7 @@ export class UnitMemory {
   awaitingSince: number | null = null;
   /** While the unit is being deleted and waits for its objects to end: until when, in milliseconds. */
   terminateBy: number | null = null;
+  deletion: DeletionTrouble = { count: 0, told: '' };
   /** While the unit is being deleted and its cluster cannot be reached: since when, in milliseconds. */
   unreachedSince: number | null = null;
   /** Values of the annotation about drift that nobody knows, as they were told. */

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { launchAgent, logLine, Metrics, requestCounter, selectionOf, toldLine } from '@plumb/agent';
 import type { MemberNews } from '@plumb/agent';
@@ -214,7 +214,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     cluster,
     metrics,
     instance,
-    ...memoryShares(context.memoryLimit),
+    ...memoryShares(context.memoryLimit, availableParallelism()),
     onQuiet: giveBackMemory,
     version: context.program,
     enginePath: options.enginePath === '' ? join(context.root, 'build', 'engine') : options.enginePath,

@@ -1,4 +1,4 @@
-import type { ObjectKey } from '@plumb/api';
+import type { Kustomization, ObjectKey } from '@plumb/api';
 import { APPLY_MANAGER, eventType, ownMessages, say } from '@plumb/api';
 import type { DriftMode, Observed } from '@plumb/core';
 import { isSameUnit, unitDriftMode } from '@plumb/core';
@@ -119,13 +119,19 @@ export class ClusterNews {
     finisher.say(object, { type: eventType(level), reason, message: text });
   }
 
-  /** @returns whether the repair has to wait */
+  /** @returns whether the repair has to wait. Of a suspended unit none is made: its drift is looked at when it is resumed */
   #wakeWhenDue(id: string, memory: UnitMemory, drifted: string): boolean {
+    if (this.#isSuspended(id)) return false;
     const now = this.#options.clock.now();
     const wait = driftActionAt(memory, drifted, now, this.#driftModeOf(id)) - now;
     if (wait <= 0) this.#wake(id, PRIORITY.drift);
     else this.#options.queue().addAfter(id, wait);
     return wait > 0;
+  }
+
+  #isSuspended(id: string): boolean {
+    const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
+    return object?.spec.suspend === true;
   }
 
   #driftModeOf(id: string): DriftMode {
@@ -136,7 +142,7 @@ export class ClusterNews {
   /** Any wake-up takes the place of a later one that was asked for: what waits is asked for again. */
   wakeForNextDrift(id: string): void {
     const memory = this.#options.memories.get(id);
-    if (memory === undefined || memory.drifted.size === 0) return;
+    if (memory === undefined || memory.drifted.size === 0 || this.#isSuspended(id)) return;
     const now = this.#options.clock.now();
     const next = nextDrift(memory, now, this.#driftModeOf(id));
     if (next !== null) this.#options.queue().addAfter(id, next - now);

@@ -42,6 +42,7 @@ import type { Seen, Step } from './decide.ts';
 import { decide } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
+import { paceOf } from './deletion-pace.ts';
 import { finalize } from './finalize.ts';
 import { dependencyVersion, findDependency, observeUnit, sourceId } from './observe.ts';
 import { progressStatus, report } from './report.ts';
@@ -263,7 +264,9 @@ export class KustomizationController {
     const id = idOf(object);
     const { deleted, said, next } = await finalize(object, memory, hands);
     if (hands.signal.aborted && (next === 'retry' || next === 'unreached')) return;
-    for (const one of said) {
+    const pace = paceOf({ said, next }, memory.deletion, clock.random());
+    memory.deletion = pace.trouble;
+    for (const one of pace.said) {
       finisher.say(object as KubeObject, { type: eventType(one.level), reason: one.reason, message: one.text });
     }
     if (deleted.length > 0) {
@@ -271,8 +274,7 @@ export class KustomizationController {
       const message = say(messages.changed, { changes });
       finisher.say(object as KubeObject, { type: 'Normal', reason: message.reason, message: message.text });
     }
-    if (next === 'retry') queue().addAfter(id, 5_000);
-    if (next === 'unreached') queue().addAfter(id, 30_000);
+    if (pace.after !== null) queue().addAfter(id, pace.after);
     if (next === 'wait') queue().addAfter(id, Math.max(0, (memory.terminateBy ?? 0) - clock.now()));
     if (next === 'gone') this.#forget(id, memory);
   }
@@ -323,11 +325,17 @@ export class KustomizationController {
     const then = before as Kustomization | undefined;
     if (now === undefined || then === undefined || isNews(then, now)) this.#wake(id, PRIORITY.request);
     else if (this.#isAwaiting(id) && saidByUsers(then) !== saidByUsers(now)) this.#wake(id);
+    else if (this.#isStuck(id) && inventoryMark(then) !== inventoryMark(now)) this.#wake(id);
     this.#onDependency(id, readyMark(now) !== readyMark(then));
   }
 
   #isAwaiting(id: string): boolean {
     return (this.#memories.get(id)?.awaitingSince ?? null) !== null;
+  }
+
+  /** Whether its deletion failed. */
+  #isStuck(id: string): boolean {
+    return (this.#memories.get(id)?.deletion.told ?? '') !== '';
   }
 
   #onHelmRelease(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
@@ -406,6 +414,11 @@ function readyMark(object: Dependable | undefined): string | undefined {
 /** What a readyExpr may ask of a unit itself, and no controller writes. */
 function saidByUsers({ metadata }: Kustomization): string {
   return printJson([metadata.labels, metadata.annotations]);
+}
+
+/** Somebody may mend what a deletion fails at. */
+function inventoryMark({ status }: Kustomization): string {
+  return printJson(status?.inventory?.entries ?? []);
 }
 
 function artifactMark(object: KubeObject | undefined): string {

@@ -47,6 +47,7 @@ beforeEach(async () => {
     clusters,
     remoteClusters,
     clock,
+    parallel: 2,
     signal,
   } as unknown as Hands;
   for (const crd of crds()) await home.apply(crd, { fieldManager: 'test' });
@@ -164,6 +165,20 @@ describe('the deletion of a unit with a kubeconfig', () => {
     expect(await finalize(object, memory, hands)).toMatchObject({ next: 'gone', deleted: [SETTINGS] });
     expect(far.requests.find(({ verb }) => verb === 'delete')?.user).toBe('system:serviceaccount:default:tenant');
   });
+});
+
+test('a deletion that is forbidden keeps the unit, and says so', async () => {
+  const object = await deleted();
+  const forbidden = new PlumbError('api-forbidden', 'serviceaccounts is forbidden', { fault: 'user', policy: 'retry' });
+  const { kubeConfig: _far, ...spec } = object.spec;
+  const bound = { ...object, spec: { ...spec, serviceAccountName: 'tenant' } };
+  home.faults.fail(forbidden, 1, ({ kind }) => kind === 'ServiceAccount');
+  expect(await finalize(bound, memory, hands)).toMatchObject({
+    next: 'retry',
+    deleted: [],
+    said: [{ reason: 'PruneFailed', text: 'serviceaccounts is forbidden' }],
+  });
+  expect([await isThere(home), await isHeld(object)]).toEqual([true, true]);
 });
 
 describe('a unit whose cluster is away', () => {

@@ -60,8 +60,10 @@ export async function finalize(object: Kustomization, memory: UnitMemory, hands:
     return await deleteOwned(object, context, { ...site, signal: AbortSignal.any([hands.signal, there.signal]) });
   } catch (thrown) {
     const said = awaySaid(object, destination);
-    if (said === null) throw thrown;
-    return await giveUpInTime(object, said.text, context);
+    if (said !== null) return await giveUpInTime(object, said.text, context);
+    const error = asPlumbError(thrown);
+    if (error.code === 'cancelled' || error.code === 'internal') throw error;
+    return { deleted: [], said: [say(messages.pruneFailed, { error: error.message })], next: 'retry' };
   } finally {
     there.stop();
   }

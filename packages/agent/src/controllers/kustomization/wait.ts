@@ -42,7 +42,7 @@ export async function beginWait(
 
 function sightOf(object: Kustomization, context: Context): Sight {
   const site = siteOf(context);
-  return { ...site, tenant: tenantOf(object, { ...context.hands, cluster: site.cluster }) };
+  return { ...site, unit: context.memory.uid, tenant: tenantOf(object, { ...context.hands, cluster: site.cluster }) };
 }
 
 /** Objects with expressions of their own are judged before anybody looks at their health. */
