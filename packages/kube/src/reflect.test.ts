@@ -218,9 +218,10 @@ test('stopping before the first list rejects ready, and ends it in the middle of
 
 describe('versions that go back', () => {
   test('are told before the list, whose objects are the state now', async () => {
+    const restored = { resourceVersion: '60', items: [object('a', '50')] };
     const server = new Script(
       { resourceVersion: '100', items: [object('a', '90'), object('b', '95')] },
-      { resourceVersion: '60', items: [object('a', '50')] },
+      ...[restored, restored, restored],
     );
     run(server);
     (await server.next()).send({ type: 'expired' });
@@ -229,14 +230,28 @@ describe('versions that go back', () => {
   });
 
   test('show in single objects when the server has come past our version again', async () => {
+    const restored = { resourceVersion: '140', items: [object('a', '50')] };
     const server = new Script(
       { resourceVersion: '100', items: [object('a', '90')] },
-      { resourceVersion: '140', items: [object('a', '50')] },
+      ...[restored, restored, restored],
     );
     run(server);
     (await server.next()).send({ type: 'expired' });
     await server.next();
     expect(told.slice(2)).toEqual(['rewound', 'upsert a@50', 'synced 140']);
+  });
+
+  test.each([1, 2])('are none when they were in %i old answers and the next list is ahead', async (answers) => {
+    const old = { resourceVersion: '60', items: [object('a', '50')] };
+    const server = new Script(
+      { resourceVersion: '100', items: [object('a', '90')] },
+      ...Array.from({ length: answers }, () => old),
+      { resourceVersion: '110', items: [object('a', '105')] },
+    );
+    run(server);
+    (await server.next()).send({ type: 'expired' });
+    await server.next();
+    expect(told.slice(2)).toEqual(['upsert a@105', 'synced 110']);
   });
 
   test('are none when the list is as far as the last bookmark', async () => {
@@ -255,16 +270,21 @@ describe('events that never come', () => {
     { what: 'a change', items: [object('a', '12'), object('b', '7')] },
     { what: 'a new object', items: [object('a', '3'), object('b', '7'), object('c', '12')] },
     { what: 'a deletion', items: [object('a', '3')] },
-    { what: 'a state from before a restore', items: [object('a', '2'), object('b', '7')] },
-    { what: 'a version from before a restore', items: [object('a', '3'), object('b', '7')], resourceVersion: '8' },
-  ])('are found by comparing versions: $what', async ({ items, resourceVersion = '20' }) => {
+    { what: 'a state from before a restore', items: [object('a', '2'), object('b', '7')], lists: 4 },
+    {
+      what: 'a version from before a restore',
+      items: [object('a', '3'), object('b', '7')],
+      resourceVersion: '8',
+      lists: 4,
+    },
+  ])('are found by comparing versions: $what', async ({ items, resourceVersion = '20', lists = 2 }) => {
     const now = { resourceVersion, items };
     const server = new Script(FIRST, now);
     server.metadata = now;
     run(server, { checkInterval: 30 });
     await server.next();
     expect((await server.next()).options.resourceVersion).toBe(resourceVersion);
-    expect(server.lists).toBe(2);
+    expect(server.lists).toBe(lists);
   });
 
   test('are not what the watch brings a little later', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError, type KindRef, type KubeObject } from '@plumb/api';
 import { Backoff } from './backoff.ts';
-import type { Cluster, Priority, WatchEvent } from './cluster.ts';
+import type { Cluster, ListResult, Priority, WatchEvent } from './cluster.ts';
 import { GapCheck } from './gap-check.ts';
 import { Known } from './known.ts';
 import type { Reflector, ReflectorOptions, Sink } from './reflector.ts';
@@ -15,6 +15,8 @@ const SHORT_WATCH_MS = 1_000;
 /** After a restart of the server every version has expired: the lists of all kinds are spread over this time. */
 const RELIST_SPREAD_MS = 500;
 const CHECK_INTERVAL_MS = 5 * 60_000;
+/** Lists in a row that must say so before the server is taken to have gone back: one alone may be an old answer of a cache on the way. */
+const REWOUND_LISTS = 3;
 
 /**
  * Keeps `sink` in step with one kind: lists, watches from there, resumes from the last version seen, and lists again only
@@ -81,9 +83,12 @@ class Run {
     const again = this.#latest !== undefined;
     if (again) await sleep(Math.random() * RELIST_SPREAD_MS, undefined, { signal });
     const via = again ? this.#cluster.withPriority('background') : this.#cluster;
-    const { items, resourceVersion } = await via.list(this.#kind, this.#options);
+    let list = await via.list(this.#kind, this.#options);
+    for (let lists = 1; this.#isRewound(list) && lists < REWOUND_LISTS; lists++)
+      list = await via.list(this.#kind, this.#options);
+    const { items, resourceVersion } = list;
     signal.throwIfAborted();
-    this.#sink.listed?.(resourceVersion, this.#isRewound(items, resourceVersion));
+    this.#sink.listed?.(resourceVersion, this.#isRewound(list));
     const seen = this.#known.startOver();
     for (const object of items) {
       this.#known.put(object);
@@ -98,7 +103,7 @@ class Run {
   }
 
   /** Versions only ever grow, but for a restore of etcd. It may have grown past ours again since: then single objects show it. */
-  #isRewound(items: readonly KubeObject[], resourceVersion: string): boolean {
+  #isRewound({ items, resourceVersion }: ListResult): boolean {
     if (this.#latest === undefined) return false;
     return compareVersions(resourceVersion, this.#latest) < 0 || this.#known.isAheadOf(items);
   }

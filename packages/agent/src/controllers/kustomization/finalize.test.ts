@@ -47,7 +47,6 @@ beforeEach(async () => {
     clusters,
     remoteClusters,
     clock,
-    parallel: 2,
     signal,
   } as unknown as Hands;
   for (const crd of crds()) await home.apply(crd, { fieldManager: 'test' });
