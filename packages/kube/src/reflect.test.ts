@@ -221,7 +221,9 @@ describe('versions that go back', () => {
     const restored = { resourceVersion: '60', items: [object('a', '50')] };
     const server = new Script(
       { resourceVersion: '100', items: [object('a', '90'), object('b', '95')] },
-      ...[restored, restored, restored],
+      restored,
+      restored,
+      restored,
     );
     run(server);
     (await server.next()).send({ type: 'expired' });
@@ -231,10 +233,7 @@ describe('versions that go back', () => {
 
   test('show in single objects when the server has come past our version again', async () => {
     const restored = { resourceVersion: '140', items: [object('a', '50')] };
-    const server = new Script(
-      { resourceVersion: '100', items: [object('a', '90')] },
-      ...[restored, restored, restored],
-    );
+    const server = new Script({ resourceVersion: '100', items: [object('a', '90')] }, restored, restored, restored);
     run(server);
     (await server.next()).send({ type: 'expired' });
     await server.next();
