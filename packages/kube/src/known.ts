@@ -2,15 +2,32 @@ import type { KubeObject } from '@plumb/api';
 import type { ListResult } from './cluster.ts';
 import { compareVersions } from './versions.ts';
 
+/** Its name and namespace are in its id. */
+interface Entry {
+  type: Type;
+  uid: string | undefined;
+  resourceVersion: string | undefined;
+}
+
+type Type = Pick<KubeObject, 'apiVersion' | 'kind'>;
+
 /**
- * What a reflector remembers of each object, so that it can tell after a new list which are gone: identity, version, labels
- * and owners, no body.
+ * What a reflector remembers of each object, so that it can tell after a new list which are gone: identity and version, nothing else. There is one
+ * for each object in view.
  */
 export class Known {
-  #objects = new Map<string, KubeObject>();
+  #objects = new Map<string, Entry>();
+  /** All entries share it: a reflector has one kind. */
+  #type: Type = { apiVersion: '', kind: '' };
 
   put(object: KubeObject): void {
-    this.#objects.set(idOf(object), trimmed(object));
+    const { uid, resourceVersion } = object.metadata;
+    this.#objects.set(idOf(object), { type: this.#typeOf(object), uid, resourceVersion });
+  }
+
+  #typeOf({ apiVersion, kind }: KubeObject): Type {
+    if (apiVersion !== this.#type.apiVersion || kind !== this.#type.kind) this.#type = { apiVersion, kind };
+    return this.#type;
   }
 
   drop(object: KubeObject): void {
@@ -30,13 +47,13 @@ export class Known {
   }
 
   versionOf(id: string): string | undefined {
-    return this.#objects.get(id)?.metadata.resourceVersion;
+    return this.#objects.get(id)?.resourceVersion;
   }
 
   /** Whether something is known in a version that comes after the listed one: of the same object, the server once had a later state. */
   isAheadOf(items: readonly KubeObject[]): boolean {
     return items.some((item) => {
-      const known = this.#objects.get(idOf(item))?.metadata;
+      const known = this.#objects.get(idOf(item));
       return known?.uid === item.metadata.uid && compareVersions(versionOf(known), versionOf(item.metadata)) > 0;
     });
   }
@@ -60,32 +77,30 @@ export class Known {
   }
 
   *missingFrom(now: Known): Generator<KubeObject> {
-    for (const [id, object] of this.#objects) {
-      if (!now.#objects.has(id)) yield object;
+    for (const [id, entry] of this.#objects) {
+      if (!now.#objects.has(id)) yield objectOf(id, entry);
     }
   }
 }
 
-function versionOf(metadata: KubeObject['metadata'] | undefined): string {
-  return metadata?.resourceVersion ?? '';
+function versionOf(of: { resourceVersion?: string | undefined } | undefined): string {
+  return of?.resourceVersion ?? '';
 }
 
 function idOf(object: KubeObject): string {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 }
 
-function trimmed(object: KubeObject): KubeObject {
-  const { name, namespace, uid, resourceVersion, labels, ownerReferences } = object.metadata;
+function objectOf(id: string, { type, uid, resourceVersion }: Entry): KubeObject {
+  const slash = id.indexOf('/');
+  const namespace = id.slice(0, slash);
   return {
-    apiVersion: object.apiVersion,
-    kind: object.kind,
+    ...type,
     metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
+      name: id.slice(slash + 1),
+      ...(namespace === '' ? {} : { namespace }),
       ...(uid === undefined ? {} : { uid }),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      ...(labels === undefined ? {} : { labels }),
-      ...(ownerReferences === undefined ? {} : { ownerReferences }),
     },
   };
 }

@@ -169,7 +169,8 @@ test('when the version has expired, a new list replaces what was known', async (
   (await server.next()).send({ type: 'added', object: object('c', '11') }, { type: 'expired' });
   (await server.next()).end();
   expect(told.slice(4)).toEqual(['upsert b@7', 'upsert d@49', 'remove a', 'remove c', 'synced 50']);
-  expect(removed[0]?.metadata).toEqual(object('a', '3').metadata);
+  const { apiVersion, kind } = object('a', '3');
+  expect(removed[0]).toEqual({ apiVersion, kind, metadata: { name: 'a', namespace: 'shop', resourceVersion: '3' } });
 });
 
 test('an object that was deleted is not removed a second time by the next list', async () => {

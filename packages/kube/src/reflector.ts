@@ -6,7 +6,7 @@ export interface Sink {
   upsert(object: KubeObject): void;
   /**
    * An object left the selection: deleted, or its labels no longer match. `last` is the state the server
-   * last sent; where only a relist told that it is gone, it holds no more than identity, version, labels and owners.
+   * last sent; where only a relist told that it is gone, it holds no more than identity and version.
    */
   remove(last: KubeObject): void;
   /**

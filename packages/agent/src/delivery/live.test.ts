@@ -53,6 +53,21 @@ test('objects with an owner label are in view, others are not', async () => {
   expect(live.get(keyId(KEY))).toBeDefined();
 });
 
+test('the objects of one unit share its name in memory, after a change too', async () => {
+  const labels = (name: string) => ({ [OWNER_NAME_LABEL]: name, [OWNER_NAMESPACE_LABEL]: 'shop' });
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ ...KEY, name })) as [ObjectKey, ObjectKey, ObjectKey];
+  for (const { name } of [a, b]) {
+    await cluster.create({ ...map(), metadata: { name, namespace: 'shop', labels: labels('apps') } });
+  }
+  await cluster.create({ ...map(), metadata: { name: 'c', namespace: 'shop', labels: labels('other') } });
+  await live.watchKinds([CONFIG_MAP]);
+  const ownerOf = (key: ObjectKey) => live.get(keyId(key))?.owner;
+  live.note(await cluster.patch(a, { data: { x: '1' } }, { type: 'merge' }));
+  expect(ownerOf(a)).toBe(ownerOf(b));
+  expect(ownerOf(a)).toEqual({ kind: 'Kustomization', namespace: 'shop', name: 'apps' });
+  expect(ownerOf(c)?.name).toBe('other');
+});
+
 test('many units that need one kind share its list', async () => {
   await Promise.all([live.watchKinds([CONFIG_MAP]), live.watchKinds([CONFIG_MAP]), live.watchKinds([CONFIG_MAP])]);
   expect(cluster.requests.filter(isList)).toHaveLength(1);

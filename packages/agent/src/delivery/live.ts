@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KindRef, KubeObject, ObjectKey } from '@plumb/api';
+import type { KindRef, KubeObject, ObjectKey, UnitRef } from '@plumb/api';
 import { asPlumbError, keyId, keyOf, OWNER_NAME_LABEL, PlumbError } from '@plumb/api';
 import type { Observed } from '@plumb/core';
-import { observe } from '@plumb/core';
+import { isSameUnit, observe } from '@plumb/core';
 import type { Cluster, Reflector } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
 import { compareVersions } from '../runtime/versions.ts';
@@ -57,6 +57,7 @@ export class LiveObjects {
   readonly #narrow = new Set<string>();
   /** Written or read by us, and not shown by a watch yet. */
   readonly #unseen = new Map<string, KubeObject>();
+  #lastOwner: UnitRef | null = null;
   readonly #waiters = new Set<() => void>();
   readonly #stop = new AbortController();
 
@@ -157,8 +158,8 @@ export class LiveObjects {
   /** The server's answer to an apply or a read of ours, so that a plan made at once sees it. An event of the watch that is older is ignored. */
   note(object: KubeObject): Observed {
     const id = keyId(keyOf(object));
-    const observed = observe(object, this.#manager);
     const known = this.#observed.get(id);
+    const observed = this.#observe(object, known);
     if (known !== undefined && isOlder(observed, known)) return observed;
     this.#observed.set(id, observed);
     if (known?.resourceVersion !== observed.resourceVersion) this.#unseen.set(id, identityOf(object));
@@ -271,12 +272,22 @@ export class LiveObjects {
     const key = keyOf(object);
     const id = keyId(key);
     const before = this.#observed.get(id);
-    const after = observe(object, this.#manager);
+    const after = this.#observe(object, before);
     const rewound = before !== undefined && isOlder(after, before);
     if (rewound && !list.overrules(before)) return;
     this.#unseen.delete(id);
     this.#observed.set(id, after);
     this.#changed({ id, key, before, after, object, rewound });
+  }
+
+  /** Objects of one unit share its name where they can: most stand together in a list, and most changes leave the owner as it was. */
+  #observe(object: KubeObject, before: Observed | undefined): Observed {
+    const observed = observe(object, this.#manager);
+    const { owner } = observed;
+    if (owner === null) return observed;
+    const same = [before?.owner ?? null, this.#lastOwner].find((known) => isSameUnit(known, owner));
+    this.#lastOwner = same ?? owner;
+    return { ...observed, owner: this.#lastOwner };
   }
 
   #changed(change: LiveChange): void {
@@ -311,13 +322,12 @@ function unwatched({ kind }: KindRef, why: string): string {
 
 /** All a removal needs of an object. */
 function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {
-  const { name, namespace, uid, labels } = metadata;
+  const { name, namespace, uid } = metadata;
   const kept = {
     name,
     resourceVersion: '0',
     ...(uid && { uid }),
     ...(namespace && { namespace }),
-    ...(labels && { labels }),
   };
   return { apiVersion, kind, metadata: kept };
 }
