@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func kustomizeBuild(ctx context.Context, raw json.RawMessage, files []helper.Fil
 	if err != nil {
 		return helper.Answer{Recycle: ownSchema}, err
 	}
-	keepOrigin := markOrigins(tree, files, path.Clean(args.Path))
+	keepOrigin := prepareRoot(tree, files, path.Clean(args.Path))
 	a, err := build(ctx, tree, args.Path, keepOrigin)
 	a.Recycle = ownSchema
 	if err != nil {
@@ -135,21 +136,46 @@ func holdsOpenAPI(content []byte) bool {
 	return fields.find("openapi") != ""
 }
 
-// markOrigins turns on origin marks in the kustomization that is built, and tells whether it asks for them itself.
+// prepareRoot makes the kustomization that is built as Flux reads it, turns on origin marks in it, and tells whether it asks for them itself.
 // A file that upstream will refuse is left as it is, so that its message stays.
-func markOrigins(tree *treeFS, files []helper.File, dir string) bool {
+func prepareRoot(tree *treeFS, files []helper.File, dir string) bool {
 	keep := false
 	for _, f := range files {
 		if !isKustomizationFile(path.Base(f.Path)) || path.Dir(f.Path) != dir {
 			continue
 		}
-		marked, asked := withOrigins(f.Content)
+		read := asFluxReads(f)
+		marked, asked := withOrigins(read)
 		keep = keep || asked
+		if marked == nil && !bytes.Equal(read, f.Content) {
+			marked = read
+		}
 		if marked != nil {
 			tree.firstRead(f.Path, marked)
 		}
 	}
 	return keep
+}
+
+// asFluxReads gives a kustomization without the fields that kustomize does not know and with numbers made text where text belongs, and
+// warns of it: kustomize-controller reads the file at spec.path so, kustomize itself refuses it.
+func asFluxReads(f helper.File) []byte {
+	var k types.Kustomization
+	refused := k.Unmarshal(f.Content)
+	// With nothing left of it, what was refused is the reason.
+	if refused == nil || yaml.Unmarshal(f.Content, &k) != nil || k.CheckEmpty() != nil {
+		return f.Content
+	}
+	text, err := json.Marshal(k)
+	if err != nil {
+		return f.Content
+	}
+	fmt.Fprintf(os.Stderr, "# Warning: %s: %s: read as Flux reads it, without what does not belong there\n", f.Path, cause(refused))
+	return text
+}
+
+func cause(err error) string {
+	return strings.NewReplacer("invalid Kustomization: ", "", "json: ", "").Replace(err.Error())
 }
 
 // withOrigins gives a kustomization with origin marks on, or nil where it is not to be changed, and whether it asks for them itself.

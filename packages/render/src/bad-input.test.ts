@@ -240,7 +240,7 @@ const cases: Case[] = [
     says: 'kustomization.yaml is empty',
   },
   {
-    name: 'an unknown field of a kustomization',
+    name: 'a kustomization of nothing but an unknown field',
     files: { 'kustomization.yaml': 'resource: [a.yaml]' },
     says: 'kustomization.yaml: invalid Kustomization: json: unknown field "resource"',
   },

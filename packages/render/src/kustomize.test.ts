@@ -144,6 +144,15 @@ buildMetadata: [originAnnotations]
     );
   });
 
+  test('tells which field of the root it left out', async () => {
+    const files = { 'kustomization.yaml': 'resources: [a.yaml]\nresource: [b.yaml]\n', 'a.yaml': configMap('a') };
+    const bundle = await build(files);
+    expect(names(bundle)).toEqual(['ConfigMap//a']);
+    expect(bundle.warnings).toEqual([
+      'kustomization.yaml: unknown field "resource": read as Flux reads it, without what does not belong there',
+    ]);
+  });
+
   test('keeps every digit of large integers', async () => {
     const bundle = await build({
       'kustomization.yaml': 'resources: [a.yaml]\nnamePrefix: x-\n',
