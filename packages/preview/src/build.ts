@@ -1,11 +1,12 @@
 import type { BuildContext, Reference } from '@plumb/agent';
 import { buildBundle, Referenced, readReferences, referencesOf } from '@plumb/agent';
 import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
-import { userError } from '@plumb/api';
+import { asPlumbError, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Bundle, Renderer } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
 import { Secrets } from './secrets.ts';
+import { withStandIns } from './stand-in.ts';
 
 export interface BuildRequest {
   unit: Kustomization;
@@ -40,10 +41,49 @@ export async function buildUnit(request: BuildRequest): Promise<Built> {
   for (const object of objects.values()) if (object !== null) secrets.add(object);
   const referenced = new Referenced(objects);
   const context: BuildContext = { renderer, signal, referenced, remotes, strictSubstitutions, decryption };
-  const bundle = await buildBundle(unit, ref, artifact, context);
+  const bundle = await buildBundle(unit, ref, artifact, context).catch((error: unknown) => {
+    throw secrets.error(asPlumbError(error));
+  });
   for (const { body } of bundle.objects) secrets.add(body);
   secrets.addTexts(bundle.secrets);
+  const others = await buildOtherwise(request, { ref, context, objects });
+  if (others !== null) secrets.compare(bundle.objects, others.objects);
   return { unit, ref, bundle, secrets };
+}
+
+interface Made {
+  ref: UnitRef;
+  context: BuildContext;
+  objects: ReadonlyMap<string, KubeObject | null>;
+}
+
+/**
+ * The same build with other values in the Secrets that variables are taken from; where these cannot be put in, without any variable.
+ * @returns null for a unit that takes none from a Secret
+ */
+async function buildOtherwise(
+  { unit, artifact }: BuildRequest,
+  { ref, context, objects }: Made,
+): Promise<Bundle | null> {
+  const from = new Set((unit.spec.postBuild?.substituteFrom ?? []).map(({ kind, name }) => `${kind}/${name}`));
+  const others = new Map(
+    [...objects].map(([id, object]) => {
+      const isUsed = object !== null && object.kind === 'Secret' && from.has(id);
+      return [id, isUsed ? withStandIns(object) : object] as const;
+    }),
+  );
+  if (![...others].some(([id, object]) => object !== objects.get(id))) return null;
+  // Keys stay as they are, where one Secret holds both.
+  const { decryption, referenced } = context;
+  const sameKeys: BuildContext['decryption'] = { of: (of, _, limits) => decryption.of(of, referenced, limits) };
+  const otherwise = { ...context, referenced: new Referenced(others), decryption: sameKeys };
+  try {
+    return await buildBundle(unit, ref, artifact, otherwise);
+  } catch (thrown) {
+    if (asPlumbError(thrown).code === 'cancelled') throw thrown;
+    const { postBuild: _, ...bare } = unit.spec;
+    return buildBundle({ ...unit, spec: bare }, ref, artifact, otherwise);
+  }
 }
 
 async function referredObjects(

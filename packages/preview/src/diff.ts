@@ -16,7 +16,6 @@ import type { Cluster } from '@plumb/kube';
 import type { Desired } from '@plumb/render';
 import type { Built } from './build.ts';
 import { Coming } from './coming.ts';
-import { isSecret, maskOf } from './secrets.ts';
 
 /** What applying a unit would do to one object. */
 export interface ObjectDiff {
@@ -51,7 +50,8 @@ export async function diffUnit({ cluster, built, signal }: DiffRequest): Promise
     found.push(...(await Promise.all(some.map((desired) => diffObject(desired, context)))));
   }
   found.push(...(await deletions(context)));
-  return found.filter((diff) => diff !== null);
+  const diffs = found.filter((diff) => diff !== null);
+  return diffs.map((diff) => ({ ...diff, key: built.secrets.key(diff.key) }));
 }
 
 interface Context extends DiffRequest {
@@ -64,12 +64,13 @@ async function diffObject(desired: Desired, context: Context): Promise<ObjectDif
   } catch (thrown) {
     const error = asPlumbError(thrown);
     if (error.code === 'cancelled' || error.code === 'api-unavailable') throw error;
-    return of(desired.key, 'failed', error.message);
+    return of(desired.key, 'failed', context.built.secrets.message(error.message));
   }
 }
 
 async function tryObject({ key, body, ignored }: Desired, context: Context): Promise<ObjectDiff | null> {
-  const { cluster, built, signal, coming } = context;
+  const { cluster, signal, coming } = context;
+  const { secrets } = context.built;
   if ((await cluster.resource(key)) === null) {
     if (coming.hasKind(key)) return of(key, 'untried', 'its kind comes with this change');
     return of(key, 'failed', `the cluster serves no kind ${key.kind} in ${apiVersionOf(key)}`);
@@ -80,7 +81,9 @@ async function tryObject({ key, body, ignored }: Desired, context: Context): Pro
     const sent = live === null ? body : declaredFor(body, live, ignored, 'trial');
     const after = await cluster.apply(sent, { fieldManager: APPLY_MANAGER, force: true, dryRun: true, signal });
     if (live === null) return of(key, 'created');
-    const fields = maskedChanges(live, after, built);
+    secrets.add(live);
+    secrets.add(after);
+    const fields = fieldChanges(live, after).map((change) => secrets.change(key, change));
     return fields.length === 0 ? null : { ...of(key, 'changed'), fields };
   } catch (thrown) {
     const missing = live === null && thrown instanceof PlumbError && thrown.code === 'api-not-found';
@@ -99,20 +102,6 @@ function isLeftAlone(body: KubeObject, live: KubeObject | null): boolean {
 function asksToBeLeft(object: KubeObject): boolean {
   const { reconcile, ssa } = rulesOf(object);
   return !reconcile || ssa === 'Ignore';
-}
-
-/** What changes of an object; values are hidden only after they were compared. */
-function maskedChanges(live: KubeObject, after: KubeObject, { secrets }: Built): FieldChange[] {
-  secrets.add(live);
-  secrets.add(after);
-  return fieldChanges(live, after).map(({ path, before, after: now }) => {
-    const hidden = isSecret(live) && /^(?:data|stringData)\b/.test(path);
-    const shown = (value: unknown, side: 'before' | 'after'): unknown => {
-      if (value === undefined) return undefined;
-      return hidden ? maskOf(side) : secrets.value(value, maskOf(side));
-    };
-    return { path, before: shown(before, 'before'), after: shown(now, 'after') };
-  });
 }
 
 /** What the inventory lists, the build no longer has, and is still there with this unit's labels. */

@@ -104,6 +104,79 @@ describe('a build', () => {
     }
   });
 
+  describe('with variables from a Secret', () => {
+    const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'Secret', name: 'vars' }] } });
+    const vars = (values: Record<string, string>): KubeObject => {
+      const data = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, btoa(value)]));
+      return object('Secret', 'vars', { data }, 'flux-system');
+    };
+    const values = { token: 's3cr3tvalue', number: '48151623', short: '0xy', flow: '{a: 1}', mark: '&n x', use: '*n' };
+
+    test.each<{ name: string; spec: object; shown: object }>([
+      { name: 'a number', spec: { replicas: '${number}' }, shown: { replicas: '***' } },
+      { name: 'a text in another case', spec: { a: '${token^^}' }, shown: { a: '***' } },
+      { name: 'a cut', spec: { a: '${token:0:6}', b: '${token:0:1}' }, shown: { a: '***', b: '***' } },
+      { name: 'a length', spec: { a: '${#token}' }, shown: { a: '***' } },
+      { name: 'a short value inside a text', spec: { a: 'u-${short}-v' }, shown: { a: '***' } },
+      { name: 'a key', spec: { '${token}': 'x', b: 'x' }, shown: { '***': '***', b: 'x' } },
+      { name: 'several keys', spec: { '${token}': 'x', '${short}': 'x' }, shown: { '***': '***', '*** (2)': '***' } },
+      { name: 'an item of a list', spec: { a: ['seen', '${short}'] }, shown: { a: ['seen', '***'] } },
+      { name: 'part of an object', spec: { a: '${flow}' }, shown: { a: { '***': '***' } } },
+      {
+        name: 'what no other value fits',
+        spec: { a: '${mark}', b: '${use}', c: 3 },
+        shown: { a: '***', b: '***', c: 3 },
+      },
+      { name: 'what is beside it', spec: { a: '${plain:=seen}', b: 3 }, shown: { a: 'seen', b: 3 } },
+    ])('masks $name', async ({ spec, shown }) => {
+      write('apps/odd.yaml', { apiVersion: 'example.com/v1', kind: 'Odd', metadata: { name: 'odd' }, spec });
+      const built = await build(unit, [vars(values)]);
+      expect(built.bundle.objects[0]?.body['spec']).not.toEqual(spec);
+      const [only] = built.bundle.objects;
+      expect(only === undefined ? null : built.secrets.masked(only)['spec']).toEqual(shown);
+    });
+
+    test('masks what is beside the data of a Secret, and its keys', async () => {
+      const metadata = { name: 'mine', annotations: { note: '${short}' } };
+      write('apps/a.yaml', { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { '${short}': 'a' } });
+      const text = printBuilt(await build(unit, [vars(values)]));
+      expect(text).toContain("note: '***'");
+      expect(text).not.toContain('0xy');
+    });
+
+    test('masks names in a diff and in a rehearsal', async () => {
+      write('apps/a.yaml', object('ConfigMap', 'map-${short}', {}));
+      const built = await build(unit, [vars(values)]);
+      expect((await diffUnit({ cluster, built, signal })).map(({ key }) => key.name)).toEqual(['***']);
+      const { plan, changes } = await rehearse({ built, cluster, signal });
+      expect(changes.map(({ key }) => key.name)).toEqual(['***']);
+      expect(plan?.stages.flatMap(({ actions }) => actions.map(({ key }) => key.name))).toEqual(['***']);
+    });
+
+    test('masks both sides of what changes, and keys', async () => {
+      await apply(owned(object('ConfigMap', 'map', { data: { cut: 'old', same: '1', oldkey: 'x' } })));
+      write('apps/a.yaml', object('ConfigMap', 'map', { data: { cut: '${token:0:3}', '${short}': 'x', same: '2' } }));
+      const [diff] = await diffUnit({ cluster, built: await build(unit, [vars(values)]), signal });
+      expect(diff?.fields.map(({ path, before, after }) => [path, before, after])).toEqual([
+        ['data.***', undefined, '*** (after)'],
+        ['data.cut', '*** (before)', '*** (after)'],
+        ['data[***]', '*** (before)', undefined],
+        ['data.same', '1', '2'],
+      ]);
+    });
+
+    test('drops what a server quotes from what is said of a refusal', async () => {
+      write('apps/a.yaml', object('ConfigMap', 'map', {}, 'x-${token:0:5}'));
+      const built = await build(unit, [vars(values)]);
+      const [diff] = await diffUnit({ cluster, built, signal });
+      expect(diff?.message).toBe('namespaces "***" not found');
+      const { error, assumptions } = await rehearse({ built, cluster: null, signal });
+      expect(error).toBeNull();
+      expect(assumptions).toEqual(['there is a Namespace ***']);
+      expect((await rehearse({ built, cluster, signal })).error?.message).not.toContain('s3cr3');
+    });
+  });
+
   test('shows nothing of what it decrypted, in no kind of object', async () => {
     using bench = new SopsBench();
     const age = bench.ageKey();

@@ -5,7 +5,7 @@ import type { Built } from './build.ts';
 /** The objects of a build in apply order, as one YAML stream, secrets masked. */
 export function printBuilt({ bundle, secrets }: Pick<Built, 'bundle' | 'secrets'>): string {
   const objects = bundle.objects.toSorted((a, b) => compareForApply(a.key, b.key));
-  return objects.map(({ body }) => `---\n${printYaml(inOrder(secrets.masked(body)))}`).join('');
+  return objects.map((desired) => `---\n${printYaml(inOrder(secrets.masked(desired)))}`).join('');
 }
 
 const FIRST = ['apiVersion', 'kind', 'metadata'];

@@ -9,6 +9,7 @@ import { MemoryCluster } from '@plumb/memory-cluster';
 import type { Built } from './build.ts';
 import { Coming } from './coming.ts';
 import { inventoryOf } from './diff.ts';
+import type { Secrets } from './secrets.ts';
 
 /** How carrying out a change would go. */
 export interface Rehearsal {
@@ -36,7 +37,7 @@ const STAGE_TIMEOUT = 5_000;
 
 /** Carries a build out against a cluster in memory that holds what the real one does of this unit. Writes nothing anywhere else. */
 export async function rehearse({ built, cluster, signal }: RehearseRequest): Promise<Rehearsal> {
-  const { unit, ref, bundle } = built;
+  const { unit, ref, bundle, secrets } = built;
   const inventory = cluster === null ? [] : inventoryOf(unit);
   const memory = new MemoryCluster();
   const assumptions = await furnish(memory, { built, cluster, inventory, signal });
@@ -44,10 +45,24 @@ export async function rehearse({ built, cluster, signal }: RehearseRequest): Pro
   try {
     const options = { cluster: memory, ref, inventory, stageTimeout: STAGE_TIMEOUT, signal };
     const { plan, delivery } = await deliverOnce(unit, bundle, options);
-    return { ...base, plan, changes: delivery.changes, error: delivery.error };
+    const { changes, error } = delivery;
+    return masked({ ...base, plan, changes, error }, secrets);
   } catch (thrown) {
-    return { ...base, plan: null, changes: [], error: asPlumbError(thrown) };
+    return masked({ ...base, plan: null, changes: [], error: asPlumbError(thrown) }, secrets);
   }
+}
+
+/** Names of objects may be made of secret values, and what is said of a failure may quote them. */
+function masked({ plan, changes, dependencies, assumptions, error }: Rehearsal, secrets: Secrets): Rehearsal {
+  const named = <T extends { key: ObjectKey }>(item: T): T => ({ ...item, key: secrets.key(item.key) });
+  const stages = (plan?.stages ?? []).map((stage) => ({ ...stage, actions: stage.actions.map(named) }));
+  return {
+    plan: plan === null ? null : { ...plan, stages, prune: plan.prune.map((key) => secrets.key(key)) },
+    changes: changes.map(named),
+    dependencies,
+    assumptions: assumptions.map((text) => secrets.message(text)),
+    error: error === null ? null : secrets.error(error),
+  };
 }
 
 interface Furniture {

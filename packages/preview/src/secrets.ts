@@ -1,13 +1,37 @@
-import type { KubeObject } from '@plumb/api';
+import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
+import { PlumbError as Failure, keyId } from '@plumb/api';
+import type { FieldChange } from '@plumb/core';
+import { fieldChanges } from '@plumb/core';
+import type { Desired } from '@plumb/render';
+import { MASK, maskDifferences } from './compared.ts';
+import { withoutQuoted } from './refusal.ts';
 
-/** What stands in place of a secret value. */
-const MASK = '***';
 /** A text that holds a shorter one may hold it by chance. */
 const SHORTEST = 4;
+/** They say nothing by themselves. */
+const PLAIN: ReadonlySet<string> = new Set(['', 'true', 'false', 'null']);
 
-/** Hides what must not be shown: the data of Secrets, and in any other object every text that is, or holds, a value of one of them. */
+/** What of one object a value of a Secret has a part in. */
+interface Parts {
+  masked: KubeObject;
+  key: ObjectKey;
+  /** Of fields, as `fieldChanges` names them. */
+  paths: readonly string[];
+  /** Of maps that have a key made of one. */
+  parents: ReadonlySet<string>;
+}
+
+/**
+ * Hides what must not be shown: the data of Secrets, every value and key of another object that comes out otherwise with other values in the
+ * Secrets, and every text that is, or holds, a value of one of them.
+ */
 export class Secrets {
   readonly #values = new Set<string>();
+  /** Leaves and keys of objects that a value has a part in. */
+  readonly #made = new Set<string>();
+  readonly #parts = new Map<string, Parts>();
+  /** What names objects, of a unit that uses Secrets; null for any other. */
+  #open: Set<string> | null = null;
 
   /** Everything in the data of a Secret is secret from now on, as it is and encoded. Other objects add nothing. */
   add(object: KubeObject): void {
@@ -24,14 +48,66 @@ export class Secrets {
     for (const text of texts) this.#put(text);
   }
 
-  /** A copy of an object without secret values. */
-  masked(object: KubeObject): KubeObject {
-    if (!isSecret(object)) return this.value(object, MASK) as KubeObject;
-    const hidden = ['data', 'stringData'].filter(
-      (field) => typeof object[field] === 'object' && object[field] !== null,
-    );
+  /** What differs between the same objects built with the values of Secrets, and with others, is secret from now on. */
+  compare(objects: readonly Desired[], others: readonly Pick<Desired, 'body'>[]): void {
+    this.#open ??= new Set();
+    for (const [index, { key, body }] of objects.entries()) {
+      const other = others[index]?.body ?? { apiVersion: '', kind: '', metadata: { name: '' } };
+      const masked = maskDifferences(body, other, (text) => this.#made.add(text)) as KubeObject;
+      const changes = fieldChanges(other, body);
+      const parents = changes.filter(({ before }) => before === undefined).map(({ path }) => parentOf(path));
+      const shown = maskedKey(key, masked);
+      this.#parts.set(keyId(key), {
+        masked,
+        key: shown,
+        paths: changes.map(({ path }) => path),
+        parents: new Set(parents),
+      });
+      for (const name of [shown.name, shown.namespace, shown.kind]) this.#open.add(name);
+    }
+  }
+
+  /** A copy of an object of the build without secret values. */
+  masked({ key, body }: Pick<Desired, 'key' | 'body'>): KubeObject {
+    const object = this.#parts.get(keyId(key))?.masked ?? body;
+    const hidden = isSecret(body) ? ['data', 'stringData'].filter((field) => isFilled(object[field])) : [];
     const masks = hidden.map((field) => [field, masksFor(object[field] as object)] as const);
-    return { ...object, ...Object.fromEntries(masks) };
+    return { ...(this.value(object, MASK) as KubeObject), ...Object.fromEntries(masks) };
+  }
+
+  /** The name of an object, masked where a value has a part in it. */
+  key(key: ObjectKey): ObjectKey {
+    const { namespace, name } = key;
+    const shown = this.#parts.get(keyId(key))?.key;
+    return shown ?? { ...key, ...(this.value({ namespace, name }, MASK) as Pick<ObjectKey, 'namespace' | 'name'>) };
+  }
+
+  /** What changes of an object, values hidden only after they were compared. */
+  change(key: ObjectKey, { path, before, after }: FieldChange): FieldChange {
+    const parts = this.#parts.get(keyId(key));
+    const ofData = key.group === '' && key.kind === 'Secret' && HIDDEN_OF_SECRETS.test(path);
+    const isMade = ofData || parts?.paths.some((secret) => isWithin(path, secret) || isWithin(secret, path)) === true;
+    const wasMade = after === undefined && parts?.parents.has(parentOf(path)) === true;
+    const shown = (value: unknown, side: 'before' | 'after'): unknown => {
+      if (value === undefined) return undefined;
+      return isMade || wasMade ? maskOf(side) : this.value(value, maskOf(side));
+    };
+    const named = wasMade ? `${parentOf(path)}[${MASK}]` : isMade && !ofData ? this.#without(path) : path;
+    return { path: named, before: shown(before, 'before'), after: shown(after, 'after') };
+  }
+
+  /** A text of ours or of a server, without secret values. */
+  message(text: string): string {
+    const known = this.#without(text);
+    return this.#open === null ? known : withoutQuoted(known, this.#open);
+  }
+
+  /** The same failure, told without secret values. */
+  error(error: PlumbError): PlumbError {
+    const message = this.message(error.message);
+    if (message === error.message) return error;
+    const { code, fault, policy } = error;
+    return new Failure(code, message, { fault, policy });
   }
 
   /** A copy of any part of an object that is no Secret, with `mask` in place of what is secret. */
@@ -43,8 +119,22 @@ export class Secrets {
   }
 
   #isSecret(text: string): boolean {
-    if (this.#values.has(text)) return true;
+    if (this.#values.has(text) || (text.length >= SHORTEST && this.#made.has(text) && !PLAIN.has(text))) return true;
     return this.#values.values().some((secret) => secret.length >= SHORTEST && text.includes(secret));
+  }
+
+  /** Short ones are only taken out where they stand by themselves. */
+  #without(text: string): string {
+    const hidden = [...this.#values, ...this.#made].filter((secret) => !PLAIN.has(secret) && text.includes(secret));
+    return hidden
+      .sort((a, b) => b.length - a.length)
+      .reduce((shown, secret) => {
+        if (secret.length >= SHORTEST) return shown.replaceAll(secret, MASK);
+        return shown.replaceAll(
+          new RegExp(String.raw`(?<![\p{L}\p{N}])${RegExp.escape(secret)}(?![\p{L}\p{N}])`, 'gu'),
+          MASK,
+        );
+      }, text);
   }
 
   /** Variables lose their line ends before they are put in. */
@@ -54,13 +144,34 @@ export class Secrets {
   }
 }
 
+/** kubectl keeps the whole of an object in an annotation. */
+const HIDDEN_OF_SECRETS = /^(?:data|stringData)\b|^metadata\.annotations(?:$|\[kubectl)/;
+
 export function isSecret({ apiVersion, kind }: Pick<KubeObject, 'apiVersion' | 'kind'>): boolean {
   return apiVersion === 'v1' && kind === 'Secret';
 }
 
 /** What a secret value reads as on one side of a comparison. */
-export function maskOf(side: 'before' | 'after'): string {
+function maskOf(side: 'before' | 'after'): string {
   return `${MASK} (${side})`;
+}
+
+function maskedKey(key: ObjectKey, { kind, metadata }: KubeObject): ObjectKey {
+  const namespace = key.namespace === '' ? '' : (metadata.namespace ?? MASK);
+  return { ...key, kind, namespace, name: metadata.name };
+}
+
+/** Whether a path is another one, or leads further down from it. */
+function isWithin(path: string, top: string): boolean {
+  return top === '' || path === top || (path.startsWith(top) && /[.[]/.test(path.charAt(top.length)));
+}
+
+function parentOf(path: string): string {
+  return path.replace(/(?:\.?[\w-]+|\[[^\]]*\])$/, '');
+}
+
+function isFilled(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 function textsOf(map: unknown): string[] {
