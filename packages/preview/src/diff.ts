@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectKey, Kustomization } from '@plumb/api';
-import { APPLY_MANAGER, apiVersionOf, asPlumbError, PlumbError } from '@plumb/api';
+import { APPLY_MANAGER, apiVersionOf, asPlumbError, PlumbError, userError } from '@plumb/api';
 import type { FieldChange } from '@plumb/core';
 import {
   compareForApply,
@@ -39,9 +39,10 @@ const PARALLEL = 16;
 
 /**
  * Tries every object by a server-side dry run and compares what would be with what is. Writes nothing. What stays as it is is left out.
- * @throws PlumbError `cancelled`, `api-unavailable`; what is wrong with a single object is told with it
+ * @throws PlumbError `cancelled`, `api-unavailable`, `invalid-spec` for a unit of another cluster; what is wrong with a single object is told with it
  */
 export async function diffUnit({ cluster, built, signal }: DiffRequest): Promise<ObjectDiff[]> {
+  refuseElsewhere(built);
   const objects = built.bundle.objects.toSorted((a, b) => compareForApply(a.key, b.key));
   const context = { cluster, built, signal, coming: new Coming(objects) };
   const found: (ObjectDiff | null)[] = [];
@@ -52,6 +53,13 @@ export async function diffUnit({ cluster, built, signal }: DiffRequest): Promise
   found.push(...(await deletions(context)));
   const diffs = found.filter((diff) => diff !== null);
   return diffs.map((diff) => ({ ...diff, key: built.secrets.key(diff.key) }));
+}
+
+/** The cluster the unit is in says nothing of one that it delivers to. */
+function refuseElsewhere({ unit, ref }: Built): void {
+  if (unit.spec.kubeConfig === undefined) return;
+  const text = `Kustomization ${ref.namespace}/${ref.name} delivers to another cluster (spec.kubeConfig), and diff compares with the one it is given: put the Kustomization without spec.kubeConfig into a file (--kustomization-file), and give that cluster (--kubeconfig)`;
+  throw userError('invalid-spec', text);
 }
 
 interface Context extends DiffRequest {

@@ -275,6 +275,19 @@ describe('a diff', () => {
   });
 });
 
+test('a unit that delivers to another cluster is compared with none', async () => {
+  write('apps/map.yaml', object('ConfigMap', 'map', {}));
+  const built = await build(unitOf({ kubeConfig: { secretRef: { name: 'other' } } }));
+  cluster.clearRequests();
+  await expect(diffUnit({ cluster, built, signal })).rejects.toMatchObject({
+    code: 'invalid-spec',
+    message: expect.stringContaining('put the Kustomization without spec.kubeConfig into a file') as string,
+  });
+  const { assumptions } = await rehearse({ built, cluster, signal });
+  expect(assumptions).toEqual(['there is a Namespace shop']);
+  expect(cluster.requests).toEqual([]);
+});
+
 test('a diff leaves out what the unit ignores, of an object that exists', async () => {
   await apply(owned(object('ConfigMap', 'map', { data: { a: '1', b: '1' } })));
   write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '2', b: '2' } }));

@@ -36,8 +36,10 @@ export interface RehearseRequest {
 const STAGE_TIMEOUT = 5_000;
 
 /** Carries a build out against a cluster in memory that holds what the real one does of this unit. Writes nothing anywhere else. */
-export async function rehearse({ built, cluster, signal }: RehearseRequest): Promise<Rehearsal> {
+export async function rehearse({ built, cluster: given, signal }: RehearseRequest): Promise<Rehearsal> {
   const { unit, ref, bundle, secrets } = built;
+  // What is there now is in the cluster that the unit delivers to.
+  const cluster = unit.spec.kubeConfig === undefined ? given : null;
   const inventory = cluster === null ? [] : inventoryOf(unit);
   const memory = new MemoryCluster();
   const assumptions = await furnish(memory, { built, cluster, inventory, signal });

@@ -12,7 +12,7 @@ const NEXT = new Map(
  */
 export function standInFor(text: string): string {
   const changed = [...text].map((character, at, all) => (all[at - 1] === '\\' ? character : other(character)));
-  const last = changed.findLastIndex((character) => /^[\dA-Za-z]$/.test(character));
+  const last = changed.findLastIndex((character) => /[\p{L}\p{N}]/u.test(character));
   return changed.map((character, at) => (at === last ? character + character : character)).join('');
 }
 
