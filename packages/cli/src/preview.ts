@@ -8,7 +8,7 @@ import { createDecryptor, createEngine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import type { Built } from '@plumb/preview';
-import { buildUnit, liveUnit, unitAmong } from '@plumb/preview';
+import { buildUnit, liveUnit, unitAmong, withLiveStatus } from '@plumb/preview';
 import { createRenderer, readManifests } from '@plumb/render';
 import type { RemoteBases } from '@plumb/sources';
 import { createRemoteBases, openLocal, repositoryRoot } from '@plumb/sources';
@@ -159,14 +159,7 @@ async function unitOf(
     return liveUnit(cluster, { name, namespace }, signal);
   }
   const declared = unitAmong(await manifestsOf([file]), { name, namespace }, file);
-  if (cluster === null) return declared;
-  // What it owns is known only there.
-  const live = await liveUnit(
-    cluster,
-    { name: declared.metadata.name, namespace: declared.metadata.namespace ?? namespace },
-    signal,
-  ).catch(() => null);
-  return live?.status === undefined ? declared : { ...declared, status: live.status };
+  return cluster === null ? declared : withLiveStatus(cluster, declared, signal);
 }
 
 /** The root of the artifact, and the folder in it. */

@@ -1,5 +1,5 @@
 import type { Kustomization, KubeObject } from '@plumb/api';
-import { checkKustomization, KUSTOMIZATION, keyOf, ownMessages, say, userError } from '@plumb/api';
+import { asPlumbError, checkKustomization, KUSTOMIZATION, keyOf, ownMessages, say, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 
 /** Which Kustomization is meant. */
@@ -36,6 +36,25 @@ export async function liveUnit(
   const found = await cluster.get({ ...KUSTOMIZATION, namespace, name }, { signal });
   if (found === null) throw userError('api-not-found', `there is no Kustomization ${namespace}/${name} in the cluster`);
   return checked(found);
+}
+
+/**
+ * A unit of a file with what the cluster knows of it: what it owns. One that is not there owns nothing.
+ * @throws PlumbError when the cluster cannot tell
+ */
+export async function withLiveStatus(
+  cluster: Cluster,
+  unit: Kustomization,
+  signal: AbortSignal,
+): Promise<Kustomization> {
+  const { name, namespace = '' } = unit.metadata;
+  try {
+    const { status } = await liveUnit(cluster, { name, namespace }, signal);
+    return status === undefined ? unit : { ...unit, status };
+  } catch (thrown) {
+    if (asPlumbError(thrown).code === 'api-not-found') return unit;
+    throw thrown;
+  }
 }
 
 /** With defaults filled in, as the API server would. */
