@@ -1,11 +1,11 @@
 import type { BuildContext, Reference } from '@plumb/agent';
 import { buildBundle, Referenced, readReferences, referencesOf } from '@plumb/agent';
-import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
+import type { JsonObject, Kustomization, KubeObject, UnitRef } from '@plumb/api';
 import { asPlumbError, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Bundle, Renderer } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
-import { Secrets } from './secrets.ts';
+import { isSecret, Secrets } from './secrets.ts';
 import { withStandIns } from './stand-in.ts';
 
 export interface BuildRequest {
@@ -91,8 +91,9 @@ async function referredObjects(
   ref: UnitRef,
 ): Promise<Map<string, KubeObject | null>> {
   const references = referencesOf(unit);
+  const objects = given.map(asStored);
   const isGiven = ({ kind, name }: Reference): KubeObject | undefined =>
-    given.find((object) => object.kind === kind && object.metadata.name === name);
+    objects.find((object) => object.kind === kind && object.metadata.name === name);
   const missing = references.filter((reference) => isGiven(reference) === undefined);
   if (cluster === null) refuseUnknown(unit, missing);
   const read = cluster === null ? null : await readReferences(missing, ref.namespace, { cluster, signal });
@@ -102,6 +103,17 @@ async function referredObjects(
       return [`${kind}/${name}`, isGiven(reference) ?? read?.get(kind, name) ?? null];
     }),
   );
+}
+
+/** As an API server keeps a Secret: what is written as text is data (Secret v1: stringData). */
+function asStored(object: KubeObject): KubeObject {
+  const { stringData, ...rest } = object;
+  if (!isSecret(object) || typeof stringData !== 'object' || stringData === null) return object;
+  const texts = Object.entries(stringData).map(([key, text]) => [key, Buffer.from(String(text)).toString('base64')]);
+  return {
+    ...rest,
+    data: { ...(rest['data'] as JsonObject | undefined), ...(Object.fromEntries(texts) as JsonObject) },
+  };
 }
 
 /** Without a cluster nobody knows whether an optional one is there: it counts as missing. */

@@ -196,6 +196,14 @@ describe('a build', () => {
     expect(text).not.toMatch(/hidden|AGE-SECRET/);
   });
 
+  test('takes what a given Secret has as text for its data', async () => {
+    write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '${a}', b: '${b}' } }));
+    const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'Secret', name: 'vars' }] } });
+    const vars = object('Secret', 'vars', { data: { a: btoa('over'), b: btoa('two') }, stringData: { a: 'one' } });
+    const { bundle } = await build(unit, [vars]);
+    expect(bundle.objects[0]?.body['data']).toEqual({ a: 'one', b: 'two' });
+  });
+
   test('takes ConfigMaps and Secrets from the cluster where they are not given', async () => {
     await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'flux-system' } });
     await cluster.create(object('ConfigMap', 'vars', { data: { a: 'live' } }, 'flux-system'));
