@@ -5,6 +5,7 @@ import { asPlumbError, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Bundle, Renderer } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
+import { leftClosed } from './left-closed.ts';
 import { isSecret, Secrets } from './secrets.ts';
 import { withStandIns } from './stand-in.ts';
 
@@ -33,13 +34,14 @@ export interface Built {
 
 /** What the agent would apply for a unit, made by the same code. @throws PlumbError as the agent would tell it */
 export async function buildUnit(request: BuildRequest): Promise<Built> {
-  const { unit, artifact, renderer, remotes, strictSubstitutions, decryption, signal } = request;
+  const { unit, artifact, renderer, remotes, strictSubstitutions, signal } = request;
   const { name, namespace = '' } = unit.metadata;
   const ref: UnitRef = { kind: 'Kustomization', namespace, name };
   const objects = await referredObjects(request, ref);
   const secrets = new Secrets();
   for (const object of objects.values()) if (object !== null) secrets.add(object);
   const referenced = new Referenced(objects);
+  const decryption = hasKeys(request, objects) ? request.decryption : leftClosed;
   const context: BuildContext = { renderer, signal, referenced, remotes, strictSubstitutions, decryption };
   const bundle = await buildBundle(unit, ref, artifact, context).catch((error: unknown) => {
     throw secrets.error(asPlumbError(error));
@@ -49,6 +51,13 @@ export async function buildUnit(request: BuildRequest): Promise<Built> {
   const others = await buildOtherwise(request, { ref, context, objects });
   if (others !== null) secrets.compare(bundle.objects, others.objects);
   return { unit, ref, bundle, secrets };
+}
+
+/** Without a cluster there are no keys but those that were given. */
+function hasKeys({ unit, cluster }: BuildRequest, objects: ReadonlyMap<string, KubeObject | null>): boolean {
+  if (cluster !== null) return true;
+  const name = unit.spec.decryption?.secretRef?.name;
+  return name !== undefined && (objects.get(`Secret/${name}`) ?? null) !== null;
 }
 
 interface Made {
@@ -116,10 +125,10 @@ function asStored(object: KubeObject): KubeObject {
   };
 }
 
-/** Without a cluster nobody knows whether an optional one is there: it counts as missing. */
+/** Without a cluster nobody knows whether an optional one is there: it counts as missing. Keys are needed for nothing but to decrypt. */
 function refuseUnknown({ spec }: Kustomization, missing: readonly Reference[]): void {
-  const optional = (spec.postBuild?.substituteFrom ?? []).filter((from) => from.optional === true);
-  const first = missing.find(({ kind, name }) => !optional.some((from) => from.kind === kind && from.name === name));
+  const needed = (spec.postBuild?.substituteFrom ?? []).filter(({ optional }) => optional !== true);
+  const first = missing.find(({ kind, name }) => needed.some((from) => from.kind === kind && from.name === name));
   if (first === undefined) return;
   const text = `the Kustomization refers to ${first.kind}/${first.name}, which is in the cluster: give it in a file (--with), or the cluster to read it from (--kubeconfig)`;
   throw userError('build-failed', text);

@@ -196,6 +196,52 @@ describe('a build', () => {
     expect(text).not.toMatch(/hidden|AGE-SECRET/);
   });
 
+  describe('without keys', () => {
+    const unit = unitOf({ decryption: { provider: 'sops', secretRef: { name: 'keys' } } });
+
+    test('goes on where nothing is encrypted', async () => {
+      write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: 'seen' } }));
+      expect(printBuilt(await build(unit))).toContain('a: seen');
+    });
+
+    test('masks what is encrypted, in every format', async () => {
+      using bench = new SopsBench();
+      const { recipient } = bench.ageKey();
+      const flags = ['--age', recipient];
+      const mine = object('Secret', 'mine', { data: { a: btoa('hidden') }, stringData: { b: 'hidden' } });
+      const secret = bench.encrypt(JSON.stringify(mine), {
+        format: 'json',
+        flags: [...flags, '--encrypted-regex', '^(data|stringData)$'],
+      });
+      const yaml = 'a: hidden\nb:\n  - 3\n  - plain: hidden\n';
+      write('apps/secret.yaml', JSON.parse(secret.toString()) as object);
+      const files = {
+        'a.env': bench.encrypt('A=hidden\nB=hidden\n', { format: 'dotenv', flags }),
+        'a.ini': bench.encrypt('[one]\na = hidden\n', { format: 'ini', flags }),
+        'a.yaml': bench.encrypt(yaml, { format: 'yaml', flags }),
+        'a.bin': bench.encrypt('hidden', { format: 'binary', flags }),
+      };
+      for (const [name, content] of Object.entries(files)) writeFileSync(join(dir, 'apps', name), content);
+      write('apps/kustomization.yaml', {
+        resources: ['secret.yaml'],
+        secretGenerator: [
+          { name: 'env', envs: ['a.env'] },
+          { name: 'files', files: ['a.ini', 'a.yaml', 'a.bin'] },
+        ],
+      });
+      const built = await build(unit);
+      const [env, texts] = ['env', 'files'].map((name) => {
+        const made = built.bundle.objects.find(({ key }) => key.name.startsWith(name));
+        const data = Object.entries((made?.body['data'] ?? {}) as Record<string, string>);
+        return Object.fromEntries(data.map(([key, value]) => [key, atob(value)]));
+      });
+      expect(env).toEqual({ A: '***', B: '***' });
+      expect(texts).toMatchObject({ 'a.yaml': 'a: "***"\nb:\n    - "***"\n    - plain: "***"\n', 'a.bin': '***' });
+      expect(JSON.stringify(texts)).not.toMatch(/sops|ENC\[/);
+      expect(printBuilt(built)).not.toMatch(/hidden|ENC\[/);
+    });
+  });
+
   test('takes what a given Secret has as text for its data', async () => {
     write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '${a}', b: '${b}' } }));
     const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'Secret', name: 'vars' }] } });
