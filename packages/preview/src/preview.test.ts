@@ -354,11 +354,11 @@ describe('a rehearsal', () => {
   test('without a cluster says what it takes for granted', async () => {
     write('apps/map.yaml', object('ConfigMap', 'map', {}));
     write('apps/odd.yaml', { apiVersion: 'example.com/v1', kind: 'Odd', metadata: { name: 'odd', namespace: 'shop' } });
-    const built = await build(unitOf({ dependsOn: [{ name: 'infrastructure' }] }));
+    const built = await build(unitOf({ dependsOn: [{ name: 'infrastructure' }, { kind: 'HelmRelease', name: 'db' }] }));
     const rehearsal = await rehearse({ built, cluster: null, signal });
     expect(rehearsal).toMatchObject({
       error: null,
-      dependencies: ['flux-system/infrastructure'],
+      dependencies: ['Kustomization/flux-system/infrastructure', 'HelmRelease/flux-system/db'],
       assumptions: ['the cluster serves Odd.example.com', 'there is a Namespace shop'],
     });
     expect(rehearsal.changes.map(({ key, action }) => `${key.name} ${action}`)).toEqual(['map created', 'odd created']);

@@ -17,7 +17,7 @@ export interface Rehearsal {
   plan: Plan | null;
   /** What happened to each object, in the order in which it happened. */
   changes: readonly Change[];
-  /** What the unit waits for first: `namespace/name` of other units, `HelmRelease/namespace/name` of releases. */
+  /** What the unit waits for first: `Kustomization/namespace/name`, `HelmRelease/namespace/name`. */
   dependencies: readonly string[];
   /** What was taken to be in the cluster, because nobody could tell. */
   assumptions: readonly string[];
@@ -43,7 +43,8 @@ export async function rehearse({ built, cluster: given, signal }: RehearseReques
   const inventory = cluster === null ? [] : inventoryOf(unit);
   const memory = new MemoryCluster();
   const assumptions = await furnish(memory, { built, cluster, inventory, signal });
-  const base = { dependencies: dependenciesOf(unit).map(({ id }) => id), assumptions };
+  const dependencies = dependenciesOf(unit).map(({ kind, id }) => (kind === 'Kustomization' ? `${kind}/${id}` : id));
+  const base = { dependencies, assumptions };
   try {
     const options = { cluster: memory, ref, inventory, stageTimeout: STAGE_TIMEOUT, signal };
     const { plan, delivery } = await deliverOnce(unit, bundle, options);

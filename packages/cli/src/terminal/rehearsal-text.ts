@@ -14,8 +14,7 @@ export function rehearsalText(rehearsal: Rehearsal, paint: Paint): string {
   const { plan, changes, dependencies, assumptions, error } = rehearsal;
   const did = new Map(changes.map(({ key, action }) => [keyId(key), action]));
   const lines: string[] = [];
-  if (dependencies.length > 0)
-    lines.push(paint('bold', 'first waits for'), ...dependencies.map((id) => `  Kustomization/${id}`));
+  if (dependencies.length > 0) lines.push(paint('bold', 'first waits for'), ...dependencies.map((id) => `  ${id}`));
   for (const [index, stage] of (plan?.stages ?? []).entries()) {
     lines.push(paint('bold', `stage ${index + 1}: ${STAGES[stage.name]}`));
     for (const { key } of stage.actions) {

@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest';
+import { rehearsalText } from './rehearsal-text.ts';
+
+test('what a unit waits for is named by its kind', () => {
+  const dependencies = ['Kustomization/flux-system/infrastructure', 'HelmRelease/flux-system/db'];
+  const rehearsal = { plan: null, changes: [], dependencies, assumptions: [], error: null };
+  expect(rehearsalText(rehearsal, (_, text) => text)).toBe(
+    `first waits for\n  ${dependencies.join('\n  ')}\nnothing stands in its way\n`,
+  );
+});
