@@ -7,6 +7,7 @@ import {
   declaredFor,
   diffInventory,
   fieldChanges,
+  immutableFields,
   isSameUnit,
   ownerOf,
   parseInventoryEntry,
@@ -20,11 +21,11 @@ import { Coming } from './coming.ts';
 /** What applying a unit would do to one object. */
 export interface ObjectDiff {
   key: ObjectKey;
-  /** `untried`: the server cannot try it before something else of the same change is there: its kind or its namespace. */
-  change: 'created' | 'changed' | 'deleted' | 'untried' | 'failed';
+  /** `recreated`: deleted and made anew, because of fields that cannot change. `untried`: the server cannot try it before something else of the same change is there: its kind or its namespace. */
+  change: 'created' | 'changed' | 'recreated' | 'deleted' | 'untried' | 'failed';
   /** Fields that would change, secrets masked; empty for what comes or goes as a whole. */
   fields: FieldChange[];
-  /** Why it failed, or why it was not tried; empty else. */
+  /** Why it failed, was not tried, or is made anew; empty else. */
   message: string;
 }
 
@@ -51,8 +52,9 @@ export async function diffUnit({ cluster, built, signal }: DiffRequest): Promise
     found.push(...(await Promise.all(some.map((desired) => diffObject(desired, context)))));
   }
   found.push(...(await deletions(context)));
+  const { secrets } = built;
   const diffs = found.filter((diff) => diff !== null);
-  return diffs.map((diff) => ({ ...diff, key: built.secrets.key(diff.key) }));
+  return diffs.map((diff) => ({ ...diff, key: secrets.key(diff.key), message: secrets.message(diff.message) }));
 }
 
 /** The cluster the unit is in says nothing of one that it delivers to. */
@@ -72,7 +74,7 @@ async function diffObject(desired: Desired, context: Context): Promise<ObjectDif
   } catch (thrown) {
     const error = asPlumbError(thrown);
     if (error.code === 'cancelled' || error.code === 'api-unavailable') throw error;
-    return of(desired.key, 'failed', context.built.secrets.message(error.message));
+    return of(desired.key, 'failed', error.message);
   }
 }
 
@@ -94,11 +96,28 @@ async function tryObject({ key, body, ignored }: Desired, context: Context): Pro
     const fields = fieldChanges(live, after).map((change) => secrets.change(key, change));
     return fields.length === 0 ? null : { ...of(key, 'changed'), fields };
   } catch (thrown) {
+    const fixed = live === null ? null : fixedFields(asPlumbError(thrown), { body, live, built: context.built });
+    if (fixed !== null) return of(key, 'recreated', fixed.join(', '));
     const missing = live === null && thrown instanceof PlumbError && thrown.code === 'api-not-found';
     if (missing && coming.hasNamespace(key.namespace))
       return of(key, 'untried', 'its namespace comes with this change');
     throw thrown;
   }
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['api-invalid', 'api-conflict', 'api-forbidden']);
+
+/**
+ * The fields for which the agent would delete an object of this unit and make it anew (spec.force, or the object's rule); [] where the refusal names
+ * none. Null where it would not.
+ */
+function fixedFields(
+  { code, message }: PlumbError,
+  { body, live, built: { unit, ref } }: { body: KubeObject; live: KubeObject; built: Built },
+): string[] | null {
+  const isForced = unit.spec.force === true || rulesOf(body).force || rulesOf(live).force;
+  if (!isForced || !REFUSALS.has(code) || !isSameUnit(ownerOf(live), ref)) return null;
+  return immutableFields(message);
 }
 
 /** By its own rules, declared or live. */

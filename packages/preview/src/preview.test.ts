@@ -320,6 +320,41 @@ describe('a diff', () => {
     ]);
   });
 
+  describe('of a field that cannot change', () => {
+    const web = (app: string, annotations?: object): KubeObject => {
+      const template = { metadata: { labels: { app } }, spec: { containers: [{ name: 'a', image: 'a' }] } };
+      const made = object('Deployment', 'web', { spec: { selector: { matchLabels: { app } }, template } });
+      return annotations === undefined
+        ? made
+        : ({ ...made, metadata: { ...made.metadata, annotations } } as KubeObject);
+    };
+    const rule = { 'kustomize.toolkit.fluxcd.io/force': 'enabled' };
+
+    test.each([
+      { name: 'fails', unit: unitOf(), live: owned(web('a')), next: web('b'), change: 'failed' },
+      { name: 'is made anew with spec.force', unit: unitOf({ force: true }), live: owned(web('a')), next: web('b') },
+      {
+        name: 'is made anew where the object asks for it',
+        unit: unitOf(),
+        live: owned(web('a')),
+        next: web('b', rule),
+      },
+      {
+        name: 'fails of what is not the unit’s',
+        unit: unitOf({ force: true }),
+        live: web('a'),
+        next: web('b'),
+        change: 'failed',
+      },
+    ])('$name', async ({ unit, live, next, change = 'recreated' }) => {
+      await apply(live);
+      write('apps/web.yaml', next);
+      expect((await diff(await build(unit))).map(({ what, message }) => [what, message])).toEqual([
+        [`Deployment/web ${change}`, expect.stringContaining('spec.selector')],
+      ]);
+    });
+  });
+
   test('leaves alone what asks for it', async () => {
     await apply(object('ConfigMap', 'map', { data: { a: '1' } }));
     const rule = { annotations: { 'kustomize.toolkit.fluxcd.io/reconcile': 'disabled' } };

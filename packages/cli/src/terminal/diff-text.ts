@@ -7,6 +7,7 @@ import type { Paint } from './paint.ts';
 const MARKS = {
   created: ['green', '+', ''],
   changed: ['yellow', '~', ''],
+  recreated: ['yellow', '±', 'would be deleted and made anew, for what cannot change'],
   deleted: ['red', '-', ''],
   untried: ['dim', '?', 'not tried'],
   failed: ['red', '!', 'would fail'],
