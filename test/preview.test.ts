@@ -108,6 +108,56 @@ describe('plumb diff kustomization', () => {
   });
 });
 
+describe('plumb diff kustomization of a file', () => {
+  const unitOf = (spec: object): string =>
+    JSON.stringify({
+      apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+      kind: 'Kustomization',
+      metadata: { name: 'apps' },
+      spec: {
+        interval: '10m',
+        prune: true,
+        path: './apps',
+        sourceRef: { kind: 'GitRepository', name: 'shop' },
+        ...spec,
+      },
+    });
+  const diff = ['diff', 'kustomization', '--kustomization-file', 'unit.yaml', '--with', 'vars.yaml'];
+
+  test('shows nothing of a Secret that the server refuses, in any of its words', async () => {
+    await change('unit.yaml', unitOf({ postBuild: { substituteFrom: [{ kind: 'Secret', name: 'vars' }] } }));
+    await change('vars.yaml', secret(world.namespace, 'vars', { number: '48151623', token: 's3cr3t-v', short: '0xY' }));
+    const service = (name: string, spec: string): string =>
+      `apiVersion: v1\nkind: Service\nmetadata: { name: "${name}", namespace: ${world.target} }\nspec: ${spec}\n`;
+    await change(
+      'apps/bad.yaml',
+      [
+        service('a', '{ ports: [{ port: "${number}" }] }'),
+        service('b', '{ type: "${token^^}", ports: [{ port: 80 }] }'),
+        service('c', '{ ports: [{ port: "${token:0:6}" }] }'),
+        service('d', '{ ports: [{ port: 80, name: "u-${short}" }] }'),
+        service('e', '{ externalName: "${short}!", type: ExternalName }'),
+        service('f', '{ ports: [{ port: 80 }], "${token}": x }'),
+        service('g-${short}', '{ ports: [{ port: 80 }] }'),
+      ].join('---\n'),
+    );
+    const { code, out } = await plumb(...diff);
+    expect(code).toBe(2);
+    expect(out.match(/^! Service\/.* would fail: /gm)).toHaveLength(7);
+    expect(out).not.toMatch(/48151623|s3cr3t|0xy/i);
+    await change('apps/bad.yaml', null);
+  });
+
+  test('that delivers to another cluster exits with 2, and says what to do', async () => {
+    await change('unit.yaml', unitOf({ kubeConfig: { secretRef: { name: 'other' } } }));
+    expect(await plumb(...diff)).toEqual({
+      code: 2,
+      out: '',
+      err: expect.stringContaining('delivers to another cluster (spec.kubeConfig)') as string,
+    });
+  });
+});
+
 test('plumb build kustomization needs no cluster', async () => {
   const unit = {
     apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
