@@ -60,7 +60,8 @@ export class Secrets {
       this.#parts.set(keyId(key), {
         masked,
         key: shown,
-        paths: changes.map(({ path }) => path),
+        // Items without a name of their own may have stood elsewhere before.
+        paths: changes.map(({ path }) => path.replace(/\[\d+\].*$/s, '')),
         parents: new Set(parents),
       });
       for (const name of [shown.name, shown.namespace, shown.kind]) this.#open.add(name);
