@@ -135,6 +135,16 @@ test('a tenant that may not change is told so, and its drift is not put right wi
   expect((await world.get(configMapKey(world.target, 'other')))?.['data']).toEqual({ a: '1' });
 });
 
+test('another account is asked for its own rights, though no object changed', async () => {
+  await world.kustomization('apps', { serviceAccountName: 'nobody', retryInterval: '1s' });
+  const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');
+  expect(condition(unit, 'Ready')?.message).toContain(
+    `User "system:serviceaccount:${world.namespace}:nobody" cannot patch resource "configmaps"`,
+  );
+  await world.kustomization('apps', { serviceAccountName: 'tenant', retryInterval: '1s' });
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+});
+
 test('a health check reveals nothing that the tenant may not read', async () => {
   const { target } = world;
   await world.cluster.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hidden', namespace: target } });

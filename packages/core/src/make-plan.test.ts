@@ -57,6 +57,17 @@ function input(world: World, fields: Partial<PlanInput> = {}): PlanInput {
 const actions = (plan: Plan): Action[] => plan.stages.flatMap((stage) => [...stage.actions]);
 const SAME: Applied = { desiredDigest: 'd1', ownedHash: 'h1' };
 
+test.each<[string, Observed, Applied, ActionKind]>([
+  ['as another left it', live(), SAME, 'compare'],
+  ['changed since by somebody', live({ ownedHash: 'h2' }), SAME, 'tolerate'],
+  ['declared anew', live(), { ...SAME, desiredDigest: 'd0' }, 'change'],
+])('an identity that has not applied before goes through what is %s', (_what, seen, sent, kind) => {
+  const world = { desired: [entry('a')], observed: { a: seen }, applied: { a: sent } };
+  expect(actions(makePlan(input(world, { unproven: true, drift: 'warn' }))).map((action) => action.kind)).toEqual([
+    kind,
+  ]);
+});
+
 describe('the action for one object', () => {
   const rows: readonly [
     name: string,

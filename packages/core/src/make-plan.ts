@@ -32,6 +32,8 @@ export interface PlanInput {
   drift?: DriftMode;
   /** Whether this very declaration was applied before, where nothing is known of our last apply. */
   delivered?: (entry: DesiredEntry) => boolean;
+  /** Another identity applied before: what is as it was left says nothing of what this one may, and is gone through again. */
+  unproven?: boolean;
   /** keyIds a drift plan may touch; everything else is `unchanged`. */
   only?: ReadonlySet<string>;
 }
@@ -61,7 +63,8 @@ function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
   if (rules.ssa === 'IfNotPresent') return 'skip';
   if (applied === undefined) return orLeave('compare');
   if (applied.desiredDigest !== entry.digest) return 'change';
-  return applied.ownedHash === live.ownedHash ? 'unchanged' : orLeave('correct');
+  if (applied.ownedHash !== live.ownedHash) return orLeave('correct');
+  return input.unproven === true ? 'compare' : 'unchanged';
 }
 
 /** Whether drift of an object is to stay. */

@@ -115,6 +115,7 @@ function planNow(request: DeliveryRequest, context: ApplyContext): Plan {
     prune: request.prune,
     customStageKinds: request.customStageKinds,
     drift,
+    unproven: unit.unproven,
     delivered: ({ key, digest }) => context.inForce || unit.recalled?.get(keyId(key))?.desiredDigest === digest,
     ...(only && { only }),
   });

@@ -15,12 +15,14 @@ export interface Record {
   bundle: StoredBundle | null;
   /** The cluster it was applied to (`Destination.place`). */
   place: string | null;
+  /** The user it was applied as (`UnitMemory.actor`). */
+  actor: string | null;
   applied: Map<string, Recalled>;
   /** What was told of drift that is left (delivery/tolerate.ts). */
   told: Map<string, string>;
 }
 
-const FORMAT = 4;
+const FORMAT = 5;
 
 type Row = [
   group: string,
@@ -46,6 +48,7 @@ interface File {
   maker: string;
   uid: string;
   place: string | null;
+  actor: string | null;
   bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
   rules: string;
   reads: Ids;
@@ -57,7 +60,8 @@ interface File {
 }
 
 /** A unit's delivered bundle, without bodies, and what its apply left; null before its first delivery. `maker` names the program. */
-export function writeRecord({ uid, bundle, applied, place, tolerated }: UnitMemory, maker: string): string | null {
+export function writeRecord(unit: UnitMemory, maker: string): string | null {
+  const { uid, bundle, applied, place, actor, unproven, tolerated } = unit;
   if (bundle === null) return null;
   const { digest, specDigest, configs, revision, artifactDigest, warnings, reads } = bundle;
   const ignored = [...new Set(bundle.objects.map((object) => object.ignored))];
@@ -75,6 +79,7 @@ export function writeRecord({ uid, bundle, applied, place, tolerated }: UnitMemo
     maker,
     uid,
     place,
+    actor: unproven ? null : actor,
     bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
@@ -121,6 +126,7 @@ function recordOf(file: File, maker: string): Record {
   return {
     applied,
     place: file.place,
+    actor: file.actor,
     told: new Map(file.told),
     bundle: file.maker === maker ? { ...file.bundle, objects, reads, unknownModes: [], pack } : null,
   };

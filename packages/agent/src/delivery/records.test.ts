@@ -97,6 +97,31 @@ test('a unit comes back with its bundle, without bodies, and with what was appli
   ]);
 });
 
+test.each<[string, (unit: UnitMemory) => void, string, boolean]>([
+  ['the same user has nothing to show', (unit) => unit.actAs('tenant'), 'tenant', false],
+  ['another user has', (unit) => unit.actAs('tenant'), 'nobody', true],
+  ['so has one for the agent itself', (unit) => unit.actAs(''), 'nobody', true],
+  [
+    'and one that had not delivered it when it was kept',
+    (unit) => {
+      unit.actAs('tenant');
+      unit.actAs('nobody');
+    },
+    'nobody',
+    true,
+  ],
+])('a record tells who applied: %s', async (_what, before, now, unproven) => {
+  const unit = delivered('one');
+  before(unit);
+  const kept = records();
+  kept.note(unit);
+  await kept.flush();
+  const again = new UnitMemory(REF, 'one');
+  await records().recall(again);
+  again.actAs(now);
+  expect(again.unproven).toBe(unproven);
+});
+
 test('bodies come back only when the bundle is built the same again', async () => {
   const kept = records();
   kept.note(delivered('one'));

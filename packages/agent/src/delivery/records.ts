@@ -44,6 +44,8 @@ export class Records {
     unit.bundle = record?.bundle ?? null;
     unit.recalled = record?.applied ?? null;
     unit.place = record?.place ?? null;
+    unit.actor = record?.actor ?? null;
+    unit.unproven = record?.actor === null;
     unit.toldBefore = record?.told ?? new Map();
   }
 

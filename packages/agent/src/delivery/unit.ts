@@ -134,6 +134,10 @@ export class UnitMemory {
   place: string | null = null;
   /** It has not been delivered to this cluster yet, but to another. */
   moved = false;
+  /** The user that applies (controllers/kustomization/acting-as.ts); empty for the agent itself, null where that is not known. */
+  actor: string | null = null;
+  /** What is in force was applied as somebody else: this user has not delivered it yet. */
+  unproven = false;
   /** Objects an apply is under way for: an event about them is judged when the answer is in. */
   readonly inFlight = new Set<string>();
   settling: Settling | null = null;
@@ -170,6 +174,12 @@ export class UnitMemory {
     if (this.place !== null && this.place !== place) this.#startOver();
     this.destination = destination;
     this.place = place;
+  }
+
+  /** From now on this user applies. That another one could deliver the objects does not say that this one may. */
+  actAs(actor: string): void {
+    this.unproven ||= this.actor !== null && this.actor !== actor;
+    this.actor = actor;
   }
 
   #startOver(): void {

@@ -27,7 +27,7 @@ import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
-import { actingAs } from './acting-as.ts';
+import { actingAs, userOf } from './acting-as.ts';
 import { approach, siteOf, unreachable } from './approach.ts';
 import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
@@ -99,6 +99,7 @@ export async function actDeliver(
   const over = AbortSignal.timeout(timeoutOf(object));
   const run: Run = { ...context, cause, startedAt, over, inputs: await inputsNow(object, source, hands) };
   if (cause !== 'drift') memory.answering = requestedAt(object) ?? null;
+  memory.actAs(userOf(object, hands));
   let destination: Destination;
   try {
     await addFinalizer(object as KubeObject, { ...hands, fieldManager: APPLY_MANAGER });
@@ -198,6 +199,7 @@ function noteDelivered(memory: UnitMemory, delivered: Delivered): void {
   memory.failed = null;
   memory.spread = null;
   memory.moved = false;
+  memory.unproven = false;
   // What an earlier process knew is looked at by now.
   memory.recalled = null;
   memory.toldBefore = new Map();
@@ -267,10 +269,10 @@ async function holding<T>(
 
 /** The bundle is delivered: it is what the unit is held to from now on, across a restart too. */
 function keepBundle(bundle: StoredBundle, { memory, hands }: { memory: UnitMemory; hands: Hands }): void {
-  const { bundle: before, applied } = memory;
+  const { bundle: before, applied, unproven } = memory;
   if (before !== null && before.pack !== bundle.pack) hands.packs.drop(before.pack);
   memory.bundle = bundle;
-  if (!applied.changed && before?.objects === bundle.objects) return;
+  if (!unproven && !applied.changed && before?.objects === bundle.objects) return;
   applied.changed = false;
   hands.records?.note(memory);
 }

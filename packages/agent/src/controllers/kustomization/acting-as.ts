@@ -13,10 +13,16 @@ export function actingAs(object: Kustomization, identities: Identities): Cluster
 }
 
 /** The unit's service account; null where the unit acts as the agent itself. */
-export function tenantOf(
+export function tenantOf(object: Kustomization, identities: Identities): Cluster | null {
+  const user = userOf(object, identities);
+  return user === '' ? null : identities.cluster.as(user);
+}
+
+/** The user name of the unit's service account; empty where the unit acts as the agent itself. */
+export function userOf(
   { spec, metadata }: Kustomization,
-  { cluster, defaultServiceAccount }: Identities,
-): Cluster | null {
+  { defaultServiceAccount }: Pick<Identities, 'defaultServiceAccount'>,
+): string {
   const account = spec.serviceAccountName ?? defaultServiceAccount;
-  return account === undefined ? null : cluster.as(`system:serviceaccount:${metadata.namespace ?? ''}:${account}`);
+  return account === undefined ? '' : `system:serviceaccount:${metadata.namespace ?? ''}:${account}`;
 }
