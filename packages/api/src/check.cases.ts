@@ -283,6 +283,65 @@ export const acceptances: readonly Acceptance[] = [
   },
 ];
 
+/** Specs with empty texts, which the API server accepts and keeps, as they are read: `read` is what becomes of the part that is given. */
+export interface EmptyTexts {
+  name: string;
+  kind: 'GitRepository' | 'Kustomization';
+  given: JsonObject;
+  read: JsonObject;
+}
+
+export const emptyTexts: readonly EmptyTexts[] = [
+  { name: 'an account', kind: 'Kustomization', given: { serviceAccountName: '' }, read: {} },
+  {
+    name: "a dependency's namespace and expression",
+    kind: 'Kustomization',
+    given: { dependsOn: [{ name: 'db', namespace: '', readyExpr: '' }] },
+    read: { dependsOn: [{ name: 'db' }] },
+  },
+  {
+    name: "a source's namespace and version",
+    kind: 'Kustomization',
+    given: { sourceRef: { kind: 'GitRepository', name: 'shop', namespace: '', apiVersion: '' } },
+    read: { sourceRef: { kind: 'GitRepository', name: 'shop' } },
+  },
+  {
+    name: "a health check's namespace and version",
+    kind: 'Kustomization',
+    given: { healthChecks: [{ kind: 'Deployment', name: 'cart', namespace: '', apiVersion: '' }] },
+    read: { healthChecks: [{ kind: 'Deployment', name: 'cart' }] },
+  },
+  {
+    name: 'an account for decryption',
+    kind: 'Kustomization',
+    given: { decryption: { provider: 'sops', serviceAccountName: '' } },
+    read: { decryption: { provider: 'sops' } },
+  },
+  {
+    name: 'texts that are no field: they stay',
+    kind: 'Kustomization',
+    given: { postBuild: { substitute: { region: '' } }, components: [''] },
+    read: { postBuild: { substitute: { region: '' } }, components: [''] },
+  },
+  {
+    name: 'a required name: it stays',
+    kind: 'Kustomization',
+    given: { images: [{ name: '', newTag: '' }] },
+    read: { images: [{ name: '' }] },
+  },
+  {
+    name: 'a ref, and an ignore that says something',
+    kind: 'GitRepository',
+    given: { ref: { branch: '', tag: 'v1' }, ignore: '' },
+    read: { ref: { tag: 'v1' }, ignore: '' },
+  },
+];
+
+/** An empty text case as an object to check. */
+export function withEmptyTexts({ kind, given }: EmptyTexts): JsonObject {
+  return objectOf({ kind, spec: { ...(kind === 'GitRepository' ? git : unit), ...given } }, 'a');
+}
+
 const API_VERSIONS = {
   GitRepository: 'source.toolkit.fluxcd.io/v1',
   Kustomization: 'kustomize.toolkit.fluxcd.io/v1',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { acceptances, objectOf, refusals } from './check.cases.ts';
+import { acceptances, emptyTexts, objectOf, refusals, withEmptyTexts } from './check.cases.ts';
 import { checkGitRepository, checkKustomization } from './check.ts';
 
 const check = { GitRepository: checkGitRepository, Kustomization: checkKustomization };
@@ -13,6 +13,14 @@ describe('the check at the border', () => {
   it.each(acceptances)('accepts and fills $kind: $name', (entry) => {
     const result = check[entry.kind](objectOf(entry, 'a'));
     expect(result.ok ? result.value.spec : result.problems).toStrictEqual(entry.filled);
+  });
+
+  it.each(emptyTexts)('reads $kind with empty texts as Flux does: $name', (entry) => {
+    const result = check[entry.kind](withEmptyTexts(entry));
+    const spec: Record<string, unknown> = result.ok ? { ...result.value.spec } : {};
+    expect(
+      Object.fromEntries(Object.keys(entry.given).flatMap((name) => (name in spec ? [[name, spec[name]]] : []))),
+    ).toStrictEqual(entry.read);
   });
 
   it('leaves the given value as it is', () => {

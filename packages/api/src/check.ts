@@ -2,7 +2,7 @@ import { Compile, type Validator } from 'typebox/compile';
 import type { Static, TSchema } from 'typebox';
 import { gitRepository, type GitRepository } from './schema/git-repository.ts';
 import { kustomization, type Kustomization } from './schema/kustomization.ts';
-import { withDefaults } from './defaults.ts';
+import { withDefaults, withoutEmptyText } from './defaults.ts';
 
 /** What is wrong with one field: `spec.sourceRef.kind`, `is required`. */
 export interface Problem {
@@ -51,17 +51,27 @@ function patternMessage(pattern: string): string {
   return `must match ${pattern}`;
 }
 
-function checker<const Schema extends TSchema>(schema: Schema): (value: unknown) => Checked<Static<Schema>> {
+function checker<const Schema extends TSchema & { properties: { spec: object } }>(
+  schema: Schema,
+): (value: unknown) => Checked<Static<Schema>> {
   const validator = Compile(schema);
   return (value) => {
     const filled = withDefaults(schema, value);
-    if (validator.Check(filled)) return { ok: true, value: filled as Static<Schema> };
+    if (validator.Check(filled)) return { ok: true, value: withSpecRead(schema, filled as { spec: unknown }) };
     return { ok: false, problems: validator.Errors(filled).flatMap(problemsOf) };
   };
 }
 
+function withSpecRead<const Schema extends TSchema & { properties: { spec: object } }>(
+  { properties }: Schema,
+  filled: { spec: unknown },
+): Static<Schema> {
+  return { ...filled, spec: withoutEmptyText(properties.spec, filled.spec) } as Static<Schema>;
+}
+
 /**
- * Checks what came from the API server (or a file) and fills the defaults it would fill. Unknown fields pass: a newer Flux
+ * Checks what came from the API server (or a file) and fills the defaults it would fill. Optional texts of the spec that are empty count as
+ * not set, after the check: the API server keeps them. Unknown fields pass: a newer Flux
  * may have set them. The given value is left as it is.
  */
 export const checkGitRepository: (value: unknown) => Checked<GitRepository> = checker(gitRepository);

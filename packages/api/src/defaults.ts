@@ -1,5 +1,7 @@
 /** The part of JSON Schema that defaulting looks at. */
 interface SchemaNode {
+  type?: string;
+  required?: readonly string[];
   default?: unknown;
   properties?: Record<string, SchemaNode>;
   items?: SchemaNode;
@@ -29,5 +31,33 @@ export function withDefaults(schema: object, value: unknown): unknown {
   if (node.properties !== undefined && isRecord(value)) return record(node.properties, value);
   const items = node.items;
   if (items !== undefined && Array.isArray(value)) return value.map((item: unknown) => withDefaults(items, item));
+  return value;
+}
+
+/** Fields whose empty text says something of its own: pointers in Flux's Go types. An empty spec.ignore of a GitRepository ignores nothing. */
+const POINTERS: ReadonlySet<string> = new Set(['ignore']);
+
+function fieldsOf(node: SchemaNode, value: Record<string, unknown>): Record<string, unknown> {
+  const { properties = {}, required = [] } = node;
+  const isUnset = (name: string, field: unknown): boolean =>
+    field === '' && properties[name]?.type === 'string' && !required.includes(name) && !POINTERS.has(name);
+  const given = Object.entries(value).filter(([name, field]) => !isUnset(name, field));
+  return Object.fromEntries(
+    given.map(([name, field]) => {
+      const child = properties[name];
+      return [name, child === undefined ? field : withoutEmptyText(child, field)];
+    }),
+  );
+}
+
+/**
+ * A copy without the optional texts that are empty, below objects and lists: Flux reads an empty one as one that is not there (Go's omitempty).
+ * Elements of lists and values of maps stay.
+ */
+export function withoutEmptyText(schema: object, value: unknown): unknown {
+  const node = schema as SchemaNode;
+  if (node.properties !== undefined && isRecord(value)) return fieldsOf(node, value);
+  const items = node.items;
+  if (items !== undefined && Array.isArray(value)) return value.map((item: unknown) => withoutEmptyText(items, item));
   return value;
 }
