@@ -12,12 +12,14 @@ export interface CloudIdentitiesOptions {
   endpoints?: CloudOptions['endpoints'];
 }
 
-/** Ways out that are kept: each has tokens of its own. */
+/** Ways through a proxy that are kept: each has tokens of its own. */
 const MOST_PROXIES = 50;
 const TIMEOUT_MS = 15_000;
 
 /** Identities at the clouds, by way of a proxy where an object names one: its tokens then come the way that its data do. */
 export class CloudIdentities {
+  /** Without a proxy. It is never dropped: others hold on to it, and what is forgotten in one must be so for all. */
+  readonly direct: Clouds;
   readonly #options: Omit<CloudOptions, 'http'>;
   readonly #ways = new Map<string, Clouds>();
 
@@ -33,24 +35,19 @@ export class CloudIdentities {
       },
     };
     this.#options = { accounts, environment, ...(endpoints && { endpoints }) };
-  }
-
-  /** Without a proxy. */
-  get direct(): Clouds {
-    return this.#way(undefined);
+    this.direct = new Clouds({ ...this.#options, http: systemHttp });
   }
 
   /** To act as an identity, as its annotations name it now: what was got under others is forgotten. */
   async as(identity: Identity, proxy?: GitProxy): Promise<Clouds> {
-    const clouds = this.#way(proxy);
+    const clouds = proxy === undefined ? this.direct : this.#way(proxy);
     await clouds.annotations(identity);
     return clouds;
   }
 
-  #way(proxy: GitProxy | undefined): Clouds {
-    const key = JSON.stringify(proxy ?? null);
-    const http = proxy === undefined ? systemHttp : through(proxy);
-    const way = this.#ways.get(key) ?? new Clouds({ ...this.#options, http });
+  #way(proxy: GitProxy): Clouds {
+    const key = JSON.stringify(proxy);
+    const way = this.#ways.get(key) ?? new Clouds({ ...this.#options, http: through(proxy) });
     this.#ways.delete(key);
     this.#ways.set(key, way);
     const oldest = this.#ways.keys().next().value;
