@@ -29,7 +29,6 @@ export type ErrorCode =
   | 'invalid-tag-signature'
   | 'invalid-url'
   | 'no-tag'
-  | 'not-implemented'
   | 'prune-failed'
   | 'source-empty'
   | 'source-failed'

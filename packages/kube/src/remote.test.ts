@@ -53,13 +53,19 @@ test('in YAML as in JSON, and whatever the order of the fields, it is one and th
   expect(remoteOf(yaml, STRICT)).toMatchObject({ id: json.id, place: json.place, host: new URL(fake.url()).host });
 });
 
-test('other credentials are another connection to the same place, another server is another place', () => {
+test('other credentials are another connection to the same place, another server or proxy is another place', () => {
   const [one, two] = ['abc', 'def'].map((token) => remoteOf(config({ token }), STRICT));
   const far = remoteOf(config({ token: 'abc' }, { server: 'https://far.example' }), STRICT);
   expect(one?.id).not.toBe(two?.id);
   expect(one?.place).toBe(two?.place);
   expect(far.place).not.toBe(one?.place);
   expect(far.host).toBe('far.example:443');
+  const [near, same, other] = ['http://p', 'http://me:s3cret@p', 'http://q'].map((proxy) =>
+    remoteOf(config({ token: 'abc' }, { 'proxy-url': proxy }), STRICT),
+  );
+  expect(near?.place).not.toBe(one?.place);
+  expect([same?.place, same?.id]).toEqual([near?.place, expect.not.stringMatching(near?.id ?? '')]);
+  expect(other?.place).not.toBe(near?.place);
 });
 
 describe('what would use the files, programs or trust of this machine is refused by its field', () => {

@@ -13,7 +13,7 @@ import type { Cluster, RequestCounter } from './cluster.ts';
 export interface Remote {
   /** Digest of address and credentials: the same text, the same connection. */
   readonly id: string;
-  /** Digest of the address: the same text, the same cluster, whoever we are there. */
+  /** Digest of the address and the proxy it is reached through: the same text, the same cluster, whoever we are there. */
   readonly place: string;
   /** `host:port` */
   readonly host: string;
@@ -34,7 +34,7 @@ const MAX_IN_FLIGHT = 64;
 
 /**
  * The current context of a kubeconfig given as text (YAML or JSON), with all it needs inline.
- * @throws PlumbError invalid-spec, invalid-url, access-denied, not-implemented; its text holds no value of the kubeconfig but the server
+ * @throws PlumbError invalid-spec, invalid-url, access-denied; its text holds no value of the kubeconfig but the server
  */
 export function remoteOf(kubeconfig: string, rules: KubeconfigRules): Remote {
   const { entry, access } = givenKubeconfig(kubeconfig, rules);
@@ -67,7 +67,8 @@ export function serverIn(kubeconfig: string): { address: string; ca: string | un
 
 function remoteWith(access: Access, parts: readonly string[]): Remote {
   const { href, host, port, protocol } = access.server;
-  const place = digest([href]);
+  // Behind another proxy the same address may be another cluster.
+  const place = digest(access.proxy === undefined ? [href] : [href, access.proxy.host]);
   const standard = protocol === 'http:' ? '80' : '443';
   return { id: digest([href, ...parts]), place, host: port === '' ? `${host}:${standard}` : host, access };
 }

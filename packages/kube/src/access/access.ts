@@ -14,6 +14,8 @@ export interface Access {
   readonly server: URL;
   /** Whom the kubeconfig asks to act as; `Cluster.as` takes its place. */
   readonly impersonation: Headers;
+  /** The HTTP proxy it is reached through, with its user and password. */
+  readonly proxy?: URL | undefined;
   /** Asked for every new connection, so that rotated files are picked up. */
   tls(): Promise<TlsMaterial>;
   /** Asked for every request: the authorization. */

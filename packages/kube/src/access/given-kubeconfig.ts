@@ -21,7 +21,7 @@ const FILES = {
 
 /**
  * The current context of a kubeconfig that came as text, from somebody who may not use this machine's files and programs.
- * @throws invalid-spec, invalid-url, access-denied, not-implemented naming the field that cannot be used; never a value of it
+ * @throws invalid-spec, invalid-url, access-denied naming the field that cannot be used; never a value of it
  */
 export function givenKubeconfig(given: string, rules: KubeconfigRules): { entry: KubeconfigEntry; access: Access } {
   const entry = selectEntry(parseKubeconfig(given, 'the kubeconfig'), undefined);

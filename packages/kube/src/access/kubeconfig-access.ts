@@ -10,20 +10,19 @@ import { TokenFile } from './token-file.ts';
 export class KubeconfigAccess implements Access {
   readonly server: URL;
   readonly impersonation: Headers;
+  readonly proxy: URL | undefined;
   readonly #entry: KubeconfigEntry;
   readonly #folder: string;
   readonly #headers: Headers;
   readonly #tokenFile: TokenFile | undefined;
 
-  /** @param folder what relative paths in the kubeconfig start from. */
+  /**
+   * @param folder what relative paths in the kubeconfig start from.
+   * @throws invalid-spec for a proxy-url that cannot be used
+   */
   constructor(entry: KubeconfigEntry, folder: string) {
-    if (text(entry.cluster, 'proxy-url') !== undefined) {
-      throw userError(
-        'not-implemented',
-        'the kubeconfig names a proxy-url, which is not supported: reach the API server directly',
-      );
-    }
     this.server = entry.server;
+    this.proxy = proxyOf(entry);
     this.#entry = entry;
     this.#folder = folder;
     const tokenFile = text(entry.user, 'tokenFile');
@@ -68,6 +67,36 @@ export class KubeconfigAccess implements Access {
     } catch (error) {
       throw userError('authentication-failed', `cannot read the kubeconfig's ${field} file ${path}`, error);
     }
+  }
+}
+
+/** An address may hold a password: where it cannot be read, nothing of it is told. */
+function proxyOf({ cluster, server }: KubeconfigEntry): URL | undefined {
+  const given = text(cluster, 'proxy-url');
+  if (given === undefined) return undefined;
+  const url = URL.parse(given);
+  if (url === null || url.hostname === '' || !isDecodable(`${url.username}${url.password}`)) {
+    throw userError(
+      'invalid-spec',
+      "the kubeconfig's proxy-url is not a URL: use http://host:port or https://host:port",
+    );
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    const scheme = url.protocol.replace(':', '');
+    throw userError(
+      'invalid-spec',
+      `the kubeconfig's proxy-url has the scheme "${scheme}": use an http or https proxy`,
+    );
+  }
+  if (server.protocol === 'https:') return url;
+  throw userError('invalid-spec', 'the kubeconfig names a proxy-url and a server without TLS: use an https server');
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined;
+  } catch {
+    return false;
   }
 }
 

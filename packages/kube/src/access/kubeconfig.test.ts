@@ -214,7 +214,30 @@ describe('a kubeconfig that cannot be used is refused by name, without its value
       code: 'invalid-url',
       says: 'ftp://x',
     },
-    { what: 'a proxy', content: config({ 'proxy-url': 'http://p' }, cert), code: 'not-implemented', says: 'proxy-url' },
+    {
+      what: 'a proxy of another kind',
+      content: config({ 'proxy-url': 'socks5://me:s3cret@p:1080' }, cert),
+      code: 'invalid-spec',
+      says: 'proxy-url has the scheme "socks5": use an http or https proxy',
+    },
+    {
+      what: 'a proxy that is no URL',
+      content: config({ 'proxy-url': 'http://me:s3cret@' }, cert),
+      code: 'invalid-spec',
+      says: 'proxy-url is not a URL',
+    },
+    {
+      what: 'a proxy whose password is not escaped',
+      content: config({ 'proxy-url': 'http://me:s3cret%@p' }, cert),
+      code: 'invalid-spec',
+      says: 'proxy-url is not a URL',
+    },
+    {
+      what: 'a proxy in front of a server without TLS',
+      content: config({ server: 'http://x', 'proxy-url': 'http://me:s3cret@p' }, cert),
+      code: 'invalid-spec',
+      says: 'a server without TLS',
+    },
     {
       what: 'broken YAML',
       content: 'users: [{token: s3cret}\n: :',

@@ -19,6 +19,7 @@ interface Credentials {
 export class PluginAccess implements Access {
   readonly server: URL;
   readonly impersonation: Headers;
+  readonly proxy: URL | undefined;
   readonly #plain: KubeconfigAccess;
   readonly #entry: KubeconfigEntry;
   readonly #folder: string;
@@ -28,6 +29,7 @@ export class PluginAccess implements Access {
     this.#plain = new KubeconfigAccess(entry, folder);
     this.server = entry.server;
     this.impersonation = this.#plain.impersonation;
+    this.proxy = this.#plain.proxy;
     this.#entry = entry;
     this.#folder = folder;
   }
@@ -108,7 +110,7 @@ export class PluginAccess implements Access {
   #clusterInfo(): JsonObject {
     const { cluster } = this.#entry;
     const info: JsonObject = { server: text(cluster, 'server') ?? '' };
-    for (const field of ['tls-server-name', 'insecure-skip-tls-verify', 'certificate-authority-data']) {
+    for (const field of ['tls-server-name', 'insecure-skip-tls-verify', 'certificate-authority-data', 'proxy-url']) {
       const value = cluster[field];
       if (value !== undefined) info[field] = value;
     }

@@ -5,12 +5,14 @@ import type { Access, TlsMaterial } from './access.ts';
 export class ToldAccess implements Access {
   readonly server: URL;
   readonly impersonation: Headers;
+  readonly proxy: URL | undefined;
   readonly #access: Access;
   readonly #onRefused: () => void;
 
   constructor(access: Access, onRefused: () => void) {
     this.server = access.server;
     this.impersonation = access.impersonation;
+    this.proxy = access.proxy;
     this.#access = access;
     this.#onRefused = onRefused;
   }

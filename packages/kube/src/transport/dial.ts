@@ -1,34 +1,62 @@
 import { isIP } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { TlsMaterial } from '../access/access.ts';
+import { hostOf, portOf } from './host.ts';
+import { tunnel } from './tunnel.ts';
 import { WireError } from './wire.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const TCP_KEEP_ALIVE_MS = 30_000;
 
-/** Opens a TLS connection offering HTTP/2 first; `alpnProtocol` of the socket says what the server chose. */
-export function dial(server: URL, material: TlsMaterial): Promise<TLSSocket> {
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+export interface Way {
+  /** An HTTP proxy to go through. */
+  readonly proxy?: URL | undefined;
+  /** What is offered to the server, the dearest first. */
+  readonly protocols?: readonly string[];
+}
+
+/**
+ * Opens a TLS connection, by default offering HTTP/2 first; `alpnProtocol` of the socket says what the server chose. What a proxy sees of it is
+ * the server's address.
+ */
+export async function dial(
+  server: URL,
+  material: TlsMaterial,
+  { proxy, protocols = ['h2', 'http/1.1'] }: Way = {},
+): Promise<TLSSocket> {
   const host = hostOf(server);
-  const socket = connectTls({
-    ...material,
-    host,
-    port: portOf(server),
-    servername: material.servername ?? (isIP(host) === 0 ? host : ''),
-    ALPNProtocols: ['h2', 'http/1.1'],
-  });
-  const timer = setTimeout(() => {
-    fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} s`));
-  }, CONNECT_TIMEOUT_MS);
-  const fail = (error: Error): void => {
+  const over = new AbortController();
+  const { signal } = over;
+  const timer = setTimeout(() => over.abort(), CONNECT_TIMEOUT_MS);
+  try {
+    const to =
+      proxy === undefined
+        ? { host, port: portOf(server) }
+        : { socket: await tunnel(proxy, server, { signal, ca: material.ca }) };
+    const servername = material.servername ?? (isIP(host) === 0 ? host : '');
+    return await handshake({ ...material, ...to, host, servername, ALPNProtocols: [...protocols] }, signal);
+  } catch (error) {
+    const through = proxy === undefined ? '' : ` through the proxy ${proxy.host}`;
+    const late = `no connection${through} within ${CONNECT_TIMEOUT_MS / 1000} s`;
+    const why = signal.aborted ? late : error instanceof Error ? error.message : String(error);
+    throw new WireError(`cannot connect to ${server.host}: ${why}`, 'unreachable', error);
+  } finally {
     clearTimeout(timer);
+  }
+}
+
+function handshake(options: ConnectionOptions, signal: AbortSignal): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const socket = connectTls(options);
+  const fail = (error: Error): void => {
     socket.destroy();
-    reject(new WireError(`cannot connect to ${server.host}: ${error.message}`, 'unreachable', error));
+    options.socket?.destroy();
+    reject(error);
   };
+  signal.addEventListener('abort', () => fail(new Error('it took too long')), { once: true });
   socket.once('error', fail);
   socket.once('close', () => fail(new Error('connection closed during the handshake')));
   socket.once('secureConnect', () => {
-    clearTimeout(timer);
     socket.off('error', fail);
     socket.removeAllListeners('close');
     socket.on('error', () => {});
@@ -37,13 +65,4 @@ export function dial(server: URL, material: TlsMaterial): Promise<TLSSocket> {
     resolve(socket);
   });
   return promise;
-}
-
-export function hostOf(server: URL): string {
-  return server.hostname.replace(/^\[|\]$/g, '');
-}
-
-export function portOf(server: URL): number {
-  if (server.port !== '') return Number(server.port);
-  return server.protocol === 'http:' ? 80 : 443;
 }

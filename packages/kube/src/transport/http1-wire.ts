@@ -1,8 +1,10 @@
 import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
+import { callbackify } from 'node:util';
 import type { TlsMaterial } from '../access/access.ts';
-import { hostOf, portOf } from './dial.ts';
+import { dial } from './dial.ts';
+import { hostOf, portOf } from './host.ts';
 import { WireError, type Channel, type Exchange, type Head, type Wire, type WireRequest } from './wire.ts';
 
 const TCP_KEEP_ALIVE_MS = 30_000;
@@ -11,11 +13,13 @@ const TCP_KEEP_ALIVE_MS = 30_000;
 export class Http1Wire implements Wire, Channel {
   readonly #server: URL;
   readonly #material: () => Promise<TlsMaterial>;
+  readonly #proxy: URL | undefined;
   #agent: HttpAgent | HttpsAgent | undefined;
 
-  constructor(server: URL, material: () => Promise<TlsMaterial>) {
+  constructor(server: URL, material: () => Promise<TlsMaterial>, proxy?: URL) {
     this.#server = server;
     this.#material = material;
+    this.#proxy = proxy;
   }
 
   async channel(): Promise<Channel> {
@@ -43,6 +47,10 @@ export class Http1Wire implements Wire, Channel {
       head.resolve({ status, headers: response.headers, stream: response, complete: () => response.complete });
     });
     sent.on('error', (error: NodeJS.ErrnoException) => {
+      if (error instanceof WireError) {
+        head.reject(error);
+        return;
+      }
       const loss = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND' ? 'unreachable' : 'unknown';
       head.reject(new WireError(`connection to ${this.#server.host} failed: ${error.message}`, loss, error));
     });
@@ -75,6 +83,18 @@ export class Http1Wire implements Wire, Channel {
     if (this.#server.protocol === 'http:') return new HttpAgent(keep);
     const material = await this.#material();
     const host = hostOf(this.#server);
-    return new HttpsAgent({ ...keep, ...material, servername: material.servername ?? (isIP(host) === 0 ? host : '') });
+    const agent = new HttpsAgent({
+      ...keep,
+      ...material,
+      servername: material.servername ?? (isIP(host) === 0 ? host : ''),
+    });
+    const proxy = this.#proxy;
+    if (proxy === undefined) return agent;
+    const open = callbackify(() => dial(this.#server, material, { proxy, protocols: ['http/1.1'] }));
+    agent.createConnection = (_options, done) => {
+      open((error, socket) => done?.(error, socket));
+      return undefined;
+    };
+    return agent;
   }
 }

@@ -46,9 +46,9 @@ export class NegotiatedWire implements Wire {
   }
 
   async #choose(): Promise<Wire> {
-    const { server } = this.#access;
+    const { server, proxy } = this.#access;
     if (server.protocol === 'http:') return this.#http1();
-    const socket = await dial(server, await this.#access.tls());
+    const socket = await dial(server, await this.#access.tls(), { proxy });
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();
       return this.#http1();
@@ -59,15 +59,17 @@ export class NegotiatedWire implements Wire {
   }
 
   #http1(): Wire {
-    return new Http1Wire(this.#access.server, () => this.#access.tls());
+    const { server, proxy } = this.#access;
+    return new Http1Wire(server, () => this.#access.tls(), proxy);
   }
 
   /** A server that no longer speaks HTTP/2 (a proxy came between) is negotiated with anew. */
   async #dialHttp2(): Promise<TLSSocket> {
-    const socket = await dial(this.#access.server, await this.#access.tls());
+    const { server, proxy } = this.#access;
+    const socket = await dial(server, await this.#access.tls(), { proxy });
     if (socket.alpnProtocol === 'h2') return socket;
     socket.destroy();
     this.#chosen = undefined;
-    throw new WireError(`${this.#access.server.host} no longer speaks HTTP/2`, 'unprocessed');
+    throw new WireError(`${server.host} no longer speaks HTTP/2`, 'unprocessed');
   }
 }

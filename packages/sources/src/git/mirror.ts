@@ -84,7 +84,7 @@ export class Mirror {
     if (from === this || (!this.partial && (await this.objects.has(tree)))) return;
     if (from.format !== this.format) {
       throw userError(
-        'not-implemented',
+        'invalid-spec',
         `a repository with ${from.format} object ids cannot become part of one with ${this.format} ids`,
       );
     }

@@ -86,7 +86,7 @@ export class Remote implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** @throws PlumbError `invalid-url`, `not-implemented`, `storage-failed` */
+  /** @throws PlumbError `invalid-url`, `storage-failed` */
   static async open(options: RemoteOptions): Promise<Remote> {
     const address = parseAddress(options.url);
     if (/[\u0000-\u001f\u007f]/.test(options.auth.bearerToken ?? '')) {

@@ -76,8 +76,7 @@ export async function actFetch(object: GitRepository, memory: SourceMemory, hand
       return fail(unverified, memory, { generation, hands }, UNVERIFIED);
     }
     const said = saidOf(error);
-    if (error.code === 'invalid-url' || error.code === 'not-implemented' || error.code === 'invalid-spec')
-      return { type: 'terminal', facts: {}, said };
+    if (error.code === 'invalid-url' || error.code === 'invalid-spec') return { type: 'terminal', facts: {}, said };
     return fail(said, memory, { generation, hands }, error.code === 'include-failed' ? UNAVAILABLE : {});
   }
 }
