@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DRIFT_ANNOTATION, type KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap } from './support/manifests.ts';
 import { condition, configMapKey, World } from './support/world.ts';
@@ -92,7 +93,7 @@ test('a tenant whose rights are gone cannot prune, and says so; the entry stays'
 });
 
 /** The API server's own caches learn of a changed role a moment later. */
-async function untilTenantMay(verb: 'patch' | 'delete', allowed: boolean): Promise<void> {
+async function untilTenantMay(verb: 'get' | 'patch' | 'delete', allowed: boolean): Promise<void> {
   const user = `system:serviceaccount:${world.namespace}:tenant`;
   const resourceAttributes = { verb, resource: 'configmaps', namespace: world.target };
   const review = {
@@ -133,6 +134,25 @@ test('a tenant that may not change is told so, and its drift is not put right wi
   await grant();
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
   expect((await world.get(configMapKey(world.target, 'other')))?.['data']).toEqual({ a: '1' });
+});
+
+test('drift that is left shows nothing of an object that the tenant may not read', async () => {
+  const mode = (value: string | null): Promise<unknown> =>
+    world.edit(world.unitKey('apps'), { metadata: { annotations: { [DRIFT_ANNOTATION]: value } } });
+  await grant(ALL_VERBS.filter((verb) => verb !== 'get'));
+  await untilTenantMay('get', false);
+  await mode('warn');
+  await world.edit(configMapKey(world.target, 'other'), { data: { a: 'of another' } });
+  const told = await world.event(world.unitKey('apps'), 'DriftDetected', () => true);
+  expect(told).toBe(`drift detected: ConfigMap/${world.target}/other: somebody changed it; it is left so`);
+  await grant();
+  await untilTenantMay('get', true);
+  await world.edit(configMapKey(world.target, 'other'), { data: { a: 'third' } });
+  const shows = (message: string): boolean => message.includes('data.a (declared "1", is "third")');
+  await world.event(world.unitKey('apps'), 'DriftDetected', shows);
+  await mode(null);
+  const isBack = (object: KubeObject | null): boolean => JSON.stringify(object?.['data']) === '{"a":"1"}';
+  await world.until(configMapKey(world.target, 'other'), 'be put right', isBack);
 });
 
 test('another account is asked for its own rights, though no object changed', async () => {

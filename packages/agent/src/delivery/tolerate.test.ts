@@ -1,5 +1,5 @@
 import type { KubeObject } from '@plumb/api';
-import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, printJson } from '@plumb/api';
+import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, printJson, userError } from '@plumb/api';
 import type { Action, DriftMode } from '@plumb/core';
 import { DEFAULT_RULES, observe } from '@plumb/core';
 import { MemoryCluster } from '@plumb/testkit';
@@ -215,4 +215,64 @@ test('an object that cannot be read stays to be looked at', async () => {
   const { found, error } = await tolerate([left.action], forbidden);
   expect([found, error?.message]).toEqual([[], 'no']);
   expect(isToBeLookedAt(left.action, context)).toBe(true);
+});
+
+describe('drift of a unit with an account of its own', () => {
+  /** The delivery of a tenant: what the account may not read is refused. */
+  const look = async (left: Left, refused: boolean): Promise<FoundDrift[]> => {
+    unit.actAs('system:serviceaccount:shop:tenant');
+    const tenant = {
+      resource: () => Promise.resolve({}),
+      get: () =>
+        refused ? Promise.reject(userError('api-forbidden', 'no get for the tenant')) : cluster.get(left.action.key),
+    };
+    const { found, error } = await tolerate([left.action], {
+      ...left.context(),
+      cluster: tenant,
+    } as unknown as ApplyContext);
+    if (error !== null) throw error;
+    return found;
+  };
+  const drifted = async (): Promise<Left> => {
+    const left = settings();
+    await left.apply();
+    await left.edit({ data: { colour: 'red' } });
+    return left;
+  };
+
+  test('is told with its values where the account may read it, as it is by then', async () => {
+    const left = await drifted();
+    await cluster.patch(left.action.key, { data: { colour: 'blue' } }, { type: 'merge', fieldManager: 'kubectl-edit' });
+    expect(await look(left, false)).toMatchObject([{ paths: ['data.colour'], changes: [{ live: '"blue"' }] }]);
+  });
+
+  test('is told as nothing but a change where the account may not, and again when it is another', async () => {
+    const left = await drifted();
+    const bare = { key: left.action.key, how: 'changed', paths: [], managers: [], changes: [], more: 0 };
+    expect(await look(left, true)).toEqual([bare]);
+    expect(toldDrift(unit)).toEqual([left.action.key]);
+    expect(unit.tolerated.get(left.id)?.note).toEqual({
+      key: left.action.key,
+      how: 'changed',
+      paths: [],
+      managers: [],
+    });
+    await left.edit({ data: { colour: 'blue' } });
+    expect(await look(left, true)).toEqual([bare]);
+  });
+
+  test('is none where what differs is not ours, though the account may not read it', async () => {
+    const left = settings();
+    await left.apply();
+    await left.edit({ metadata: { annotations: { note: 'mine' } } });
+    expect(await look(left, true)).toEqual([]);
+    expect(toldDrift(unit)).toEqual([]);
+  });
+
+  test('that is ignored is not read', async () => {
+    const left = await drifted();
+    left.drift = 'ignore';
+    expect(await look(left, true)).toEqual([]);
+    expect(unit.tolerated.get(left.id)?.mode).toBe('ignore');
+  });
 });

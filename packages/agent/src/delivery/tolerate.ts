@@ -94,9 +94,7 @@ async function look(action: Action, context: ApplyContext): Promise<FoundDrift |
   const { unit } = context;
   const stored = storedOf(action, context);
   const id = keyId(action.key);
-  const evidence = unit.drifted.get(id);
-  // What left the watch may only have lost the label it is watched by.
-  const live = typeof evidence === 'object' ? evidence : await read(action.key, context);
+  const { live, isHidden } = await see(stored, context);
   if (live === null) return hasRun(stored, context) ? null : leave(stored, removal(stored), GONE, context);
   const drift = difference(stored, live, context);
   const declared = declaredOf(stored, live);
@@ -106,7 +104,39 @@ async function look(action: Action, context: ApplyContext): Promise<FoundDrift |
     record(stored, live, context);
     return null;
   }
-  return leave(stored, drift, live, context);
+  const found = leave(stored, drift, live, context);
+  return isHidden ? withoutDetails(found, stored.key, unit) : found;
+}
+
+/**
+ * The live object. What our own watch kept of it is not for the unit's account, which may not be allowed to read it: where anything is to be
+ * told, it is read as that account. `isHidden`: it may not.
+ */
+async function see(
+  stored: StoredObject,
+  context: ApplyContext,
+): Promise<{ live: KubeObject | null; isHidden: boolean }> {
+  const { key } = stored;
+  const { unit } = context;
+  const evidence = unit.drifted.get(keyId(key));
+  // What left the watch may only have lost the label it is watched by.
+  if (typeof evidence !== 'object') return { live: await read(key, context), isHidden: false };
+  const isOurs = (unit.actor ?? '') === '';
+  if (isOurs || modeFor(stored, context) !== 'warn') return { live: evidence, isHidden: false };
+  try {
+    return { live: await read(key, context), isHidden: false };
+  } catch (thrown) {
+    if (asPlumbError(thrown).code !== 'api-forbidden') throw thrown;
+    return { live: evidence, isHidden: true };
+  }
+}
+
+/** Only that it differs. */
+function withoutDetails(found: FoundDrift | null, key: ObjectKey, { tolerated }: UnitMemory): FoundDrift | null {
+  const bare: DriftNote = { key, how: 'changed', paths: [], managers: [] };
+  const left = tolerated.get(keyId(key));
+  if (left !== undefined && left.note !== null) left.note = bare;
+  return found === null ? null : { ...bare, changes: [], more: 0 };
 }
 
 async function read(key: ObjectKey, { cluster, signal }: ApplyContext): Promise<KubeObject | null> {
