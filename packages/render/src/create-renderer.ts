@@ -41,8 +41,9 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
       const plain = decrypt === undefined ? declaration : await decryptObjects(declaration, decrypt);
       const { declared } = plain;
       const objects = substitution === undefined ? declared : await substitute(engine, declared, substitution, options);
+      const all = [...new Set([...secrets, ...plain.secrets, ...(substitution?.secrets ?? [])])];
       const reads = { rules: artifact.rules, ids: log.ids(), remotes: sites.reads() };
-      return assemble(objects, spec, { reads, warnings, secrets: [...new Set([...secrets, ...plain.secrets])] });
+      return assemble(objects, spec, { reads, warnings, secrets: all });
     },
   };
 }

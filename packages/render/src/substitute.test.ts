@@ -14,7 +14,10 @@ const configMap = (name: string, data: string, metadata = ''): string =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n  namespace: shop${metadata}\ndata:\n${data}`;
 
 function build(files: Files, substitution: Partial<Substitution>): Promise<KubeObject[]> {
-  const options = { deadline: 20_000, substitution: { variables: {}, strict: true, always: false, ...substitution } };
+  const options = {
+    deadline: 20_000,
+    substitution: { variables: {}, secrets: [], strict: true, always: false, ...substitution },
+  };
   return renderer
     .build(memoryArtifact(files), buildSpec(), options)
     .then(({ objects }) => objects.map(({ body }) => body));
@@ -72,7 +75,7 @@ spec:
   test('change the bundle’s digest with their values', async () => {
     const artifact = memoryArtifact({ 'a.yaml': configMap('a', '  a: "${a}"\n') });
     const digest = async (a: string): Promise<string> => {
-      const substitution = { variables: { a }, strict: true, always: false };
+      const substitution = { variables: { a }, secrets: [], strict: true, always: false };
       return (await renderer.build(artifact, buildSpec(), { deadline: 20_000, substitution })).digest;
     };
     expect(await digest('x')).toBe(await digest('x'));

@@ -1,7 +1,24 @@
+import type { Kustomization, ObjectKey } from '@plumb/api';
 import { PlumbError } from '@plumb/api';
+import { maskSecretText } from '@plumb/kube';
 
-/** A shorter text may stand in a message by chance. */
+/** A shorter text may stand in a message by chance. What an API server says is masked by its form beside. */
 const SHORTEST = 4;
+
+/**
+ * Whether a value of any object may come from a Secret or from an encrypted file. The bundle, where there is one, tells of what it was made with:
+ * the spec may say something else by now.
+ */
+export function usesSecrets({ spec }: Pick<Kustomization, 'spec'>, bundle: { configs: string } | null): boolean {
+  const named = spec.postBuild?.substituteFrom?.some(({ kind }) => kind === 'Secret') ?? false;
+  return named || spec.decryption !== undefined || /^Secret\//m.test(bundle?.configs ?? '');
+}
+
+/** What is told of a failure about an object; where its values are to be hidden, an API server's words without what they may quote of them. */
+export function toldOf(error: PlumbError, { name, namespace }: ObjectKey, hidesValues: boolean): string {
+  const isRefusal = hidesValues && error.code.startsWith('api-');
+  return isRefusal ? maskSecretText(error.message, [name, namespace]) : error.message;
+}
 
 /** The same failure without these texts: an API server repeats a value that it does not take (I8). */
 export function hideSecrets(error: PlumbError, secrets: readonly string[]): PlumbError {
@@ -9,7 +26,11 @@ export function hideSecrets(error: PlumbError, secrets: readonly string[]): Plum
   if (hidden.length === 0) return error;
   const longestFirst = hidden.sort((a, b) => b.length - a.length);
   const message = longestFirst.reduce((text, secret) => text.replaceAll(secret, '***'), error.message);
-  const { code, fault, policy, retryAfter, status } = error;
+  return withMessage(error, message);
+}
+
+/** Without its cause, which may say what the message does not. */
+export function withMessage({ code, fault, policy, retryAfter, status }: PlumbError, message: string): PlumbError {
   return new PlumbError(code, message, {
     fault,
     policy,

@@ -252,6 +252,9 @@ describe('failures', () => {
     'failed to create typed patch object (shop/cart; /v1, Kind=Secret): .stringData.k: expected string, got &value.valueUnstructured{Value:hunter2}',
     'admission webhook "policy" denied the request: data.k is `hunter2`',
     'Secret "cart" is invalid: data[k]: Invalid value: "a\\"hunter2": too short',
+    'Secret "cart" is invalid: metadata.generation: Invalid value: 0xhunter2: must be small',
+    'failed to create typed patch object (shop/cart; /v1, Kind=Secret): .metadata.ownerReferences[uid=0xhunter2].uid: field not declared in schema',
+    'json: cannot unmarshal number 0xhunter2 into Go struct field ObjectMeta.metadata.name of type string',
   ])('I8: the value of a Secret does not appear: %s', async (message) => {
     answering(422, status(message));
     const error = await failure(cluster.apply(SECRET, { fieldManager: 'm' }));
@@ -267,6 +270,10 @@ describe('failures', () => {
       'secrets "cart" is forbidden: User "bob" cannot patch resource "secrets" in API group "" in the namespace "shop"';
     answering(403, status(refusal));
     expect((await failure(cluster.apply(SECRET, { fieldManager: 'm' }))).message).toBe(refusal);
+    answering(403, status('admission webhook "guard.example.com" denied the request: "hunter2" is too short'));
+    expect((await failure(cluster.apply(SECRET, { fieldManager: 'm' }))).message).toBe(
+      'admission webhook "guard.example.com" denied the request: "***" is too short',
+    );
   });
 });
 

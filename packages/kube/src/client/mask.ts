@@ -6,13 +6,24 @@ const RBAC_REFUSAL = /^\S+ ("[^"]*" )?is forbidden: User "[^"]*" cannot /;
 const CHARACTER = /invalid character '.*?' /g;
 /** Go's print of a typed value: `&value.valueUnstructured{Value:12345}`. */
 const GO_VALUE = /\{Value:.*\}/g;
+/** A number comes without quotes: `spec.replicas: Invalid value: 12345: must be ...`, `cannot unmarshal number 12345 into Go ...`. */
+const NUMBER = /((?:Invalid|Unsupported|Duplicate) value: |cannot unmarshal number )[-+.\w]+/g;
+/** An item of a list is named by its keys: `.spec.ports[port=12345,protocol="TCP"]`. */
+const KEY = /([[,][\w.-]*=)[^"\],]+/g;
+/** Who refused, which is no value: `admission webhook "guard.example.com" denied the request: ...`. */
+const WEBHOOK = /^(?:Internal error occurred: )?(?:admission webhook|failed calling webhook) "([^"]*)"/;
 
 /**
- * Hides what a message about a Secret may quote of it: validation errors repeat the value that was wrong (I8). Names in
- * `readable` stay.
+ * Hides what an API server's message about an object may quote of it: validation errors repeat the value that was wrong (I8). For Secrets the
+ * client does so itself; a caller does for any object that a secret may stand in. Names in `readable` stay.
  */
 export function maskSecretText(message: string, readable: readonly string[]): string {
   if (RBAC_REFUSAL.test(message)) return message;
-  const hidden = message.replace(QUOTED, (quoted) => (readable.includes(quoted.slice(1, -1)) ? quoted : MASK));
-  return hidden.replace(GO_VALUE, '{***}').replace(CHARACTER, "invalid character '*' ");
+  const names = [...readable, ...(WEBHOOK.exec(message)?.slice(1) ?? [])];
+  const hidden = message.replace(QUOTED, (quoted) => (names.includes(quoted.slice(1, -1)) ? quoted : MASK));
+  return hidden
+    .replace(GO_VALUE, '{***}')
+    .replace(NUMBER, '$1***')
+    .replace(KEY, '$1***')
+    .replace(CHARACTER, "invalid character '*' ");
 }
