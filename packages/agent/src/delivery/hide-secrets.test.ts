@@ -16,6 +16,16 @@ test.each<[string, Parameters<typeof kustomization>[0], string, boolean]>([
 });
 
 test.each([
+  ['a quote', 'a"b\\c-d', String.raw`Invalid value: "a\"b\\c-d": no`],
+  ['lines', 'one\ntwo\tthree', String.raw`Invalid value: "one\ntwo\tthree": no`],
+  ['what Go escapes in JSON', 'a<b>&c', String.raw`Invalid value: "a\u003cb\u003e\u0026c": no`],
+  ['characters that do not print', 'a\u0001b\u0007\u007f\u000b', String.raw`Invalid value: "a\x01b\a\x7f\v": no`],
+  ['those in JSON of Go', 'a\u0001\bb\f', String.raw`Invalid value: "a\u0001\u0008b\u000c": no`],
+])('a secret with %s is found as it is printed', (_name, secret, message) => {
+  expect(hideSecrets(systemError('api-invalid', message), [secret]).message).toBe('Invalid value: "***": no');
+});
+
+test.each([
   ['api-invalid', true, 'ConfigMap "a" is invalid: data: Invalid value: "***"'],
   ['api-invalid', false, 'ConfigMap "a" is invalid: data: Invalid value: "b"'],
   ['timeout', true, 'ConfigMap "a" is invalid: data: Invalid value: "b"'],

@@ -22,12 +22,30 @@ export function toldOf(error: PlumbError, { name, namespace }: ObjectKey, hidesV
 
 /** The same failure without these texts: an API server repeats a value that it does not take (I8). */
 export function hideSecrets(error: PlumbError, secrets: readonly string[]): PlumbError {
-  const hidden = secrets.filter((secret) => secret.length >= SHORTEST && error.message.includes(secret));
+  const long = secrets.filter((secret) => secret.length >= SHORTEST);
+  const hidden = long.flatMap(formsOf).filter((form) => error.message.includes(form));
   if (hidden.length === 0) return error;
   const longestFirst = hidden.sort((a, b) => b.length - a.length);
   const message = longestFirst.reduce((text, secret) => text.replaceAll(secret, '***'), error.message);
   return withMessage(error, message);
 }
+
+/** How a text stands in a message: as it is, in JSON, in JSON as Go writes it (`<` is `\\u003c`), in quotes of Go (`%q`). */
+function formsOf(secret: string): string[] {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const goJson = json
+    .replaceAll(/[<>&\u2028\u2029]/g, unicodeEscape)
+    .replaceAll('\\b', '\\u0008')
+    .replaceAll('\\f', '\\u000c');
+  const quoted = json.replaceAll(/\\u(?:0007|000b|00([0-9a-f]{2}))|\u007f/g, (escape, hex?: string) => {
+    if (escape === '\\u0007') return '\\a';
+    if (escape === '\\u000b') return '\\v';
+    return `\\x${hex ?? '7f'}`;
+  });
+  return [...new Set([secret, json, goJson, quoted])];
+}
+
+const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** Without its cause, which may say what the message does not. */
 export function withMessage({ code, fault, policy, retryAfter, status }: PlumbError, message: string): PlumbError {
