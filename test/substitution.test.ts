@@ -2,7 +2,7 @@ import type { KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace } from './support/manifests.ts';
 import { Requests } from './support/requests.ts';
-import { condition, configMapKey, World } from './support/world.ts';
+import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
 const WATCHED = { 'reconcile.fluxcd.io/watch': 'Enabled' };
 
@@ -96,6 +96,32 @@ test('a variable that is not there and has no default fails the build, and shows
   await assertSettings({ token: 'n3w' });
   await world.cluster.patch(key('Secret', 'tokens'), { stringData: { token: 'n3w' } }, { type: 'merge' });
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'True', 'ReconciliationSucceeded');
+});
+
+test('a value the API server does not take is not repeated, be it a text, a number or a part of a text', async () => {
+  const { target } = world;
+  const taint = (name: string, fields: string): string =>
+    configMap(target, name, {}).replace(`name: ${name}`, `name: ${name}\n  ${fields}`);
+  await create('Secret', 'values', { stringData: { text: 's3cr3t "value"', number: '4815162342', pin: '4.8' } });
+  const postBuild = { substituteFrom: [{ kind: 'Secret', name: 'values' }] };
+  for (const [name, fields, says] of [
+    ['text', "finalizers: ['${text}']", /finalizers\[0\]: Invalid value: "\*\*\*"/],
+    ['part', 'finalizers: ["a b${number:0:6}"]', /finalizers\[0\]: Invalid value: "\*\*\*"/],
+    ['number', 'generateName: ${number}', /expected string, got .*\{\*\*\*\}/],
+    [
+      'pin',
+      'ownerReferences: [{ apiVersion: v1, kind: A, name: a, uid: "${pin}" }]',
+      /expected string, got .*\{\*\*\*\}/,
+    ],
+  ] as const) {
+    await world.push({ [`${name}/settings.yaml`]: taint(name, fields) });
+    await world.kustomization(name, { postBuild });
+    const unit = await world.conditionIs(world.unitKey(name), 'Ready', 'False', 'ReconciliationFailed');
+    expect(condition(unit, 'Ready')?.message).toMatch(says);
+    const events = await world.events(world.unitKey(name));
+    const messages = [...(statusOf(unit).conditions ?? []), ...events].map((one) => one.message);
+    expect(messages.join('\n')).not.toMatch(/s3cr3t|481516|4\.8/);
+  }
 });
 
 test('a unit without postBuild is left alone, when the Secrets of others change too', async () => {

@@ -61,14 +61,14 @@ const names = [
 const longestName = 253;
 
 /** The API server checks the rest; these would not reach it as what they are. */
-function checkNames({ body, place }: Declared): void {
+function checkNames({ body, place, told }: Declared): void {
   const { apiVersion, kind, metadata } = body;
   const values = [apiVersion, kind, metadata.name, metadata.namespace ?? ''];
   for (const [index, { field, no, may }] of names.entries()) {
     const value = values[index] ?? '';
-    if (no.test(value)) throw buildError(place, `${field} ${shown(value)} may hold ${may}`);
-    if (value.length > longestName)
-      throw buildError(place, `${field} ${shown(value)} is longer than ${longestName} characters`);
+    const what = told === undefined ? `${field} ${shown(value)}` : `${field} of ${told}`;
+    if (no.test(value)) throw buildError(place, `${what} may hold ${may}`);
+    if (value.length > longestName) throw buildError(place, `${what} is longer than ${longestName} characters`);
   }
 }
 
@@ -92,7 +92,10 @@ export function checkIdentities(declared: readonly Declared[]): void {
     const id = keyId(withNamespace(key));
     const first = seen.get(id);
     if (first !== undefined)
-      throw buildError(item.place, `${displayKey(key)} is declared twice, first at ${first.place}: remove one`);
+      throw buildError(
+        item.place,
+        `${item.told ?? displayKey(key)} is declared twice, first at ${first.place}: remove one`,
+      );
     seen.set(id, item);
   }
 }

@@ -44,6 +44,6 @@ export interface Bundle {
   reads: ReadSet;
   /** What kustomize says beside the objects, each once. */
   warnings: readonly string[];
-  /** Texts that stood in encrypted files: values of objects that must not be shown, whatever their kind. */
+  /** Texts that stood in encrypted files or Secrets with variables: values of objects that must not be shown, whatever their kind. */
   secrets: readonly string[];
 }

@@ -6,6 +6,7 @@ import { buildError, shown } from './errors.ts';
 import { parseKustomization, saysNothing } from './kustomization.ts';
 import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
 import type { Declaration, KustomizeRoot } from './kustomize.ts';
+import { withoutSecrets } from './mask.ts';
 import { displayPath, relative } from './paths.ts';
 import { checkCancelled, declarePlain } from './plain.ts';
 import { readKustomization } from './reach.ts';
@@ -38,13 +39,26 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
       checkCancelled(options);
       const { warnings, secrets } = declaration;
       const { decrypt, substitution } = options;
-      const plain = decrypt === undefined ? declaration : await decryptObjects(declaration, decrypt);
-      const { declared } = plain;
-      const objects = substitution === undefined ? declared : await substitute(engine, declared, substitution, options);
-      const reads = { rules: artifact.rules, ids: log.ids(), remotes: sites.reads() };
-      return assemble(objects, spec, { reads, warnings, secrets: [...new Set([...secrets, ...plain.secrets])] });
+      try {
+        const plain = decrypt === undefined ? declaration : await decryptObjects(declaration, decrypt);
+        const { declared } = plain;
+        const objects =
+          substitution === undefined ? declared : await substitute(engine, declared, substitution, options);
+        const all = new Set([...secrets, ...plain.secrets, ...(substitution?.secrets ?? [])]);
+        const reads = { rules: artifact.rules, ids: log.ids(), remotes: sites.reads() };
+        return assemble(objects, spec, { reads, warnings, secrets: [...all] });
+      } catch (error) {
+        throw hidden(error, secrets);
+      }
     },
   };
+}
+
+/** Generators and patches put what was decrypted anywhere, into names too. */
+function hidden(error: unknown, secrets: readonly string[]): unknown {
+  if (!(error instanceof PlumbError) || error.code !== 'build-failed') return error;
+  const message = withoutSecrets(error.message, secrets);
+  return message === error.message ? error : userError('build-failed', message);
 }
 
 async function declare(engine: Engine, sites: Sites, spec: BuildSpec, options: BuildOptions): Promise<Declaration> {

@@ -11,6 +11,8 @@ export interface Declared {
   origin: Origin;
   /** For messages: `apps/web.yaml:12` or `apps/web.yaml`. */
   place: string;
+  /** What messages call it where a secret may stand in any field of it: then no value of it is shown (I8). Absent: its own name. */
+  told?: string;
 }
 
 /**
@@ -45,9 +47,31 @@ function listItems(value: Json, place: string): Json[] | null {
 
 /**
  * Checks what every object needs: apiVersion, kind, metadata.name, and labels that are strings.
- * @throws PlumbError `build-failed` that names the place and, where there is one, the object.
+ * @throws PlumbError `build-failed` that names the place and, where there is one, the object; with `told` it calls it that and shows no value
  */
-export function toObject(value: Json, place: string): KubeObject {
+export function toObject(value: Json, place: string, told?: string): KubeObject {
+  try {
+    return checked(value, place);
+  } catch (error) {
+    if (told === undefined) throw error;
+    throw buildError(place, `${told} becomes no Kubernetes object: ${whatIsWrong(value)}`);
+  }
+}
+
+/** Without a value and without a name. */
+function whatIsWrong(value: Json): string {
+  if (!isObject(value)) return 'it must be a map';
+  const metadata = value['metadata'];
+  if (typeof value['apiVersion'] !== 'string' || value['apiVersion'] === '')
+    return 'apiVersion must be a text: quote it';
+  if (typeof value['kind'] !== 'string' || value['kind'] === '') return 'kind must be a text: quote it';
+  if (!isObject(metadata)) return 'metadata must be a map';
+  if (typeof metadata['name'] !== 'string' || metadata['name'] === '') return 'metadata.name must be a text: quote it';
+  if (typeof (metadata['namespace'] ?? '') !== 'string') return 'metadata.namespace must be a text: quote it';
+  return 'each label and annotation must be a text: quote its value';
+}
+
+function checked(value: Json, place: string): KubeObject {
   if (!isObject(value))
     throw buildError(
       place,

@@ -286,6 +286,54 @@ describe('what a generator reads', () => {
   });
 });
 
+describe('no value of what was decrypted is shown', () => {
+  const failing = async (files: Files, options = {}): Promise<string> => {
+    const decrypt: Decrypt = (encrypted, sources) =>
+      decryptor.decrypt({ files: encrypted, sources, keys: { age: [age.file] }, verifyMac: true, deadline: 20_000 });
+    const building = renderer.build(memoryArtifact(files), buildSpec(), { deadline: 20_000, decrypt, ...options });
+    return building.then(
+      () => '',
+      (error: unknown) => (error as Error).message,
+    );
+  };
+  const substitution = { variables: { a: 'x' }, secrets: [], strict: true, always: false };
+
+  test('where a part of it looks like a variable', async () => {
+    const file = `${plainSecret('db')}`.replace(/password: .*/, 'password: abc${hunter2}');
+    const message = await failing({ 'a.yaml': encrypt(file, 'yaml', dataOnly) }, { substitution });
+    expect(message).toBe(
+      "a.yaml:1: post build failed for 'Secret.v1.[noGrp]/db': a variable in it is not there, or an expression is wrong; it was encrypted, so nothing of it is shown",
+    );
+  });
+
+  test.each([
+    [
+      'a name',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata:\n    name: hunter2 hunter3\n',
+      /metadata\.name of ConfigMap\.v1/,
+    ],
+    ['a number', 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n    name: 48151623\n', /must be a text|must be a string/],
+  ])('in an object: %s', async (_name, file, says) => {
+    const message = await failing({ 'a.yaml': encrypt(file, 'yaml', ['--encrypted-regex', '^name$']) });
+    expect(message).toMatch(says);
+    expect(message).not.toMatch(/hunter|48151623/);
+  });
+
+  test('in a patch', async () => {
+    const patch = encrypt('apiVersion: v1\nkind: ConfigMap\nmetadata:\n    name: hunter2 hunter3\n', 'yaml', [
+      '--encrypted-regex',
+      '^name$',
+    ]);
+    const files = {
+      'kustomization.yaml':
+        'resources: [a.yaml]\npatches: [{ path: p.yaml, target: { kind: ConfigMap }, options: { allowNameChange: true } }]\n',
+      'a.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n',
+      'p.yaml': patch,
+    };
+    expect(await failing(files)).toMatch(/metadata\.name '… …' may hold/);
+  });
+});
+
 test('a Secret’s encrypted files are decrypted by their keys’ names', async () => {
   const data = {
     'a.yaml': encrypt('a: b\n'),

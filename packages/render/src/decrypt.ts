@@ -7,7 +7,7 @@ import { encryptedFormat, formatOf, isEncryptedAs, isEncryptedValue, macOf, stay
 import { buildError } from './errors.ts';
 import type { Declaration } from './kustomize.ts';
 import { secretPieces } from './mask.ts';
-import { nameOf } from './object-name.ts';
+import { toldName } from './object-name.ts';
 import type { Reached } from './reach.ts';
 import { Sources } from './sources.ts';
 import { isObject } from './yaml/documents.ts';
@@ -68,7 +68,7 @@ export async function decryptObjects(
   const tasks = declared.flatMap((item, index) =>
     tasksOf(item, sources, (body) => {
       secrets.push(...openedTexts(item.body as JsonObject, body as JsonObject));
-      result[index] = { ...item, body };
+      result[index] = { ...item, body, told: toldName(item) };
     }),
   );
   if (tasks.length === 0) return { declared: result, secrets };
@@ -125,7 +125,7 @@ function inPlace(declared: Declared, source: EncryptedFile | null, replace: (bod
       const json = jsonOf(plain);
       if (json === undefined)
         throw failed(declared, `failed to unmarshal decrypted '${shortName(body)}' ${body.kind} to JSON`);
-      replace(toObject(json, place));
+      replace(toObject(json, place, toldName(declared)));
     },
   };
 }
@@ -147,8 +147,8 @@ function jsonOf(plain: Uint8Array): Json | undefined {
   }
 }
 
-function failed({ body, place }: Declared, what: string): Error {
-  return buildError(place, `decryption failed for '${nameOf(body)}': ${what}`);
+function failed(declared: Declared, what: string): Error {
+  return buildError(declared.place, `decryption failed for '${toldName(declared)}': ${what}`);
 }
 
 function shortName({ metadata }: KubeObject): string {

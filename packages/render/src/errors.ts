@@ -10,7 +10,7 @@ export function buildError(place: string, what: string, cause?: unknown): PlumbE
 const longestMessage = 1_000;
 
 /** Longest piece of a user's text that goes into a message. */
-const shownLength = 80;
+export const shownLength = 80;
 
 /** A user's value as a message shows it: quoted, on one line, not too long. */
 export function shown(value: unknown): string {

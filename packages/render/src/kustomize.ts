@@ -60,6 +60,8 @@ export async function kustomizeBuild(
   if (listed !== null) return { declared: listed, warnings: [], files: reached.files, secrets: [] };
   checkResources(reached, sites);
   const secrets = options.decrypt === undefined ? [] : await decryptInputs(reached, options.decrypt);
+  // Generators and patches put them anywhere.
+  const told = secrets.length === 0 ? undefined : 'an object of a build with decrypted files';
   const files = [...reached.files].map(([path, content]) => ({ path, content }));
   const deadline = Math.max(1, Math.ceil(until - performance.now()));
   const path = root.dir.path === '' ? '.' : root.dir.path;
@@ -68,11 +70,11 @@ export async function kustomizeBuild(
     const { objects, warnings } = await engine.kustomizeBuild({ files, path, deadline, ...signal });
     const declared = objects.map(({ json, origin }): Declared => {
       const place = origin === '' ? root.path : sites.label(origin);
-      const body = restoreOrigins(toObject(parseJson(json), place), sites, root.dir.path);
+      const body = restoreOrigins(toObject(parseJson(json), place, told), sites, root.dir.path);
       return { body, origin: { path: place, document: -1 }, place };
     });
-    const told = warnings.map((text) => plainWarning(withoutSecrets(text, secrets)));
-    return { declared, warnings: [...new Set(told)], files: reached.files, secrets };
+    const plain = warnings.map((text) => plainWarning(withoutSecrets(text, secrets)));
+    return { declared, warnings: [...new Set(plain)], files: reached.files, secrets };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw explain(error, reached, { root, sites, hide: (text) => withoutSecrets(text, secrets) });

@@ -1,3 +1,5 @@
+import { shownLength } from './errors.ts';
+
 /**
  * kustomize quotes what it could not use: patches whole, literals of generators, the configuration of a transformer. Any of them may hold a
  * secret, so that none of it is shown (I8). What is left names the file, the step and the rule.
@@ -12,9 +14,11 @@ export function withoutContent(message: string): string {
     .replaceAll(/"(?:[^"\\]|\\.)*\\n(?:[^"\\]|\\.)*"/g, '"…"');
 }
 
-/** A message without any of these texts. */
+/** A message without any of these texts, whole or cut off as a message shows them. Shorter ones would be found anywhere. */
 export function withoutSecrets(message: string, secrets: readonly string[]): string {
   return secrets
+    .filter((secret) => secret.length >= 3)
+    .flatMap((secret) => (secret.length > shownLength ? [secret, secret.slice(0, shownLength)] : [secret]))
     .toSorted((a, b) => b.length - a.length)
     .reduce((text, secret) => text.replaceAll(secret, '…'), message);
 }

@@ -38,6 +38,8 @@ export interface BuildSpec {
 /** Variables to put into the built objects, in Flux's dialect (spec.postBuild). */
 export interface Substitution {
   variables: Readonly<Record<string, string>>;
+  /** Those of the values that must not be shown. */
+  secrets: readonly string[];
   /** A variable that is not there and has no default fails the build. */
   strict: boolean;
   /** Runs although there is no variable, for the defaults and escapes. */

@@ -14,7 +14,10 @@ const configMap = (name: string, data: string, metadata = ''): string =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n  namespace: shop${metadata}\ndata:\n${data}`;
 
 function build(files: Files, substitution: Partial<Substitution>): Promise<KubeObject[]> {
-  const options = { deadline: 20_000, substitution: { variables: {}, strict: true, always: false, ...substitution } };
+  const options = {
+    deadline: 20_000,
+    substitution: { variables: {}, secrets: [], strict: true, always: false, ...substitution },
+  };
   return renderer
     .build(memoryArtifact(files), buildSpec(), options)
     .then(({ objects }) => objects.map(({ body }) => body));
@@ -72,7 +75,7 @@ spec:
   test('change the bundle’s digest with their values', async () => {
     const artifact = memoryArtifact({ 'a.yaml': configMap('a', '  a: "${a}"\n') });
     const digest = async (a: string): Promise<string> => {
-      const substitution = { variables: { a }, strict: true, always: false };
+      const substitution = { variables: { a }, secrets: [], strict: true, always: false };
       return (await renderer.build(artifact, buildSpec(), { deadline: 20_000, substitution })).digest;
     };
     expect(await digest('x')).toBe(await digest('x'));
@@ -110,6 +113,91 @@ describe('what cannot be put in', () => {
   test('unless undefined variables are let through as nothing', async () => {
     const files = { 'a.yaml': configMap('a', '  a: "<${nowhere}>"\n') };
     expect((await build(files, { variables: { a: 'x' }, strict: false }))[0]?.['data']).toEqual({ a: '<>' });
+  });
+});
+
+describe('of what variables of Secrets are put into', () => {
+  const object = (fields: Record<string, unknown>): string =>
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', ...fields });
+  test.each<{ name: string; file: string; says: string }>([
+    {
+      name: 'a name that is none',
+      file: object({ metadata: { name: 'a b ${text}' } }),
+      says: `a.yaml:1: metadata.name of ConfigMap.v1.[noGrp]/a b \${text} may hold no blank, line end, "/" or "%"`,
+    },
+    {
+      name: 'a name that is a number',
+      file: object({ metadata: { name: '${number}' } }),
+      says: 'a.yaml:1: ConfigMap.v1.[noGrp]/${number} becomes no Kubernetes object: metadata.name must be a text: quote it',
+    },
+    {
+      name: 'a namespace that is a number in another form',
+      file: object({ metadata: { name: 'a', namespace: '${hex}' } }),
+      says: 'a.yaml:1: ConfigMap.v1.[noGrp]/a becomes no Kubernetes object: metadata.namespace must be a text: quote it',
+    },
+    {
+      name: 'a label that is a number',
+      file: object({ metadata: { name: 'a', labels: { a: '${number}' } } }),
+      says: 'a.yaml:1: ConfigMap.v1.[noGrp]/a becomes no Kubernetes object: each label and annotation must be a text: quote its value',
+    },
+    {
+      name: 'a kind that is none',
+      file: object({ kind: '${text}', metadata: { name: 'a' } }),
+      says: 'a.yaml:1: kind of ${text}.v1.[noGrp]/a may hold letters and digits',
+    },
+    {
+      name: 'one object twice',
+      file: `${object({ metadata: { name: '${name}' } })}\n---\n${object({ metadata: { name: '${name:=a}' } })}`,
+      says: 'a.yaml:3: ConfigMap.v1.[noGrp]/${name:=a} is declared twice, first at a.yaml:1: remove one',
+    },
+  ])('no value is shown: $name', async ({ file, says }) => {
+    const variables = { text: 's3cr3t/value', number: '48151623', hex: '0x2dec147', name: 's3cr3t' };
+    const secrets = Object.values(variables);
+    await expect(build({ 'a.yaml': file }, { variables, secrets })).rejects.toMatchObject({ message: says });
+  });
+
+  const place = fc.constantFrom('name', 'namespace', 'kind', 'apiVersion', 'label', 'key', 'annotation', 'annotations');
+  const value = fc.oneof(
+    fc.string({ minLength: 4 }),
+    fc.integer({ min: 1_000_000 }).map((number) => `${number}`),
+    fc.integer({ min: 1_000_000 }).map((number) => `0x${number.toString(16)}`),
+    fc.constantFrom(
+      '[48151623]',
+      '{a: 48151623}',
+      'a: 48151623',
+      '4.8151623e3',
+      'a"48151623',
+      `${'48151623'.repeat(40)}`,
+    ),
+  );
+  const around = fc.constantFrom('${v}', 'a ${v}', '${v}/', '${v:0:7}', '${v^^}', '${v/4/5}');
+  const objectWith = (at: string, text: string): string => {
+    const metadata = {
+      name: at === 'name' ? text : 'a',
+      ...(at === 'namespace' && { namespace: text }),
+      ...(at === 'label' && { labels: { a: text } }),
+      ...(at === 'key' && { labels: { [text]: text } }),
+      ...(at === 'annotation' && { annotations: { a: text } }),
+      ...(at === 'annotations' && { annotations: text }),
+    };
+    return object({ ...(at === 'kind' && { kind: text }), ...(at === 'apiVersion' && { apiVersion: text }), metadata });
+  };
+
+  test('whatever the value and wherever it goes, no error shows it', async () => {
+    const messageOf = (v: string, file: string): Promise<string> =>
+      build({ 'a.yaml': file }, { variables: { v }, secrets: [v] }).then(
+        () => '',
+        (error: unknown) => String(error),
+      );
+    await fc.assert(
+      fc.asyncProperty(place, value, around, async (at, v, text) => {
+        const message = await messageOf(v, objectWith(at, text));
+        const left = message.replaceAll(text, '');
+        expect(left).not.toMatch(/\d{5}/);
+        expect(v.trim().length >= 6 && left.includes(v)).toBe(false);
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

@@ -5,13 +5,14 @@ import type { Engine } from '@plumb/engine';
 import type { Declared } from './declared.ts';
 import { toObject } from './declared.ts';
 import { buildError } from './errors.ts';
-import { nameOf } from './object-name.ts';
+import { toldName } from './object-name.ts';
 import type { BuildOptions, Substitution } from './renderer.ts';
 
 /**
  * Puts variables into the built objects, each by itself and after everything else was done to it (fluxcd/pkg kustomize, "post build"). An object
  * whose label or annotation says `kustomize.toolkit.fluxcd.io/substitute: disabled` stays as it is.
- * @throws PlumbError `build-failed` that names the object and the variable, never a value
+ * @throws PlumbError `build-failed` that names the object and the variable, never a value; of an object that was decrypted not the variable either:
+ * what looks like one may be a part of a secret
  */
 export async function substitute(
   engine: Engine,
@@ -19,7 +20,7 @@ export async function substitute(
   substitution: Substitution,
   options: BuildOptions,
 ): Promise<Declared[]> {
-  const { variables, strict, always } = substitution;
+  const { variables, secrets, strict, always } = substitution;
   if (!always && Object.keys(variables).length === 0) return [...declared];
   const texts = declared.map(({ body }) => (isExcepted(body) ? '' : printJson(body)));
   // Without a dollar sign there is nothing to put in.
@@ -34,11 +35,21 @@ export async function substitute(
   const result = [...declared];
   for (const [position, { item, index }] of marked.entries()) {
     const answer = answers[position];
+    const name = toldName(item);
     if (answer === undefined || 'error' in answer)
-      throw buildError(item.place, `post build failed for '${nameOf(item.body)}': ${answer?.error ?? 'no answer'}`);
-    result[index] = { ...item, body: toObject(parseJson(answer.json), item.place) };
+      throw buildError(item.place, `post build failed for '${name}': ${whyNot(item, answer)}`);
+    // What it is called was said before any value came in.
+    const told = secrets.length === 0 ? item.told : name;
+    const body = toObject(parseJson(answer.json), item.place, told);
+    result[index] = { ...item, body, ...(told === undefined ? {} : { told }) };
   }
   return result;
+}
+
+function whyNot({ told }: Declared, answer: { error: string } | undefined): string {
+  if (answer === undefined) return 'no answer';
+  if (told === undefined) return answer.error;
+  return 'a variable in it is not there, or an expression is wrong; it was encrypted, so nothing of it is shown';
 }
 
 function isExcepted({ metadata }: KubeObject): boolean {

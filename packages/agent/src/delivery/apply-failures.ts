@@ -1,6 +1,7 @@
 import { asPlumbError, displayKey, PlumbError } from '@plumb/api';
 import type { Action } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
+import { toldOf } from './hide-secrets.ts';
 import { storedOf } from './send.ts';
 
 /** Where an object was declared, for people. */
@@ -26,14 +27,15 @@ export function throwFailures(
   const cancelled = failed.find(({ error }) => error.code === 'cancelled');
   if (cancelled !== undefined) throw cancelled.error;
   const lines = failed.slice(0, 10).map(({ action, error }) => {
-    return `${displayKey(action.key)} ${step} failed (${reasonOf(error)}): ${error.message} (${placeOf(action, context)})`;
+    const said = toldOf(error, action.key, context.hidesValues);
+    return `${displayKey(action.key)} ${step} failed (${reasonOf(error)}): ${said} (${placeOf(action, context)})`;
   });
   if (failed.length > lines.length) lines.push(`and ${failed.length - lines.length} more`);
   const { fault, retryAfter } = first.error;
   throw new PlumbError('apply-failed', lines.join('\n'), {
     fault,
     policy: 'retry',
-    cause: first.error,
+    ...(context.hidesValues ? {} : { cause: first.error }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
   });
 }

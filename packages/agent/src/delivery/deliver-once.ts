@@ -7,6 +7,7 @@ import { systemClock } from '../runtime/clock.ts';
 import type { Delivery } from './deliver.ts';
 import { deliver } from './deliver.ts';
 import { refuseEmptying } from './gate.ts';
+import { usesSecrets } from './hide-secrets.ts';
 import { LiveObjects } from './live.ts';
 import { storeBundle, UnitMemory } from './unit.ts';
 
@@ -55,7 +56,7 @@ export async function deliverOnce(
     deliveredBefore: false,
     inForce: false,
     drift: 'correct' as const,
-    hidesValues: true,
+    hidesValues: usesSecrets(unit, null),
     parallel: 1,
     stageTimeout,
     signal,

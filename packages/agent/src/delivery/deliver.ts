@@ -68,8 +68,8 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   }
   for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') letGo(keyId(key), unit);
   if (request.cause !== 'drift') letGoOfUndeclared(context);
-  const { cluster, parallel, signal } = context;
-  const pruned = await prune(plan.prune, { cluster, unit: unit.ref, parallel, signal });
+  const { cluster, hidesValues, parallel, signal } = context;
+  const pruned = await prune(plan.prune, { cluster, unit: unit.ref, hidesValues, parallel, signal });
   changes.push(...pruned.changes);
   const kept = new Set(pruned.kept.map(keyId));
   const gone = new Set(plan.prune.map(keyId).filter((id) => !kept.has(id)));

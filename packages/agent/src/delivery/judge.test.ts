@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, PlumbError } from '@plumb/api';
-import type { HealthCheckExpr, KubeObject } from '@plumb/api';
+import type { HealthCheckExpr, Kustomization, KubeObject } from '@plumb/api';
 import type { Health, Observed } from '@plumb/core';
 import { observe } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { createEngine, EngineError } from '@plumb/engine';
 import { MemoryCluster } from '@plumb/testkit';
 import { afterAll, beforeEach, expect, test } from 'vitest';
+import { kustomization } from '../testing/builders.ts';
 import { Expressions } from './expressions.ts';
+import { usesSecrets } from './hide-secrets.ts';
 import type { JudgeContext } from './judge.ts';
 import { judge } from './judge.ts';
 import { UnitMemory } from './unit.ts';
@@ -65,7 +67,7 @@ async function make(name: string, data: Record<string, string>, kind = 'ConfigMa
 async function run(again = false, more: Partial<JudgeContext> = {}): Promise<void> {
   const { signal } = new AbortController();
   const base = { cluster, unit, live: { get: (id: string) => live.get(id) }, expressions: new Expressions(counting) };
-  await judge({ ...base, own: true, secretive: false, parallel: 4, signal, ...more }, again);
+  await judge({ ...base, own: true, hidesValues: false, parallel: 4, signal, ...more }, again);
 }
 
 function healthOf(object: KubeObject): Health | null {
@@ -121,7 +123,7 @@ test('an expression that fails leaves the health unknown, and says why', async (
   expect(evaluated).toHaveLength(1);
 });
 
-test('but nothing that may be a secret is said: of a Secret, and of what variables of Secrets were put into', async () => {
+test('but nothing that may be a secret is said: of a Secret, and of what secrets were put into', async () => {
   const hidden = {
     status: 'Unknown',
     message: 'an expression failed; what it says is not shown, it may hold a secret',
@@ -130,10 +132,16 @@ test('but nothing that may be a secret is said: of a Secret, and of what variabl
   wait(object);
   await run();
   expect(healthOf(object)).toEqual(hidden);
-  const map = await make('b', { other: 'hunter2' });
-  wait(map);
-  await run(false, { secretive: true });
-  expect(healthOf(map)).toEqual(hidden);
+  const specs: Partial<Kustomization['spec']>[] = [
+    { postBuild: { substituteFrom: [{ kind: 'Secret', name: 'tokens' }] } },
+    { decryption: { provider: 'sops' } },
+  ];
+  for (const [at, spec] of specs.entries()) {
+    const map = await make(`m${at}`, { other: 'hunter2' });
+    wait(map);
+    await run(false, { hidesValues: usesSecrets(kustomization({ spec }), null) });
+    expect(healthOf(map)).toEqual(hidden);
+  }
 });
 
 test('an object that may not be read is told, and tried again later', async () => {

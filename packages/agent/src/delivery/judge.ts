@@ -20,8 +20,8 @@ export interface JudgeContext {
   expressions: Expressions;
   /** Whether the objects are the unit's own: then many are read by one list. */
   own: boolean;
-  /** Whether any of the objects may hold a secret: the unit puts variables of Secrets into them. */
-  secretive: boolean;
+  /** A value of any object may come from a Secret or an encrypted file: none is told. */
+  hidesValues: boolean;
   parallel: number;
   signal: AbortSignal;
 }
@@ -86,7 +86,7 @@ async function fetchMissing(
 /** @returns the health that can be told of all of them, where the engine failed */
 async function evaluate(
   cases: readonly Case[],
-  { unit, expressions, secretive, signal }: JudgeContext,
+  { unit, expressions, hidesValues, signal }: JudgeContext,
 ): Promise<Health | null> {
   const asked = cases.map(({ entry }) => expressionsOf(entry));
   const distinct = [...new Set(asked.flat())];
@@ -104,7 +104,7 @@ async function evaluate(
     const count = asked[index]?.length ?? 0;
     const health = healthByExpressions(entry, results.slice(at, at + count));
     at += count;
-    const told = secretive || isSecret(key) ? masked(health) : health;
+    const told = hidesValues || isSecret(key) ? masked(health) : health;
     unit.verdicts.put(keyId(key), { version, health: told, passing: false });
   }
   return null;

@@ -6,6 +6,7 @@ import type { Bundle, BuildOptions, BuildSpec, Remotes, Renderer } from '@plumb/
 import { isEncryptedSecret, mayMove } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
 import type { Decryption } from './decryption/decryption.ts';
+import { hideSecrets } from './hide-secrets.ts';
 import type { Referenced } from './references.ts';
 import { substitutionOf } from './substitution.ts';
 import type { StoredBundle } from './unit.ts';
@@ -161,5 +162,5 @@ function refuseEncrypted(bundle: Bundle, { spec }: Kustomization): void {
     spec.decryption === undefined
       ? `${name} is SOPS encrypted, configuring decryption is required for this secret to be reconciled`
       : `${name} (${found.origin.path}) holds values that are SOPS encrypted still: encrypt it in place, as a document of its own`;
-  throw userError('apply-failed', text);
+  throw hideSecrets(userError('apply-failed', text), bundle.secrets);
 }

@@ -31,7 +31,13 @@ test('objects of one kind go together, and kinds after each other, what refers t
     await new Promise(setImmediate);
   };
   cluster.faults.add({ times: 1_000, before: enter, after: () => void (now -= 1) });
-  const { changes, kept, failures } = await prune(keys, { cluster, unit, parallel: PARALLEL, signal });
+  const { changes, kept, failures } = await prune(keys, {
+    cluster,
+    unit,
+    hidesValues: false,
+    parallel: PARALLEL,
+    signal,
+  });
   expect(changes).toHaveLength(30);
   expect([kept, failures]).toEqual([[], []]);
   expect(most).toBe(PARALLEL);
@@ -47,7 +53,7 @@ test('each is read before it is deleted, as it was read, and only where it is ou
   stays.metadata.annotations = { 'kustomize.toolkit.fluxcd.io/prune': 'disabled' };
   const { cluster, keys } = await world([foreign, stays, object('Secret', 'ours')]);
   const gone = { ...(keys[0] as ObjectKey), name: 'gone' };
-  const { changes } = await prune([...keys, gone], { cluster, unit, parallel: PARALLEL, signal });
+  const { changes } = await prune([...keys, gone], { cluster, unit, hidesValues: false, parallel: PARALLEL, signal });
   expect(changes).toEqual([{ key: keys[2], action: 'deleted' }]);
   const { items } = await cluster.list({ group: '', version: 'v1', kind: 'Secret' });
   expect(items.map(({ metadata }) => metadata.name)).toEqual(['foreign', 'stays']);
@@ -57,7 +63,13 @@ test('one that cannot be deleted is named and kept, and keeps the others from no
   const { cluster, keys } = await world([...many('Secret'), ...many('ConfigMap')]);
   const refusal = new PlumbError('api-forbidden', 'not allowed', { fault: 'user', policy: 'retry' });
   cluster.faults.fail(refusal, 1, ({ verb, kind, name }) => verb === 'delete' && kind === 'Secret' && name === '7');
-  const { changes, kept, failures } = await prune(keys, { cluster, unit, parallel: PARALLEL, signal });
+  const { changes, kept, failures } = await prune(keys, {
+    cluster,
+    unit,
+    hidesValues: false,
+    parallel: PARALLEL,
+    signal,
+  });
   expect(changes).toHaveLength(19);
   expect(kept).toEqual([keys[7]]);
   expect(failures).toEqual(['Secret/shop/7 delete failed: not allowed']);
@@ -70,7 +82,7 @@ test('one that changes after it was read is looked at again', async () => {
     await cluster.patch(key, { metadata: { labels: ownerLabels({ ...unit, name: 'other' }) } }, { type: 'merge' });
   };
   cluster.faults.add({ matches: ({ verb }) => verb === 'delete', before: takeAway });
-  expect((await prune(keys, { cluster, unit, parallel: PARALLEL, signal })).changes).toEqual([]);
+  expect((await prune(keys, { cluster, unit, hidesValues: false, parallel: PARALLEL, signal })).changes).toEqual([]);
   expect(await cluster.get(key)).not.toBeNull();
 });
 
@@ -78,7 +90,9 @@ test('a cancelled one ends all', async () => {
   const { cluster, keys } = await world(many('Secret'));
   const stop = new AbortController();
   stop.abort();
-  await expect(prune(keys, { cluster, unit, parallel: PARALLEL, signal: stop.signal })).rejects.toMatchObject({
+  await expect(
+    prune(keys, { cluster, unit, hidesValues: false, parallel: PARALLEL, signal: stop.signal }),
+  ).rejects.toMatchObject({
     code: 'cancelled',
   });
 });

@@ -4,10 +4,13 @@ import { pruneSteps, rulesOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { settleAll } from '../runtime/parallel.ts';
 import type { Change } from './apply.ts';
+import { toldOf } from './hide-secrets.ts';
 
 export interface PruneContext {
   cluster: Cluster;
   unit: UnitRef;
+  /** A value of any object may come from a Secret: none is told. */
+  hidesValues: boolean;
   /** Requests this unit may have under way at once. */
   parallel: number;
   signal: AbortSignal;
@@ -36,7 +39,7 @@ export async function prune(
       const error = asPlumbError(answer.error);
       if (error.code === 'cancelled') throw error;
       kept.push(key);
-      failures.push(`${displayKey(key)} delete failed: ${error.message}`);
+      failures.push(`${displayKey(key)} delete failed: ${toldOf(error, key, context.hidesValues)}`);
     }
   }
   return { changes, kept, failures };

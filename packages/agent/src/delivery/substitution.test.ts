@@ -11,7 +11,7 @@ const object = (kind: string, name: string, data: Record<string, string>): [stri
 const referenced = new Referenced(
   new Map<string, KubeObject | null>([
     object('ConfigMap', 'first', { region: 'eu', zone: 'a', text: 'two\nlines\n' }),
-    object('Secret', 'second', { region: btoa('us'), token: btoa('s3cr3t') }),
+    object('Secret', 'second', { region: btoa('us'), token: btoa('s3cr3t'), pem: btoa('-----\nKEY\n-----\n') }),
     ['ConfigMap/gone', null],
   ]),
 );
@@ -27,7 +27,7 @@ describe('variables', () => {
     {
       name: 'of a Secret are decoded, and a later object goes before an earlier one',
       postBuild: { substituteFrom: [from('ConfigMap', 'first'), from('Secret', 'second')] },
-      variables: { region: 'us', zone: 'a', text: 'twolines', token: 's3cr3t' },
+      variables: { region: 'us', zone: 'a', text: 'twolines', token: 's3cr3t', pem: '-----KEY-----' },
     },
     {
       name: 'of substitute go before all others',
@@ -49,6 +49,14 @@ describe('variables', () => {
     expect(new Map(Object.entries(found?.variables ?? {}))).toEqual(new Map(Object.entries(variables)));
     expect(found).toMatchObject({ strict: true, always: false });
   });
+});
+
+test('values of Secrets are known as such, as they are put in, whatever goes before them', () => {
+  const postBuild = {
+    substitute: { region: 'eu' },
+    substituteFrom: [from('ConfigMap', 'first'), from('Secret', 'second')],
+  };
+  expect(of(postBuild)?.secrets).toEqual(['us', 's3cr3t', '-----KEY-----']);
 });
 
 test('without spec.postBuild nothing is substituted', () => expect(of(undefined)).toBeUndefined());

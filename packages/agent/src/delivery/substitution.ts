@@ -17,15 +17,22 @@ export function substitutionOf(
   const { postBuild } = spec;
   if (postBuild === undefined) return undefined;
   const variables: Record<string, string> = Object.create(null) as Record<string, string>;
+  const secrets: string[][] = [];
   for (const { kind, name, optional } of postBuild.substituteFrom ?? []) {
     const object = referenced.get(kind, name);
-    if (object !== null) Object.assign(variables, textsOf(object));
-    else if (optional !== true) throw missing(kind, name);
+    if (object !== null) {
+      const texts = textsOf(object);
+      Object.assign(variables, texts);
+      if (kind === 'Secret') secrets.push(Object.values(texts));
+    } else if (optional !== true) throw missing(kind, name);
   }
   Object.assign(variables, postBuild.substitute);
-  for (const [name, value] of Object.entries(variables)) variables[name] = value.replaceAll('\n', '');
-  return { variables, strict, always: postBuild.substituteStrategy === 'Always' };
+  for (const [name, value] of Object.entries(variables)) variables[name] = asPutIn(value);
+  const always = postBuild.substituteStrategy === 'Always';
+  return { variables, secrets: secrets.flat().map(asPutIn), strict, always };
 }
+
+const asPutIn = (value: string): string => value.replaceAll('\n', '');
 
 function textsOf(object: KubeObject): Record<string, string> {
   const data = (object['data'] ?? {}) as Record<string, string>;

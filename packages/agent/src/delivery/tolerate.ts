@@ -15,6 +15,7 @@ import {
 import { settleAll } from '../runtime/parallel.ts';
 import type { ApplyContext } from './apply.ts';
 import type { DriftNote } from './drift.ts';
+import { toldOf, withMessage } from './hide-secrets.ts';
 import { record, storedOf } from './send.ts';
 import type { StoredObject, UnitMemory } from './unit.ts';
 import { bodyOf, declaredOf } from './unit.ts';
@@ -64,11 +65,16 @@ export async function tolerate(
 ): Promise<{ found: FoundDrift[]; own: Action[]; error: PlumbError | null }> {
   const answers = await settleAll(actions, context.parallel, (action) => look(action, context));
   const values = answers.map((answer) => (answer.ok ? answer.value : null));
-  const failed = answers.find((answer) => !answer.ok);
+  const failures = answers.flatMap((answer, index) => {
+    const action = actions[index];
+    if (answer.ok || action === undefined) return [];
+    const error = asPlumbError(answer.error);
+    return [context.hidesValues ? withMessage(error, toldOf(error, action.key, true)) : error];
+  });
   return {
     found: values.filter((value) => value !== null && value !== OWN),
     own: actions.filter((_, index) => values[index] === OWN),
-    error: failed === undefined || failed.ok ? null : asPlumbError(failed.error),
+    error: failures[0] ?? null,
   };
 }
 

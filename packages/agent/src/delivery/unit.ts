@@ -218,7 +218,8 @@ export function storeBundle(
   pack.bytes = Buffer.concat(parts);
   const unknownModes = bundle.objects.flatMap(({ key: object, body }) => {
     const value = rulesOf(body).drift === undefined ? null : unknownDriftMode(body);
-    return value === null ? [] : [{ object, value }];
+    // A variable may have put it there.
+    return value === null ? [] : [{ object, value: secrets.length === 0 ? value : '***' }];
   });
   return { ...stamp, digest, reads, warnings, objects, unknownModes, pack };
 }

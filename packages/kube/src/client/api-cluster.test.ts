@@ -252,6 +252,14 @@ describe('failures', () => {
     'failed to create typed patch object (shop/cart; /v1, Kind=Secret): .stringData.k: expected string, got &value.valueUnstructured{Value:hunter2}',
     'admission webhook "policy" denied the request: data.k is `hunter2`',
     'Secret "cart" is invalid: data[k]: Invalid value: "a\\"hunter2": too short',
+    'Secret "cart" is invalid: metadata.generation: Invalid value: 0xhunter2: must be small',
+    'failed to create typed patch object (shop/cart; /v1, Kind=Secret): .metadata.ownerReferences[uid=0xhunter2].uid: field not declared in schema',
+    'Secret "cart" is invalid: spec.selector: Invalid value: {"a b":hunter2,"c":[hunter2, hunter2]}: field is immutable',
+    'Secret "cart" is invalid: [a: Too many: hunter2: must have at most 2 items, b: Duplicate value: {"c":hunter2}]',
+    'Secret "cart" is invalid: spec: Forbidden: updates may not change fields\n  core.PodSpec{\n-   A: hunter2,\n+   B: &hunter2,\n  }\n',
+    'admission webhook "policy" denied the request: the password \'hunter2\' is weak',
+    'decode: error found in #10 byte of ...|{"a":hunter2}|..., bigger context ...|"b":hunter2|...',
+    'json: cannot unmarshal number 0xhunter2 into Go struct field ObjectMeta.metadata.name of type string',
   ])('I8: the value of a Secret does not appear: %s', async (message) => {
     answering(422, status(message));
     const error = await failure(cluster.apply(SECRET, { fieldManager: 'm' }));
@@ -263,10 +271,21 @@ describe('failures', () => {
     answering(422, status('Secret "cart" is invalid: type: Invalid value: "x": field is immutable'));
     const { message } = await failure(cluster.apply(SECRET, { fieldManager: 'm' }));
     expect(message).toBe('Secret "cart" is invalid: type: Invalid value: "***": field is immutable');
+    answering(
+      422,
+      status('Secret "cart" is invalid: [a: Duplicate value: 5, b[0].c: Invalid value: 7: field is immutable]'),
+    );
+    expect((await failure(cluster.apply(SECRET, { fieldManager: 'm' }))).message).toBe(
+      'Secret "cart" is invalid: [a: Duplicate value: ***, b[0].c: Invalid value: ***: field is immutable]',
+    );
     const refusal =
       'secrets "cart" is forbidden: User "bob" cannot patch resource "secrets" in API group "" in the namespace "shop"';
     answering(403, status(refusal));
     expect((await failure(cluster.apply(SECRET, { fieldManager: 'm' }))).message).toBe(refusal);
+    answering(403, status('admission webhook "guard.example.com" denied the request: "hunter2" is too short'));
+    expect((await failure(cluster.apply(SECRET, { fieldManager: 'm' }))).message).toBe(
+      'admission webhook "guard.example.com" denied the request: "***" is too short',
+    );
   });
 });
 

@@ -12,7 +12,7 @@ import type { Decryption } from '../../delivery/decryption/decryption.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
-import { hideSecrets } from '../../delivery/hide-secrets.ts';
+import { hideSecrets, usesSecrets } from '../../delivery/hide-secrets.ts';
 import type { Clusters } from '../../delivery/clusters.ts';
 import { whileThere, type Destination } from '../../delivery/destination.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
@@ -333,11 +333,6 @@ function carryOut(
     saveInventory: (inventory: readonly ObjectKey[]) => hands.saveProgress(object, { ...base, inventory }),
   };
   return deliver(request, apply);
-}
-
-/** Whether a value of any object may come from a Secret or from an encrypted file. */
-function usesSecrets({ spec }: Kustomization, { configs }: StoredBundle): boolean {
-  return spec.decryption !== undefined || /^Secret\//m.test(configs);
 }
 
 function priorityOf(cause: Cause): Priority {

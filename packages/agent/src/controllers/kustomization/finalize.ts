@@ -10,6 +10,7 @@ import {
 } from '@plumb/api';
 import { awayOf, whileThere } from '../../delivery/destination.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
+import { usesSecrets } from '../../delivery/hide-secrets.ts';
 import { prune } from '../../delivery/prune.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import { dropFinalizer } from '../../runtime/finalizer.ts';
@@ -122,6 +123,7 @@ async function deleteOwned(
   const { changes, failures } = await prune(leftToDelete(keys, memory, site), {
     cluster,
     unit: unitRef(object),
+    hidesValues: usesSecrets(object, memory.bundle),
     parallel: hands.parallel,
     signal,
   });

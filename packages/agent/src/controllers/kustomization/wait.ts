@@ -2,6 +2,7 @@ import type { Kustomization, ObjectKey, Source } from '@plumb/api';
 import { kustomizationMessages as messages, say } from '@plumb/api';
 import { aggregate } from '@plumb/core';
 import { whileThere } from '../../delivery/destination.ts';
+import { usesSecrets } from '../../delivery/hide-secrets.ts';
 import { judge } from '../../delivery/judge.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { healthNow, healthTargets, isInView, lookAgain } from '../../delivery/settle.ts';
@@ -48,7 +49,7 @@ function sightOf(object: Kustomization, context: Context): Sight {
 /** Objects with expressions of their own are judged before anybody looks at their health. */
 async function judgeTargets(object: Kustomization, settling: Settling, context: Context): Promise<void> {
   const { memory, hands } = context;
-  const { wait, healthCheckExprs = [], postBuild } = object.spec;
+  const { wait, healthCheckExprs = [] } = object.spec;
   memory.verdicts.begin(
     healthCheckExprs,
     settling.targets.filter(isInView).map(({ key }) => key),
@@ -56,10 +57,10 @@ async function judgeTargets(object: Kustomization, settling: Settling, context: 
   const now = hands.clock.now();
   const again = now >= settling.judgeAgainAt;
   if (again) settling.judgeAgainAt = now + LOOK_AGAIN;
-  const secretive = postBuild?.substituteFrom?.some(({ kind }) => kind === 'Secret') ?? false;
   const { live, cluster } = siteOf(context);
   const acting = actingAs(object, { ...hands, cluster });
-  await judge({ ...hands, live, cluster: acting, unit: memory, own: wait === true, secretive }, again);
+  const hidesValues = usesSecrets(object, memory.bundle);
+  await judge({ ...hands, live, cluster: acting, unit: memory, own: wait === true, hidesValues }, again);
 }
 
 /** Looks at the health that is known now. Called again at each change of it, and at the deadline. */
