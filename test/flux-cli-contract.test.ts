@@ -167,16 +167,16 @@ describe('flux reconcile', () => {
   });
 
   test('a stalled kustomization fails at once with its reason', async () => {
-    await create(KUSTOMIZATION, 'sealed', {
+    await create(KUSTOMIZATION, 'mistaken', {
       interval: '10m',
       path: './apps',
       prune: false,
-      decryption: { provider: 'sops' },
+      dependsOn: [{ name: 'apps', readyExpr: 'dep.status.' }],
       sourceRef: { kind: 'GitRepository', name: 'shop' },
     });
-    await world.conditionIs(world.unitKey('sealed'), 'Stalled', 'True');
-    const sealed = await reconcile(world.unitKey('sealed'));
-    expect(healthOf(sealed)).toEqual({ status: 'Failed', message: condition(sealed, 'Ready')?.message });
+    await world.conditionIs(world.unitKey('mistaken'), 'Stalled', 'True');
+    const mistaken = await reconcile(world.unitKey('mistaken'));
+    expect(healthOf(mistaken)).toEqual({ status: 'Failed', message: condition(mistaken, 'Ready')?.message });
   });
 });
 
@@ -261,7 +261,7 @@ test('flux stats: a size to sum, one Ready condition to count, and a bare suspen
   expect(Number.isInteger(source.status?.artifact?.size)).toBe(true);
   const { items } = await world.cluster.list(KUSTOMIZATION, { namespace: world.namespace });
   const failing = items.filter((object) => condition(object, 'Ready')?.status === 'False');
-  expect(failing.map(({ metadata }) => metadata.name).toSorted()).toEqual(['nowhere', 'sealed']);
+  expect(failing.map(({ metadata }) => metadata.name).toSorted()).toEqual(['mistaken', 'nowhere']);
 });
 
 test('flux export: the spec holds what was written, and no default a person would have to explain', async () => {

@@ -191,6 +191,6 @@ test('a unit with a service account of its own reads as that', async () => {
     healthCheckExprs: [saying('spec.size == 2')],
   });
   const unit = await world.conditionIs(world.unitKey('tenant'), 'Ready', 'False', 'HealthCheckFailed');
-  expect(readyMessage(unit)).toMatch(/status: 'Unknown': tills\S* "main" is forbidden: User "system:serviceaccount:/);
+  expect(readyMessage(unit)).toMatch(/status: 'Failed': tills\S* "main" is forbidden: User "system:serviceaccount:/);
   expect(await world.problems()).toEqual([]);
 });
