@@ -98,6 +98,12 @@ describe('what cannot be put in', () => {
       message: /^a\.yaml.*: post build failed for 'ConfigMap\.v1\.\[noGrp\]\/a': (?!.*s3cr3t)/,
     },
     {
+      name: 'a name that is none, where nothing is put in',
+      data: '  a: plain\n',
+      variables: { 'not-a-name': 'x' },
+      message: /'not-a-name' var name is invalid/,
+    },
+    {
       name: 'a name that is none',
       data: '  a: "${a}"\n',
       variables: { 'not-a-name': 'x' },

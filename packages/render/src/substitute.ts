@@ -8,6 +8,9 @@ import { buildError } from './errors.ts';
 import { toldName } from './object-name.ts';
 import type { BuildOptions, Substitution } from './renderer.ts';
 
+/** What Flux takes for a variable's name. */
+const VARIABLE_NAME = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
+
 /**
  * Puts variables into the built objects, each by itself and after everything else was done to it (fluxcd/pkg kustomize, "post build"). An object
  * whose label or annotation says `kustomize.toolkit.fluxcd.io/substitute: disabled` stays as it is.
@@ -23,8 +26,12 @@ export async function substitute(
   const { variables, secrets, strict, always } = substitution;
   if (!always && Object.keys(variables).length === 0) return [...declared];
   const texts = declared.map(({ body }) => (isExcepted(body) ? '' : printJson(body)));
-  // Without a dollar sign there is nothing to put in.
-  const marked = declared.flatMap((item, index) => (texts[index]?.includes('$') === true ? [{ item, index }] : []));
+  // Without a dollar sign there is nothing to put in. A bad name is refused wherever it is not used either.
+  const isBad = Object.keys(variables).some((name) => !VARIABLE_NAME.test(name));
+  const marked = declared.flatMap((item, index) => {
+    const text = texts[index] ?? '';
+    return (isBad ? text !== '' : text.includes('$')) ? [{ item, index }] : [];
+  });
   if (marked.length === 0) return [...declared];
   const objects = marked.map(({ index }) => texts[index] ?? '');
   const { deadline, signal } = options;
