@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject, ObjectKey } from '@plumb/api';
-import { displayKey, keyId } from '@plumb/api';
+import { displayKey } from '@plumb/api';
 import { Chance } from './chance.ts';
 import { EVENT } from './claims.ts';
 import type { Field } from './field.ts';
 import type { DeclaredObject, Model } from './model.ts';
-import { fieldsOf } from './model.ts';
+import { fieldsOf, KINDS } from './model.ts';
 import type { Trouble } from './round.ts';
 import { settle } from './round.ts';
 
@@ -22,8 +23,6 @@ const AT_ONCE = 10_000;
 const JOIN_WITHIN = 40_000;
 /** Milliseconds an event may take on its way. */
 const LATE = 10_000;
-/** More corrections than this within a minute are made one by one. */
-const FEW_DRIFTS = 4;
 /** In FIGHT, five corrections are made at once, and those after 1, 2, 4 s more. A clock that counted would hold them all, or let them all go. */
 const CORRECTIONS = { least: 6, most: 10 };
 
@@ -40,19 +39,21 @@ export function clockJumps(times: number): Trouble {
       const problems: string[] = [];
       let changes = 0;
       for (let jump = 0; jump < times; jump += 1) {
+        const fresh = freshObject(model, chance);
         await mutator.end();
         problems.push(...(await settle(field, model)));
         clocks.jump();
-        problems.push(...(await repairProblems(field, someQuiet(field, model, chance))));
+        problems.push(...(await repairProblems(field, fresh)));
         for (let left = 4 + chance.below(6); left > 0; left -= 1, changes += 1) {
           await mutator.step();
           await sleep(chance.below(200));
         }
       }
+      const [fought, neighbour] = [freshObject(model, chance), freshObject(model, chance)];
       await mutator.end();
       problems.push(...(await settle(field, model)));
       problems.push(...(await intervalProblems(field, model, clocks)));
-      problems.push(...(await fightProblems(field, model, { clocks, chance })));
+      problems.push(...(await fightProblems(field, fought, clocks)), ...(await repairProblems(field, neighbour)));
       problems.push(...(await clocks.eventProblems()), ...(await leaseProblems(field)));
       return { counts: { 'jumps of the clock': clocks.jumps, changes }, problems };
     },
@@ -122,10 +123,9 @@ async function agreed(field: Field): Promise<void> {
   throw new Error(`the replicas did not agree within ${JOIN_WITHIN} ms`);
 }
 
-/** A declared object that nobody has insisted on. */
-function someQuiet(field: Field, model: Model, chance: Chance): DeclaredObject {
-  const all = [...model.declared()].map(({ object }) => object);
-  return chance.one(all.filter(({ key }) => field.driftsOf(keyId(key)) < FEW_DRIFTS));
+/** An object that nobody has spoilt yet: its budget of corrections is whole. */
+function freshObject(model: Model, chance: Chance): DeclaredObject {
+  return model.declare(chance.one([...model.units.values()]), chance.one(KINDS));
 }
 
 /** Drift is put right at once. */
@@ -141,7 +141,7 @@ async function repairProblems(field: Field, { key, value }: DeclaredObject): Pro
 async function isRight(field: Field, key: ObjectKey, value: number): Promise<boolean> {
   const object = await field.cluster.get(key);
   const fields = fieldsOf(key.kind, value);
-  return Object.entries(fields).every(([name, part]) => JSON.stringify(object?.[name]) === JSON.stringify(part));
+  return Object.entries(fields).every(([name, part]) => isDeepStrictEqual(object?.[name], part));
 }
 
 /** Intervals go on as they were, neither faster nor slower, when the clock is set in the middle. */
@@ -173,13 +173,8 @@ async function runs(field: Field): Promise<{ connections: number; sources: numbe
   return { connections: field.toGit.connections, sources, units };
 }
 
-/** Somebody insists on one object while the clock is set: the budget of its corrections holds, and its neighbours are put right at once. */
-async function fightProblems(
-  field: Field,
-  model: Model,
-  { clocks, chance }: { clocks: Clocks; chance: Chance },
-): Promise<string[]> {
-  const { key, value } = someQuiet(field, model, chance);
+/** Somebody insists on one object while the clock is set: the budget of its corrections holds. */
+async function fightProblems(field: Field, { key, value }: DeclaredObject, clocks: Clocks): Promise<string[]> {
   const problems: string[] = [];
   const began = performance.now();
   let corrections = -1;
@@ -195,14 +190,12 @@ async function fightProblems(
     }
     await sleep(50);
   }
-  problems.push(...(await repairProblems(field, someQuiet(field, model, chance))));
   field.say(`${corrections} corrections of ${displayKey(key)} in ${FIGHT} ms`);
   if (corrections < CORRECTIONS.least || corrections > CORRECTIONS.most)
     problems.push(`${displayKey(key)} was put right ${corrections} times in ${FIGHT} ms of insisting`);
   const { items } = await field.cluster.list(EVENT, { namespace: field.namespace });
-  const told = items.some(
-    ({ reason, message }) => reason === 'DriftLoop' && String(message).startsWith(displayKey(key)),
-  );
+  const about = items.filter(({ message }) => String(message).startsWith(displayKey(key)));
+  const told = about.some(({ reason }) => reason === 'DriftLoop');
   return told ? problems : [...problems, `nobody said that ${displayKey(key)} is fought over`];
 }
 
