@@ -90,6 +90,18 @@ test('what an apply answered is known before the watch tells of it, and an older
   expect(live.get(keyId(KEY))?.resourceVersion).toBe(second.metadata.resourceVersion);
 });
 
+test('an answer that a deletion overtook does not bring the object back, and one about its successor does', async () => {
+  const answer = await cluster.create(map());
+  await live.watchKinds([CONFIG_MAP]);
+  await cluster.delete(KEY);
+  await live.until(() => live.get(keyId(KEY)) === undefined, 5_000, AbortSignal.timeout(5_000));
+  live.note(answer);
+  expect(live.get(keyId(KEY))).toBeUndefined();
+  const next = await cluster.create(map());
+  live.note(next);
+  expect(live.get(keyId(KEY))?.uid).toBe(next.metadata.uid);
+});
+
 /** The same cluster, where discovery answers as a test says. */
 async function discovering(resource: Cluster['resource']): Promise<void> {
   await live.close();

@@ -38,6 +38,9 @@ const WATCH_VERBS = ['list', 'watch'] as const;
 /** Milliseconds a run waits for the first list of a kind. */
 const LIST_WITHIN = 15_000;
 
+/** Deletions remembered, of which an answer may still be on its way. */
+const DELETIONS = 1_000;
+
 const kindId = (kind: KindRef): string => `${kind.group}/${kind.kind}`;
 
 /**
@@ -57,6 +60,8 @@ export class LiveObjects {
   readonly #narrow = new Set<string>();
   /** Written or read by us, and not shown by a watch yet. */
   readonly #unseen = new Map<string, KubeObject>();
+  /** Uids of objects that the watch has shown to be gone. */
+  readonly #gone = new Set<string>();
   #lastOwner: UnitRef | null = null;
   readonly #waiters = new Set<() => void>();
   readonly #stop = new AbortController();
@@ -155,12 +160,15 @@ export class LiveObjects {
     return this.#single.has(id);
   }
 
-  /** The server's answer to an apply or a read of ours, so that a plan made at once sees it. An event of the watch that is older is ignored. */
+  /**
+   * The server's answer to an apply or a read of ours, so that a plan made at once sees it. An event of the watch that is older is ignored, and so
+   * is an answer about an object that the watch has shown to be gone: it was overtaken.
+   */
   note(object: KubeObject): Observed {
     const id = keyId(keyOf(object));
     const known = this.#observed.get(id);
     const observed = this.#observe(object, known);
-    if (known !== undefined && isOlder(observed, known)) return observed;
+    if (known === undefined ? this.#gone.has(observed.uid) : isOlder(observed, known)) return observed;
     this.#observed.set(id, observed);
     if (known?.resourceVersion !== observed.resourceVersion) this.#unseen.set(id, identityOf(object));
     return observed;
@@ -276,6 +284,7 @@ export class LiveObjects {
     const rewound = before !== undefined && isOlder(after, before);
     if (rewound && !list.overrules(before)) return;
     this.#unseen.delete(id);
+    this.#gone.delete(after.uid);
     this.#observed.set(id, after);
     this.#changed({ id, key, before, after, object, rewound });
   }
@@ -312,7 +321,15 @@ export class LiveObjects {
     if (ahead && !list.overrules(before)) return;
     this.#unseen.delete(id);
     this.#observed.delete(id);
+    this.#rememberGone(object);
     this.#changed({ id, key, before, after: undefined, object });
+  }
+
+  #rememberGone({ metadata: { uid } }: KubeObject): void {
+    if (uid === undefined) return;
+    this.#gone.add(uid);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > DELETIONS && oldest !== undefined) this.#gone.delete(oldest);
   }
 }
 

@@ -30,4 +30,6 @@ export function record(stored: StoredObject, live: KubeObject, context: ApplyCon
     resourceVersion: observed.resourceVersion,
     ...(drift === undefined ? {} : { drift }),
   });
+  // Deleted before its answer came.
+  if (context.live.get(id) === undefined) context.unit.drifted.set(id, 'gone');
 }

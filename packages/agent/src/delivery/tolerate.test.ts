@@ -1,6 +1,6 @@
 import type { KubeObject } from '@plumb/api';
 import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, printJson, userError } from '@plumb/api';
-import type { Action, DriftMode } from '@plumb/core';
+import type { Action, DriftMode, Observed } from '@plumb/core';
 import { DEFAULT_RULES, observe } from '@plumb/core';
 import { MemoryCluster } from '@plumb/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -64,7 +64,13 @@ class Left {
       at: 0,
       size: bytes.length,
     };
-    const live = { get: () => undefined, note: (seen: KubeObject) => observe(seen, APPLY_MANAGER) };
+    const seen = new Map<string, Observed>();
+    const note = (object: KubeObject): Observed => {
+      const observed = observe(object, APPLY_MANAGER);
+      seen.set(keyId(keyOf(object)), observed);
+      return observed;
+    };
+    const live = { get: (id: string) => seen.get(id), note };
     const { drift, hidesValues } = this;
     const signal = new AbortController().signal;
     const clock = { now: () => 0 };

@@ -152,10 +152,12 @@ export class ClusterNews {
   rejudge(memory: UnitMemory, id: string): void {
     const after = memory.destination?.live.get(id);
     const applied = memory.applied.get(id);
-    if (applied === undefined || after === undefined || !isSameUnit(after.owner, memory.ref)) return;
-    if (after.ownedHash === applied.ownedHash) return;
-    memory.drifted.set(id, 'unread');
-    this.#wakeWhenDue(objectId(memory.ref), memory, id);
+    if (applied === undefined) return;
+    if (after !== undefined) {
+      if (!isSameUnit(after.owner, memory.ref) || after.ownedHash === applied.ownedHash) return;
+      memory.drifted.set(id, 'unread');
+    }
+    if (memory.drifted.has(id)) this.#wakeWhenDue(objectId(memory.ref), memory, id);
   }
 
   #wake(id: string, priority: (typeof PRIORITY)[keyof typeof PRIORITY] = PRIORITY.routine): void {
