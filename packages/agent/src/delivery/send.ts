@@ -1,6 +1,7 @@
 import type { KubeObject } from '@plumb/api';
 import { keyId, PlumbError } from '@plumb/api';
 import type { Action } from '@plumb/core';
+import { isSameUnit } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
 import { settleDrift } from './drift.ts';
 import type { StoredObject } from './unit.ts';
@@ -17,7 +18,10 @@ export function send(body: KubeObject, context: ApplyContext, dryRun: boolean): 
   return cluster.apply(body, { fieldManager, force: true, dryRun, signal });
 }
 
-/** Remembers the object as our apply left it: another state seen later is drift. */
+/**
+ * Remembers the object as our apply left it, or as it was found to be right: another state seen later is drift. The watch may have shown that
+ * before the answer was in, and has told nobody who would remember.
+ */
 export function record(stored: StoredObject, live: KubeObject, context: ApplyContext): void {
   const observed = context.live.note(live);
   const id = keyId(stored.key);
@@ -30,6 +34,8 @@ export function record(stored: StoredObject, live: KubeObject, context: ApplyCon
     resourceVersion: observed.resourceVersion,
     ...(drift === undefined ? {} : { drift }),
   });
-  // Deleted before its answer came.
-  if (context.live.get(id) === undefined) context.unit.drifted.set(id, 'gone');
+  const seen = context.live.get(id);
+  if (seen === undefined) context.unit.drifted.set(id, 'gone');
+  else if (seen.ownedHash !== observed.ownedHash && isSameUnit(seen.owner, context.unit.ref))
+    context.unit.drifted.set(id, 'unread');
 }
