@@ -68,6 +68,16 @@ export class PlumbError extends Error {
   }
 }
 
+/** The same failure in other words. Without its cause, which may say what these do not. */
+export function reworded({ code, fault, policy, retryAfter, status }: PlumbError, message: string): PlumbError {
+  return new PlumbError(code, message, {
+    fault,
+    policy,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(status === undefined ? {} : { status }),
+  });
+}
+
 /** A mistake in what the user declared: trying again without a change cannot help. */
 export function userError(code: ErrorCode, message: string, cause?: unknown): PlumbError {
   return new PlumbError(code, message, { fault: 'user', policy: 'stall', cause });

@@ -2,6 +2,7 @@ export * from './object.ts';
 export * from './source.ts';
 export * from './json.ts';
 export * from './error.ts';
+export * from './unless-aborted.ts';
 export type * from './schema/common.ts';
 export type * from './schema/git-repository.ts';
 export type * from './schema/kustomization.ts';

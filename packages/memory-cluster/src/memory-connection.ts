@@ -1,3 +1,4 @@
+import { unlessAborted } from '@plumb/api';
 import type { Away, Connection, Load } from '@plumb/kube';
 
 /** A connection that is lost and found when it is told so; nothing ever waits on it. */
@@ -27,11 +28,7 @@ export class MemoryConnection implements Connection {
   }
 
   async back(signal?: AbortSignal): Promise<void> {
-    if (this.#away === null) return;
-    signal?.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    signal?.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
-    await Promise.race([this.#back.promise, aborted.promise]);
+    if (this.#away !== null) await unlessAborted(this.#back.promise, signal);
   }
 
   /** @param error how it shows that the server is away; null: it is back */

@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
-import { PlumbError as Failure, keyId } from '@plumb/api';
+import { keyId, reworded } from '@plumb/api';
 import type { FieldChange } from '@plumb/core';
 import { fieldChanges } from '@plumb/core';
 import type { Desired } from '@plumb/render';
@@ -106,9 +106,7 @@ export class Secrets {
   /** The same failure, told without secret values. */
   error(error: PlumbError): PlumbError {
     const message = this.message(error.message);
-    if (message === error.message) return error;
-    const { code, fault, policy } = error;
-    return new Failure(code, message, { fault, policy });
+    return message === error.message ? error : reworded(error, message);
   }
 
   /** A copy of any part of an object that is no Secret, with `mask` in place of what is secret. */

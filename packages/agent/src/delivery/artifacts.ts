@@ -1,5 +1,5 @@
 import type { UnitRef } from '@plumb/api';
-import { GIT_REPOSITORY, systemError } from '@plumb/api';
+import { GIT_REPOSITORY, systemError, unlessAborted } from '@plumb/api';
 import type { Artifact, GitSources } from '@plumb/sources';
 
 /** How long an opened artifact may be taken again without looking at the disk, in milliseconds. */
@@ -45,8 +45,9 @@ export class Artifacts {
    */
   open(source: UnitRef, wanted: WantedArtifact): Promise<Artifact | null> {
     const { revision, digest, signal } = wanted;
-    const opening = this.#open(source, revision, digest);
-    return signal === undefined ? opening : until(opening, signal);
+    return unlessAborted(this.#open(source, revision, digest), signal, (reason) =>
+      systemError('cancelled', 'the artifact did not come in time', reason),
+    );
   }
 
   #open(source: UnitRef, revision: string, digest: string | null): Promise<Artifact | null> {
@@ -68,18 +69,5 @@ export class Artifacts {
     const isGit = source.kind === GIT_REPOSITORY.kind;
     const found = isGit ? await this.#sources.open(source, revision, digest) : null;
     return found ?? (digest === null ? null : this.#fetch(source, revision, digest));
-  }
-}
-
-/** Others may wait for the same: it goes on without whoever gives up. */
-async function until<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(systemError('cancelled', 'the artifact did not come in time', signal.reason));
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -1,5 +1,5 @@
-import type { Kustomization, ObjectKey } from '@plumb/api';
-import { PlumbError } from '@plumb/api';
+import type { Kustomization, ObjectKey, PlumbError } from '@plumb/api';
+import { reworded } from '@plumb/api';
 import { maskSecretText } from '@plumb/kube';
 
 /** A shorter text may stand in a message by chance. What an API server says is masked by its form beside. */
@@ -27,7 +27,7 @@ export function hideSecrets(error: PlumbError, secrets: readonly string[]): Plum
   if (hidden.length === 0) return error;
   const longestFirst = hidden.sort((a, b) => b.length - a.length);
   const message = longestFirst.reduce((text, secret) => text.replaceAll(secret, '***'), error.message);
-  return withMessage(error, message);
+  return reworded(error, message);
 }
 
 /** How a text stands in a message: as it is, in JSON, in JSON as Go writes it (`<` is `\\u003c`), in quotes of Go (`%q`). */
@@ -46,13 +46,3 @@ function formsOf(secret: string): string[] {
 }
 
 const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-
-/** Without its cause, which may say what the message does not. */
-export function withMessage({ code, fault, policy, retryAfter, status }: PlumbError, message: string): PlumbError {
-  return new PlumbError(code, message, {
-    fault,
-    policy,
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-    ...(status === undefined ? {} : { status }),
-  });
-}

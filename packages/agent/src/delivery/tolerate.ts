@@ -1,5 +1,5 @@
 import type { FieldDrift, KubeObject, ObjectKey } from '@plumb/api';
-import { asPlumbError, keyId } from '@plumb/api';
+import { asPlumbError, keyId, reworded } from '@plumb/api';
 import type { PlumbError } from '@plumb/api';
 import type { Action, DriftMode } from '@plumb/core';
 import {
@@ -15,7 +15,7 @@ import {
 import { settleAll } from '../runtime/parallel.ts';
 import type { ApplyContext } from './apply.ts';
 import type { DriftNote } from './drift.ts';
-import { toldOf, withMessage } from './hide-secrets.ts';
+import { toldOf } from './hide-secrets.ts';
 import { record, storedOf } from './send.ts';
 import type { StoredObject, UnitMemory } from './unit.ts';
 import { bodyOf, declaredOf } from './unit.ts';
@@ -69,7 +69,7 @@ export async function tolerate(
     const action = actions[index];
     if (answer.ok || action === undefined) return [];
     const error = asPlumbError(answer.error);
-    return [context.hidesValues ? withMessage(error, toldOf(error, action.key, true)) : error];
+    return [context.hidesValues ? reworded(error, toldOf(error, action.key, true)) : error];
   });
   return {
     found: values.filter((value) => value !== null && value !== OWN),

@@ -1,4 +1,4 @@
-import { displayKey, keyOf, PlumbError, userError } from '@plumb/api';
+import { displayKey, keyOf, PlumbError, unlessAborted, userError } from '@plumb/api';
 import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import type {
   AccountToken,
@@ -147,7 +147,7 @@ export class ApiCluster implements Cluster {
   }
 
   async discover(options: { refresh?: boolean; signal?: AbortSignal } = {}): Promise<readonly ResourceInfo[]> {
-    return abortable(this.#discovery.all(options.refresh ?? false), options.signal);
+    return discovered(this.#discovery.all(options.refresh ?? false), options.signal);
   }
 
   async resource(kind: KindRef): Promise<ResourceInfo | null> {
@@ -196,7 +196,7 @@ export class ApiCluster implements Cluster {
 
   async #served(kind: KindRef, signal: AbortSignal | undefined): Promise<ResourceInfo> {
     const known = this.#discovery.known(kind);
-    const info = known ?? (await abortable(this.#discovery.find(kind), signal));
+    const info = known ?? (await discovered(this.#discovery.find(kind), signal));
     if (info !== null) return info;
     const group = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
     const message = `no matches for kind "${kind.kind}" in version "${group}": the API server does not serve it; is its CRD installed?`;
@@ -205,17 +205,8 @@ export class ApiCluster implements Cluster {
 }
 
 /** Discovery is shared by all callers, so that one that leaves does not end it for the others. */
-async function abortable<T>(step: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return step;
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(cancelled({ verb: 'discover', resource: 'discovery' }));
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([step, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+function discovered<T>(step: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return unlessAborted(step, signal, () => cancelled({ verb: 'discover', resource: 'discovery' }));
 }
 
 function subjectOf(verb: string, key: ObjectKey): Subject {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unlessAborted } from '@plumb/api';
 import type { Away } from '../cluster.ts';
 
 const FIRST_PROBE_MS = 200;
@@ -39,17 +40,7 @@ export class Reachability {
 
   /** Resolves when the server is there. Rejects with the signal's reason when it aborts before. */
   async back(signal?: AbortSignal): Promise<void> {
-    if (this.#away === null) return;
-    if (signal === undefined) return this.#back.promise;
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const abort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await Promise.race([this.#back.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    if (this.#away !== null) await unlessAborted(this.#back.promise, signal);
   }
 
   lost(error: string): void {

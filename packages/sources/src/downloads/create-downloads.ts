@@ -5,7 +5,7 @@ import type { Artifact } from '../artifact.ts';
 import type { ArtifactOffer, DownloadRequest, Downloads, DownloadsOptions, DownloadUses } from '../downloads.ts';
 import { Layout } from '../layout.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { unlessAborted } from '../net/shared.ts';
+import { untilCancelled } from '../net/shared.ts';
 import { GitTree, NO_EXCLUSIONS } from '../tree/git-tree.ts';
 import { digestOf, isDigest } from './digest.ts';
 import { fetchTarball } from './fetch-tarball.ts';
@@ -74,7 +74,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
         bringing = bring(place, offer, request).finally(() => underWay.delete(place));
         underWay.set(place, bringing);
       }
-      await unlessAborted(bringing, request.signal);
+      await untilCancelled(bringing, request.signal);
       const artifact = await opened(place, { source, revision: offer.revision, digest: offer.digest });
       if (artifact !== null) return artifact;
       throw systemError('storage-failed', `artifact ${offer.revision} was downloaded and is not on the disk any more`);

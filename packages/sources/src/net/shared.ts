@@ -1,4 +1,4 @@
-import { systemError } from '@plumb/api';
+import { systemError, unlessAborted } from '@plumb/api';
 import { Lru } from '../lru.ts';
 
 interface Lookup<T> {
@@ -25,16 +25,7 @@ export class Lookups<T> {
   }
 }
 
-/** Stops waiting when the signal aborts; what is waited for goes on for the others. */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(systemError('cancelled', 'the fetch was cancelled', signal.reason));
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+/** Stops waiting for a fetch when the signal aborts; it goes on for the others. */
+export function untilCancelled<T>(fetch: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return unlessAborted(fetch, signal, (reason) => systemError('cancelled', 'the fetch was cancelled', reason));
 }

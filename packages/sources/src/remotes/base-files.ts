@@ -6,7 +6,7 @@ import { bodyOf, download } from '../net/download.ts';
 import { Lru } from '../lru.ts';
 import { onDisk } from '../store/disk.ts';
 import type { RemoteFile, RemoteRequest } from '../remote-bases.ts';
-import { Lookups, unlessAborted } from '../net/shared.ts';
+import { Lookups, untilCancelled } from '../net/shared.ts';
 
 /** Most bytes of one file, as of a file of a build. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -36,7 +36,7 @@ export class BaseFiles {
     const { since = performance.now(), known, signal } = request;
     const kept = known === undefined ? null : await this.#read(known);
     if (kept !== null) return kept;
-    const found = await unlessAborted(
+    const found = await untilCancelled(
       this.#lookups.ask(url, since, () => this.#look(url, request.timeout)),
       signal,
     );

@@ -8,7 +8,7 @@ import type { GitLimits } from '../git-sources.ts';
 import { Tokens } from '../github/tokens.ts';
 import type { RemoteRepository, RemoteRequest, RemoteTree } from '../remote-bases.ts';
 import { GitTree, NO_EXCLUSIONS } from '../tree/git-tree.ts';
-import { Lookups, unlessAborted } from '../net/shared.ts';
+import { Lookups, untilCancelled } from '../net/shared.ts';
 
 export interface BaseMirrorContext {
   /** Of this repository alone. */
@@ -59,7 +59,7 @@ export class BaseMirror {
         return this.#look(wanted, { ...bounds, submodules, known });
       });
     const key = JSON.stringify([ref, submodules, known ?? null]);
-    return unlessAborted(this.#lookups.ask(key, since, look), signal);
+    return untilCancelled(this.#lookups.ask(key, since, look), signal);
   }
 
   /** Frees what is not needed for these commits, once that is worth it. */
