@@ -2,9 +2,9 @@ import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
 import { keyId, reworded } from '@plumb/api';
 import type { FieldChange } from '@plumb/core';
 import { fieldChanges } from '@plumb/core';
+import { maskSecretText } from '@plumb/kube';
 import type { Desired } from '@plumb/render';
 import { MASK, maskDifferences } from './compared.ts';
-import { withoutQuoted } from './refusal.ts';
 
 /** A text that holds a shorter one may hold it by chance. */
 const SHORTEST = 4;
@@ -100,7 +100,7 @@ export class Secrets {
   /** A text of ours or of a server, without secret values. */
   message(text: string): string {
     const known = this.#without(text);
-    return this.#open === null ? known : withoutQuoted(known, this.#open);
+    return this.#open === null ? known : maskSecretText(known, [...this.#open]);
   }
 
   /** The same failure, told without secret values. */
