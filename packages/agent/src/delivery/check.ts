@@ -1,9 +1,10 @@
 import type { KubeObject } from '@plumb/api';
 import { asPlumbError, keyId } from '@plumb/api';
 import type { Action, Cause } from '@plumb/core';
-import { declaredFor, hasTimeToLive, matchesLive, rulesOf } from '@plumb/core';
+import { declaredFor, matchesLive, rulesOf } from '@plumb/core';
 import { settleAll } from '../runtime/parallel.ts';
 import type { ApplyContext, Change } from './apply.ts';
+import { hasRun } from './ended-jobs.ts';
 import { mayRecreate } from './recreate.ts';
 import { reader } from './read-live.ts';
 import { record, send, storedOf } from './send.ts';
@@ -65,7 +66,7 @@ export async function check(
     if (!answer.ok || answer.value === 'done') return [];
     if (answer.value !== 'left alone') return [answer.value];
     const { key } = actions[index] as Action;
-    leaveAlone(keyId(key), context);
+    context.unit.disown(keyId(key));
     changes.push({ key, action: 'skipped' });
     return [];
   });
@@ -144,27 +145,8 @@ function asksToBeLeft(live: KubeObject): boolean {
   return !reconcile || ssa === 'Ignore';
 }
 
-/**
- * After a restart a Job that is not there has run, if it has a time to live and the last run ended well with the same objects. It must not run
- * twice.
- */
+/** After a restart a Job that is not there has run, if the last run ended well with the same objects. It must not run twice. */
 function isDone(action: Action, { unit, bundle, deliveredBefore }: ApplyContext): boolean {
   const stored = bundle.objects[action.index];
-  const id = keyId(action.key);
-  if (stored === undefined || !deliveredBefore || unit.applied.has(id) || !hasTimeToLive(bodyOf(stored))) return false;
-  unit.applied.set(id, {
-    desiredDigest: stored.digest,
-    ownedHash: '',
-    uid: '',
-    resourceVersion: '',
-    ended: 'complete',
-  });
-  return true;
-}
-
-/** From now on it is none of ours. */
-function leaveAlone(id: string, { unit }: ApplyContext): void {
-  unit.applied.delete(id);
-  unit.drifted.delete(id);
-  unit.tolerated.delete(id);
+  return stored !== undefined && deliveredBefore && hasRun(stored, unit);
 }

@@ -13,7 +13,6 @@ import type { Gate } from './gate.ts';
 import { passGates } from './gate.ts';
 import { prune } from './prune.ts';
 import { confirmRecalled } from './records.ts';
-import type { UnitMemory } from './unit.ts';
 
 export interface DeliveryRequest {
   cause: Cause;
@@ -66,7 +65,7 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
     const inventory = nextInventory(request.inventory, plan, { applied: false, gone: new Set() });
     return { changes, drift: [], found, inventory, error: asPlumbError(error) };
   }
-  for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') letGo(keyId(key), unit);
+  for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') unit.letGo(keyId(key));
   if (request.cause !== 'drift') letGoOfUndeclared(context);
   const { cluster, hidesValues, parallel, signal } = context;
   const pruned = await prune(plan.prune, { cluster, unit: unit.ref, hidesValues, parallel, signal });
@@ -96,12 +95,6 @@ function comparing(plan: Plan, own: readonly Action[]): Plan {
   return { ...plan, stages };
 }
 
-/** A rule says to leave it alone: whatever becomes of it is no drift. */
-function letGo(id: string, unit: UnitMemory): void {
-  unit.drifted.delete(id);
-  unit.tolerated.delete(id);
-}
-
 function planNow(request: DeliveryRequest, context: ApplyContext): Plan {
   const { live, unit, bundle, clock, drift } = context;
   const only = request.only ?? (request.cause === 'drift' ? dueDrift(unit, clock.now(), drift) : undefined);
@@ -125,9 +118,7 @@ function planNow(request: DeliveryRequest, context: ApplyContext): Plan {
 function letGoOfUndeclared({ unit, bundle }: ApplyContext): void {
   const declared = new Set(bundle.objects.map((object) => keyId(object.key)));
   for (const id of [...unit.applied.keys(), ...unit.drifted.keys(), ...unit.tolerated.keys()]) {
-    if (declared.has(id)) continue;
-    unit.applied.delete(id);
-    letGo(id, unit);
+    if (!declared.has(id)) unit.disown(id);
   }
 }
 

@@ -2,23 +2,15 @@ import type { FieldDrift, KubeObject, ObjectKey } from '@plumb/api';
 import { asPlumbError, keyId, reworded } from '@plumb/api';
 import type { PlumbError } from '@plumb/api';
 import type { Action, DriftMode } from '@plumb/core';
-import {
-  appliedOtherwise,
-  contentHash,
-  driftModeFor,
-  driftValues,
-  hashOf,
-  hasTimeToLive,
-  matchesLive,
-  shownValue,
-} from '@plumb/core';
+import { appliedOtherwise, contentHash, driftModeFor, driftValues, hashOf, matchesLive, shownValue } from '@plumb/core';
 import { settleAll } from '../runtime/parallel.ts';
 import type { ApplyContext } from './apply.ts';
 import type { DriftNote } from './drift.ts';
+import { hasRun } from './ended-jobs.ts';
 import { toldOf } from './hide-secrets.ts';
 import { record, storedOf } from './send.ts';
 import type { StoredObject, UnitMemory } from './unit.ts';
-import { bodyOf, declaredOf } from './unit.ts';
+import { declaredOf } from './unit.ts';
 
 /** Drift that is left as it is, as it was when it was last looked at. No body, no value. */
 export interface Tolerated {
@@ -101,7 +93,7 @@ async function look(action: Action, context: ApplyContext): Promise<FoundDrift |
   const stored = storedOf(action, context);
   const id = keyId(action.key);
   const { live, isHidden } = await see(stored, context);
-  if (live === null) return hasRun(stored, context) ? null : leave(stored, removal(stored), GONE, context);
+  if (live === null) return hasRun(stored, unit) ? null : leave(stored, removal(stored), GONE, context);
   const drift = difference(stored, live, context);
   const declared = declaredOf(stored, live);
   if (!unit.applied.has(id) && appliedOtherwise(declared, live, context.fieldManager)) return OWN;
@@ -147,15 +139,6 @@ function withoutDetails(found: FoundDrift | null, key: ObjectKey, { tolerated }:
 
 async function read(key: ObjectKey, { cluster, signal }: ApplyContext): Promise<KubeObject | null> {
   return (await cluster.resource(key)) === null ? null : cluster.get(key, { signal });
-}
-
-/** After a restart a Job that is not there has run, if it has a time to live. */
-function hasRun(stored: StoredObject, { unit }: ApplyContext): boolean {
-  const id = keyId(stored.key);
-  if (unit.applied.has(id) || !hasTimeToLive(bodyOf(stored))) return false;
-  const { digest: desiredDigest } = stored;
-  unit.applied.set(id, { desiredDigest, ownedHash: '', uid: '', resourceVersion: '', ended: 'complete' });
-  return true;
 }
 
 /** Remembers what is left, and how it is. @returns what is to be told of it; null when it is told, or is not to be */

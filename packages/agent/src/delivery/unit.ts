@@ -182,6 +182,18 @@ export class UnitMemory {
     this.actor = actor;
   }
 
+  /** A rule says to leave the object alone: whatever becomes of it is no drift. */
+  letGo(id: string): void {
+    this.drifted.delete(id);
+    this.tolerated.delete(id);
+  }
+
+  /** From now on it is none of ours. */
+  disown(id: string): void {
+    this.applied.delete(id);
+    this.letGo(id);
+  }
+
   #startOver(): void {
     this.applied.clear();
     this.applied.changed = true;
