@@ -11,10 +11,13 @@ const GRACE_MS = 5_000;
 const SOON = 0.1;
 
 export interface GapCheckParts {
+  /** What the watch has shown. */
   readonly known: Known;
+  /** What answers of the server have shown, and the watch has not. */
+  readonly told: Known;
   /** A consistent list of metadata. */
   readonly list: () => Promise<ListResult>;
-  /** The last version the watch or a list brought. */
+  /** The last version that the watch, a list or an answer brought. */
   readonly latest: () => string;
   /** Called with how many objects the watch has lost sight of: list again. */
   readonly onGap: (objects: number) => void;
@@ -61,15 +64,16 @@ export class GapCheck {
   }
 
   async #lost(): Promise<number> {
-    const { known, list, latest, signal, interval } = this.#parts;
+    const { known, told, list, latest, signal, interval } = this.#parts;
     const before = latest();
     const listed = await list();
     // A watch from a version the server has not come to (again) is silent, not refused: this is where a restore of etcd shows.
     if (compareVersions(listed.resourceVersion, before) < 0) return Math.max(1, known.size);
     const suspects = known.differences(listed);
-    if (suspects.size === 0) return 0;
+    const unseen = told.upTo(listed.resourceVersion);
+    if (suspects.size + unseen.size === 0) return 0;
     await sleep(Math.min(GRACE_MS, interval), undefined, { signal, ref: false });
-    return [...suspects].filter(([id, version]) => known.versionOf(id) === version).length;
+    return known.countOf(suspects) + told.countOf(unseen);
   }
 
   async #pause(ms: number): Promise<void> {

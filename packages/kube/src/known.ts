@@ -34,6 +34,31 @@ export class Known {
     this.#objects.delete(idOf(object));
   }
 
+  /** Forgets an object unless a later version of it is known. */
+  dropUpTo(object: KubeObject): void {
+    if (compareVersions(this.versionOf(idOf(object)) ?? '', versionOf(object.metadata)) <= 0) this.drop(object);
+  }
+
+  /** Whether an object is known in this version or a later one. */
+  covers(object: KubeObject): boolean {
+    return compareVersions(this.versionOf(idOf(object)) ?? '', versionOf(object.metadata)) >= 0;
+  }
+
+  /** The versions of those known in no later one than this. */
+  upTo(resourceVersion: string): Map<string, string | undefined> {
+    const versions = [...this.#objects].map(([id, entry]) => [id, entry.resourceVersion] as const);
+    return new Map(versions.filter(([, version]) => compareVersions(version ?? '', resourceVersion) <= 0));
+  }
+
+  /** Takes in what another set knows, in the other's versions. */
+  take(other: Known, ids: Iterable<string> = other.#objects.keys()): void {
+    for (const id of ids) {
+      const entry = other.#objects.get(id);
+      other.#objects.delete(id);
+      if (entry !== undefined) this.#objects.set(id, entry);
+    }
+  }
+
   /** Empties this set. @returns what it held. */
   startOver(): Known {
     const before = new Known();
@@ -50,11 +75,16 @@ export class Known {
     return this.#objects.get(id)?.resourceVersion;
   }
 
-  /** Whether something is known in a version that comes after the listed one: of the same object, the server once had a later state. */
-  isAheadOf(items: readonly KubeObject[]): boolean {
+  /**
+   * Whether something is known in a version that comes after the listed one and not after the list: of the same object, the server once had a
+   * later state.
+   */
+  isAheadOf({ items, resourceVersion }: ListResult): boolean {
     return items.some((item) => {
       const known = this.#objects.get(idOf(item));
-      return known?.uid === item.metadata.uid && compareVersions(versionOf(known), versionOf(item.metadata)) > 0;
+      const isLater =
+        known?.uid === item.metadata.uid && compareVersions(versionOf(known), versionOf(item.metadata)) > 0;
+      return isLater && compareVersions(versionOf(known), resourceVersion) <= 0;
     });
   }
 
@@ -74,6 +104,11 @@ export class Known {
       if (!listed.has(id) && compareVersions(version ?? '', resourceVersion) <= 0) found.set(id, version);
     }
     return found;
+  }
+
+  /** How many of these are known in just these versions. */
+  countOf(versions: ReadonlyMap<string, string | undefined>): number {
+    return [...versions].filter(([id, version]) => this.versionOf(id) === version).length;
   }
 
   *missingFrom(now: Known): Generator<KubeObject> {

@@ -306,3 +306,75 @@ describe('events that never come', () => {
     expect(server.lists).toBe(1);
   });
 });
+
+describe('what answers have shown and the watch has not', () => {
+  const FIRST = { resourceVersion: '10', items: [object('a', '3'), object('b', '7')] };
+
+  test.each([
+    { what: 'was undone by a restore', now: FIRST, lists: 4, shown: ['rewound', 'upsert a@3', 'upsert b@7'] },
+    {
+      what: 'was undone by a restore, and the server is past that version again',
+      now: { ...FIRST, resourceVersion: '30' },
+      lists: 4,
+      shown: ['rewound', 'upsert a@3', 'upsert b@7'],
+    },
+    {
+      what: 'was changed again by an event that was lost',
+      now: { resourceVersion: '30', items: [object('a', '25'), object('b', '7')] },
+      lists: 2,
+      shown: ['upsert a@25', 'upsert b@7'],
+    },
+    {
+      what: 'is gone',
+      now: { resourceVersion: '30', items: [object('b', '7')] },
+      lists: 2,
+      shown: ['upsert b@7', 'remove a'],
+    },
+  ])('is found to be missing when it $what', async ({ now, lists, shown }) => {
+    const server = new Script(FIRST, now);
+    server.metadata = now;
+    run(server, { checkInterval: 30 });
+    await server.next();
+    reflector.note(object('a', '20'));
+    await server.next();
+    expect(server.lists).toBe(lists);
+    expect(told.slice(3)).toEqual([...shown, `synced ${now.resourceVersion}`]);
+  });
+
+  test('is not missed when the watch brings it, or something later', async () => {
+    const now = { resourceVersion: '30', items: [object('a', '20'), object('b', '25')] };
+    const server = new Script(FIRST, now);
+    server.metadata = now;
+    run(server, { checkInterval: 50 });
+    const watch = await server.next();
+    reflector.note(object('a', '20'));
+    reflector.note(object('b', '22'));
+    reflector.note(object('c', '21'));
+    watch.send(
+      { type: 'modified', object: object('a', '20') },
+      { type: 'modified', object: object('b', '25') },
+      { type: 'deleted', object: object('c', '26') },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(server.lists).toBe(1);
+  });
+
+  test('is not taken for gone, nor the server for set back, by a list that was asked for before', async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<ListResult>();
+    const server = new Script(FIRST);
+    run(server);
+    const watch = await server.next();
+    server.list = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    watch.send({ type: 'expired' });
+    await asked.promise;
+    reflector.note(object('a', '20'));
+    reflector.note(object('new', '21'));
+    answer.resolve({ ...FIRST, resourceVersion: '15' });
+    expect((await server.next()).options.resourceVersion).toBe('15');
+    expect(told.slice(3)).toEqual(['upsert a@3', 'upsert b@7', 'synced 15']);
+  });
+});

@@ -25,7 +25,7 @@ const REWOUND_LISTS = 3;
 export function reflect(cluster: ListWatch, kind: KindRef, sink: Sink, options: ReflectorOptions): Reflector {
   const run = new Run(cluster, kind, sink, options);
   const done = run.start();
-  return { kind, ready: () => run.ready.promise, done: () => done };
+  return { kind, ready: () => run.ready.promise, note: (object) => run.note(object), done: () => done };
 }
 
 class Run {
@@ -35,11 +35,14 @@ class Run {
   readonly #sink: Sink;
   readonly #options: ReflectorOptions;
   readonly #known = new Known();
+  /** What answers of the server have shown, and neither the watch nor a list has. */
+  readonly #told = new Known();
   readonly #backoff = new Backoff();
   /** Where the next watch starts; undefined when a list is due. */
   #version: string | undefined;
-  /** The last version seen, whatever became of it. */
-  #latest: string | undefined;
+  #isListed = false;
+  /** The highest version seen in this history of the server. */
+  #latest = '';
   #restart = new AbortController();
   readonly #check: GapCheck;
 
@@ -53,8 +56,9 @@ class Run {
     const background = cluster.withPriority('background');
     this.#check = new GapCheck({
       known: this.#known,
+      told: this.#told,
       list: () => background.list(kind, { ...options, metadataOnly: true }),
-      latest: () => this.#latest ?? '',
+      latest: () => this.#latest,
       onGap: (objects) => this.#onGap(objects),
       signal,
       interval: checkInterval,
@@ -78,34 +82,57 @@ class Run {
     await checking;
   }
 
+  note(object: KubeObject): void {
+    if (this.#known.covers(object) || this.#told.covers(object)) return;
+    this.#told.put(object);
+    this.#reached(object.metadata.resourceVersion);
+  }
+
+  #reached(version: string | undefined): void {
+    if (version !== undefined && compareVersions(version, this.#latest) > 0) this.#latest = version;
+  }
+
   async #list(): Promise<void> {
     const { signal } = this.#options;
-    const again = this.#latest !== undefined;
-    if (again) await sleep(Math.random() * RELIST_SPREAD_MS, undefined, { signal });
-    const via = again ? this.#cluster.withPriority('background') : this.#cluster;
-    let list = await via.list(this.#kind, this.#options);
-    for (let lists = 1; this.#isRewound(list) && lists < REWOUND_LISTS; lists++)
-      list = await via.list(this.#kind, this.#options);
+    if (this.#isListed) await sleep(Math.random() * RELIST_SPREAD_MS, undefined, { signal });
+    const { list, rewound } = await this.#ask();
     const { items, resourceVersion } = list;
     signal.throwIfAborted();
-    this.#sink.listed?.(resourceVersion, this.#isRewound(list));
+    this.#sink.listed?.(resourceVersion, rewound);
     const seen = this.#known.startOver();
     for (const object of items) {
       this.#known.put(object);
       this.#sink.upsert(object);
     }
+    seen.take(this.#told, rewound ? undefined : this.#told.upTo(resourceVersion).keys());
     for (const last of seen.missingFrom(this.#known)) this.#sink.remove(last);
     this.#version = resourceVersion;
-    this.#latest = resourceVersion;
+    if (rewound) this.#latest = resourceVersion;
+    else this.#reached(resourceVersion);
+    this.#isListed = true;
     this.#sink.synced(resourceVersion);
     this.#backoff.reset();
     this.ready.resolve();
   }
 
-  /** Versions only ever grow, but for a restore of etcd. It may have grown past ours again since: then single objects show it. */
-  #isRewound({ items, resourceVersion }: ListResult): boolean {
-    if (this.#latest === undefined) return false;
-    return compareVersions(resourceVersion, this.#latest) < 0 || this.#known.isAheadOf(items);
+  /** A list, and whether it shows that the server has gone back. */
+  async #ask(): Promise<{ list: ListResult; rewound: boolean }> {
+    const via = this.#isListed ? this.#cluster.withPriority('background') : this.#cluster;
+    for (let lists = 1; ; lists++) {
+      const before = this.#latest;
+      const list = await via.list(this.#kind, this.#options);
+      const rewound = this.#isRewound(list, before);
+      if (!rewound || lists === REWOUND_LISTS) return { list, rewound };
+    }
+  }
+
+  /**
+   * Versions only ever grow, but for a restore of etcd. It may have grown past ours again since: then single objects show it.
+   * @param before the highest version seen when the list was asked for
+   */
+  #isRewound(list: ListResult, before: string): boolean {
+    if (compareVersions(list.resourceVersion, before) < 0) return true;
+    return this.#known.isAheadOf(list) || this.#told.isAheadOf(list);
   }
 
   #onGap(objects: number): void {
@@ -164,10 +191,11 @@ class Run {
       this.#version = event.object.metadata.resourceVersion ?? this.#version;
       this.#change(event.type, event.object);
     }
-    this.#latest = this.#version ?? this.#latest;
+    this.#reached(this.#version);
   }
 
   #change(type: 'added' | 'modified' | 'deleted', object: KubeObject): void {
+    this.#told.dropUpTo(object);
     if (type === 'deleted') {
       this.#known.drop(object);
       this.#sink.remove(object);

@@ -36,6 +36,11 @@ export interface Reflector {
   readonly kind: KindRef;
   /** Resolves after the first full list; rejects only when the signal aborts first. */
   ready(): Promise<void>;
+  /**
+   * An object of the selection as the server's answer to a write or a read showed it. The watch has to come to that version: where it does not, an
+   * event was lost or the server has gone back, and a list tells.
+   */
+  note(object: KubeObject): void;
   /** Resolves when the reflector has stopped. */
   done(): Promise<void>;
 }

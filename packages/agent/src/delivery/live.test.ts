@@ -23,12 +23,13 @@ let cluster: MemoryCluster;
 let live: LiveObjects;
 let changes: LiveChange[];
 
-const start = (over: Cluster = cluster): LiveObjects =>
+const start = (over: Cluster = cluster, checkInterval?: number): LiveObjects =>
   new LiveObjects({
     cluster: over,
     manager: APPLY_MANAGER,
     onChange: (change) => changes.push(change),
     listWithin: 50,
+    checkInterval,
   });
 
 const map = (labels: Record<string, string> = { [OWNER_NAME_LABEL]: 'apps' }): KubeObject => ({
@@ -100,6 +101,26 @@ test('an answer that a deletion overtook does not bring the object back, and one
   const next = await cluster.create(map());
   live.note(next);
   expect(live.get(keyId(KEY))?.uid).toBe(next.metadata.uid);
+});
+
+test('what an answer showed and no watch will is forgotten as soon as a list tells', async () => {
+  await live.close();
+  live = start(cluster, 20);
+  const first = await cluster.create(map({ [OWNER_NAME_LABEL]: 'apps', [OWNER_NAMESPACE_LABEL]: 'shop' }));
+  await live.watchKinds([CONFIG_MAP]);
+  live.note({ ...first, metadata: { ...first.metadata, resourceVersion: '999999' } });
+  expect(live.get(keyId(KEY))?.resourceVersion).toBe('999999');
+  const isBack = (): boolean => live.get(keyId(KEY))?.resourceVersion === first.metadata.resourceVersion;
+  expect(await live.until(isBack, 5_000, AbortSignal.timeout(5_000))).toBe(true);
+  expect(changes.at(-1)).toMatchObject({ id: keyId(KEY), rewound: true });
+});
+
+test('what was written before its kind was watched, and is gone when it is, is gone', async () => {
+  live.note(await cluster.create(map({ [OWNER_NAME_LABEL]: 'apps', [OWNER_NAMESPACE_LABEL]: 'shop' })));
+  await cluster.delete(KEY);
+  await live.watchKinds([CONFIG_MAP]);
+  expect(live.get(keyId(KEY))).toBeUndefined();
+  expect(changes).toMatchObject([{ id: keyId(KEY), after: undefined }]);
 });
 
 /** The same cluster, where discovery answers as a test says. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KindRef, KubeObject, ObjectKey, UnitRef } from '@plumb/api';
-import { asPlumbError, keyId, keyOf, OWNER_NAME_LABEL, PlumbError } from '@plumb/api';
+import { apiVersionOf, asPlumbError, keyId, keyOf, OWNER_NAME_LABEL, PlumbError } from '@plumb/api';
 import type { Observed } from '@plumb/core';
 import { isSameUnit, observe } from '@plumb/core';
 import type { Cluster, Reflector } from '@plumb/kube';
@@ -26,6 +26,12 @@ interface Watch {
   reflector: Reflector;
   trouble: Trouble;
   stop: AbortController;
+}
+
+interface Selection {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
 }
 
 interface Trouble {
@@ -58,8 +64,8 @@ export class LiveObjects {
   readonly #holds = new Holds();
   /** Kinds that may not be watched in the whole cluster. */
   readonly #narrow = new Set<string>();
-  /** Written or read by us, and not shown by a watch yet. */
-  readonly #unseen = new Map<string, KubeObject>();
+  /** Of the watches by kind, those that run. */
+  readonly #running = new Map<string, Reflector>();
   /** Uids of objects that the watch has shown to be gone. */
   readonly #gone = new Set<string>();
   #lastOwner: UnitRef | null = null;
@@ -111,18 +117,35 @@ export class LiveObjects {
   async #watchKind(id: string, kind: KindRef, namespaces: ReadonlySet<string>): Promise<void> {
     const selection = { labelSelector: OWNER_NAME_LABEL };
     try {
-      if (!this.#narrow.has(id)) return await this.#inStep(this.#kinds, id, () => this.#start(kind, selection));
+      if (!this.#narrow.has(id)) return await this.#inStep(this.#kinds, id, () => this.#startKind(id, kind, selection));
     } catch (thrown) {
       if (asPlumbError(thrown).status !== 403 || namespaces.has('')) throw thrown;
       this.#narrow.add(id);
       const watch = await this.#kinds.get(id);
       watch?.stop.abort();
       this.#kinds.delete(id);
+      this.#running.delete(id);
     }
-    const watches = [...namespaces].map((namespace) =>
-      this.#inStep(this.#kinds, `${id} ${namespace}`, () => this.#start(kind, { ...selection, namespace })),
-    );
+    const watches = [...namespaces].map((namespace) => {
+      const part = `${id} ${namespace}`;
+      return this.#inStep(this.#kinds, part, () => this.#startKind(part, kind, { ...selection, namespace }));
+    });
     await Promise.all(watches);
+  }
+
+  /** Starts a watch by kind, which is told what is known already: it may be gone, and no event will say so. */
+  async #startKind(id: string, kind: KindRef, selection: Selection): Promise<Watch | null> {
+    const watch = await this.#start(kind, selection);
+    if (watch === null) return null;
+    this.#running.set(id, watch.reflector);
+    for (const [known, { owner, uid, resourceVersion }] of this.#observed) {
+      const [group, name, namespace = '', object = ''] = known.split('/');
+      if (owner === null || `${group}/${name}` !== kindId(kind)) continue;
+      if (selection.namespace !== undefined && selection.namespace !== namespace) continue;
+      const metadata = { name: object, namespace, uid, resourceVersion };
+      watch.reflector.note({ apiVersion: apiVersionOf(kind), kind: kind.kind, metadata });
+    }
+    return watch;
   }
 
   /**
@@ -170,8 +193,14 @@ export class LiveObjects {
     const observed = this.#observe(object, known);
     if (known === undefined ? this.#gone.has(observed.uid) : isOlder(observed, known)) return observed;
     this.#observed.set(id, observed);
-    if (known?.resourceVersion !== observed.resourceVersion) this.#unseen.set(id, identityOf(object));
+    // What carries no label of ours is in no watch by kind.
+    if (observed.owner !== null) this.#watchOf(keyOf(object))?.note(object);
     return observed;
+  }
+
+  #watchOf(key: ObjectKey): Reflector | undefined {
+    const id = kindId(key);
+    return this.#running.get(id) ?? this.#running.get(`${id} ${key.namespace}`);
   }
 
   /** Resolves true as soon as `holds` is true, looking again at each change; false when `timeout` ms are over or the signal aborts. */
@@ -246,10 +275,7 @@ export class LiveObjects {
   }
 
   /** @returns null for a kind that is not served, or of which no object is kept: such as a review, that can only be created */
-  async #start(
-    kind: KindRef,
-    selection: { namespace?: string; labelSelector?: string; fieldSelector?: string },
-  ): Promise<Watch | null> {
+  async #start(kind: KindRef, selection: Selection): Promise<Watch | null> {
     const resource = await this.#cluster.resource(kind);
     if (resource === null || !WATCH_VERBS.every((verb) => resource.verbs.includes(verb))) return null;
     const list = new Listing();
@@ -257,10 +283,7 @@ export class LiveObjects {
       listed: (listVersion: string, rewound: boolean) => list.begin(listVersion, rewound),
       upsert: (object: KubeObject) => this.#upsert(object, list),
       remove: (object: KubeObject) => this.#remove(object, list),
-      synced: () => {
-        if (selection.labelSelector !== undefined) this.#removeUnseen({ ...kind, ...selection }, list);
-        list.end();
-      },
+      synced: () => list.end(),
     };
     const { group, version, kind: name } = resource;
     const trouble: Trouble = { error: null, listeners: new Set() };
@@ -283,7 +306,6 @@ export class LiveObjects {
     const after = this.#observe(object, before);
     const rewound = before !== undefined && isOlder(after, before);
     if (rewound && !list.overrules(before)) return;
-    this.#unseen.delete(id);
     this.#gone.delete(after.uid);
     this.#observed.set(id, after);
     this.#changed({ id, key, before, after, object, rewound });
@@ -304,22 +326,12 @@ export class LiveObjects {
     for (const look of this.#waiters) look();
   }
 
-  /** What we wrote, and a later list does not hold, was deleted before any watch could show it. */
-  #removeUnseen(of: KindRef & { namespace?: string }, list: Listing): void {
-    for (const object of this.#unseen.values()) {
-      const key = keyOf(object);
-      const isListed = of.namespace === undefined || of.namespace === key.namespace;
-      if (isListed && kindId(key) === kindId(of)) this.#remove(object, list);
-    }
-  }
-
   #remove(object: KubeObject, list: Listing): void {
     const key = keyOf(object);
     const id = keyId(key);
     const before = this.#observed.get(id);
     const ahead = before !== undefined && isOlder(observe(object, this.#manager), before);
     if (ahead && !list.overrules(before)) return;
-    this.#unseen.delete(id);
     this.#observed.delete(id);
     this.#rememberGone(object);
     this.#changed({ id, key, before, after: undefined, object });
@@ -335,18 +347,6 @@ export class LiveObjects {
 
 function unwatched({ kind }: KindRef, why: string): string {
   return `${kind} cannot be watched: ${why}`;
-}
-
-/** All a removal needs of an object. */
-function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {
-  const { name, namespace, uid } = metadata;
-  const kept = {
-    name,
-    resourceVersion: '0',
-    ...(uid && { uid }),
-    ...(namespace && { namespace }),
-  };
-  return { apiVersion, kind, metadata: kept };
 }
 
 /** Another uid is another object and always news. */

@@ -107,6 +107,7 @@ export class FluxObjects {
     if (written === undefined || object === undefined) return;
     written.resourceVersion = resourceVersion;
     if (!isBefore(object, resourceVersion)) this.#written.delete(id);
+    this.#reflector.note({ ...object, metadata: { ...object.metadata, resourceVersion } });
   }
 
   /** The write failed for good: what the watch shows stands. */
