@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { acceptances, emptyTexts, objectOf, refusals, withEmptyTexts } from './check.cases.ts';
-import { checkGitRepository, checkKustomization } from './check.ts';
+import { asRead, checkGitRepository, checkKustomization } from './check.ts';
+import type { JsonObject, KubeObject } from './object.ts';
 
 const check = { GitRepository: checkGitRepository, Kustomization: checkKustomization };
 
@@ -21,6 +22,12 @@ describe('the check at the border', () => {
     expect(
       Object.fromEntries(Object.keys(entry.given).flatMap((name) => (name in spec ? [[name, spec[name]]] : []))),
     ).toStrictEqual(entry.read);
+  });
+
+  it.each(emptyTexts)('reads $kind from the API server so too: $name', (entry) => {
+    const { spec } = asRead(withEmptyTexts(entry) as unknown as KubeObject) as unknown as { spec: JsonObject };
+    const given = Object.keys(entry.given).filter((name) => name in spec);
+    expect(Object.fromEntries(given.map((name) => [name, spec[name]]))).toStrictEqual(entry.read);
   });
 
   it('leaves the given value as it is', () => {

@@ -3,6 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import { gitRepository, type GitRepository } from './schema/git-repository.ts';
 import { kustomization, type Kustomization } from './schema/kustomization.ts';
 import { withDefaults, withoutEmptyText } from './defaults.ts';
+import type { JsonObject, KubeObject } from './object.ts';
 
 /** What is wrong with one field: `spec.sourceRef.kind`, `is required`. */
 export interface Problem {
@@ -57,16 +58,22 @@ function checker<const Schema extends TSchema & { properties: { spec: object } }
   const validator = Compile(schema);
   return (value) => {
     const filled = withDefaults(schema, value);
-    if (validator.Check(filled)) return { ok: true, value: withSpecRead(schema, filled as { spec: unknown }) };
+    if (validator.Check(filled)) return { ok: true, value: readBy(schema, filled as KubeObject) as Static<Schema> };
     return { ok: false, problems: validator.Errors(filled).flatMap(problemsOf) };
   };
 }
 
-function withSpecRead<const Schema extends TSchema & { properties: { spec: object } }>(
-  { properties }: Schema,
-  filled: { spec: unknown },
-): Static<Schema> {
-  return { ...filled, spec: withoutEmptyText(properties.spec, filled.spec) } as Static<Schema>;
+function readBy({ properties }: { properties: { spec: object } }, object: KubeObject): KubeObject {
+  return { ...object, spec: withoutEmptyText(properties.spec, object['spec']) as JsonObject };
+}
+
+/**
+ * A GitRepository or Kustomization from the API server as Flux reads it: without the optional texts of its spec that are empty, which the API
+ * server keeps. Any other object is given back as it is.
+ */
+export function asRead(object: KubeObject): KubeObject {
+  const schema = [gitRepository, kustomization].find(({ properties }) => properties.kind.const === object.kind);
+  return schema === undefined || object['spec'] === undefined ? object : readBy(schema, object);
 }
 
 /**

@@ -1,14 +1,35 @@
-import { crds, GIT_REPOSITORY } from '@plumb/api';
+import type { JsonObject } from '@plumb/api';
+import { crds, GIT_REPOSITORY, KUSTOMIZATION } from '@plumb/api';
 import { MemoryCluster } from '@plumb/testkit';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FluxObjects } from './flux-objects.ts';
 
-test('a written status that the API server has lost with a restore is told, and stands no more', async () => {
-  const cluster = new MemoryCluster();
+let cluster: MemoryCluster;
+let stop: AbortController;
+
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  stop = new AbortController();
   for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'test' });
-  const stop = new AbortController();
-  const rewound = Promise.withResolvers<void>();
   await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+});
+afterEach(() => stop.abort());
+
+test('an empty account of a Kustomization is none', async () => {
+  const spec: JsonObject = { sourceRef: { kind: 'GitRepository', name: 'shop' }, interval: '1m', prune: true };
+  await cluster.create({
+    apiVersion: `${KUSTOMIZATION.group}/${KUSTOMIZATION.version}`,
+    kind: KUSTOMIZATION.kind,
+    metadata: { name: 'apps', namespace: 'shop' },
+    spec: { ...spec, serviceAccountName: '' },
+  });
+  const objects = new FluxObjects(cluster, KUSTOMIZATION, { signal: stop.signal });
+  await objects.ready();
+  expect(objects.get('shop/apps')?.['spec']).toEqual(expect.not.objectContaining({ serviceAccountName: '' }));
+});
+
+test('a written status that the API server has lost with a restore is told, and stands no more', async () => {
+  const rewound = Promise.withResolvers<void>();
   await cluster.create({
     apiVersion: `${GIT_REPOSITORY.group}/${GIT_REPOSITORY.version}`,
     kind: GIT_REPOSITORY.kind,
@@ -22,6 +43,4 @@ test('a written status that the API server has lost with a restore is told, and 
   expect(objects.get('shop/web')?.['status']).toEqual({ observedGeneration: 2 });
   await rewound.promise;
   expect(objects.get('shop/web')?.['status']).toEqual({ observedGeneration: -1 });
-  stop.abort();
-  await objects.done();
 });

@@ -1,4 +1,5 @@
 import type { Json, JsonObject, KindRef, KubeObject } from '@plumb/api';
+import { asRead } from '@plumb/api';
 import type { Cluster, Reflector, ReflectorOptions } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
 import { compareVersions } from './versions.ts';
@@ -123,7 +124,7 @@ export class FluxObjects {
   #upsert(received: KubeObject): void {
     const id = objectId({ namespace: received.metadata.namespace ?? '', name: received.metadata.name });
     const { managedFields: _dropped, ...metadata } = received.metadata;
-    const object: KubeObject = { ...received, metadata };
+    const object: KubeObject = asRead({ ...received, metadata });
     const before = this.#objects.get(id);
     this.#objects.set(id, object);
     const written = this.#written.get(id);

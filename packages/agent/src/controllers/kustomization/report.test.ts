@@ -71,7 +71,7 @@ describe('a run that reached what is declared', () => {
       history: [{ metadata: { revision: REVISION, originRevision } }],
     });
     for (const { annotations } of result.events) {
-      expect(annotations).toEqual({
+      expect(annotations).toMatchObject({
         'kustomize.toolkit.fluxcd.io/revision': REVISION,
         'kustomize.toolkit.fluxcd.io/originRevision': originRevision,
       });
@@ -80,6 +80,12 @@ describe('a run that reached what is declared', () => {
     const { next } = told(kustomization({ status: before }), { type: 'done', facts });
     expect(next).not.toHaveProperty('lastAppliedOriginRevision');
     expect(next.history?.[0]?.metadata).toEqual({ revision: REVISION });
+  });
+
+  test('marks only the end of the run for the status of a commit', () => {
+    const result = report(kustomization(), { type: 'done', facts: created }, { now: AT, interval: 1 });
+    const marks = result.events.map(({ annotations }) => annotations?.['kustomize.toolkit.fluxcd.io/commit_status']);
+    expect(marks).toEqual([undefined, 'update']);
   });
 
   test('at another revision with the same objects counts up in history, without an event', () => {

@@ -103,7 +103,7 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
   const history = nextHistory(before.history ?? [], facts, { now, reason: said.reason });
   const recovered = recoveredEvents(object, facts);
   const events = news
-    ? [...changeEvents(facts), ...recovered, event(say(messages.finished, finished), facts)]
+    ? [...changeEvents(facts), ...recovered, finishedEvent(say(messages.finished, finished), facts)]
     : [...foundEvents(facts), ...recovered];
   return { status: { ...next, ...(history && { history }) }, events, after: interval, result: 'success' };
 }
@@ -327,6 +327,12 @@ function failureEvents(object: Kustomization, said: Said, facts: Facts): EventRe
   if (isTold(object, said) || !said.channels.includes('log')) return [];
   const told = event(said, facts);
   return [said.channels.includes('event') ? told : { ...told, logOnly: true }];
+}
+
+/** Marked for notification-controller, which sets the status of a commit by it. */
+function finishedEvent(said: Said, facts: Facts): EventRecord {
+  const { annotations, ...rest } = event(said, facts);
+  return { ...rest, annotations: { ...annotations, [`${GROUP}/commit_status`]: 'update' } };
 }
 
 function event(said: Said, facts: Facts): EventRecord {
