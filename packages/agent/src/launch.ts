@@ -61,6 +61,8 @@ export interface LaunchOptions extends Tuning {
   engine?: Pick<EngineOptions, 'memoryLimit' | 'slots'>;
   /** The program that decrypts, and what serves units beside their own Secrets. */
   decryption?: LaunchDecryption;
+  /** Bytes its process may hold; by default its own bound. */
+  decryptorLimit?: number;
   /** Version of the program: bundles that another version built are built again. */
   version?: string;
   /** Names this process: in its lease and its Events. */
@@ -180,13 +182,14 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   };
 }
 
-function openingOf({ decryption }: LaunchOptions): {
+function openingOf({ decryption, decryptorLimit }: LaunchOptions): {
   options: Pick<AgentOptions, 'decryption'>;
   close: () => Promise<void>;
 } | null {
   if (decryption === undefined) return null;
   const { path, environment, laxMac, ...surroundings } = decryption;
-  const decryptor = createDecryptor({ path, environment });
+  const bound = decryptorLimit === undefined ? {} : { memoryLimit: decryptorLimit };
+  const decryptor = createDecryptor({ path, environment, ...bound });
   return { options: { decryption: { decryptor, verifyMac: !laxMac, surroundings } }, close: () => decryptor.close() };
 }
 

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context, Program } from './context.ts';
-import { parseMemoryMax } from './memory.ts';
+import { memoryBound } from './memory.ts';
 import { runProgram } from './program.ts';
 
 function untilStopped(): Promise<void> {
@@ -20,20 +19,11 @@ function run({ program, name, args, env }: Program): Promise<number> {
   });
 }
 
-/** That of the cgroup, version 2; what cannot be read is no bound. */
-function memoryLimit(): number | null {
-  try {
-    return parseMemoryMax(readFileSync('/sys/fs/cgroup/memory.max', 'utf8'));
-  } catch {
-    return null;
-  }
-}
-
 const context: Context = {
   root: join(import.meta.dirname, '../../..'),
   folder: process.cwd(),
   program: import.meta.filename,
-  memoryLimit: memoryLimit(),
+  memoryLimit: memoryBound(process.constrainedMemory()),
   environment: process.env,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -1,33 +1,32 @@
 import { expect, test } from 'vitest';
-import { giveBackMemory, memoryShares, parseMemoryMax } from './memory.ts';
+import { giveBackMemory, memoryShares, memoryBound } from './memory.ts';
 
 const MIB = 1024 * 1024;
 
 test.each([
-  ['max\n', null],
-  ['536870912\n', 512 * MIB],
-  ['', null],
-  ['9223372036854771712', null],
-  ['-1', null],
-])('memory.max %j is %j', (text, bytes) => {
-  expect(parseMemoryMax(text)).toBe(bytes);
+  [2 ** 64, null],
+  [536_870_912, 512 * MIB],
+  [0, null],
+])('a constraint of %d is %j', (constrained, bytes) => {
+  expect(memoryBound(constrained)).toBe(bytes);
 });
 
 test.each([
-  { limit: 64 * MIB, cores: 4, bodies: 4, engine: 64, slots: 1 },
-  { limit: 256 * MIB, cores: 4, bodies: 16, engine: 128, slots: 1 },
-  { limit: 512 * MIB, cores: 4, bodies: 32, engine: 256, slots: 1 },
-  { limit: 768 * MIB, cores: 4, bodies: 48, engine: 256, slots: 2 },
-  { limit: 1_536 * MIB, cores: 64, bodies: 64, engine: 512, slots: 2 },
-  { limit: 16_384 * MIB, cores: 64, bodies: 64, engine: 768, slots: 14 },
-  { limit: 16_384 * MIB, cores: 4, bodies: 64, engine: 768, slots: 4 },
-  { limit: 16_384 * MIB, cores: 0, bodies: 64, engine: 768, slots: 1 },
+  { limit: 64 * MIB, cores: 4, bodies: 4, engine: 64, slots: 1, decryptor: 64 },
+  { limit: 256 * MIB, cores: 4, bodies: 16, engine: 128, slots: 1, decryptor: 64 },
+  { limit: 512 * MIB, cores: 4, bodies: 32, engine: 256, slots: 1, decryptor: 64 },
+  { limit: 768 * MIB, cores: 4, bodies: 48, engine: 256, slots: 2, decryptor: 96 },
+  { limit: 1_536 * MIB, cores: 64, bodies: 64, engine: 512, slots: 2, decryptor: 192 },
+  { limit: 16_384 * MIB, cores: 64, bodies: 64, engine: 768, slots: 14, decryptor: 512 },
+  { limit: 16_384 * MIB, cores: 4, bodies: 64, engine: 768, slots: 4, decryptor: 512 },
+  { limit: 16_384 * MIB, cores: 0, bodies: 64, engine: 768, slots: 1, decryptor: 512 },
 ])(
-  'of $limit bytes with $cores cores, $bodies MiB are for bodies and $engine MiB for each of $slots helpers',
-  ({ limit, cores, bodies, engine, slots }) => {
+  'of $limit bytes with $cores cores, $bodies MiB are for bodies, $engine MiB for each of $slots helpers, $decryptor MiB for decryption',
+  ({ limit, cores, bodies, engine, slots, decryptor }) => {
     const shares = memoryShares(limit, cores);
     expect(shares.bodiesLimit).toBe(bodies * MIB);
     expect(shares.engine).toEqual({ memoryLimit: engine * MIB, slots });
+    expect(shares.decryptorLimit).toBe(decryptor * MIB);
   },
 );
 

@@ -7,11 +7,13 @@ const MIB = 1024 * 1024;
 export interface MemoryShares {
   bodiesLimit?: number;
   engine?: { memoryLimit: number; slots: number };
+  /** Of the process that decrypts. */
+  decryptorLimit?: number;
 }
 
 /**
  * Splits what the machine allows this process and its children (null: no bound). Two thirds of it are for builds: as many at once as fit into that
- * when each takes all it may, and no more than there are cores.
+ * when each takes all it may, and no more than there are cores. An eighth is for decryption.
  */
 export function memoryShares(limit: number | null, cores: number): MemoryShares {
   if (limit === null) return {};
@@ -19,14 +21,17 @@ export function memoryShares(limit: number | null, cores: number): MemoryShares 
   const memoryLimit = between(limit / (scarce ? 2 : 3), 64 * MIB, 768 * MIB);
   return {
     bodiesLimit: between(limit / 16, 4 * MIB, 64 * MIB),
+    decryptorLimit: between(limit / 8, 64 * MIB, 512 * MIB),
     engine: { memoryLimit, slots: between((limit * 2) / 3 / memoryLimit, 1, Math.max(cores, 1)) },
   };
 }
 
-/** Reads a cgroup's `memory.max`: bytes, or `max` for none. @returns null for no bound */
-export function parseMemoryMax(text: string): number | null {
-  const bytes = /^\d+$/.test(text.trim()) ? Number(text) : NaN;
-  return Number.isSafeInteger(bytes) ? bytes : null;
+/**
+ * Reads what Node.js says of the cgroup's bound, of version 1 or 2, in bytes: zero where it does not know, more than any machine has where there
+ * is none. @returns null for no bound
+ */
+export function memoryBound(constrained: number): number | null {
+  return constrained > 0 && Number.isSafeInteger(constrained) ? constrained : null;
 }
 
 /**

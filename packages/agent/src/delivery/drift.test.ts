@@ -186,7 +186,7 @@ describe('what a repair tells', () => {
   });
 
   test('only that it differed, where too much drifted to keep it all; what is kept stays', async () => {
-    for (let other = 0; other < 255; other += 1) unit.drifted.set(`other ${other}`, 'gone');
+    for (let other = 0; other < 63; other += 1) unit.drifted.set(`other ${other}`, 'gone');
     judge(change(await edited({ colour: 'red' })), unit);
     const blue = await edited({ colour: 'blue' });
     judge(change(blue), unit);
@@ -198,6 +198,11 @@ describe('what a repair tells', () => {
     expect(notes()).toEqual([{ key: KEY, how: 'changed', paths: [], managers: [] }]);
     judge(change(await cluster.apply(declared, { fieldManager: APPLY_MANAGER, force: true })), unit);
     expect(notes()).toEqual([]);
+  });
+
+  test('only that it differed, where the object is too long to keep', async () => {
+    judge(change(await edited({ colour: 'x'.repeat(65_536) })), unit);
+    expect(unit.drifted.get(ID)).toBe('unread');
   });
 
   test('nothing where nothing drifted', () => {

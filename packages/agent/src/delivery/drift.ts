@@ -1,5 +1,5 @@
-import type { ObjectKey } from '@plumb/api';
-import { keyId, OWNER_NAME_LABEL } from '@plumb/api';
+import type { KubeObject, ObjectKey } from '@plumb/api';
+import { keyId, OWNER_NAME_LABEL, printJson } from '@plumb/api';
 import type { ActionKind, DriftMode, Plan } from '@plumb/core';
 import { contentHash, endOfJob, explainDrift } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
@@ -41,8 +41,7 @@ export function judge(change: LiveChange, unit: UnitMemory): boolean {
   if (after.ownedHash === applied.ownedHash) return isOver(id, unit);
   if (unit.tolerated.get(id)?.seen === contentHash(object)) return false;
   applied.driftSeen = after.rules?.drift;
-  const isRoom = unit.drifted.size < EVIDENCE_LIMIT || typeof unit.drifted.get(id) === 'object';
-  unit.drifted.set(id, isRoom ? object : 'unread');
+  unit.drifted.set(id, isRoomFor(object, id, unit) ? object : 'unread');
   return true;
 }
 
@@ -54,8 +53,13 @@ function isOver(id: string, unit: UnitMemory): boolean {
   return true;
 }
 
-/** Objects of one unit whose drift is kept with the object itself, to name managers and paths. */
-const EVIDENCE_LIMIT = 256;
+/** Objects of one unit whose drift is kept with the object itself until it is put right, to name managers and paths; and the longest of them, in characters. */
+const EVIDENCE = { objects: 64, length: 65_536 };
+
+function isRoomFor(object: KubeObject, id: string, { drifted }: UnitMemory): boolean {
+  if (drifted.size >= EVIDENCE.objects && typeof drifted.get(id) !== 'object') return false;
+  return printJson(object).length <= EVIDENCE.length;
+}
 
 /** What is done about drift of an object, as far as is known without its declaration. */
 function modeOf({ applied }: UnitMemory, id: string, unitMode: DriftMode): DriftMode {
