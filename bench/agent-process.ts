@@ -16,6 +16,14 @@ export interface Spent {
   requests: ReadonlyMap<string, number>;
 }
 
+/** How an agent is run. */
+export interface Manner {
+  /** A folder: the agent runs from its sources, which is a little slower, and leaves its CPU profile there when it ends. Null for none. */
+  profile: string | null;
+  /** Whether it takes part in leader election, as an installed one does. */
+  leases: boolean;
+}
+
 /** `plumb agent` as users run it: a process of its own, read through /proc and its metrics. */
 export class AgentProcess {
   readonly #child: ChildProcess;
@@ -26,24 +34,17 @@ export class AgentProcess {
     this.#metricsPort = metricsPort;
   }
 
-  /** `profile`: a folder; the agent runs from its sources, which is a little slower, and leaves its CPU profile there when it ends. */
-  static async start(options: {
-    root: string;
-    kubeconfig: string;
-    dir: string;
-    profile: string | null;
-  }): Promise<AgentProcess> {
-    const { root, kubeconfig, dir, profile } = options;
+  static async start(options: { root: string; kubeconfig: string; dir: string } & Manner): Promise<AgentProcess> {
+    const { root, kubeconfig, dir, profile, leases } = options;
     await buildProgram(root, describeProgram(root), process.execPath);
     const program =
       profile === null
         ? [programPath(root)]
         : ['--cpu-prof', `--cpu-prof-dir=${profile}`, join(root, 'packages/cli/src/main.ts')];
     const ports = ['--metrics-port', '0', '--health-port', '0', '--storage-port', '0'];
-    const args = [...program, 'agent', '--data-dir', join(dir, 'agent'), ...ports];
-    const child = spawn(process.execPath, [...args, '--kubeconfig', kubeconfig, '--enable-leader-election', 'false'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const settings = ['--kubeconfig', kubeconfig, '--enable-leader-election', `${leases}`];
+    const args = [...program, 'agent', '--data-dir', join(dir, 'agent'), ...ports, ...settings];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const log = createWriteStream(join(dir, 'agent.log'));
     const started = Promise.withResolvers<number>();
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -101,6 +102,7 @@ export interface Cost {
   agentCpuSeconds: number;
   childrenCpuSeconds: number;
   peakRssMiB: number;
+  childrenPeakRssMiB: number;
   requests: number;
   requestsByVerb: Record<string, number>;
 }
@@ -123,6 +125,7 @@ export function costBetween(before: Spent, after: Spent): Cost {
     agentCpuSeconds,
     childrenCpuSeconds,
     peakRssMiB: Math.round(after.usage.peakRss),
+    childrenPeakRssMiB: Math.round(after.usage.childrenPeakRss),
     requests,
     requestsByVerb,
   };

@@ -12,7 +12,8 @@ import { Stage } from './stage.ts';
 const USAGE = `npm run bench -- [--suite units,large,commits,idle,secrets,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
 
 Starts a control plane of its own for each run, measures, prints a table and keeps the measurements under bench-results/.
-  --suite    which cases: units (first sync, one of N changes, drift, at rest, restart), large (one Kustomization of many objects),
+  --suite    which cases: units (first sync, one of N changes, a commit elsewhere, drift, at rest,
+             restart), large (one Kustomization of many objects),
              commits (many commits in a row), idle (memory of an agent without work), secrets (units with an encrypted
              Secret and variables beside the same without), profile (where the agent's CPU seconds go in a first sync).
              Default: units
@@ -24,6 +25,7 @@ Starts a control plane of its own for each run, measures, prints a table and kee
   --interval spec.interval of the units
   --objects  objects of the large Kustomization
   --commits  commits in a row
+  --leases   with leader election, as an installed agent has it
 `;
 
 const { values } = parseArgs({
@@ -37,6 +39,7 @@ const { values } = parseArgs({
     interval: { type: 'string', default: '1m' },
     objects: { type: 'string', default: '5000' },
     commits: { type: 'string', default: '1000' },
+    leases: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -52,6 +55,7 @@ const suites: Record<string, Suite> = {
     await onStage(unitFiles(units), async (stage) => {
       keep(await cases.firstSync(stage, unitList(units, values.interval)));
       for (let trial = 0; trial < number('trials'); trial++) keep(await cases.oneChange(stage, units, trial));
+      keep(await cases.idleRun(stage, units));
       if (number('drifts') > 0) keep(await cases.drift(stage, units, number('drifts')));
       if (number('drifts') > 0) keep(await cases.driftOfMany(stage, units));
       if (number('rest') > 0) keep(await cases.atRest(stage, units, number('rest')));
@@ -107,7 +111,7 @@ async function onStage(
   work: (stage: Stage) => Promise<void>,
   profile: string | null = null,
 ): Promise<void> {
-  const stage = await Stage.start(files, profile);
+  const stage = await Stage.start(files, { profile, leases: values.leases });
   try {
     await work(stage);
   } finally {
@@ -144,12 +148,12 @@ async function bench(): Promise<void> {
 }
 
 function tell(measurement: Measurement): void {
-  const { cpuSeconds, agentCpuSeconds, childrenCpuSeconds, peakRssMiB, requests, requestsByVerb, times } = measurement;
+  const { cpuSeconds, agentCpuSeconds, childrenCpuSeconds, requests, requestsByVerb, times } = measurement;
   const measured = Object.entries(times).map(([name, value]) => `${name} ${value}`);
   const verbs = Object.entries(requestsByVerb).map(([verb, count]) => `${verb} ${count}`);
   process.stdout.write(
     `  ${measurement.case.padEnd(18)} ${measured.join(', ')}; CPU ${cpuSeconds} s (agent ${agentCpuSeconds}, engine and git ${childrenCpuSeconds}); ` +
-      `${requests} requests (${verbs.join(', ')}); peak ${peakRssMiB} MiB\n`,
+      `${requests} requests (${verbs.join(', ')}); peak ${measurement.peakRssMiB} MiB, engine and git ${measurement.childrenPeakRssMiB} MiB\n`,
   );
 }
 
@@ -165,6 +169,7 @@ function summarise(all: readonly Measurement[]): void {
       ['CPU s', group.map(({ cpuSeconds }) => cpuSeconds)],
       ['requests', group.map(({ requests }) => requests)],
       ['peak MiB', group.map(({ peakRssMiB }) => peakRssMiB)],
+      ['helpers peak MiB', group.map(({ childrenPeakRssMiB }) => childrenPeakRssMiB)],
     ];
     for (const [what, numbers] of rows)
       process.stdout.write(`  ${name.padEnd(28)} ${what.padEnd(18)} ${spread(numbers)}\n`);

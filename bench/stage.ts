@@ -9,6 +9,7 @@ import type { Cluster } from '@plumb/kube';
 import { connect, reflect } from '@plumb/kube';
 import type { ControlPlane, GitServer } from '@plumb/sandbox';
 import { startControlPlane, startGitServer } from '@plumb/sandbox';
+import type { Manner } from './agent-process.ts';
 import { AgentProcess } from './agent-process.ts';
 
 const run = promisify(execFile);
@@ -31,6 +32,7 @@ export type Files = Readonly<Record<string, string>>;
 export class Stage {
   readonly cluster: Cluster;
   #agent: AgentProcess;
+  readonly #manner: Manner;
   readonly #kubeconfig: string;
   readonly #plane: ControlPlane;
   readonly #server: GitServer;
@@ -41,6 +43,7 @@ export class Stage {
   private constructor(parts: {
     cluster: Cluster;
     agent: AgentProcess;
+    manner: Manner;
     kubeconfig: string;
     plane: ControlPlane;
     server: GitServer;
@@ -49,6 +52,7 @@ export class Stage {
   }) {
     this.cluster = parts.cluster;
     this.#agent = parts.agent;
+    this.#manner = parts.manner;
     this.#kubeconfig = parts.kubeconfig;
     this.#plane = parts.plane;
     this.#server = parts.server;
@@ -57,8 +61,7 @@ export class Stage {
     this.#url = parts.url;
   }
 
-  /** `profile`: a folder for the CPU profile of the agent; null for none. */
-  static async start(files: Files, profile: string | null = null): Promise<Stage> {
+  static async start(files: Files, manner: Manner): Promise<Stage> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-bench-'));
     const plane = await startControlPlane({ clusterPath: join(ROOT, 'build/cluster'), dir: join(dir, 'plane') });
     const cluster = await connect({ kubeconfig: plane.kubeconfig, userAgent: 'plumb-bench' });
@@ -67,8 +70,8 @@ export class Stage {
     const server = await startGitServer({ dir: join(dir, 'git') });
     const url = await server.create('bench');
     const kubeconfig = await plane.kubeconfigFor('plumb-agent', ['system:masters']);
-    const agent = await AgentProcess.start({ root: ROOT, kubeconfig, dir, profile });
-    const stage = new Stage({ cluster, agent, kubeconfig, plane, server, dir, url });
+    const agent = await AgentProcess.start({ root: ROOT, kubeconfig, dir, ...manner });
+    const stage = new Stage({ cluster, agent, manner, kubeconfig, plane, server, dir, url });
     await stage.#fill(files);
     return stage;
   }
@@ -99,7 +102,8 @@ export class Stage {
   /** Ends the agent and starts another on the same disk. */
   async restartAgent(): Promise<void> {
     await this.#agent.stop();
-    this.#agent = await AgentProcess.start({ root: ROOT, kubeconfig: this.#kubeconfig, dir: this.#dir, profile: null });
+    const manner = { ...this.#manner, profile: null };
+    this.#agent = await AgentProcess.start({ root: ROOT, kubeconfig: this.#kubeconfig, dir: this.#dir, ...manner });
   }
 
   async createUnits(units: readonly Unit[]): Promise<void> {

@@ -9,6 +9,8 @@ export interface Usage {
   /** Highest and present resident memory of the process itself, in MiB. */
   peakRss: number;
   rss: number;
+  /** Highest resident memory of its living children together, in MiB. */
+  childrenPeakRss: number;
 }
 
 /** The kernel counts CPU time in this unit on every Linux that Node runs on. */
@@ -16,18 +18,24 @@ const TICKS_PER_SECOND = 100;
 
 export async function usageOf(pid: number): Promise<Usage> {
   const stat = await statOf(pid);
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const mebibytes = (field: string): number =>
-    Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
-  let children = stat.ended;
-  for (const child of await childrenOf(pid)) children += child.own + child.ended;
+  const living = await childrenOf(pid);
+  const children = living.reduce((sum, child) => sum + child.own + child.ended, stat.ended);
   const cpu = { own: stat.own / TICKS_PER_SECOND, children: children / TICKS_PER_SECOND };
-  return { ...cpu, peakRss: mebibytes('VmHWM'), rss: mebibytes('VmRSS') };
+  const peaks = await Promise.all(living.map((child) => memoryOf(child.pid, 'VmHWM').catch(() => 0)));
+  const childrenPeakRss = peaks.reduce((sum, peak) => sum + peak, 0);
+  return { ...cpu, peakRss: await memoryOf(pid, 'VmHWM'), rss: await memoryOf(pid, 'VmRSS'), childrenPeakRss };
 }
 
-async function childrenOf(pid: number): Promise<{ own: number; ended: number }[]> {
+async function memoryOf(pid: number, field: 'VmHWM' | 'VmRSS'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
+}
+
+async function childrenOf(pid: number): Promise<{ pid: number; own: number; ended: number }[]> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const stats = await Promise.all(ids.map((id) => statOf(id).catch(() => null)));
+  const stats = await Promise.all(
+    ids.map(async (id) => ({ pid: id, ...(await statOf(id)) })).map((stat) => stat.catch(() => null)),
+  );
   return stats.flatMap((stat) => (stat !== null && stat.parent === pid ? [stat] : []));
 }
 
