@@ -9,6 +9,7 @@ import { auditedRequests, isWrite } from './support/audit.ts';
 import { OwnPlane } from './support/own-plane.ts';
 import { Repository } from './support/repository.ts';
 import { Requests } from './support/requests.ts';
+import { TcpProxy } from './support/tcp-proxy.ts';
 import { configMapKey } from './support/world.ts';
 
 const AWAY_MS = 8_000;
@@ -20,6 +21,7 @@ const UNIT: ObjectKey = { ...KUSTOMIZATION, namespace: NAMESPACE, name: 'shop' }
 let plane: OwnPlane;
 let repository: Repository;
 let cluster: Cluster;
+let toGit: TcpProxy;
 let running: Awaited<ReturnType<OwnPlane['agent']>>;
 const requests = new Requests();
 const notices: string[] = [];
@@ -31,13 +33,17 @@ beforeAll(async () => {
   const server = await startGitServer({ dir: join(plane.dir, 'git') });
   cleanups.push(() => server.close());
   repository = await Repository.clone(await server.create('shop'), plane.dir);
+  toGit = await TcpProxy.to(Number(new URL(server.url).port));
+  cleanups.push(() => toGit.close());
+  const url = new URL(repository.url);
+  url.port = String(toGit.port);
   cluster = await plane.connect();
   cleanups.push(() => cluster.close());
   const onNotice = (text: string): number => notices.push(text);
   running = await plane.agent({ user: AGENT, counter: requests, onNotice, checkInterval: 5_000 });
   cleanups.push(() => running.close());
   const revision = await commit('one');
-  await apply(SOURCE, { url: repository.url, interval: '10m', ref: { branch: 'main' } });
+  await apply(SOURCE, { url: url.href, interval: '1s', ref: { branch: 'main' } });
   const sourceRef = { kind: 'GitRepository', name: 'shop' };
   await apply(UNIT, { sourceRef, path: './shop', interval: '10m', retryInterval: '2s', prune: true, timeout: '1m' });
   await until(UNIT, isAt(revision));
@@ -108,12 +114,15 @@ test(
     notices.length = 0;
     await plane.stop();
     requests.take();
+    const fetchedBefore = toGit.connections;
     await sleep(AWAY_MS);
     const during = requests.take();
     expect(notices).toEqual([expect.stringMatching(/^the API server has not answered since \d{4}-/)]);
     expect(running.cluster.connection.awayFor()).toBeGreaterThan(AWAY_MS / 2);
     // One probe with its pauses, and what each watch tried before it waited.
     expect(during.length).toBeLessThan(20 + AWAY_MS / 1_000);
+    // At most the fetch that was under way: there is nobody to tell of another.
+    expect(toGit.connections - fetchedBefore).toBeLessThan(AWAY_MS / 1_000 / 2);
     const back = Date.now();
     await plane.again();
     await running.cluster.connection.back(AbortSignal.timeout(30_000));
