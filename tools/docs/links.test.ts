@@ -13,8 +13,10 @@ function anchorOf(heading: string): string {
     .replaceAll(' ', '-');
 }
 
-function anchorsIn(page: string): Set<string> {
-  return new Set([...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading)));
+const withoutCode = (page: string): string => page.replaceAll(/^```[\s\S]*?^```/gm, '');
+
+function anchorsIn(page: string): string[] {
+  return [...withoutCode(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
 }
 
 function isBroken(from: string, link: string): boolean {
@@ -22,11 +24,19 @@ function isBroken(from: string, link: string): boolean {
   const [path = '', anchor] = link.split('#');
   const target = path === '' ? join(ROOT, from) : join(ROOT, dirname(from), path);
   if (!existsSync(target)) return true;
-  return anchor !== undefined && !anchorsIn(readFileSync(target, 'utf8')).has(anchor);
+  return anchor !== undefined && !anchorsIn(readFileSync(target, 'utf8')).includes(anchor);
 }
 
-test.each(globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT }))('every link of %s leads somewhere', (path) => {
-  const page = readFileSync(join(ROOT, path), 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '');
+const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT });
+
+test.each(pages)('every link of %s leads somewhere', (path) => {
+  const page = withoutCode(readFileSync(join(ROOT, path), 'utf8'));
   const links = [...page.matchAll(LINK)].map(([, link = '']) => link);
   expect(links.filter((link) => isBroken(path, link))).toEqual([]);
+});
+
+/** A link to a name that two headings share leads to the first. */
+test.each(pages)('no two headings of %s have one name', (path) => {
+  const anchors = anchorsIn(readFileSync(join(ROOT, path), 'utf8'));
+  expect(anchors.filter((anchor, index) => anchors.indexOf(anchor) !== index)).toEqual([]);
 });
