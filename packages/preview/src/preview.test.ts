@@ -257,9 +257,23 @@ describe('a build', () => {
   test('takes what a given Secret has as text for its data', async () => {
     write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '${a}', b: '${b}' } }));
     const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'Secret', name: 'vars' }] } });
-    const vars = object('Secret', 'vars', { data: { a: btoa('over'), b: btoa('two') }, stringData: { a: 'one' } });
+    const texts = { data: { a: btoa('over'), b: btoa('two') }, stringData: { a: 'one' } };
+    const vars = object('Secret', 'vars', texts, 'flux-system');
     const { bundle } = await build(unit, [vars]);
     expect(bundle.objects[0]?.body['data']).toEqual({ a: 'one', b: 'two' });
+  });
+
+  test('takes a given object of its own namespace, or of none', async () => {
+    write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '${a}' } }));
+    const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'ConfigMap', name: 'vars' }] } });
+    const vars = (a: string, namespace: string): KubeObject => object('ConfigMap', 'vars', { data: { a } }, namespace);
+    const valueWith = async (...given: KubeObject[]): Promise<unknown> =>
+      (await build(unit, given)).bundle.objects[0]?.body['data'];
+    expect(await valueWith(vars('theirs', 'shop'), vars('own', 'flux-system'))).toEqual({ a: 'own' });
+    expect(await valueWith(vars('theirs', 'shop'), vars('bare', ''))).toEqual({ a: 'bare' });
+    await expect(valueWith(vars('theirs', 'shop'))).rejects.toMatchObject({
+      message: expect.stringContaining('refers to ConfigMap/flux-system/vars, which') as string,
+    });
   });
 
   test('takes ConfigMaps and Secrets from the cluster where they are not given', async () => {
@@ -270,7 +284,7 @@ describe('a build', () => {
     expect(printBuilt(await build(unit, [], cluster))).toContain('a: live');
     await expect(build(unit)).rejects.toMatchObject({
       message: expect.stringContaining(
-        'refers to ConfigMap/vars, which is in the cluster: give it in a file',
+        'refers to ConfigMap/flux-system/vars, which is in the cluster: give it in a file',
       ) as string,
     });
   });
