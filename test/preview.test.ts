@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { configMap, deployment, namespace, secret } from './support/manifests.ts';
@@ -146,6 +146,28 @@ describe('plumb diff kustomization of a file', () => {
     expect(out.match(/^! Service\/.* would fail: /gm)).toHaveLength(7);
     expect(out).not.toMatch(/48151623|s3cr3t|0xy/i);
     await change('apps/bad.yaml', null);
+  });
+
+  test('tells what its account may not read to delete it, beside all else, and exits with 2', async () => {
+    const { target, namespace: home } = world;
+    const RBAC = 'rbac.authorization.k8s.io';
+    const metadata = { name: 'reader', namespace: target };
+    const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'create', 'patch'] }];
+    await world.apply({ apiVersion: `${RBAC}/v1`, kind: 'Role', metadata, rules });
+    const roleRef = { apiGroup: RBAC, kind: 'Role', name: 'reader' };
+    const subjects = [{ kind: 'ServiceAccount', name: 'reader', namespace: home }];
+    await world.apply({ apiVersion: `${RBAC}/v1`, kind: 'RoleBinding', metadata, roleRef, subjects });
+    const entries = [{ id: `${target}_token__Secret`, v: 'v1' }];
+    const unit = JSON.parse(unitOf({ path: './tenant', serviceAccountName: 'reader' })) as object;
+    const status = { inventory: { entries } };
+    await change('unit.yaml', JSON.stringify({ ...unit, metadata: { name: 'tenant' }, status }));
+    await mkdir(join(world.repository.dir, 'tenant'));
+    await change('tenant/map.yaml', configMap(target, 'fresh', {}));
+    const { code, out, err } = await plumb(...diff);
+    expect(out).toMatch(
+      new RegExp(`^\\+ ConfigMap/${target}/fresh\n! Secret/${target}/token would fail: .*forbidden.*\n$`),
+    );
+    expect({ code, err }).toEqual({ code: 2, err: '1 created, 1 failed\n' });
   });
 
   test('that delivers to another cluster exits with 2, and says what to do', async () => {

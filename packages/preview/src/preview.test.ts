@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Decryption, withoutDecryption } from '@plumb/agent';
-import type { JsonObject, Kustomization, KubeObject } from '@plumb/api';
-import { APPLY_MANAGER } from '@plumb/api';
+import type { ErrorCode, JsonObject, Kustomization, KubeObject } from '@plumb/api';
+import { APPLY_MANAGER, userError } from '@plumb/api';
 import { createDecryptor, createEngine } from '@plumb/engine';
 import { MemoryCluster } from '@plumb/memory-cluster';
 import { createRenderer } from '@plumb/render';
@@ -344,6 +344,23 @@ describe('a diff', () => {
       ['ConfigMap/lost failed', expect.stringContaining('namespaces "nowhere" not found')],
       ['Odd/odd failed', 'the cluster serves no kind Odd in example.com/v1'],
     ]);
+  });
+
+  test('tells of what cannot be read to be deleted, and of everything else', async () => {
+    for (const name of ['left', 'closed']) await apply(owned(object('ConfigMap', name, { data: {} })));
+    write('apps/new.yaml', object('ConfigMap', 'new', { data: {} }));
+    const entries = ['left', 'closed'].map((name) => ({ id: `shop_${name}__ConfigMap`, v: 'v1' }));
+    const built = await build(unitOf({}, { inventory: { entries } }));
+    const refuse = (code: ErrorCode): (() => void) =>
+      cluster.faults.fail(userError(code, 'not for you'), 1, ({ verb, name }) => verb === 'get' && name === 'closed');
+    refuse('api-forbidden');
+    expect((await diff(built)).map(({ what, message }) => [what, message])).toEqual([
+      ['ConfigMap/new created', ''],
+      ['ConfigMap/left deleted', ''],
+      ['ConfigMap/closed failed', 'not for you'],
+    ]);
+    refuse('api-unavailable');
+    await expect(diff(built)).rejects.toMatchObject({ code: 'api-unavailable' });
   });
 
   describe('of a field that cannot change', () => {
