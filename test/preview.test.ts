@@ -34,6 +34,13 @@ function plumb(...args: string[]): Promise<{ code: number; out: string; err: str
   });
 }
 
+/** The source of the units, as a file may have it. */
+function gitRepository(spec: object): string {
+  const metadata = { name: 'shop', namespace: world.namespace };
+  const filled = { url: 'https://git.example/shop', interval: '10m', ...spec };
+  return JSON.stringify({ apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'GitRepository', metadata, spec: filled });
+}
+
 /** Changes a file in the clone, without a commit. */
 function change(path: string, content: string | null): Promise<void> {
   const file = join(world.repository.dir, path);
@@ -188,10 +195,29 @@ test('plumb build kustomization needs no cluster', async () => {
     spec: { interval: '10m', prune: true, path: './apps', sourceRef: { kind: 'GitRepository', name: 'shop' } },
   };
   await change('unit.yaml', JSON.stringify(unit));
-  const { code, out } = await plumb('build', 'kustomization', '--kustomization-file', 'unit.yaml', '--kubeconfig', '');
+  const build = ['build', 'kustomization', '--kustomization-file', 'unit.yaml', '--kubeconfig', ''];
+  const { code, out, err } = await plumb(...build);
   expect(code).toBe(0);
+  expect(err).toMatch(/^note: GitRepository\/.*\/shop is in no file that was given/);
   expect(out.match(/^kind: .*/gm)).toEqual(
     ['Namespace', 'ConfigMap', 'ConfigMap', 'Secret', 'Deployment'].map((kind) => `kind: ${kind}`),
   );
   expect(out).not.toContain(btoa('n3w'));
+  await change('source.yaml', gitRepository({ ignore: '/apps/web.yaml', include: [{ repository: { name: 'base' } }] }));
+  const without = await plumb(...build, '--with', 'source.yaml');
+  expect(without.code).toBe(0);
+  expect(without.err).toMatch(/^note: GitRepository\/.*\/shop includes GitRepository base at 'base' [^\n]*\n$/);
+  expect(without.out).toBe(out.slice(0, out.indexOf('---\napiVersion: apps/v1\n')));
+});
+
+test('a preview leaves out what the source does, as the agent', async () => {
+  await world.gitRepository({ ignore: '/apps/settings.yaml', sparseCheckout: ['apps'] });
+  await world.until(configMapKey(world.target, 'settings'), 'be pruned', (object) => object === null);
+  const head = ['diff', 'kustomization', 'apps', '--revision', 'HEAD'];
+  expect(await plumb(...head)).toEqual({ code: 0, out: '', err: 'nothing would change\n' });
+  await change('source.yaml', gitRepository({}));
+  expect(await plumb(...head, '--with', 'source.yaml')).toMatchObject({
+    code: 1,
+    out: `+ ConfigMap/${world.target}/settings\n`,
+  });
 });
