@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { configMap, deployment, namespace, secret } from './support/manifests.ts';
@@ -32,6 +32,13 @@ function plumb(...args: string[]): Promise<{ code: number; out: string; err: str
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err });
     });
   });
+}
+
+/** The source of the units, as a file may have it. */
+function gitRepository(spec: object): string {
+  const metadata = { name: 'shop', namespace: world.namespace };
+  const filled = { url: 'https://git.example/shop', interval: '10m', ...spec };
+  return JSON.stringify({ apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'GitRepository', metadata, spec: filled });
 }
 
 /** Changes a file in the clone, without a commit. */
@@ -148,6 +155,28 @@ describe('plumb diff kustomization of a file', () => {
     await change('apps/bad.yaml', null);
   });
 
+  test('tells what its account may not read to delete it, beside all else, and exits with 2', async () => {
+    const { target, namespace: home } = world;
+    const RBAC = 'rbac.authorization.k8s.io';
+    const metadata = { name: 'reader', namespace: target };
+    const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'create', 'patch'] }];
+    await world.apply({ apiVersion: `${RBAC}/v1`, kind: 'Role', metadata, rules });
+    const roleRef = { apiGroup: RBAC, kind: 'Role', name: 'reader' };
+    const subjects = [{ kind: 'ServiceAccount', name: 'reader', namespace: home }];
+    await world.apply({ apiVersion: `${RBAC}/v1`, kind: 'RoleBinding', metadata, roleRef, subjects });
+    const entries = [{ id: `${target}_token__Secret`, v: 'v1' }];
+    const unit = JSON.parse(unitOf({ path: './tenant', serviceAccountName: 'reader' })) as object;
+    const status = { inventory: { entries } };
+    await change('unit.yaml', JSON.stringify({ ...unit, metadata: { name: 'tenant' }, status }));
+    await mkdir(join(world.repository.dir, 'tenant'));
+    await change('tenant/map.yaml', configMap(target, 'fresh', {}));
+    const { code, out, err } = await plumb(...diff);
+    expect(out).toMatch(
+      new RegExp(`^\\+ ConfigMap/${target}/fresh\n! Secret/${target}/token would fail: .*forbidden.*\n$`),
+    );
+    expect({ code, err }).toEqual({ code: 2, err: '1 created, 1 failed\n' });
+  });
+
   test('that delivers to another cluster exits with 2, and says what to do', async () => {
     await change('unit.yaml', unitOf({ kubeConfig: { secretRef: { name: 'other' } } }));
     expect(await plumb(...diff)).toEqual({
@@ -166,10 +195,29 @@ test('plumb build kustomization needs no cluster', async () => {
     spec: { interval: '10m', prune: true, path: './apps', sourceRef: { kind: 'GitRepository', name: 'shop' } },
   };
   await change('unit.yaml', JSON.stringify(unit));
-  const { code, out } = await plumb('build', 'kustomization', '--kustomization-file', 'unit.yaml', '--kubeconfig', '');
+  const build = ['build', 'kustomization', '--kustomization-file', 'unit.yaml', '--kubeconfig', ''];
+  const { code, out, err } = await plumb(...build);
   expect(code).toBe(0);
+  expect(err).toMatch(/^note: GitRepository\/.*\/shop is in no file that was given/);
   expect(out.match(/^kind: .*/gm)).toEqual(
     ['Namespace', 'ConfigMap', 'ConfigMap', 'Secret', 'Deployment'].map((kind) => `kind: ${kind}`),
   );
   expect(out).not.toContain(btoa('n3w'));
+  await change('source.yaml', gitRepository({ ignore: '/apps/web.yaml', include: [{ repository: { name: 'base' } }] }));
+  const without = await plumb(...build, '--with', 'source.yaml');
+  expect(without.code).toBe(0);
+  expect(without.err).toMatch(/^note: GitRepository\/.*\/shop includes GitRepository base at 'base' [^\n]*\n$/);
+  expect(without.out).toBe(out.slice(0, out.indexOf('---\napiVersion: apps/v1\n')));
+});
+
+test('a preview leaves out what the source does, as the agent', async () => {
+  await world.gitRepository({ ignore: '/apps/settings.yaml', sparseCheckout: ['apps'] });
+  await world.until(configMapKey(world.target, 'settings'), 'be pruned', (object) => object === null);
+  const head = ['diff', 'kustomization', 'apps', '--revision', 'HEAD'];
+  expect(await plumb(...head)).toEqual({ code: 0, out: '', err: 'nothing would change\n' });
+  await change('source.yaml', gitRepository({}));
+  expect(await plumb(...head, '--with', 'source.yaml')).toMatchObject({
+    code: 1,
+    out: `+ ConfigMap/${world.target}/settings\n`,
+  });
 });

@@ -8,7 +8,7 @@ import { createDecryptor, createEngine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import type { Built } from '@plumb/preview';
-import { buildUnit, liveUnit, unitAmong, withLiveStatus } from '@plumb/preview';
+import { buildUnit, liveUnit, readUnitSource, refuseIncluded, unitAmong, withLiveStatus } from '@plumb/preview';
 import { createRenderer, readManifests } from '@plumb/render';
 import type { RemoteBases } from '@plumb/sources';
 import { createRemoteBases, openLocal, repositoryRoot } from '@plumb/sources';
@@ -39,7 +39,7 @@ export const previewOptions = {
   with: text(
     '--with <files>',
     null,
-    'files, with commas, of ConfigMaps and Secrets that take the place of those in the cluster',
+    'files, with commas, of ConfigMaps, Secrets and the GitRepository that take the place of those in the cluster',
   ),
   namespace: text('--namespace <name>', 'FLUX_SYSTEM_NAMESPACE', 'namespace of the Kustomization', 'flux-system'),
   kubeconfig: text('--kubeconfig <path>', 'KUBECONFIG', 'kubeconfig of the cluster'),
@@ -97,22 +97,23 @@ export async function withPreview<T>(
   try {
     const unit = await unitOf(name, options, { cluster, signal });
     const place = placeOf(unit, options, context.folder);
-    const source = {
-      kind: unit.spec.sourceRef.kind,
-      namespace: unit.metadata.namespace ?? '',
-      name: unit.spec.sourceRef.name,
-    };
+    const given = await manifestsOf(partsOf(options.with));
+    const beside = options.kustomizationFile === '' ? [] : await manifestsOf([options.kustomizationFile]);
+    const source = await readUnitSource({ unit, given: [...given, ...beside], cluster, signal });
+    for (const note of source.notes) context.stderr.write(`note: ${note}\n`);
     const { revision } = options;
     const env = gitEnvironment(context.environment);
     await using remotes = options.noRemoteBases ? null : await passingRemotes(env);
-    const artifact = await openLocal({ dir: place.root, source, env, ...(revision === '' ? {} : { revision }) });
+    const asked = revision === '' ? {} : { revision };
+    const artifact = await openLocal({ dir: place.root, source: source.ref, content: source.content, env, ...asked });
     try {
+      await refuseIncluded(place.path, source, artifact);
       const built = await buildUnit({
         unit: { ...unit, spec: { ...unit.spec, path: place.path } },
         artifact,
         renderer: createRenderer({ engine }),
         cluster,
-        given: await manifestsOf(partsOf(options.with)),
+        given,
         remotes: remotes?.bases ?? null,
         strictSubstitutions: options.strictSubstitutions,
         decryption: new Decryption({ decryptor, verifyMac: true, surroundings: null }),

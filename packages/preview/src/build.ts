@@ -1,10 +1,11 @@
 import type { BuildContext, Reference } from '@plumb/agent';
 import { buildBundle, Referenced, readReferences, referencesOf } from '@plumb/agent';
 import type { JsonObject, Kustomization, KubeObject, UnitRef } from '@plumb/api';
-import { asPlumbError, userError } from '@plumb/api';
+import { asPlumbError, displayKey, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Bundle, Renderer } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
+import { isMeant } from './given.ts';
 import { leftClosed } from './left-closed.ts';
 import { isSecret, Secrets } from './secrets.ts';
 import { withStandIns } from './stand-in.ts';
@@ -102,9 +103,9 @@ async function referredObjects(
   const references = referencesOf(unit);
   const objects = given.map(asStored);
   const isGiven = ({ kind, name }: Reference): KubeObject | undefined =>
-    objects.find((object) => object.kind === kind && object.metadata.name === name);
+    objects.find((object) => isMeant(object, { kind, namespace: ref.namespace, name }));
   const missing = references.filter((reference) => isGiven(reference) === undefined);
-  if (cluster === null) refuseUnknown(unit, missing);
+  if (cluster === null) refuseUnknown(unit, { missing, namespace: ref.namespace });
   const read = cluster === null ? null : await readReferences(missing, ref.namespace, { cluster, signal });
   return new Map(
     references.map((reference) => {
@@ -126,10 +127,13 @@ function asStored(object: KubeObject): KubeObject {
 }
 
 /** Without a cluster nobody knows whether an optional one is there: it counts as missing. Keys are needed for nothing but to decrypt. */
-function refuseUnknown({ spec }: Kustomization, missing: readonly Reference[]): void {
+function refuseUnknown(
+  { spec }: Kustomization,
+  { missing, namespace }: { missing: readonly Reference[]; namespace: string },
+): void {
   const needed = (spec.postBuild?.substituteFrom ?? []).filter(({ optional }) => optional !== true);
   const first = missing.find(({ kind, name }) => needed.some((from) => from.kind === kind && from.name === name));
   if (first === undefined) return;
-  const text = `the Kustomization refers to ${first.kind}/${first.name}, which is in the cluster: give it in a file (--with), or the cluster to read it from (--kubeconfig)`;
+  const text = `the Kustomization refers to ${displayKey({ ...first, namespace })}, which is in the cluster: give it in a file (--with), or the cluster to read it from (--kubeconfig)`;
   throw userError('build-failed', text);
 }

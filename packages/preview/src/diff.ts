@@ -46,14 +46,10 @@ export async function diffUnit({ cluster, built, signal }: DiffRequest): Promise
   refuseElsewhere(built);
   const objects = built.bundle.objects.toSorted((a, b) => compareForApply(a.key, b.key));
   const context = { cluster, built, signal, coming: new Coming(objects) };
-  const found: (ObjectDiff | null)[] = [];
-  for (let at = 0; at < objects.length; at += PARALLEL) {
-    const some = objects.slice(at, at + PARALLEL);
-    found.push(...(await Promise.all(some.map((desired) => diffObject(desired, context)))));
-  }
-  found.push(...(await deletions(context)));
+  const applied = await ofEach(objects, (desired) => told(desired.key, tryObject(desired, context)));
+  const deleted = await ofEach(goneOf(built), (key) => told(key, tryDeletion(key, context)));
   const { secrets } = built;
-  const diffs = found.filter((diff) => diff !== null);
+  const diffs = [...applied, ...deleted].filter((diff) => diff !== null);
   return diffs.map((diff) => ({ ...diff, key: secrets.key(diff.key), message: secrets.message(diff.message) }));
 }
 
@@ -68,13 +64,22 @@ interface Context extends DiffRequest {
   coming: Coming;
 }
 
-async function diffObject(desired: Desired, context: Context): Promise<ObjectDiff | null> {
+/** A few at a time, in their order. */
+async function ofEach<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += PARALLEL)
+    results.push(...(await Promise.all(items.slice(at, at + PARALLEL).map(work))));
+  return results;
+}
+
+/** What goes wrong with one object does not keep the others from being told. */
+async function told(key: ObjectKey, trying: Promise<ObjectDiff | null>): Promise<ObjectDiff | null> {
   try {
-    return await tryObject(desired, context);
+    return await trying;
   } catch (thrown) {
     const error = asPlumbError(thrown);
     if (error.code === 'cancelled' || error.code === 'api-unavailable') throw error;
-    return of(desired.key, 'failed', error.message);
+    return of(key, 'failed', error.message);
   }
 }
 
@@ -131,20 +136,19 @@ function asksToBeLeft(object: KubeObject): boolean {
   return !reconcile || ssa === 'Ignore';
 }
 
-/** What the inventory lists, the build no longer has, and is still there with this unit's labels. */
-async function deletions({ built, cluster, signal }: Context): Promise<ObjectDiff[]> {
-  const { unit, ref, bundle } = built;
+/** What the inventory lists and the build no longer has. */
+function goneOf({ unit, bundle }: Built): ObjectKey[] {
   if (!unit.spec.prune) return [];
   const declared = bundle.objects.map(({ key }) => key);
-  const gone = diffInventory(inventoryOf(unit), declared).sort(compareForPrune);
-  const live = await Promise.all(
-    gone.map(async (key) => ((await cluster.resource(key)) === null ? null : cluster.get(key, { signal }))),
-  );
-  return gone.flatMap((key, index) => {
-    const object = live[index] ?? null;
-    const ours = object !== null && isSameUnit(ownerOf(object), ref);
-    return ours && !asksToBeLeft(object) && rulesOf(object).prune ? [of(key, 'deleted')] : [];
-  });
+  return diffInventory(inventoryOf(unit), declared).sort(compareForPrune);
+}
+
+/** Deleted is what is still there with this unit's labels. */
+async function tryDeletion(key: ObjectKey, { built, cluster, signal }: Context): Promise<ObjectDiff | null> {
+  if ((await cluster.resource(key)) === null) return null;
+  const live = await cluster.get(key, { signal });
+  if (live === null || !isSameUnit(ownerOf(live), built.ref)) return null;
+  return asksToBeLeft(live) || !rulesOf(live).prune ? null : of(key, 'deleted');
 }
 
 /** What a unit owns, by its status. */

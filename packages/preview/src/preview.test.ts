@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Decryption, withoutDecryption } from '@plumb/agent';
-import type { JsonObject, Kustomization, KubeObject } from '@plumb/api';
-import { APPLY_MANAGER } from '@plumb/api';
+import type { ErrorCode, JsonObject, Kustomization, KubeObject } from '@plumb/api';
+import { APPLY_MANAGER, userError } from '@plumb/api';
 import { createDecryptor, createEngine } from '@plumb/engine';
 import { MemoryCluster } from '@plumb/memory-cluster';
 import { createRenderer } from '@plumb/render';
@@ -257,9 +257,23 @@ describe('a build', () => {
   test('takes what a given Secret has as text for its data', async () => {
     write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '${a}', b: '${b}' } }));
     const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'Secret', name: 'vars' }] } });
-    const vars = object('Secret', 'vars', { data: { a: btoa('over'), b: btoa('two') }, stringData: { a: 'one' } });
+    const texts = { data: { a: btoa('over'), b: btoa('two') }, stringData: { a: 'one' } };
+    const vars = object('Secret', 'vars', texts, 'flux-system');
     const { bundle } = await build(unit, [vars]);
     expect(bundle.objects[0]?.body['data']).toEqual({ a: 'one', b: 'two' });
+  });
+
+  test('takes a given object of its own namespace, or of none', async () => {
+    write('apps/map.yaml', object('ConfigMap', 'map', { data: { a: '${a}' } }));
+    const unit = unitOf({ postBuild: { substituteFrom: [{ kind: 'ConfigMap', name: 'vars' }] } });
+    const vars = (a: string, namespace: string): KubeObject => object('ConfigMap', 'vars', { data: { a } }, namespace);
+    const valueWith = async (...given: KubeObject[]): Promise<unknown> =>
+      (await build(unit, given)).bundle.objects[0]?.body['data'];
+    expect(await valueWith(vars('theirs', 'shop'), vars('own', 'flux-system'))).toEqual({ a: 'own' });
+    expect(await valueWith(vars('theirs', 'shop'), vars('bare', ''))).toEqual({ a: 'bare' });
+    await expect(valueWith(vars('theirs', 'shop'))).rejects.toMatchObject({
+      message: expect.stringContaining('refers to ConfigMap/flux-system/vars, which') as string,
+    });
   });
 
   test('takes ConfigMaps and Secrets from the cluster where they are not given', async () => {
@@ -270,7 +284,7 @@ describe('a build', () => {
     expect(printBuilt(await build(unit, [], cluster))).toContain('a: live');
     await expect(build(unit)).rejects.toMatchObject({
       message: expect.stringContaining(
-        'refers to ConfigMap/vars, which is in the cluster: give it in a file',
+        'refers to ConfigMap/flux-system/vars, which is in the cluster: give it in a file',
       ) as string,
     });
   });
@@ -330,6 +344,23 @@ describe('a diff', () => {
       ['ConfigMap/lost failed', expect.stringContaining('namespaces "nowhere" not found')],
       ['Odd/odd failed', 'the cluster serves no kind Odd in example.com/v1'],
     ]);
+  });
+
+  test('tells of what cannot be read to be deleted, and of everything else', async () => {
+    for (const name of ['left', 'closed']) await apply(owned(object('ConfigMap', name, { data: {} })));
+    write('apps/new.yaml', object('ConfigMap', 'new', { data: {} }));
+    const entries = ['left', 'closed'].map((name) => ({ id: `shop_${name}__ConfigMap`, v: 'v1' }));
+    const built = await build(unitOf({}, { inventory: { entries } }));
+    const refuse = (code: ErrorCode): (() => void) =>
+      cluster.faults.fail(userError(code, 'not for you'), 1, ({ verb, name }) => verb === 'get' && name === 'closed');
+    refuse('api-forbidden');
+    expect((await diff(built)).map(({ what, message }) => [what, message])).toEqual([
+      ['ConfigMap/new created', ''],
+      ['ConfigMap/left deleted', ''],
+      ['ConfigMap/closed failed', 'not for you'],
+    ]);
+    refuse('api-unavailable');
+    await expect(diff(built)).rejects.toMatchObject({ code: 'api-unavailable' });
   });
 
   describe('of a field that cannot change', () => {

@@ -32,8 +32,8 @@ export function diffSummary(diffs: readonly ObjectDiff[]): string {
 
 function objectText({ key, change, fields, message }: ObjectDiff, paint: Paint): string {
   const [colour, mark, word] = MARKS[change];
-  const note = message === '' ? '' : ` ${word}: ${message}`;
-  const head = paint(colour, `${mark} ${displayKey(key)}${note}`);
+  const note = message === '' ? '' : ` ${word}: ${message.split('\n').map(visible).join('\n    ')}`;
+  const head = paint(colour, `${mark} ${visible(displayKey(key))}${note}`);
   return `${head}\n${fields.map((field) => fieldText(field, paint)).join('')}`;
 }
 
@@ -49,7 +49,7 @@ function fieldText({ path, before, after }: FieldChange, paint: Paint): string {
       .slice(0, AROUND)
       .map((line) => paint('dim', `        ${line}`)),
   ];
-  return `    ${path}\n${shown.map((line) => `${line}\n`).join('')}`;
+  return `    ${visible(path)}\n${shown.map((line) => `${line}\n`).join('')}`;
 }
 
 /** Lines that both texts begin and end with. */

@@ -1,15 +1,21 @@
 import type { Entry } from '../artifact.ts';
-import type { Mirror } from '../git/mirror.ts';
+import type { Objects } from '../git/object-store.ts';
 import type { GitTreeObject } from '../git/objects.ts';
+
+/** Where trees are read, and made: a mirror, as a rule. */
+export interface TreeRoom {
+  readonly objects: Pick<Objects, 'tree'>;
+  writeTree(tree: Pick<GitTreeObject, 'entries' | 'odd'>): Promise<string>;
+}
 
 const EMPTY: GitTreeObject = { entries: [], byName: new Map(), odd: [] };
 
 /** The entry at a path; null when there is none. '' is the root itself. */
-export async function entryAt(mirror: Mirror, root: string, path: string): Promise<Entry | null> {
+export async function entryAt(room: TreeRoom, root: string, path: string): Promise<Entry | null> {
   let entry: Entry = { name: '', type: 'directory', id: root };
   for (const name of namesOf(path)) {
     if (entry.type !== 'directory') return null;
-    const next = (await mirror.objects.tree(entry.id)).byName.get(name);
+    const next = (await room.objects.tree(entry.id)).byName.get(name);
     if (next === undefined) return null;
     entry = next;
   }
@@ -27,7 +33,7 @@ interface Planting {
  * that no path leads through keep their ids. @returns its id
  */
 export async function plant(
-  mirror: Mirror,
+  room: TreeRoom,
   root: string | null,
   folders: ReadonlyMap<string, string>,
 ): Promise<string> {
@@ -41,20 +47,20 @@ export async function plant(
     }
     at.id = id;
   }
-  return grow(mirror, root, top);
+  return grow(room, root, top);
 }
 
-async function grow(mirror: Mirror, base: string | null, { id, below }: Planting): Promise<string> {
+async function grow(room: TreeRoom, base: string | null, { id, below }: Planting): Promise<string> {
   const start = id ?? base;
   if (below.size === 0 && start !== null) return start;
-  const tree = start === null ? EMPTY : await mirror.objects.tree(start);
+  const tree = start === null ? EMPTY : await room.objects.tree(start);
   const entries = new Map(tree.byName);
   for (const [name, planting] of below) {
     const there = entries.get(name);
     const inside = there?.type === 'directory' ? there.id : null;
-    entries.set(name, { name, type: 'directory', id: await grow(mirror, inside, planting) });
+    entries.set(name, { name, type: 'directory', id: await grow(room, inside, planting) });
   }
-  return mirror.writeTree({ entries: [...entries.values()], odd: tree.odd });
+  return room.writeTree({ entries: [...entries.values()], odd: tree.odd });
 }
 
 function namesOf(path: string): string[] {

@@ -1,19 +1,18 @@
 import { correctable } from '../git/address.ts';
-import type { Mirror } from '../git/mirror.ts';
-import { entryAt, plant } from './edit-tree.ts';
+import { entryAt, plant, type TreeRoom } from './edit-tree.ts';
 import { plainPath } from './plain-path.ts';
 
 /** The tree with nothing but the given folders. @throws PlumbError `source-failed` for one that is not there, as Flux */
-export async function onlyFolders(mirror: Mirror, root: string, folders: readonly string[]): Promise<string> {
+export async function onlyFolders(room: TreeRoom, root: string, folders: readonly string[]): Promise<string> {
   const kept = new Map<string, string>();
   for (const folder of folders) {
     const path = plainPath(folder, 'spec.sparseCheckout');
     if (path === '') return root;
-    const entry = await entryAt(mirror, root, path);
+    const entry = await entryAt(room, root, path);
     if (entry?.type !== 'directory') throw missing(folder);
     kept.set(path, entry.id);
   }
-  return plant(mirror, null, kept);
+  return plant(room, null, kept);
 }
 
 function missing(folder: string): Error {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LocalArtifact } from './open-local.ts';
+import type { LocalArtifact, LocalRequest } from './open-local.ts';
 import { openLocal, repositoryRoot } from './open-local.ts';
 
 const source = { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' };
@@ -40,7 +40,9 @@ function commit(message: string): void {
   git('-c', 'user.name=Test', '-c', 'user.email=test@example.com', 'commit', '--quiet', '--message', message);
 }
 
-async function open(request: { revision?: string; ignore?: string; at?: string } = {}): Promise<LocalArtifact> {
+async function open(
+  request: { revision?: string; content?: NonNullable<LocalRequest['content']>; at?: string } = {},
+): Promise<LocalArtifact> {
   const { at = dir, ...rest } = request;
   const artifact = await openLocal({ dir: at, source, env: { PATH: process.env['PATH'] ?? '' }, ...rest });
   opened.push(artifact);
@@ -96,7 +98,7 @@ describe('a revision', () => {
   });
 
   test('takes spec.ignore as the source would', async () => {
-    const artifact = await open({ revision: 'main', ignore: '*.png\n' });
+    const artifact = await open({ revision: 'main', content: { ignore: '*.png\n' } });
     expect(Object.keys(await shown(artifact))).not.toContain('apps/logo.png');
   });
 
@@ -111,6 +113,45 @@ describe('a revision', () => {
 
   test('needs a repository', async () => {
     await expect(open({ at: join(dir, 'apps'), revision: 'HEAD' })).rejects.toMatchObject({ code: 'invalid-path' });
+  });
+});
+
+describe.each([
+  { name: 'a folder', at: {} },
+  { name: 'a revision', at: { revision: 'main' } },
+])('$name with spec.sparseCheckout', ({ at }) => {
+  beforeEach(() => {
+    write('deploy/prod/a.yaml', 'a');
+    write('deploy/prod/.sourceignore', 'a.yaml\n');
+    write('deploy/prod/b.yaml', 'b');
+    write('deploy/dev/c.yaml', 'c');
+    git('add', '--all');
+    commit('Second');
+  });
+
+  test('holds nothing but its folders, with their own ignore files', async () => {
+    const artifact = await open({ ...at, content: { sparse: ['./deploy/prod/', 'apps'], ignore: '*.png\n' } });
+    expect(Object.keys(await shown(artifact))).toEqual([
+      'apps/link.yaml',
+      'apps/web.yaml',
+      'deploy/prod/.sourceignore',
+      'deploy/prod/b.yaml',
+    ]);
+    expect(await artifact.tree.id('deploy/dev')).toBeNull();
+    expect(await artifact.tree.read('deploy/dev/c.yaml')).toBeNull();
+  });
+
+  test('takes . for all of it', async () => {
+    const all = await shown(await open(at));
+    expect(await shown(await open({ ...at, content: { sparse: ['.', 'apps'] } }))).toEqual(all);
+  });
+
+  test.each([
+    ['nowhere', 'source-failed'],
+    ['apps/web.yaml', 'source-failed'],
+    ['../apps', 'invalid-spec'],
+  ])('fails with %s as the source would', async (folder, code) => {
+    await expect(open({ ...at, content: { sparse: [folder] } })).rejects.toMatchObject({ code });
   });
 });
 

@@ -3,6 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import type { UnitRef } from '@plumb/api';
 import { systemError, userError } from '@plumb/api';
 import type { Artifact } from '../artifact.ts';
+import { onlyFolders } from '../compose/sparse.ts';
+import type { Content } from '../git-sources.ts';
 import { CatFile } from '../git/cat-file.ts';
 import { gitEnvironment } from '../git/environment.ts';
 import type { Objects } from '../git/object-store.ts';
@@ -12,6 +14,7 @@ import { DEFAULT_LIMITS } from '../limits.ts';
 import { GitTree } from '../tree/git-tree.ts';
 import { IgnoreFiles } from '../tree/ignore-files.ts';
 import { FolderStore, ROOT } from './folder-store.ts';
+import { Planted } from './planted.ts';
 
 /** What stands on this machine, offered as a source would offer it. */
 export interface LocalRequest {
@@ -21,8 +24,8 @@ export interface LocalRequest {
   revision?: string;
   /** Whose artifact it takes the place of. */
   source: UnitRef;
-  /** spec.ignore of that source. */
-  ignore?: string;
+  /** What that source puts into its artifact. Content of other sources is not: it is not here. */
+  content?: Pick<Content, 'ignore' | 'sparse'>;
   /** Environment git is given. */
   env?: Readonly<Record<string, string>>;
 }
@@ -44,36 +47,38 @@ export function repositoryRoot(place: string): string {
 
 /**
  * Opens a folder, or one revision of the repository in it. Nothing is checked out, and nothing is written.
- * @throws PlumbError `invalid-path` for what is no folder or no repository, `invalid-spec` for a revision that is not there
+ * @throws PlumbError `invalid-path` for what is no folder or no repository, `invalid-spec` for a revision that is not there, `source-failed` for a
+ * sparse folder that is not
  */
 export async function openLocal(request: LocalRequest): Promise<LocalArtifact> {
   const dir = resolve(request.dir);
   if (!existsSync(dir)) throw userError('invalid-path', `there is no folder ${dir}`);
-  const { source, ignore, revision } = request;
+  const { source, content = {}, revision } = request;
   if (revision === undefined) {
     const objects = new FolderStore(dir);
-    return { ...(await offer(objects, ROOT, ignore)), source, revision: 'local', close: async () => {} };
+    return { ...(await offer(objects, ROOT, content)), source, revision: 'local', close: async () => {} };
   }
   const env = gitEnvironment(await gitDirOf(dir, request), { inherited: request.env ?? {}, limits: DEFAULT_LIMITS });
   const cat = new CatFile({ env, cwd: dir, idleTimeout: GIT_TIMEOUT });
-  const objects = new ObjectStore(cat, () => undefined);
-  const commit = await objects.commit(`${revision}^{commit}`).catch(async (error: unknown) => {
+  try {
+    const objects = new ObjectStore(cat, () => undefined);
+    const commit = await objects.commit(`${revision}^{commit}`);
+    if (commit === null) throw userError('invalid-spec', `the repository in ${dir} has no revision '${revision}'`);
+    const offered = await offer(objects, commit.tree, content);
+    return { ...offered, source, revision: `${revision}@sha1:${commit.id}`, close: () => cat.close() };
+  } catch (error) {
     await cat.close();
     throw error;
-  });
-  if (commit === null) {
-    await cat.close();
-    throw userError('invalid-spec', `the repository in ${dir} has no revision '${revision}'`);
   }
-  const offered = await offer(objects, commit.tree, ignore);
-  return { ...offered, source, revision: `${revision}@sha1:${commit.id}`, close: () => cat.close() };
 }
 
 async function offer(
-  objects: Objects,
-  root: string,
-  ignore: string | undefined,
+  store: Objects,
+  whole: string,
+  { ignore, sparse = [] }: Pick<Content, 'ignore' | 'sparse'>,
 ): Promise<Pick<Artifact, 'digest' | 'rules' | 'tree'>> {
+  const objects = new Planted(store);
+  const root = sparse.length === 0 ? whole : await onlyFolders(objects, whole, sparse);
   const rules = await new IgnoreFiles(objects, DEFAULT_LIMITS).rules(root, ignore);
   return { digest: '', rules: rules.name, tree: new GitTree(objects, root, rules) };
 }
