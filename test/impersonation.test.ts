@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DRIFT_ANNOTATION, type KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap } from './support/manifests.ts';
-import { condition, configMapKey, World } from './support/world.ts';
+import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -93,7 +93,7 @@ test('a tenant whose rights are gone cannot prune, and says so; the entry stays'
 });
 
 /** The API server's own caches learn of a changed role a moment later. */
-async function untilTenantMay(verb: 'get' | 'patch' | 'delete', allowed: boolean): Promise<void> {
+async function untilTenantMay(verb: 'get' | 'create' | 'patch' | 'delete', allowed: boolean): Promise<void> {
   const user = `system:serviceaccount:${world.namespace}:tenant`;
   const resourceAttributes = { verb, resource: 'configmaps', namespace: world.target };
   const review = {
@@ -123,6 +123,18 @@ test('a tenant that may not delete is told so in the words of the API server, an
   await world.until(configMapKey(world.target, 'more'), 'be gone', (object) => object === null);
 });
 
+test('a tenant that may change but not create is told so, and nothing is made', async () => {
+  await grant(ALL_VERBS.filter((verb) => verb !== 'create'));
+  await untilTenantMay('create', false);
+  await world.push({ 'apps/made.yaml': configMap(world.target, 'made', { a: '1' }) });
+  const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');
+  expect(condition(unit, 'Ready')?.message).toMatch(forbidden('create'));
+  expect(await world.get(configMapKey(world.target, 'made'))).toBeNull();
+  await world.push({ 'apps/made.yaml': null });
+  await grant();
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+});
+
 test('a tenant that may not change is told so, and its drift is not put right with other rights', async () => {
   await grant(['get', 'list', 'watch']);
   await untilTenantMay('patch', false);
@@ -136,9 +148,10 @@ test('a tenant that may not change is told so, and its drift is not put right wi
   expect((await world.get(configMapKey(world.target, 'other')))?.['data']).toEqual({ a: '1' });
 });
 
+const mode = (value: string | null): Promise<unknown> =>
+  world.edit(world.unitKey('apps'), { metadata: { annotations: { [DRIFT_ANNOTATION]: value } } });
+
 test('drift that is left shows nothing of an object that the tenant may not read', async () => {
-  const mode = (value: string | null): Promise<unknown> =>
-    world.edit(world.unitKey('apps'), { metadata: { annotations: { [DRIFT_ANNOTATION]: value } } });
   await grant(ALL_VERBS.filter((verb) => verb !== 'get'));
   await untilTenantMay('get', false);
   await mode('warn');
@@ -153,6 +166,29 @@ test('drift that is left shows nothing of an object that the tenant may not read
   await mode(null);
   const isBack = (object: KubeObject | null): boolean => JSON.stringify(object?.['data']) === '{"a":"1"}';
   await world.until(configMapKey(world.target, 'other'), 'be put right', isBack);
+});
+
+test.each([
+  ['warn', 'told as a change'],
+  ['ignore', 'left without a word'],
+])('under %s, an object that is gone and that the tenant may not read is %s, and fails nothing', async (word) => {
+  const other = configMapKey(world.target, 'other');
+  await grant(ALL_VERBS.filter((verb) => verb !== 'get'));
+  await untilTenantMay('get', false);
+  await mode(word);
+  await world.cluster.delete(other);
+  const unit = world.unitKey('apps');
+  if (word === 'warn') await world.conditionIs(unit, 'Drifted', 'True', 'DriftDetected');
+  const token = await world.request(unit);
+  const seen = await world.until(unit, 'answer', (object) => statusOf(object).lastHandledReconcileAt === token);
+  expect(condition(seen, 'Ready')?.status).toBe('True');
+  expect(condition(seen, 'Drifted')?.status).toBe(word === 'warn' ? 'True' : undefined);
+  const told = await world.events(unit);
+  expect(told.filter(({ message }) => forbidden('get').test(message) || message.includes('was deleted'))).toEqual([]);
+  expect(await world.get(other)).toBeNull();
+  await mode(null);
+  await world.until(other, 'be back', (object) => object !== null);
+  await grant();
 });
 
 test('another account is asked for its own rights, though no object changed', async () => {
@@ -174,6 +210,25 @@ test('a health check reveals nothing that the tenant may not read', async () => 
   expect(condition(unit, 'Ready')?.message).toMatch(
     /Secret\/.*\/hidden status: 'Failed': secrets "hidden" is forbidden/,
   );
+  await world.kustomization('apps', { serviceAccountName: 'tenant', retryInterval: '1s' });
+  await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
+});
+
+test('with wait: true nothing is told of own objects that the tenant may not read any more', async () => {
+  const spec = { serviceAccountName: 'tenant', retryInterval: '1s', wait: true };
+  const health = { apiVersion: 'v1', kind: 'ConfigMap', current: "data.a == '2'", failed: "data.a == '1'" };
+  await grant(ALL_VERBS.filter((verb) => verb !== 'get'));
+  await untilTenantMay('get', false);
+  await world.kustomization('apps', { ...spec, healthCheckExprs: [health] });
+  const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'HealthCheckFailed');
+  expect(condition(unit, 'Ready')?.message).toMatch(
+    /ConfigMap\/.*\/other status: 'Failed': configmaps "other" is forbidden/,
+  );
+  expect(condition(unit, 'Ready')?.message).toMatch(forbidden('get'));
+  await grant();
+  const isJudged = (object: KubeObject | null): boolean =>
+    condition(object, 'Ready')?.message.endsWith("/other status: 'Failed']") === true;
+  await world.until(world.unitKey('apps'), 'be judged', isJudged);
   await world.kustomization('apps', { serviceAccountName: 'tenant', retryInterval: '1s' });
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
 });
