@@ -419,13 +419,15 @@ test('a ConfigMap says how to reach a cluster that trusts this one: by the token
     audiences: 'https://kubernetes.default.svc',
     serviceAccountName: 'caller',
   };
-  await world.apply({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'issuer', namespace: home },
-    data,
-  } as KubeObject);
-  await unit('issued', { path: './far', kubeConfig: { configMapRef: { name: 'issuer' } }, targetNamespace: home });
+  const metadata = { name: 'issuer', namespace: home, labels: WATCHED };
+  const issuer = (lines: object): Promise<KubeObject> =>
+    world.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: lines } as KubeObject);
+  await issuer({ ...data, address: '' });
+  const kubeConfig = { configMapRef: { name: 'issuer' } };
+  await unit('issued', { path: './far', retryInterval: '1h', kubeConfig, targetNamespace: home });
+  await says('issued', /address/);
+  // It carries the label: what it says is acted upon at once.
+  await issuer(data);
   await world.conditionIs(world.unitKey('issued'), 'Ready', 'True');
   const applied = await world.get(configMapKey(home, 'settings'));
   expect(applied?.metadata.labels).toMatchObject({ 'kustomize.toolkit.fluxcd.io/name': 'issued' });

@@ -1,11 +1,11 @@
 import type { KubeObject } from '@plumb/api';
 import { asPlumbError, keyId } from '@plumb/api';
 import type { Action, Cause } from '@plumb/core';
-import { declaredFor, matchesLive, rulesOf } from '@plumb/core';
+import { declaredFor, matchesLive } from '@plumb/core';
 import { settleAll } from '../runtime/parallel.ts';
 import type { ApplyContext, Change } from './apply.ts';
 import { hasRun } from './ended-jobs.ts';
-import { mayRecreate } from './recreate.ts';
+import { asksToBeLeft, mayRecreate } from './recreate.ts';
 import { reader } from './read-live.ts';
 import { record, send, storedOf } from './send.ts';
 import { throwFailures } from './apply-failures.ts';
@@ -138,11 +138,6 @@ async function lookAtNew(action: Action, context: ApplyContext): Promise<Looked>
 async function lookAtStranger(action: Action, live: KubeObject, context: ApplyContext): Promise<Looked> {
   if (asksToBeLeft(live)) return 'left alone';
   return storedOf(action, context).ignored.length > 0 ? lookAtPart(action, live, context) : { action, live };
-}
-
-function asksToBeLeft(live: KubeObject): boolean {
-  const { reconcile, ssa } = rulesOf(live);
-  return !reconcile || ssa === 'Ignore';
 }
 
 /** After a restart a Job that is not there has run, if the last run ended well with the same objects. It must not run twice. */

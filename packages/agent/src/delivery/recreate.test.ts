@@ -1,10 +1,11 @@
 import type { KubeObject } from '@plumb/api';
-import { APPLY_MANAGER, FORCE_RULE, PlumbError } from '@plumb/api';
+import { APPLY_MANAGER, FORCE_RULE, OWNER_NAME_LABEL, PlumbError, RECONCILE_RULE } from '@plumb/api';
 import type { Action } from '@plumb/core';
 import { DEFAULT_RULES, ownerLabels } from '@plumb/core';
-import { expect, test } from 'vitest';
+import { MemoryCluster } from '@plumb/testkit';
+import { describe, expect, test } from 'vitest';
 import type { ApplyContext } from './apply.ts';
-import { mayRecreate } from './recreate.ts';
+import { mayRecreate, remove } from './recreate.ts';
 
 const unit = { kind: 'Kustomization', namespace: 'shop', name: 'apps' };
 const key = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'shop', name: 'cart' };
@@ -46,7 +47,58 @@ test.each<[string, boolean, [KubeObject | null, PlumbError, ApplyContext]]>([
   ['the API server could not answer', false, [live(), AWAY, context(true)]],
   ['it is not there', false, [null, IMMUTABLE, context(true)]],
   ['it carries no owner labels', false, [live({}), IMMUTABLE, context(true)]],
+  ['it asks to be left', false, [live(ownerLabels(unit), { [RECONCILE_RULE]: 'disabled' }), IMMUTABLE, context(true)]],
   ["it is another unit's", false, [live(another), IMMUTABLE, context(true)]],
 ])('an object may be deleted and made anew when %s: %s', (_name, may, [object, refusal, how]) => {
   expect(mayRecreate(action, object, refusal, how)).toBe(may);
+});
+
+describe('one that is deleted to be made anew', () => {
+  const map = { ...key, group: '', kind: 'ConfigMap' };
+
+  /** Deletes it; `edits` are made in turn after it was read and before it is deleted. @returns the requests, and what is there then */
+  async function removed(...edits: object[]): Promise<{ sent: string[]; error: unknown; left: KubeObject | null }> {
+    const cluster = new MemoryCluster();
+    await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+    const read = await cluster.create({ ...live(), apiVersion: 'v1', kind: 'ConfigMap' });
+    for (const metadata of edits) {
+      const before = async (): Promise<void> => {
+        await cluster.patch(map, { metadata } as never, { type: 'merge' });
+      };
+      cluster.faults.add({ matches: ({ verb }) => verb === 'delete', before });
+    }
+    const { signal } = new AbortController();
+    const watch = { get: () => undefined, until: () => Promise.resolve(true) };
+    const parts = { cluster, live: watch, clock: { now: () => 0 }, stageTimeout: 1_000, signal };
+    const all = { ...context(true), ...parts } as unknown as ApplyContext;
+    const error = await remove({ ...action, key: map }, read, IMMUTABLE, all).catch((thrown: unknown) => thrown);
+    const sent = cluster.requests.map(({ verb }) => verb).filter((verb) => verb === 'get' || verb === 'delete');
+    return { sent, error, left: await cluster.get(map) };
+  }
+
+  test('is deleted as it was read', async () => {
+    expect(await removed()).toEqual({ sent: ['delete', 'get'], error: undefined, left: null });
+  });
+
+  test('is read and judged again when it changed meanwhile', async () => {
+    const again = ['delete', 'get', 'delete', 'get'];
+    expect(await removed({ labels: { note: 'mine' } })).toEqual({ sent: again, error: undefined, left: null });
+  });
+
+  test.each([
+    ['it lost our label', { labels: { [OWNER_NAME_LABEL]: null } }],
+    ['it asks to be left', { annotations: { [RECONCILE_RULE]: 'disabled' } }],
+  ])('stays when meanwhile %s, with the refusal that led to it', async (_how, edit) => {
+    const { error, left } = await removed(edit);
+    expect(error).toBe(IMMUTABLE);
+    expect(left).not.toBeNull();
+  });
+
+  test('stays for now when it changes all the time', async () => {
+    const { error, left } = await removed(
+      ...Array.from({ length: 5 }, (_, index) => ({ labels: { note: `${index}` } })),
+    );
+    expect(error).toMatchObject({ code: 'api-conflict' });
+    expect(left).not.toBeNull();
+  });
 });

@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
-import { displayKey, keyId, PlumbError as Failure } from '@plumb/api';
+import { asPlumbError, displayKey, keyId, PlumbError as Failure } from '@plumb/api';
 import type { Action } from '@plumb/core';
 import { immutableFields, isSameUnit, ownerOf, rulesOf } from '@plumb/core';
 import { sleep } from '../runtime/clock.ts';
@@ -8,9 +8,17 @@ import { storedOf } from './send.ts';
 
 const REFUSALS: ReadonlySet<string> = new Set(['api-invalid', 'api-conflict', 'api-forbidden']);
 
+const ATTEMPTS = 5;
+
+/** Whether a live object says that it is to be left alone. */
+export function asksToBeLeft(live: KubeObject): boolean {
+  const { reconcile, ssa } = rulesOf(live);
+  return !reconcile || ssa === 'Ignore';
+}
+
 /**
  * Whether an object may be deleted and made anew: it was refused for nothing but fields that cannot change, spec.force or the object's own rule asks
- * for it, and it carries this unit's owner labels (I1).
+ * for it, and it carries this unit's owner labels and does not ask to be left (I1).
  */
 export function mayRecreate(
   action: Action,
@@ -19,20 +27,25 @@ export function mayRecreate(
   context: ApplyContext,
 ): boolean {
   if (live === null || !REFUSALS.has(refusal.code) || immutableFields(refusal.message) === null) return false;
+  if (asksToBeLeft(live)) return false;
   const forced = context.force || storedOf(action, context).rules.force || rulesOf(live).force;
   return forced && isSameUnit(ownerOf(live, context.fieldManager), context.unit.ref);
 }
 
 /**
  * Deletes an object as it was read, and waits until it is gone.
- * @throws PlumbError `timeout` when a finalizer keeps it longer than a stage may take.
+ * @throws PlumbError the refusal, when it may not be deleted for it any more; `timeout` when a finalizer keeps it longer than a stage may take.
  */
-export async function remove(key: ObjectKey, live: KubeObject, context: ApplyContext): Promise<void> {
+export async function remove(
+  action: Action,
+  live: KubeObject,
+  refusal: PlumbError,
+  context: ApplyContext,
+): Promise<void> {
   const { cluster, clock, signal, stageTimeout } = context;
+  const { key } = action;
   const { uid = '' } = live.metadata;
-  if (live.metadata.deletionTimestamp === undefined) {
-    await cluster.delete(key, { preconditions: { uid }, propagationPolicy: 'Background', signal });
-  }
+  await deleteAsRead(action, live, refusal, context);
   const end = clock.now() + stageTimeout;
   let left: KubeObject | null = live;
   for (let wait = 50; left !== null && left.metadata.uid === uid; wait = Math.min(wait * 2, 1_000)) {
@@ -43,6 +56,31 @@ export async function remove(key: ObjectKey, live: KubeObject, context: ApplyCon
   }
   // The watch must have let go of it too, or its end would look like the end of the new one.
   await context.live.until(() => context.live.get(keyId(key))?.uid !== uid, Math.max(0, end - clock.now()), signal);
+}
+
+/** One that changed after it was read is read again, and judged again. Another one of its name is not touched. */
+async function deleteAsRead(
+  action: Action,
+  live: KubeObject,
+  refusal: PlumbError,
+  context: ApplyContext,
+): Promise<void> {
+  const { cluster, signal } = context;
+  const { key } = action;
+  const { uid = '' } = live.metadata;
+  let read: KubeObject | null = live;
+  for (let attempt = 1; read !== null && read.metadata.uid === uid; attempt++) {
+    const { deletionTimestamp, resourceVersion = '' } = read.metadata;
+    if (deletionTimestamp !== undefined) return;
+    if (!mayRecreate(action, read, refusal, context)) throw refusal;
+    try {
+      await cluster.delete(key, { preconditions: { uid, resourceVersion }, propagationPolicy: 'Background', signal });
+      return;
+    } catch (thrown) {
+      if (asPlumbError(thrown).code !== 'api-conflict' || attempt === ATTEMPTS) throw thrown;
+    }
+    read = await cluster.get(key, { signal });
+  }
 }
 
 function stuck(key: ObjectKey, { metadata }: KubeObject): PlumbError {

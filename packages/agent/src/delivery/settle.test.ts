@@ -3,8 +3,9 @@ import { keyId, PlumbError } from '@plumb/api';
 import type { Health, Observed } from '@plumb/core';
 import { describe, expect, test } from 'vitest';
 import { kustomization } from '../testing/builders.ts';
-import type { Sight } from './settle.ts';
-import { healthNow, healthTargets, lookAgain } from './settle.ts';
+import type { Tenant } from './readable.ts';
+import type { Sight, Target } from './settle.ts';
+import { healthNow, healthTargets, isInView, lookAgain } from './settle.ts';
 import type { StoredBundle } from './unit.ts';
 import { UnitMemory } from './unit.ts';
 
@@ -24,7 +25,8 @@ function sight(
 ): Sight & { watched: string[]; kept: string[][] } {
   const watched: string[] = [];
   const kept: string[][] = [];
-  const resource = ({ kind }: KindRef) => Promise.resolve(kind in kinds ? { namespaced: kinds[kind] } : null);
+  const resource = ({ kind }: KindRef) =>
+    Promise.resolve(kind in kinds ? { resource: `${kind.toLowerCase()}s`, namespaced: kinds[kind] } : null);
   return {
     watched,
     kept,
@@ -41,30 +43,88 @@ function sight(
 
 const checks = (...names: object[]) => kustomization({ spec: { healthChecks: names as never } });
 
+const forbidden = (name: string): PlumbError =>
+  new PlumbError('api-forbidden', `"${name}" is forbidden`, { fault: 'user', policy: 'retry' });
+
+/** May read what is allowed; `asked` lists its questions and reads. */
+function tenantWith(allowed: { all?: boolean | 'unasked'; names?: string[] }): Tenant & { asked: string[] } {
+  const asked: string[] = [];
+  const status = { allowed: allowed.all === true };
+  return {
+    asked,
+    create: (review) => {
+      const { verb, resource, namespace } = (review['spec'] as { resourceAttributes: Record<string, string> })
+        .resourceAttributes;
+      asked.push(`${verb} all ${resource} of ${namespace}`);
+      return allowed.all === 'unasked' ? Promise.reject(forbidden('review')) : Promise.resolve({ status } as never);
+    },
+    get: ({ name }) => {
+      asked.push(`get ${name}`);
+      return allowed.names?.includes(name) === true ? Promise.resolve(null) : Promise.reject(forbidden(name));
+    },
+  };
+}
+
 describe('a tenant', () => {
   const unit = checks({ apiVersion: 'v1', kind: 'Secret', name: 'x', namespace: 'other' });
-  const forbidden = new PlumbError('api-forbidden', 'secrets "x" is forbidden', { fault: 'user', policy: 'retry' });
+  const secret = key('Secret', 'x', 'other');
+  const memory = new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'u');
 
   test('is told nothing of what it may not read, but the refusal itself', async () => {
-    const seen = sight({ Secret: true }, { [keyId(key('Secret', 'x', 'other'))]: { status: 'Current', message: '' } });
-    const tenant = { get: () => Promise.reject(forbidden) };
-    const targets = await healthTargets(unit, bundle, [], { ...seen, tenant });
-    expect(
-      healthNow(targets, seen.live, new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'u')),
-    ).toEqual([
-      { key: key('Secret', 'x', 'other'), health: { status: 'Failed', message: 'secrets "x" is forbidden' } },
+    const seen = sight({ Secret: true }, { [keyId(secret)]: { status: 'Current', message: '' } });
+    const targets = await healthTargets(unit, bundle, [], { ...seen, tenant: tenantWith({}) });
+    expect(healthNow(targets, seen.live, memory)).toEqual([
+      { key: secret, health: { status: 'Failed', message: '"x" is forbidden' } },
     ]);
     expect(seen.watched).toEqual([]);
   });
 
   test('is looked for again, and sees it once it may', async () => {
     const seen = sight({ Secret: true });
-    let allowed = false;
-    const tenant = { get: () => (allowed ? Promise.resolve(null) : Promise.reject(forbidden)) };
-    const before = await healthTargets(unit, bundle, [], { ...seen, tenant });
-    allowed = true;
-    expect(await lookAgain(before, { ...seen, tenant })).toEqual([{ key: key('Secret', 'x', 'other'), served: true }]);
+    const before = await healthTargets(unit, bundle, [], { ...seen, tenant: tenantWith({}) });
+    const after = await lookAgain(unit, before, { ...seen, tenant: tenantWith({ names: ['x'] }) });
+    expect(after).toEqual([{ key: secret, served: true }]);
     expect(seen.watched).toHaveLength(1);
+  });
+});
+
+describe('a tenant that waits for its own objects', () => {
+  const unit = kustomization({ spec: { wait: true } });
+  const seen = sight({ ConfigMap: true, Job: true });
+  const keys = [key('ConfigMap', 'a'), key('Job', 'b'), key('ConfigMap', 'c'), key('ConfigMap', 'd')];
+  const objects = { ...bundle, objects: keys.map((each) => ({ key: each })) } as unknown as StoredBundle;
+  const targets = (tenant: Tenant): Promise<Target[]> => healthTargets(unit, objects, [], { ...seen, tenant });
+
+  test('asks once for all of a kind and namespace, and reads none', async () => {
+    const tenant = tenantWith({ all: true });
+    expect(await targets(tenant)).toEqual(keys.map((each) => ({ key: each, served: true })));
+    expect(tenant.asked).toEqual(['get all configmaps of shop', 'get all jobs of shop']);
+  });
+
+  test('sees what it may read by name', async () => {
+    const tenant = tenantWith({ names: ['a', 'b', 'c', 'd'] });
+    expect((await targets(tenant)).every(isInView)).toBe(true);
+  });
+
+  test.each(['all', 'unasked'] as const)('is told nothing from the first that is refused on (%s)', async (how) => {
+    const tenant = tenantWith({ all: how === 'all' ? false : 'unasked', names: ['a', 'b'] });
+    const words = { refused: '"c" is forbidden' };
+    const found = await targets(tenant);
+    expect(found).toEqual(keys.map((each, index) => ({ key: each, served: true, ...(index < 2 ? {} : words) })));
+    expect(tenant.asked).not.toContain('get d');
+    expect(seen.watched).toEqual([]);
+  });
+
+  test('sees them once it may', async () => {
+    const before = await targets(tenantWith({}));
+    const after = await lookAgain(unit, before, { ...seen, tenant: tenantWith({ all: true }) });
+    expect(after).toEqual(keys.map((each) => ({ key: each, served: true })));
+  });
+
+  test('fails by an answer that is no refusal', async () => {
+    const away = new PlumbError('api-unavailable', 'away', { fault: 'system', policy: 'retry' });
+    const tenant = { ...tenantWith({}), create: () => Promise.reject(away) };
+    await expect(targets(tenant)).rejects.toThrow('away');
   });
 });
 
@@ -126,9 +186,9 @@ describe('what is waited for', () => {
     const unit = checks({ apiVersion: 'v1', kind: 'Till', name: 'main' });
     const targets = await healthTargets(unit, bundle, [], sight({}));
     expect(targets).toEqual([{ key: key('Till', 'main'), served: false }]);
-    expect(await lookAgain(targets, sight({}))).toEqual(targets);
+    expect(await lookAgain(unit, targets, sight({}))).toEqual(targets);
     const seen = sight({ Till: false });
-    expect(await lookAgain(targets, seen)).toEqual([{ key: key('Till', 'main', ''), served: true }]);
+    expect(await lookAgain(unit, targets, seen)).toEqual([{ key: key('Till', 'main', ''), served: true }]);
     expect(seen.watched).toEqual([keyId(key('Till', 'main', ''))]);
   });
 });

@@ -1,9 +1,11 @@
 import type { Kustomization, KubeObject, ObjectKey } from '@plumb/api';
-import { apiVersionOf, asPlumbError, keyId, keyOf, parseApiVersion } from '@plumb/api';
+import { apiVersionOf, keyId, keyOf, parseApiVersion } from '@plumb/api';
 import type { Health, ObjectHealth } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Change } from './apply.ts';
 import type { LiveObjects } from './live.ts';
+import type { Tenant } from './readable.ts';
+import { refusal, refusals } from './readable.ts';
 import type { StoredBundle, UnitMemory } from './unit.ts';
 
 /** An object whose health is waited for. */
@@ -21,8 +23,8 @@ export interface Sight {
   live: Pick<LiveObjects, 'get' | 'watchObject' | 'keepOnly'>;
   /** The uid of the unit that looks. */
   unit: string;
-  /** Acts as the unit's service account, which must be allowed to read what a health check names; null: the unit acts as the agent. */
-  tenant: Pick<Cluster, 'get'> | null;
+  /** Acts as the unit's service account, which must be allowed to read what is waited for; null: the unit acts as the agent. */
+  tenant: Tenant | null;
 }
 
 /**
@@ -37,15 +39,29 @@ export async function healthTargets(
 ): Promise<Target[]> {
   const own = keyId(keyOf(unit as KubeObject));
   const isNamed = unit.spec.wait !== true;
-  const targets = isNamed ? await namedTargets(unit, sight) : ownTargets(bundle, changes);
+  const targets = isNamed
+    ? await namedTargets(unit, sight)
+    : await lookAtOwn(
+        ownKeys(bundle, changes).filter((key) => keyId(key) !== own),
+        sight,
+      );
   // What an earlier spec named is watched no longer.
   sight.live.keepOnly(sight.unit, new Set(isNamed ? targets.map(({ key }) => keyId(key)) : []));
   return targets.filter(({ key }) => keyId(key) !== own);
 }
 
-function ownTargets(bundle: StoredBundle, changes: readonly Change[]): Target[] {
+function ownKeys(bundle: StoredBundle, changes: readonly Change[]): ObjectKey[] {
   const skipped = new Set(changes.filter(({ action }) => action === 'skipped').map(({ key }) => keyId(key)));
-  return bundle.objects.filter(({ key }) => !skipped.has(keyId(key))).map(({ key }) => ({ key, served: true }));
+  return bundle.objects.map(({ key }) => key).filter((key) => !skipped.has(keyId(key)));
+}
+
+/** What was applied is watched already; a tenant may have lost the right to read it since. */
+async function lookAtOwn(keys: readonly ObjectKey[], { cluster, tenant }: Sight): Promise<Target[]> {
+  const refused = tenant === null ? new Map<string, string>() : await refusals(keys, tenant, cluster);
+  return keys.map((key) => {
+    const words = refused.get(keyId(key));
+    return { key, served: true, ...(words === undefined ? {} : { refused: words }) };
+  });
 }
 
 /** A missing apiVersion is apps/v1; a missing namespace the unit's own, for kinds that have one. */
@@ -68,26 +84,23 @@ async function look(key: ObjectKey, { cluster, live, tenant, unit }: Sight): Pro
   return { key: target, served: true };
 }
 
-/** The agent's own watch sees what a tenant may not: it must be the tenant who could look. */
-async function refusal(key: ObjectKey, tenant: Pick<Cluster, 'get'>): Promise<string | null> {
-  try {
-    await tenant.get(key);
-    return null;
-  } catch (thrown) {
-    const error = asPlumbError(thrown);
-    if (error.code !== 'api-forbidden') throw error;
-    return error.message;
-  }
-}
-
 /** Whether what is waited for is in view. */
 export function isInView({ served, refused }: Target): boolean {
   return served && refused === undefined;
 }
 
 /** Looks again for what is not in view: a definition may have come meanwhile, or a right. @returns the same list where all is */
-export async function lookAgain(targets: readonly Target[], sight: Sight): Promise<readonly Target[]> {
+export async function lookAgain(
+  unit: Pick<Kustomization, 'spec'>,
+  targets: readonly Target[],
+  sight: Sight,
+): Promise<readonly Target[]> {
   if (targets.every(isInView)) return targets;
+  if (unit.spec.wait === true)
+    return lookAtOwn(
+      targets.map(({ key }) => key),
+      sight,
+    );
   return Promise.all(targets.map((target) => (isInView(target) ? target : look(target.key, sight))));
 }
 

@@ -246,6 +246,10 @@ describe('drift of a unit with an account of its own', () => {
     return left;
   };
 
+  const bareOf = (left: Left): FoundDrift => {
+    return { key: left.action.key, how: 'changed', paths: [], managers: [], changes: [], more: 0 };
+  };
+
   test('is told with its values where the account may read it, as it is by then', async () => {
     const left = await drifted();
     await cluster.patch(left.action.key, { data: { colour: 'blue' } }, { type: 'merge', fieldManager: 'kubectl-edit' });
@@ -254,7 +258,7 @@ describe('drift of a unit with an account of its own', () => {
 
   test('is told as nothing but a change where the account may not, and again when it is another', async () => {
     const left = await drifted();
-    const bare = { key: left.action.key, how: 'changed', paths: [], managers: [], changes: [], more: 0 };
+    const bare = bareOf(left);
     expect(await look(left, true)).toEqual([bare]);
     expect(toldDrift(unit)).toEqual([left.action.key]);
     expect(unit.tolerated.get(left.id)?.note).toEqual({
@@ -280,5 +284,50 @@ describe('drift of a unit with an account of its own', () => {
     left.drift = 'ignore';
     expect(await look(left, true)).toEqual([]);
     expect(unit.tolerated.get(left.id)?.mode).toBe('ignore');
+  });
+
+  describe.each(['gone', 'unread'] as const)(
+    'of which nothing was kept (%s), and which the account may not read',
+    (what) => {
+      const unkept = async (): Promise<Left> => {
+        const left = settings();
+        await left.apply();
+        unit.drifted.set(left.id, what);
+        return left;
+      };
+
+      test('is told as nothing but a change, once', async () => {
+        const left = await unkept();
+        expect(await look(left, true)).toEqual([bareOf(left)]);
+        expect(toldDrift(unit)).toEqual([left.action.key]);
+        expect([unit.drifted.size, isToBeLookedAt(left.action, left.context())]).toEqual([0, false]);
+      });
+
+      test('is left without a word where it is ignored, and told from then on that it is not', async () => {
+        const left = await unkept();
+        left.drift = 'ignore';
+        expect(await look(left, true)).toEqual([]);
+        expect([unit.drifted.size, toldDrift(unit)]).toEqual([0, []]);
+        left.drift = 'warn';
+        expect(await look(left, true)).toEqual([bareOf(left)]);
+      });
+    },
+  );
+
+  test('that was none while it was ignored is none now', async () => {
+    const left = settings();
+    left.drift = 'ignore';
+    await left.apply();
+    unit.tolerated.set(left.id, { key: left.action.key, mode: 'ignore', seen: '', told: '', note: null });
+    left.drift = 'warn';
+    expect(await look(left, true)).toEqual([]);
+    expect(isToBeLookedAt(left.action, left.context())).toBe(false);
+  });
+
+  test('that nothing shows is left for the next time', async () => {
+    const left = settings();
+    await left.apply();
+    await expect(look(left, true)).rejects.toThrow('no get for the tenant');
+    expect(unit.tolerated.size).toBe(0);
   });
 });

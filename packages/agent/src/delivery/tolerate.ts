@@ -37,6 +37,9 @@ const OWN = 'own';
 /** A live object that is gone. */
 const GONE = 'gone';
 
+/** A live object that drifted and that the unit's account may not read: whether it is gone is not known either. */
+const UNSEEN = 'unseen';
+
 /** Whether an object whose drift is left has to be looked at: it changed, or what holds for it did. */
 export function isToBeLookedAt(action: Action, context: ApplyContext): boolean {
   const { unit } = context;
@@ -93,6 +96,7 @@ async function look(action: Action, context: ApplyContext): Promise<FoundDrift |
   const stored = storedOf(action, context);
   const id = keyId(action.key);
   const { live, isHidden } = await see(stored, context);
+  if (live === UNSEEN) return leaveUnseen(action, stored, context);
   if (live === null) return hasRun(stored, unit) ? null : leave(stored, removal(stored), GONE, context);
   const drift = difference(stored, live, context);
   const declared = declaredOf(stored, live);
@@ -109,32 +113,49 @@ async function look(action: Action, context: ApplyContext): Promise<FoundDrift |
 /**
  * The live object. What our own watch kept of it is not for the unit's account, which may not be allowed to read it: where anything is to be
  * told, it is read as that account. `isHidden`: it may not.
+ * @throws PlumbError api-forbidden where it may not, and nothing shows that the object drifted
  */
 async function see(
   stored: StoredObject,
   context: ApplyContext,
-): Promise<{ live: KubeObject | null; isHidden: boolean }> {
+): Promise<{ live: KubeObject | typeof UNSEEN | null; isHidden: boolean }> {
   const { key } = stored;
   const { unit } = context;
-  const evidence = unit.drifted.get(keyId(key));
-  // What left the watch may only have lost the label it is watched by.
-  if (typeof evidence !== 'object') return { live: await read(key, context), isHidden: false };
+  const id = keyId(key);
+  const evidence = unit.drifted.get(id);
   const isOurs = (unit.actor ?? '') === '';
-  if (isOurs || modeFor(stored, context) !== 'warn') return { live: evidence, isHidden: false };
+  const isKept = typeof evidence === 'object';
+  if (isKept && (isOurs || modeFor(stored, context) !== 'warn')) return { live: evidence, isHidden: false };
   try {
+    // What left the watch may only have lost the label it is watched by.
     return { live: await read(key, context), isHidden: false };
   } catch (thrown) {
     if (asPlumbError(thrown).code !== 'api-forbidden') throw thrown;
-    return { live: evidence, isHidden: true };
+    if (evidence === undefined && !unit.tolerated.has(id)) throw thrown;
+    return { live: isKept ? evidence : UNSEEN, isHidden: true };
   }
+}
+
+/** It stays as it is, and only that it differs is told. */
+function leaveUnseen(action: Action, stored: StoredObject, context: ApplyContext): FoundDrift | null {
+  const { drifted, tolerated } = context.unit;
+  const id = keyId(stored.key);
+  if (drifted.has(id) || tolerated.get(id)?.note !== null)
+    return leave(stored, { ...bare(stored.key), changes: [], more: 0 }, UNSEEN, context);
+  // Nothing has changed since that was to be told.
+  keepMode([action], context);
+  return null;
+}
+
+function bare(key: ObjectKey): DriftNote {
+  return { key, how: 'changed', paths: [], managers: [] };
 }
 
 /** Only that it differs. */
 function withoutDetails(found: FoundDrift | null, key: ObjectKey, { tolerated }: UnitMemory): FoundDrift | null {
-  const bare: DriftNote = { key, how: 'changed', paths: [], managers: [] };
   const left = tolerated.get(keyId(key));
-  if (left !== undefined && left.note !== null) left.note = bare;
-  return found === null ? null : { ...bare, changes: [], more: 0 };
+  if (left !== undefined && left.note !== null) left.note = bare(key);
+  return found === null ? null : { ...bare(key), changes: [], more: 0 };
 }
 
 async function read(key: ObjectKey, { cluster, signal }: ApplyContext): Promise<KubeObject | null> {
@@ -145,14 +166,14 @@ async function read(key: ObjectKey, { cluster, signal }: ApplyContext): Promise<
 function leave(
   stored: StoredObject,
   drift: FoundDrift,
-  live: KubeObject | typeof GONE,
+  live: KubeObject | typeof GONE | typeof UNSEEN,
   context: ApplyContext,
 ): FoundDrift | null {
   const { unit, clock } = context;
   const id = keyId(stored.key);
   const mode = modeFor(stored, context);
   if (mode === 'correct') return null;
-  const isVisible = live === GONE || drift.paths.length > 0;
+  const isVisible = typeof live === 'string' || drift.paths.length > 0;
   const { key, how, paths, managers } = drift;
   const news = isVisible && mode === 'warn' ? hashOf([how, drift.changes]) : '';
   const told = unit.tolerated.get(id)?.told ?? unit.toldBefore.get(id) ?? '';
@@ -161,7 +182,7 @@ function leave(
   unit.tolerated.set(id, {
     key,
     mode,
-    seen: live === GONE ? GONE : contentHash(live),
+    seen: typeof live === 'string' ? live : contentHash(live),
     told: news === '' ? told : news,
     note: isVisible ? { key, how, paths, managers } : null,
   });
@@ -188,10 +209,10 @@ function difference(stored: StoredObject, live: KubeObject, context: ApplyContex
 }
 
 /** After a restart: what was applied is what is declared, and what is there is something else. */
-function noteApplied({ key, digest, rules }: StoredObject, live: KubeObject | typeof GONE, unit: UnitMemory): void {
+function noteApplied({ key, digest, rules }: StoredObject, live: KubeObject | string, unit: UnitMemory): void {
   const id = keyId(key);
   if (unit.applied.has(id)) return;
-  const { uid = '', resourceVersion = '' } = live === GONE ? {} : live.metadata;
+  const { uid = '', resourceVersion = '' } = typeof live === 'string' ? {} : live.metadata;
   unit.applied.set(id, {
     desiredDigest: digest,
     ownedHash: unit.recalled?.get(id)?.ownedHash ?? '',

@@ -69,8 +69,8 @@ export interface Settling {
   deadline: number;
   /** What is waited for. */
   targets: readonly Target[];
-  /** Verdicts that were not to be had are tried again from then on. Milliseconds. */
-  judgeAgainAt: number;
+  /** What is not in view, and verdicts that were not to be had, are tried again from then on. Milliseconds. */
+  lookAgainAt: number;
   /** The wait is over and lost; the objects may still recover by themselves. */
   failed: boolean;
 }

@@ -48,7 +48,7 @@ async function apply(
     if (recreated === null) throw thrown;
     const live = await context.cluster.get(action.key, { signal: context.signal });
     if (live === null || !mayRecreate(action, live, error, context)) throw thrown;
-    await remove(action.key, live, context);
+    await remove(action, live, error, context);
     return { answer: await send(bodyOf(stored), context, false), recreated };
   }
 }

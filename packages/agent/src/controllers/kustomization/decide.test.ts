@@ -16,7 +16,7 @@ const failedAt = (retryAt: number, object = kustomization()) => ({
   retryAt,
   count: 1,
 });
-const settling = { startedAt: AT - 1_000, deadline: AT + MINUTE, targets: [], judgeAgainAt: 0, failed: false };
+const settling = { startedAt: AT - 1_000, deadline: AT + MINUTE, targets: [], lookAgainAt: 0, failed: false };
 const asked = (token: string, handled?: string): Kustomization =>
   kustomization({
     metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: token } },

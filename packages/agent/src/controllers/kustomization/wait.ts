@@ -18,7 +18,7 @@ import { NOTHING } from './facts.ts';
 
 /** While a delivery settles, its progress is told after this long; most are healthy before. */
 const TELL_AFTER = 1_000;
-/** How often a kind that is not served is looked for (discovery has no watch), and a verdict that was not to be had. Milliseconds. */
+/** How often a kind that is not served (discovery has no watch), a right and a verdict that were not to be had are looked for. Milliseconds. */
 const LOOK_AGAIN = 5_000;
 
 interface Context {
@@ -36,7 +36,7 @@ export async function beginWait(
   const { bundle } = memory;
   const targets = bundle === null ? [] : await healthTargets(object, bundle, facts.changes, sightOf(object, context));
   const deadline = startedAt + facts.timeout;
-  memory.settling = targets.length === 0 ? null : { startedAt, deadline, targets, judgeAgainAt: 0, failed: false };
+  memory.settling = targets.length === 0 ? null : { startedAt, deadline, targets, lookAgainAt: 0, failed: false };
   if (memory.settling !== null) await judgeTargets(object, memory.settling, context);
   return goOnWaiting(object, facts, context);
 }
@@ -55,12 +55,18 @@ async function judgeTargets(object: Kustomization, settling: Settling, context: 
     settling.targets.filter(isInView).map(({ key }) => key),
   );
   const now = hands.clock.now();
-  const again = now >= settling.judgeAgainAt;
-  if (again) settling.judgeAgainAt = now + LOOK_AGAIN;
+  const again = now >= settling.lookAgainAt;
+  if (again) settling.lookAgainAt = nextLook(settling, now);
   const { live, cluster } = siteOf(context);
   const acting = actingAs(object, { ...hands, cluster });
   const hidesValues = usesSecrets(object, memory.bundle);
   await judge({ ...hands, live, cluster: acting, unit: memory, own: wait === true, hidesValues }, again);
+}
+
+/** However many changes wake the unit, what is not to be had is looked for rarely; once more when the wait is over. */
+function nextLook({ deadline }: Settling, now: number): number {
+  const next = now + LOOK_AGAIN;
+  return now < deadline ? Math.min(next, deadline) : next;
 }
 
 /** Looks at the health that is known now. Called again at each change of it, and at the deadline. */
@@ -86,7 +92,8 @@ export async function actSettle(object: Kustomization, context: Context): Promis
 async function lookNow(object: Kustomization, facts: Facts, context: Context): Promise<Outcome<Facts>> {
   const { settling } = context.memory;
   if (settling !== null) {
-    settling.targets = await lookAgain(settling.targets, sightOf(object, context));
+    const isDue = context.hands.clock.now() >= settling.lookAgainAt;
+    if (isDue) settling.targets = await lookAgain(object, settling.targets, sightOf(object, context));
     await judgeTargets(object, settling, context);
   }
   return goOnWaiting(object, facts, context);
