@@ -7,7 +7,7 @@ const config = defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts'],
+          include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts', 'chaos/**/*.test.ts'],
           exclude: ['**/*.cluster.test.ts'],
           testTimeout: 20_000,
         },
