@@ -9,6 +9,7 @@ const config = defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts', 'chaos/**/*.test.ts'],
           exclude: ['**/*.cluster.test.ts'],
+          setupFiles: ['packages/testkit/src/drawn.setup.ts'],
           testTimeout: 20_000,
         },
       },
