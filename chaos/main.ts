@@ -32,12 +32,12 @@ equal Git and the inventories the cluster; the rules of each case are held besid
   --case replicas   replicas are killed, stopped for longer than a lease and cut off; by the audit log none changes what it does not own. The
                     time of a round is that of its slowest takeover, which may take 20 s
     --replicas N    how many there are. Default: 2 or 3, as the seed has it
-    --times 4       how often in a round; so for the cases below
+    --times 4       how often in a round; so for the next four
   --case etcd       etcd is set back to a state that commits have changed since
   --case disk       the agent has no room on its disk for a while
   --case descriptors  it has no file descriptor free
   --case memory     its engine may have no more memory than it has
-  --case differential  no trouble, but many cases: trees, kustomizations and specs by chance come out as from kustomize and from Flux's own code
+  --case differential  no trouble, but many cases: trees, kustomizations and specs by chance come out as kustomize and Flux have them
     --runs 2000     how many of each
   --case properties  each test of a rule that draws its cases, from another seed than the last time; more --rounds draw more
   --case all        each of them once
