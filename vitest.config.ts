@@ -7,8 +7,9 @@ const config = defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts'],
+          include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts', 'chaos/**/*.test.ts'],
           exclude: ['**/*.cluster.test.ts'],
+          setupFiles: ['packages/testkit/src/drawn.setup.ts'],
           testTimeout: 20_000,
         },
       },

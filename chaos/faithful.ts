@@ -1,7 +1,8 @@
 import type { KubeObject } from '@plumb/api';
-import { displayKey, keyId, OWNER_NAME_LABEL } from '@plumb/api';
+import { displayKey, keyId, keyOf, OWNER_NAME_LABEL } from '@plumb/api';
 import type { ObjectKey } from '@plumb/api';
 import { inventoryId, parseInventoryEntry } from '@plumb/core';
+import { checkStatus } from '@plumb/testkit';
 import { inventoryIds, isOwnedBy } from './converged.ts';
 import type { Field } from './field.ts';
 import type { State } from './history.ts';
@@ -41,6 +42,13 @@ export function strangerProblems(field: Field, strangers: readonly KubeObject[])
     const untouched = states.length === 1 && states[0]?.object?.metadata.resourceVersion === metadata.resourceVersion;
     return untouched ? [] : [`${displayKey(key)} is nobody's, and was written ${states.length} times (I1)`];
   });
+}
+
+/** No status that was ever written breaks a rule (I6). */
+export function brokenStatuses(states: Iterable<State>): string[] {
+  return [...states].flatMap(({ at, object }) =>
+    object === null ? [] : checkStatus(object).map((broken) => `${displayKey(keyOf(object))} at ${at}: ${broken} (I6)`),
+  );
 }
 
 /** The inventory names an object before it is created, and until it is gone or another's (I4). */

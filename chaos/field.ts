@@ -94,8 +94,9 @@ export class Field {
       const own = { kubeconfig: agentKubeconfig(host), namespace, dir: disk, log: `${disk}.log`, host };
       agents.push(new KillableAgent(own));
     }
-    const declared = [...KINDS.map((kind) => ({ kind, namespace: target })), { kind: KUSTOMIZATION, namespace }];
-    const history = await History.start(cluster, recorded ? declared : []);
+    const flux = [GIT_REPOSITORY, KUSTOMIZATION].map((kind) => ({ kind, namespace }));
+    const declared = KINDS.map((kind) => ({ kind, namespace: target }));
+    const history = await History.start(cluster, recorded ? [...declared, ...flux] : []);
     return new Field({ cluster, namespace, target, repository, agents, history, toGit, dir, server, intervals });
   }
 

@@ -36,6 +36,11 @@ export class History {
     return this.of(id).findLast((state) => state.at < at);
   }
 
+  /** All of them, those of one object together. */
+  *states(): Generator<State> {
+    for (const states of this.#states.values()) yield* states;
+  }
+
   /** All of it, for people to read. */
   *lines(): Generator<string> {
     for (const [id, states] of this.#states) {

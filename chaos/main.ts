@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
 import { OwnPlane } from '../test/support/own-plane.ts';
 import { awayRound } from './away.ts';
+import { Chance } from './chance.ts';
 import { clockJumps } from './clock.ts';
+import { drawnRound } from './drawn.ts';
 import { kills } from './kill.ts';
 import { proxyRound } from './proxy.ts';
 import { replicasRound } from './replicas.ts';
@@ -25,16 +27,19 @@ equal Git and the inventories the cluster; the rules of each case are held besid
     --rounds 1      how often; so for all cases but kills
   --case clock      the clocks of two replicas are set an hour forward and back: drift, intervals, budgets and leases go on as before
     --jumps 20      how often in a round
-  --case proxy      everything goes wrong between agent and API server while things change
-    --seconds 30    for how long
+  --case proxy      everything goes wrong between agent and API server while things change; it takes no more requests than before, when the same went on
+    --seconds 30    for how long, before it and in it
   --case replicas   replicas are killed, stopped for longer than a lease and cut off; by the audit log none changes what it does not own. The
-                    time of a round is that of its slowest takeover
-    --replicas 3    how many there are
-    --times 4       how often in a round; so for the cases below
+                    time of a round is that of its slowest takeover, which may take 20 s
+    --replicas N    how many there are. Default: 2 or 3, as the seed has it
+    --times 4       how often in a round; so for the next four
   --case etcd       etcd is set back to a state that commits have changed since
   --case disk       the agent has no room on its disk for a while
   --case descriptors  it has no file descriptor free
   --case memory     its engine may have no more memory than it has
+  --case differential  no trouble, but many cases: trees, kustomizations and specs by chance come out as kustomize and Flux have them
+    --runs 2000     how many of each
+  --case properties  each test of a rule that draws its cases, from another seed than the last time; more --rounds draw more
   --case all        each of them once
   --seed N          of the first round; each further round takes the next number. Default: any
   --minutes N       ends after the round in which they are over
@@ -48,7 +53,8 @@ const { values } = parseArgs({
     round: { type: 'string', default: '20' },
     seconds: { type: 'string' },
     times: { type: 'string', default: '4' },
-    replicas: { type: 'string', default: '3' },
+    replicas: { type: 'string' },
+    runs: { type: 'string', default: '2000' },
     jumps: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '1440' },
@@ -66,10 +72,10 @@ function whole(name: WholeNumber, otherwise?: number): number {
 }
 
 /** One case: its rounds, and how one of them is run again. */
-interface Case {
+interface Case<Place = OwnPlane> {
   /** How much each round does. */
   rounds: readonly number[];
-  run: (plane: OwnPlane, seed: number, amount: number) => Promise<Round>;
+  run: (plane: Place, seed: number, amount: number) => Promise<Round>;
   again: (amount: number) => string;
 }
 
@@ -96,8 +102,9 @@ const CASES: Readonly<Record<string, () => Case>> = {
   }),
   replicas: () => ({
     rounds: repeated(whole('times')),
-    run: (plane, seed, times) => replicasRound(plane, { seed, replicas: whole('replicas'), times }),
-    again: (times) => `--replicas ${whole('replicas')} --times ${times}`,
+    run: (plane, seed, times) =>
+      replicasRound(plane, { seed, replicas: whole('replicas', 2 + new Chance(seed).below(2)), times }),
+    again: (times) => `${values.replicas === undefined ? '' : `--replicas ${values.replicas} `}--times ${times}`,
   }),
   etcd: () => ({
     rounds: repeated(whole('times')),
@@ -107,6 +114,20 @@ const CASES: Readonly<Record<string, () => Case>> = {
   disk: () => shortOf('disk'),
   descriptors: () => shortOf('descriptors'),
   memory: () => shortOf('memory'),
+};
+
+/** Those that need no control plane. */
+const WITHOUT_PLANE: Readonly<Record<string, () => Case<null>>> = {
+  differential: () => ({
+    rounds: repeated(whole('runs')),
+    run: (_none, seed, numRuns) => drawnRound('differential', { seed, numRuns }),
+    again: (numRuns) => `--runs ${numRuns}`,
+  }),
+  properties: () => ({
+    rounds: repeated(1),
+    run: (_none, seed) => drawnRound('properties', { seed }),
+    again: () => '',
+  }),
 };
 
 function shortOf(want: Want): Case {
@@ -127,7 +148,7 @@ function inParts(all: number, most: number): number[] {
 
 /** @returns whether all was well */
 async function chaos(): Promise<boolean> {
-  const names = values.case === 'all' ? Object.keys(CASES) : [values.case];
+  const names = values.case === 'all' ? NAMES : [values.case];
   const until = performance.now() + whole('minutes') * 60_000;
   let isWell = true;
   for (const name of names) isWell = (await runCase(name, until)) && isWell;
@@ -135,26 +156,32 @@ async function chaos(): Promise<boolean> {
 }
 
 async function runCase(name: string, until: number): Promise<boolean> {
-  const chosen = CASES[name]?.();
-  if (chosen === undefined) throw new Error(`--case '${name}' is none of ${Object.keys(CASES).join(', ')}, all`);
+  const [withPlane, without] = [CASES[name]?.(), WITHOUT_PLANE[name]?.()];
+  if (without !== undefined) return runRounds(name, until, { ...without, place: null });
+  if (withPlane === undefined) throw new Error(`--case '${name}' is none of ${NAMES.join(', ')}, all`);
   const plane = await OwnPlane.start({ audit: AUDITED.has(name) });
-  const done: Round[] = [];
   try {
-    for (const [index, amount] of chosen.rounds.entries()) {
-      if (performance.now() > until) break;
-      const seed = whole('seed') + index;
-      const round = await chosen.run(plane, seed, amount);
-      done.push(round);
-      tell(round, `npm run chaos -- --case ${name} --seed ${seed} ${chosen.again(amount)}`);
-    }
+    return await runRounds(name, until, { ...withPlane, place: plane });
   } finally {
     await plane.close();
+  }
+}
+
+async function runRounds<Place>(name: string, until: number, chosen: Case<Place> & { place: Place }): Promise<boolean> {
+  const done: Round[] = [];
+  for (const [index, amount] of chosen.rounds.entries()) {
+    if (performance.now() > until) break;
+    const seed = whole('seed') + index;
+    const round = await chosen.run(chosen.place, seed, amount);
+    done.push(round);
+    tell(round, `npm run chaos -- --case ${name} --seed ${seed} ${chosen.again(amount)}`);
   }
   const failed = done.filter(({ problems }) => problems.length > 0);
   print(`${name}: ${inWords(sumOf(done))} in ${done.length} rounds; ${failed.length} rounds failed`);
   return failed.length === 0;
 }
 
+const NAMES = [...Object.keys(CASES), ...Object.keys(WITHOUT_PLANE)];
 const AUDITED: ReadonlySet<string> = new Set(['api-away', 'replicas']);
 
 function tell({ seed, counts, settled, settledWord = 'settled in', problems, dir }: Round, again: string): void {
@@ -162,7 +189,8 @@ function tell({ seed, counts, settled, settledWord = 'settled in', problems, dir
   print(`seed ${seed}: ${what}: ${problems.length === 0 ? 'ok' : 'FAILED'}`);
   if (problems.length === 0) return;
   for (const problem of problems) print(`  ${problem}`);
-  print(`  logs: ${dir}\n  again: ${again}`);
+  if (dir !== '') print(`  logs: ${dir}`);
+  print(`  again: ${again}`);
 }
 
 function sumOf(rounds: readonly Round[]): Counts {

@@ -23,8 +23,9 @@ interface Work {
 }
 
 /**
- * Whether, by the audit log, no unit was changed by two replicas at once, nor by one that did not own it by the last agreement it had (I13).
- * `writes` in order of arrival; `handovers` counts how often one followed another.
+ * Whether, by the audit log, no unit was changed by two replicas at once, by one that did not own it by the last agreement it had, or by one that
+ * others had agreed without, whatever it knew of that itself (I13). `writes` in order of arrival; `handovers` counts how often one followed another.
+ * The guard of a request asks for a margin before the end of a lease; a request that it let through and that arrives later all the same shows here.
  */
 export function ownership(
   owned: Owned,
@@ -32,7 +33,8 @@ export function ownership(
   news: readonly ReplicaNews[],
 ): { problems: string[]; handovers: number } {
   const works = worksOf(owned, writes);
-  const problems = works.flatMap((work) => [...overlaps(work), ...strangers(work, news)]);
+  const inForce = inForceOf(news);
+  const problems = works.flatMap((work) => [...overlaps(work), ...strangers(work, inForce)]);
   const handovers = works.flatMap((work) => changesOfHand(work)).length;
   return { problems, handovers };
 }
@@ -63,24 +65,48 @@ function overlaps(work: Work): string[] {
   });
 }
 
-/** The times of news are whole milliseconds. */
+/** The times of news are whole milliseconds, cut off: what is said to be at one was up to so much later. */
 const ROUNDED = 1;
 
-function strangers({ id, writes }: Work, news: readonly ReplicaNews[]): string[] {
+/** After a lost lease, and in a new term, nothing is owned until there is another agreement. */
+const DECISIVE: ReadonlySet<string> = new Set(['joined', 'agreed', 'lease-lost']);
+
+/**
+ * What decides who owns what, in order. One that the others have left out since it agreed has to join again first: what it still finds itself agreed
+ * on, as one that goes on after a stop may, neither takes it in again nor leaves another out.
+ */
+function inForceOf(news: readonly ReplicaNews[]): ReplicaNews[] {
+  const inForce: ReplicaNews[] = [];
+  for (const one of news.filter(({ event }) => DECISIVE.has(event)).toSorted((a, b) => a.at - b.at)) {
+    const last = inForce.findLast(({ name }) => name === one.name);
+    const isLate = one.event === 'agreed' && last !== undefined && agreedWithout(last, inForce, one.at - 1) !== null;
+    if (!isLate) inForce.push(one);
+  }
+  return inForce;
+}
+
+function strangers({ id, writes }: Work, inForce: readonly ReplicaNews[]): string[] {
   return writes.flatMap(({ user, from, verb, resource }) => {
-    const last = news
-      .filter(({ name, event, at }) => name === user && DECISIVE.has(event) && at <= from + ROUNDED)
-      .reduce<ReplicaNews | null>((latest, one) => (latest === null || one.at >= latest.at ? one : latest), null);
-    const owner = last?.event === 'agreed' ? shardOwner(id, last.members) : null;
-    if (last !== null && owner === last.member) return [];
-    return [`${id}: ${user} did ${verb} ${resource} ${knew(last, owner)}`];
+    const last = inForce.findLast(({ name, at }) => name === user && at <= from + ROUNDED) ?? null;
+    const wrong = wrongOf(id, last, last && agreedWithout(last, inForce, from - ROUNDED));
+    return wrong === null ? [] : [`${id}: ${user} did ${verb} ${resource} ${wrong}`];
   });
 }
 
-/** After a lost lease nothing is owned until there is another agreement. */
-const DECISIVE: ReadonlySet<string> = new Set(['agreed', 'lease-lost']);
+/** Another that was agreed, after an agreement and up to a moment, on members that this one's is not among. */
+function agreedWithout(own: ReplicaNews, inForce: readonly ReplicaNews[], until: number): ReplicaNews | null {
+  if (own.event !== 'agreed') return null;
+  const without = inForce.find(
+    ({ name, event, at, members }) =>
+      name !== own.name && event === 'agreed' && at > own.at && at <= until && !members.includes(own.member),
+  );
+  return without ?? null;
+}
 
-function knew(last: ReplicaNews | null, owner: string | null): string {
-  if (last === null) return 'before any agreement';
-  return last.event === 'agreed' ? `though by its agreement ${owner} owns it` : 'after its lease was lost';
+function wrongOf(id: string, last: ReplicaNews | null, without: ReplicaNews | null): string | null {
+  if (last === null || last.event === 'joined') return 'before any agreement';
+  if (last.event === 'lease-lost') return 'after its lease was lost';
+  const owner = shardOwner(id, last.members);
+  if (owner !== last.member) return `though by its agreement ${owner} owns it`;
+  return without === null ? null : `after ${without.name} was agreed without it`;
 }

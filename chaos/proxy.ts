@@ -10,8 +10,15 @@ import { runRound } from './round.ts';
 
 /** Milliseconds between two things that happen. */
 const LONGEST_REST = 200;
+/** Milliseconds after the storm in which what waited is done; things go on changing. */
+const AFTER = 10_000;
+/** By how much the most requests within a second may outdo those before, once the storm is over: what waited comes beside what is new. */
+const CATCHING_UP = 3;
 
-/** A round in which everything goes wrong between agent and API server while things change. Even seeds speak HTTP/1.1. */
+/**
+ * A round in which everything goes wrong between agent and API server while things change, as they did before. Even seeds speak HTTP/1.1. It takes
+ * no more requests than before (I12).
+ */
 export async function proxyRound(
   kubeconfig: string,
   { seed, seconds }: { seed: number; seconds: number },
@@ -26,18 +33,27 @@ export async function proxyRound(
         layout: { agentKubeconfig: () => proxy.kubeconfig },
         async make({ field, mutator }) {
           const rests = new Chance(seed + 1);
+          let changes = 0;
+          const peakOf = async (ms: number): Promise<number> => {
+            const from = performance.now();
+            for (; performance.now() < from + ms; changes += 1) {
+              await mutator.step();
+              await sleep(rests.below(LONGEST_REST));
+            }
+            return proxy.peakRate(from);
+          };
           field.startAgents();
           await field.agent.started();
+          const before = await peakOf(seconds * 1_000);
           proxy.set(STORM);
-          let changes = 0;
-          for (const until = performance.now() + seconds * 1_000; performance.now() < until; changes += 1) {
-            await mutator.step();
-            await sleep(rests.below(LONGEST_REST));
-          }
+          const during = await peakOf(seconds * 1_000);
           proxy.set({});
+          const after = await peakOf(AFTER);
           const faults = [...proxy.happened.values()].reduce((sum, count) => sum + count, 0);
           field.say(`storm over: ${JSON.stringify(Object.fromEntries(proxy.happened))}`);
-          return { counts: { faults, 'kinds of fault': proxy.happened.size, changes }, problems: [] };
+          field.say(`at most ${before} requests within a second before it, ${during} in it, ${after} after it`);
+          const problems = loadProblems({ before, during, after });
+          return { counts: { faults, 'kinds of fault': proxy.happened.size, changes }, problems };
         },
       },
     });
@@ -45,4 +61,19 @@ export async function proxyRound(
     await proxy.close();
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** The most requests within one second, before a storm, in it and after it. */
+export interface Peaks {
+  before: number;
+  during: number;
+  after: number;
+}
+
+export function loadProblems({ before, during, after }: Peaks): string[] {
+  const least = `and no more than ${before} before it`;
+  return [
+    ...(during <= before ? [] : [`${during} requests within one second of the storm, ${least} (I12)`]),
+    ...(after <= CATCHING_UP * before ? [] : [`${after} requests within one second after the storm, ${least} (I12)`]),
+  ];
 }

@@ -11,13 +11,16 @@ import { Field } from './field.ts';
 import { Model } from './model.ts';
 import type { ReplicaNews } from './owners.ts';
 import { ownership } from './owners.ts';
+import { brokenStatuses } from './faithful.ts';
 import type { Round } from './round.ts';
 import { keepEvidence, settle } from './round.ts';
 
 const UNITS = 24;
 /** Milliseconds: longer than a lease of 15 s, so that one that is stopped or cut off loses it. */
 const LOSES_LEASE = 16_000;
-const JOIN_WITHIN = 60_000;
+const AGREED_WITHIN = 60_000;
+/** Milliseconds from a blow until all the others are agreed without the one it befell: a lease of 15 s has to end first. */
+const TAKEN_OVER_WITHIN = 20_000;
 
 /** What befalls a replica, and how it is undone. */
 interface Blow {
@@ -51,7 +54,7 @@ export async function replicasRound(
   });
   const [chance, model] = [new Chance(seed), new Model(field.target)];
   let problems: string[] = ['it did not end'];
-  const takeovers: number[] = [];
+  const takeovers: Takeover[] = [];
   try {
     field.startAgents();
     await agreed(field, 0);
@@ -62,11 +65,11 @@ export async function replicasRound(
       const way = ways.get(agent.host);
       if (way === undefined) throw new Error(`${agent.host} has no way to the API server`);
       field.say(`${agent.host} ${what}`);
-      const from = performance.now();
+      const [from, struck] = [performance.now(), Date.now()];
       await blow.strike(agent, way);
       await commit(field, model, chance);
+      takeovers.push({ host: agent.host, what, ms: (await takenOver(field, agent, struck)) - struck });
       problems.push(...(await settle(field, model)));
-      takeovers.push(performance.now() - from);
       await sleep(Math.max(0, blow.lasts - (performance.now() - from)));
       const since = Date.now();
       await blow.undo(agent, way);
@@ -75,9 +78,12 @@ export async function replicasRound(
       problems.push(...(await settle(field, model)));
     }
     const news = await newsOf(field);
-    problems.push(...(await field.stopAgents()), ...(await ownershipProblems(plane, field, { model, hosts, news })));
-    const counts = { 'blows to a replica': times };
-    const settled = Math.max(...takeovers);
+    problems.push(...takeoverProblems(takeovers), ...(await field.stopAgents()));
+    await field.history.stop();
+    problems.push(...brokenStatuses(field.history.states()));
+    problems.push(...(await ownershipProblems(plane, field, { model, hosts, news })));
+    const counts = { [`blows to one of ${replicas} replicas`]: times };
+    const settled = Math.max(...takeovers.map(({ ms }) => ms));
     return { seed, counts, settled, problems, dir: field.dir, settledWord: 'taken over within' };
   } finally {
     for (const way of ways.values()) way.heal();
@@ -87,6 +93,21 @@ export async function replicasRound(
     await field.close({ keep });
     for (const way of ways.values()) await way.close();
   }
+}
+
+/** What befell a replica, and how long it took until the others were agreed on its share. */
+export interface Takeover {
+  host: string;
+  what: string;
+  ms: number;
+}
+
+export function takeoverProblems(takeovers: readonly Takeover[]): string[] {
+  const late = takeovers.filter(({ ms }) => ms > TAKEN_OVER_WITHIN);
+  return late.map(
+    ({ host, what, ms }) =>
+      `${host} was ${what} and taken over after ${(ms / 1_000).toFixed(1)} s, later than ${TAKEN_OVER_WITHIN / 1_000} s`,
+  );
 }
 
 function kubeconfigOf({ dir }: OwnPlane, host: string): string {
@@ -108,6 +129,7 @@ async function waysTo(plane: OwnPlane, hosts: readonly string[]): Promise<Map<st
 
 /** The lines that say something of the replicas, and what they mean. */
 const SAYS: readonly { line: RegExp; event: string }[] = [
+  { line: /^this replica has joined/, event: 'joined' },
   { line: /^all replicas are agreed/, event: 'agreed' },
   { line: /^the lease of this replica is lost/, event: 'lease-lost' },
 ];
@@ -124,14 +146,33 @@ async function newsOf(field: Field): Promise<ReplicaNews[]> {
 
 /** Resolves when every replica is agreed that all are there, and has been since a moment. */
 async function agreed(field: Field, since: number): Promise<void> {
-  const count = field.agents.length;
-  for (const until = performance.now() + JOIN_WITHIN; performance.now() < until; await sleep(200)) {
+  await lastOfThem(field, field.agents, (last) => {
+    const isAgreed = last.every(({ event, members }) => event === 'agreed' && members.length === field.agents.length);
+    return isAgreed && last.some(({ at }) => at >= since);
+  });
+}
+
+/** Resolves when all others are agreed without one since a moment. @returns since when, in milliseconds since the epoch */
+async function takenOver(field: Field, gone: KillableAgent, since: number): Promise<number> {
+  const others = field.agents.filter((agent) => agent !== gone);
+  const last = await lastOfThem(field, others, (all) =>
+    all.every(({ event, at, members }) => event === 'agreed' && at >= since && !members.includes(gone.host)),
+  );
+  return Math.max(...last.map(({ at }) => at));
+}
+
+/** The last that each of these said, as soon as it is as wanted. */
+async function lastOfThem(
+  field: Field,
+  agents: readonly KillableAgent[],
+  isWanted: (last: readonly ReplicaNews[]) => boolean,
+): Promise<ReplicaNews[]> {
+  for (const until = performance.now() + AGREED_WITHIN; performance.now() < until; await sleep(200)) {
     const news = await newsOf(field);
-    const latest = field.agents.map(({ host }) => news.findLast(({ name }) => name === host));
-    const isAgreed = latest.every((one) => one?.event === 'agreed' && one.members.length === count);
-    if (isAgreed && latest.some((one) => one !== undefined && one.at >= since)) return;
+    const last = agents.flatMap(({ host }) => news.findLast(({ name }) => name === host) ?? []);
+    if (last.length === agents.length && isWanted(last)) return last;
   }
-  throw new Error(`the replicas did not agree within ${JOIN_WITHIN} ms`);
+  throw new Error(`the replicas did not agree within ${AGREED_WITHIN} ms`);
 }
 
 async function ownershipProblems(

@@ -5,7 +5,7 @@ import type { KubeObject } from '@plumb/api';
 import { claimProblems, EVENT } from './claims.ts';
 import { Chance } from './chance.ts';
 import { differences } from './converged.ts';
-import { inventoryProblems, strangerProblems } from './faithful.ts';
+import { brokenStatuses, inventoryProblems, strangerProblems } from './faithful.ts';
 import type { Layout } from './field.ts';
 import { Field } from './field.ts';
 import { Model } from './model.ts';
@@ -86,6 +86,7 @@ async function inspect(field: Field, model: Model, strangers: readonly KubeObjec
   await field.history.stop();
   return [
     ...ended,
+    ...brokenStatuses(field.history.states()),
     ...strangerProblems(field, strangers),
     ...inventoryProblems(field, model),
     ...(await claimProblems(field, model)),

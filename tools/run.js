@@ -1,6 +1,9 @@
 // The entry of every npm script. Plain JavaScript for Node 20: what needs more is brought by set-up first.
 import { launch } from './setup/launch.js';
 
+/** @type {import('./setup/setup.js').Needs['binaries']} */
+const TESTS_NEED = ['engine', 'cluster', 'decrypt', 'pgpkey', 'sops', 'age', 'age-keygen'];
+
 /** @type {Record<string, { program: string, args: string[] } & import('./setup/setup.js').Needs>} */
 const JOBS = {
   start: {
@@ -12,7 +15,7 @@ const JOBS = {
   test: {
     program: 'tools/test/main.ts',
     args: [],
-    binaries: ['engine', 'cluster', 'decrypt', 'pgpkey', 'sops', 'age', 'age-keygen'],
+    binaries: TESTS_NEED,
   },
   check: { program: 'tools/check/main.ts', args: [], binaries: [] },
   bench: {
@@ -20,7 +23,7 @@ const JOBS = {
     args: [],
     binaries: ['engine', 'cluster', 'decrypt', 'sops', 'age-keygen'],
   },
-  chaos: { program: 'chaos/main.ts', args: [], binaries: ['engine', 'cluster'] },
+  chaos: { program: 'chaos/main.ts', args: [], binaries: TESTS_NEED },
 };
 
 const [name = '', ...rest] = process.argv.slice(2);

@@ -225,7 +225,7 @@ describe('a path leads where the file system of the machine would lead it', () =
           else if (ours.startsWith('at ')) seen.there += 1;
         }
       }),
-      { numRuns: 150, seed: 1 },
+      { numRuns: 150, seed: fc.readConfigureGlobal().seed ?? 1 },
     );
     expect(seen.there).toBeGreaterThan(200);
     expect(seen.out).toBeGreaterThan(50);

@@ -6,6 +6,9 @@ import { createRenderer } from './create-renderer.ts';
 import { buildSpec, kustomizedList, memoryArtifact, testEngine } from './testing/memory-artifact.ts';
 import type { Files } from './testing/memory-artifact.ts';
 
+/** Documents of one run of the suite; `npm run chaos -- --case differential` says how many, and from which seed. */
+const { numRuns: documents = 150, seed = Date.now() } = fc.readConfigureGlobal();
+
 /** The plain road must give what kustomize gives for the kustomization that Flux would generate. */
 
 const engine = testEngine();
@@ -168,7 +171,7 @@ describe('a plain folder gives what kustomize gives', () => {
     ]);
   });
 
-  test('for generated documents', async () => {
+  test('for generated documents', { timeout: documents * 400 }, async () => {
     const scalar = fc.oneof(
       fc.string(),
       fc.integer(),
@@ -191,7 +194,7 @@ describe('a plain folder gives what kustomize gives', () => {
       fc.asyncProperty(fc.dictionary(name, tree, { maxKeys: 5 }), async (spec) => {
         await assertSame({ 'a.yaml': printJson({ apiVersion: 'v1', kind: 'Thing', metadata: { name: 'a' }, spec }) });
       }),
-      { numRuns: 150 },
+      { numRuns: documents, seed },
     );
   });
 });
