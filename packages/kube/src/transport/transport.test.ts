@@ -157,6 +157,27 @@ describe('no request is lost', () => {
   });
 });
 
+test.each<Protocol>(['h2', 'http/1.1', 'plain'])(
+  'over %s a deletion keeps its conditions, and the connection',
+  async (protocol) => {
+    const fake = await start(protocol);
+    const bodies: string[] = [];
+    fake.handler = (request, response) => {
+      void (async (): Promise<void> => {
+        let text = '';
+        for await (const chunk of request) text += String(chunk);
+        bodies.push(text);
+        answer(request, response);
+      })();
+    };
+    const cluster = client(fake);
+    await cluster.delete(named('a'), { preconditions: { uid: 'ü', resourceVersion: '7' } });
+    expect(JSON.parse(bodies[0] ?? '')).toMatchObject({ preconditions: { uid: 'ü', resourceVersion: '7' } });
+    await cluster.get(named('b'));
+    expect(fake.seen()).toHaveLength(2);
+  },
+);
+
 test('a create is not repeated when the connection is cut under it: it may have been carried out', async () => {
   const fake = await start();
   fake.handler = () => fake.sockets[0]?.destroy();
