@@ -12,7 +12,7 @@ const JOBS = {
   test: {
     program: 'tools/test/main.ts',
     args: [],
-    binaries: ['engine', 'cluster', 'decrypt', 'pgpkey', 'sops', 'age', 'age-keygen'],
+    binaries: ['engine', 'cluster', 'fluxvars', 'decrypt', 'pgpkey', 'sops', 'age', 'age-keygen'],
   },
   check: { program: 'tools/check/main.ts', args: [], binaries: [] },
   bench: {
