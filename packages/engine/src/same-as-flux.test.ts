@@ -61,8 +61,8 @@ const text = fc.oneof(
   fc.constantFrom(...spellings),
   fc.array(piece, { maxLength: 4 }).map((pieces) => pieces.join('')),
 );
-/** Of `<<` kustomize itself makes a merge before a variable comes in, and the order of keys with very long numbers is left to chance. */
-const key = text.filter((name) => name !== '<<' && !/\d{19}/.test(name));
+/** Of `<<` kustomize itself makes a merge before a variable comes in. */
+const key = text.filter((name) => name !== '<<');
 /** Whole numbers of more than 64 bits keep their digits here. */
 const number = fc
   .oneof(
@@ -106,12 +106,17 @@ const request: fc.Arbitrary<SubstituteRequest> = fc.record({
   deadline: fc.constant(20_000),
 });
 
-/** What stands where the engine leaves out, on purpose, what YAML's reader quotes of a value. */
-const MASK = ' *****';
+/**
+ * How an error begins that YAML's reader gives. Of the rest the engine leaves out what is quoted of a value, and the line depends on the
+ * order in which YAML prints keys with numbers, which is left to chance.
+ */
+const READER = 'envsubst error: YAMLToJSON: ';
 
 /** An answer as a value: Flux rounds whole numbers of more than 53 bits, as reading them here does to both. */
 function read(answer: Substituted | undefined): unknown {
-  return answer !== undefined && 'json' in answer ? (JSON.parse(answer.json) as unknown) : answer;
+  if (answer === undefined) return answer;
+  if ('json' in answer) return JSON.parse(answer.json) as unknown;
+  return { error: answer.error.startsWith(READER) ? READER : answer.error };
 }
 
 /** Where the two part on purpose: Flux leaves to chance which of two keys stays, and does not read a text that it wrote itself. */
@@ -122,20 +127,12 @@ function isException(found: Substituted, theirs: Substituted | undefined): boole
 
 const UNREAD = /^UnmarshalJSON: yaml: line \d+: found a tab character where an indentation space is expected$/;
 
-/** Flux's answer as the engine would give it: as far as it says why not, where the engine leaves something out. */
-function asMasked(theirs: Substituted | undefined, found: Substituted): Substituted | undefined {
-  if (theirs === undefined || !('error' in theirs && 'error' in found && found.error.endsWith(MASK))) return theirs;
-  return { error: `${theirs.error.slice(0, found.error.length - MASK.length)}${MASK}` };
-}
-
 test('variables put into objects at random give what Flux gives', { timeout: requests * 100 }, async () => {
   await fc.assert(
     fc.asyncProperty(request, async (asked) => {
       const [found, theirs] = await Promise.all([ours.substitute(asked), flux.substitute(asked)]);
-      const kept = found.map((answer, index) =>
-        isException(answer, theirs[index]) ? answer : asMasked(theirs[index], answer),
-      );
-      expect(found.map(read)).toEqual(kept.map(read));
+      const expected = found.map((answer, index) => (isException(answer, theirs[index]) ? answer : theirs[index]));
+      expect(found.map(read)).toEqual(expected.map(read));
     }),
     { numRuns: requests, seed },
   );
