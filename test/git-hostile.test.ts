@@ -6,9 +6,10 @@ import type { UnitRef } from '@plumb/api';
 import { startGitServer } from '@plumb/sandbox';
 import type { GitRequest, GitSources } from '@plumb/sources';
 import { createGitSources } from '@plumb/sources';
+import { ownPeak, resetOwnPeak } from '@plumb/testkit';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { GitMemory, ownPeak, resetOwnPeak } from './support/peak-memory.ts';
+import { GitMemory } from './support/git-memory.ts';
 import type { Bomb } from './support/pack-bomb.ts';
 import { packBomb, servePack } from './support/pack-bomb.ts';
 

@@ -41,7 +41,9 @@ func (l *longIntegers) restore(text []byte) []byte {
 	if !l.any {
 		return text
 	}
-	return regexp.MustCompile(`"`+l.mark+`(-?[0-9]+)"`).ReplaceAll(text, []byte("$1"))
+	text = regexp.MustCompile(`"`+l.mark+`(-?[0-9]+)"`).ReplaceAll(text, []byte("$1"))
+	// A variable can make one a part of a text, such as a block that it begins.
+	return bytes.ReplaceAll(text, []byte(l.mark), nil)
 }
 
 // toYAML prints an object's JSON as kustomize prints the object.
@@ -115,6 +117,9 @@ func toJSON(text string, integers *longIntegers) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("envsubst error: YAMLToJSON: %s", withoutContent(err))
 	}
+	if err := checkKeys(text, result); err != nil {
+		return nil, err
+	}
 	result = integers.restore(result)
 	switch {
 	case len(result) == 0 || result[0] != '{':
@@ -137,6 +142,37 @@ func checkAliases(text string) error {
 		return fmt.Errorf("the object becomes larger than %d bytes", maxObjectJSON)
 	}
 	return nil
+}
+
+// keyOfNoText is a key of JSON that may have been a number or a truth in YAML.
+var keyOfNoText = regexp.MustCompile(`"(?:true|false|[-+]?[0-9.][^"]*)":`)
+
+// checkKeys refuses a map in which two keys of YAML are one in JSON, as 7 and "7" are: upstream leaves to chance which stays.
+func checkKeys(text string, converted []byte) error {
+	if !keyOfNoText.Match(converted) {
+		return nil
+	}
+	var before, after any
+	if yamlv2.Unmarshal([]byte(text), &before) == nil && yamlv2.Unmarshal(converted, &after) == nil && entries(before) != entries(after) {
+		return errors.New("two keys of a map become the same with the substitution")
+	}
+	return nil
+}
+
+// entries counts the keys of all maps in a value.
+func entries(value any) int {
+	total := 0
+	switch value := value.(type) {
+	case []any:
+		for _, item := range value {
+			total += entries(item)
+		}
+	case map[any]any:
+		for _, item := range value {
+			total += 1 + entries(item)
+		}
+	}
+	return total
 }
 
 // spread counts the bytes of a value as JSON, roughly and from below, until it is clear that they are too many.

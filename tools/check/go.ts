@@ -15,6 +15,7 @@ export const goFormat: Check = {
 /** What is vetted, by module. */
 const VETTED = [
   { module: 'go', packages: './engine/...' },
+  { module: 'go', packages: './fluxvars/...' },
   { module: 'go/helper', packages: './...' },
   { module: 'go/decrypt', packages: './...' },
 ] as const;

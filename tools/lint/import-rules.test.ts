@@ -75,6 +75,12 @@ const CASES: readonly Case[] = [
     complaint: null,
   },
   {
+    name: 'so may a program that a test starts, by the door that is for it',
+    path: 'packages/agent/src/testing/d-process.ts',
+    code: importing('@plumb/testkit/small-disk'),
+    complaint: null,
+  },
+  {
     name: 'tests keep to the rules of their package',
     path: 'packages/core/src/d.test.ts',
     code: importing('@plumb/agent'),

@@ -27,6 +27,8 @@ const SOPS = { module: 'go/decrypt', sources: [] };
 const BUILDS = /** @type {const} */ ({
   engine: { module: 'go', package: './engine', sources: ['engine', 'helper'] },
   cluster: { module: 'go', package: './cluster', sources: ['cluster'] },
+  // Flux's own road through the variables, which the tests hold the engine's against.
+  fluxvars: { module: 'go', package: './fluxvars', sources: ['fluxvars', 'helper'] },
   decrypt: { module: 'go/decrypt', package: '.', sources: ['.', '../helper'] },
   // What the tests encrypt with, at the versions that decrypt is built with.
   pgpkey: { module: 'go/decrypt', package: './pgpkey', sources: ['pgpkey'] },

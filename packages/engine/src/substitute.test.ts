@@ -141,6 +141,12 @@ describe('what a value becomes', () => {
   });
 });
 
+test('a long integer that becomes a part of a text is there as it was written', async () => {
+  const [answer] = await run(['{"a":{"${v}":12345678901234567890123}}'], { v: '>\r ' });
+  expect(answer).toEqual({ json: expect.stringMatching(/: 12345678901234567890123\W/) as string });
+  expect(JSON.stringify(answer)).not.toContain('integer');
+});
+
 describe('an object that fails', () => {
   test('fails alone, and the others keep their order', async () => {
     const answers = await run(['{"a":"${x}"}', '{"a":"${missing}"}', 'no object', '[]', '{"b":1}'], { x: 'z' }, true);
@@ -175,6 +181,7 @@ describe('an object that fails', () => {
   test.each([
     ['a key that is nothing', { '${v}': 1 }, '~', 'envsubst error: YAMLToJSON: unsupported map key of type *****'],
     ['a number that is none', { a: '${v}' }, '.nan', 'envsubst error: YAMLToJSON: json: unsupported value *****'],
+    ['two keys that become one', { '${v}': 1, '7': 2 }, '7', 'two keys of a map become the same with the substitution'],
     ['no map any more', { '${v}': 1 }, '- a', 'UnmarshalJSON: the object is not a map after the substitution'],
   ])('says so: %s', async (_name, object, v, error) => {
     expect(await run([JSON.stringify(object)], { v })).toEqual([{ error }]);

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { ownPeak, resetOwnPeak } from '@plumb/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createRenderer } from './create-renderer.ts';
 import { built, refused } from './testing/hostile-outcomes.ts';
@@ -14,11 +15,16 @@ const renderer = createRenderer({ engine });
 afterAll(() => engine.close());
 
 const longest = 2_000;
+/** Bytes by which one build makes this process grow, and that the helper ever holds. A bomb that went off would take many times as much. */
+const most = 128 * 1024 * 1024;
 
 async function inFolder(file: string, more: Record<string, string> = {}): Promise<Outcome> {
+  const before = resetOwnPeak();
   const start = performance.now();
   const outcome = await outcomeOf(renderer, { 'a.yaml': readFileSync(`${dir}${file}.yaml`), ...more });
   expect(performance.now() - start).toBeLessThan(longest);
+  expect(ownPeak() - before).toBeLessThan(most);
+  expect((await engine.usage()).peakRssBytes).toBeLessThan(most);
   return outcome;
 }
 

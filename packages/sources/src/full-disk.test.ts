@@ -1,19 +1,15 @@
-import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { diskWay, onSmallDisk } from '@plumb/testkit/small-disk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLab, type Lab } from './testing/lab.ts';
 
-const run = promisify(execFile);
 const PROGRAM = join(import.meta.dirname, 'testing', 'full-disk-process.ts');
 const NEXT = 'free space or inodes on the disk of the data directory';
 
-const mount = (folder: string): string => `mount -t tmpfs -o size=2m,nr_inodes=4000 tmpfs ${folder}`;
-/** A small disk of its own, where the machine lets us mount one; elsewhere a limit of file size refuses the same writes. */
-const way = spawnSync('unshare', ['-Urm', 'sh', '-c', mount('/mnt')]).status === 0 ? 'disk' : 'limit';
+const way = diskWay();
 
 let lab: Lab;
 let folder: string;
@@ -29,10 +25,8 @@ afterAll(async () => {
 });
 
 async function failing(what: string): Promise<{ message: string; code: string }> {
-  const program = [process.execPath, PROGRAM, what, way, folder, `${lab.server.url}/shop.git`];
-  const [command = '', ...args] =
-    way === 'limit' ? program : ['unshare', '-Urm', 'sh', '-c', `${mount(folder)} && exec "$@"`, 'sh', ...program];
-  const { stdout } = await run(command, args);
+  const program = [PROGRAM, what, way, folder, `${lab.server.url}/shop.git`];
+  const stdout = await onSmallDisk(way, folder, program);
   const told = JSON.parse(stdout) as { message: string; code: string };
   expect(told.message).not.toContain(folder);
   rmSync(join(folder, 'plumb'), { recursive: true, force: true });

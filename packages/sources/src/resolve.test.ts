@@ -60,6 +60,24 @@ describe('a ref leads to a revision', () => {
     const other = lab.repository.commit({ b: '1' });
     expect((await resolve({ branch: 'main' })).commit).toBe(other);
   });
+
+  test('a branch set back to an older commit is followed back, though the mirror has the newer one', async () => {
+    const older = lab.repository.commit({ 'a.yaml': '1' });
+    const before = await lab.publish();
+    lab.repository.commit({ 'a.yaml': '2', 'b.yaml': '2' });
+    const newer = await lab.publish();
+    expect(newer.digest).not.toBe(before.digest);
+
+    lab.repository.git(['update-ref', 'refs/heads/main', older]);
+    const after = await lab.publish();
+    expect(after).toMatchObject({ revision: `main@sha1:${older}`, digest: before.digest });
+    const { tree } = await lab.artifact(after);
+    expect(text(await tree.read('a.yaml'))).toBe('1');
+    expect((await tree.entries(''))?.map(({ name }) => name)).toEqual(['a.yaml']);
+
+    await lab.restart();
+    expect(await lab.publish()).toMatchObject({ revision: after.revision, digest: before.digest });
+  });
 });
 
 describe('what is asked of the server', () => {

@@ -8,6 +8,7 @@ export { signerOf } from './clouds/sigv4.ts';
 export * from './control-plane.ts';
 export { clusterContract } from './cluster-contract.ts';
 export * from '@plumb/memory-cluster';
+export { ownPeak, peakOf, resetOwnPeak } from './peak-memory.ts';
 export { Signing, type Signer } from './signing.ts';
 export * from './status-checker.ts';
 export * from './sops/sops-bench.ts';

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { KubeObject } from '@plumb/api';
 import { keyId, keyOf } from '@plumb/api';
 import { FakeClock } from '@plumb/testkit';
+import { diskWay, onSmallDisk } from '@plumb/testkit/small-disk';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RecordsStory } from '../testing/full-records-process.ts';
 import { Records } from './records.ts';
 import { bodyOf, refill, storeBundle, UnitMemory } from './unit.ts';
 
@@ -191,4 +193,17 @@ test('a disk that cannot be written is told, and nothing else happens', async ()
   kept.note(delivered('one'));
   await kept.flush();
   expect(faults).toHaveLength(1);
+});
+
+test('a full disk keeps the records of before, is told once, and has all of them as soon as there is room', async () => {
+  const way = diskWay();
+  const program = join(import.meta.dirname, '..', 'testing', 'full-records-process.ts');
+  const story = JSON.parse(await onSmallDisk(way, dir, [program, way, dir])) as RecordsStory;
+  const words = 'what is known of the units could not be kept; the next start reads it from the cluster';
+  const refusal = `${words}: ${way === 'disk' ? 'ENOSPC' : 'EFBIG'}`;
+  expect(story).toEqual({
+    told: { full: [refusal], still: [], room: [] },
+    files: { full: ['one.json', 'two.json'], room: ['four.json', 'one.json', 'three.json', 'two.json'] },
+    known: ['one', 'two', 'three', 'four'],
+  });
 });

@@ -20,6 +20,8 @@ export class Records {
   readonly #onFault: (what: string, error: unknown) => void;
   readonly #dirty = new Map<string, UnitMemory>();
   #cancel: (() => void) | null = null;
+  /** The disk refuses what is written, and that was told. */
+  #refused = false;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: {
@@ -58,7 +60,12 @@ export class Records {
 
   forget({ uid }: UnitMemory): void {
     this.#dirty.delete(uid);
-    if (uid !== '') this.#inTurn(() => rm(this.#file(uid), { force: true }));
+    if (uid === '') return;
+    this.#inTurn(async () => {
+      // A write before this one may have failed, to be made again.
+      this.#dirty.delete(uid);
+      await rm(this.#file(uid), { force: true });
+    });
   }
 
   /** Forgets every unit but these. */
@@ -71,24 +78,38 @@ export class Records {
     });
   }
 
-  /** Resolves when all that was noted is on disk, or could not be written. */
+  /** Resolves when all that was noted is on disk, or could not be written: that goes along with the next write. */
   async flush(): Promise<void> {
     this.#cancel?.();
     this.#cancel = null;
     const units = [...this.#dirty.values()];
     this.#dirty.clear();
-    this.#inTurn(async () => {
-      await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-      for (const unit of units) await this.#write(unit);
-    });
+    if (units.length > 0) this.#inTurn(() => this.#writeAll(units));
     await this.#writing;
   }
 
   /** Disk work goes one after the other. */
   #inTurn(work: () => Promise<void>): void {
-    this.#writing = this.#writing.then(work).catch((error: unknown) => {
-      this.#onFault('what is known of the units could not be kept; the next start reads it from the cluster', error);
-    });
+    this.#writing = this.#writing.then(work).catch((error: unknown) => this.#tell(error));
+  }
+
+  /** A record that the disk refuses keeps no other from it. That it refuses is told once, until all is written again. */
+  async #writeAll(units: readonly UnitMemory[]): Promise<void> {
+    const errors: unknown[] = [];
+    for (const unit of units) {
+      try {
+        await this.#write(unit);
+      } catch (error) {
+        errors.push(error);
+        if (!this.#dirty.has(unit.uid)) this.#dirty.set(unit.uid, unit);
+      }
+    }
+    if (errors.length > 0 && !this.#refused) this.#tell(errors[0]);
+    this.#refused = errors.length > 0;
+  }
+
+  #tell(error: unknown): void {
+    this.#onFault('what is known of the units could not be kept; the next start reads it from the cluster', error);
   }
 
   /** Whole or not at all: a process that is killed here leaves the record of before. */
@@ -96,8 +117,15 @@ export class Records {
     const text = writeRecord(unit, this.#maker);
     if (text === null) return;
     const file = this.#file(unit.uid);
-    await writeFile(`${file}.tmp`, text, { mode: 0o600 });
-    await rename(`${file}.tmp`, file);
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+    try {
+      await writeFile(`${file}.tmp`, text, { mode: 0o600 });
+      await rename(`${file}.tmp`, file);
+    } catch (error) {
+      // What was written of it takes room.
+      await rm(`${file}.tmp`, { force: true }).catch(() => undefined);
+      throw error;
+    }
   }
 
   #file(uid: string): string {

@@ -60,23 +60,24 @@ function fitMap(
   tree: PointerTree,
   use: Use,
 ): unknown {
-  const fitted: Record<string, unknown> = { ...declared };
+  const fitted = new Map(Object.entries(declared));
   let changed = false;
   for (const [field, sub] of tree.below) {
-    const isDeclared = Object.hasOwn(declared, field);
+    const isDeclared = fitted.has(field);
+    const before = fitted.get(field);
     const there = Object.hasOwn(live, field) ? live[field] : undefined;
     if (!isDeclared && !(node.whole && sub.ends && there !== undefined)) continue;
     const step = `f:${field}`;
     const sets = node.sets.filter((set) => Object.hasOwn(set, step)).map((set) => childSet(set, step));
-    const inner = { ...node, declared: declared[field], live: there, sets, place: below(node.place, field) };
+    const inner = { ...node, declared: before, live: there, sets, place: below(node.place, field) };
     const next = sub.ends ? atEnd(inner, use) : fit(inner, sub, use);
-    if (next === declared[field]) continue;
+    if (next === before) continue;
     changed = true;
-    if (next === undefined) delete fitted[field];
-    else fitted[field] = next;
+    if (next === undefined) fitted.delete(field);
+    else fitted.set(field, next);
   }
   if (!changed) return declared;
-  return isEmpty(fitted) && !node.whole ? undefined : fitted;
+  return fitted.size === 0 && !node.whole ? undefined : Object.fromEntries(fitted);
 }
 
 function fitList(

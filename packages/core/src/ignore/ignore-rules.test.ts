@@ -37,6 +37,12 @@ test.each<[why: string, rules: Parameters<typeof compileIgnoreRules>[0], path: s
   ['a bad pattern', [{ paths: ['/a'] }, { paths: ['/a'], target: { kind: '*' } }], 'spec.ignore[1].target.kind'],
   ['too many rules', Array.from({ length: 101 }, () => ({ paths: [] })), 'spec.ignore'],
   ['too many paths', [{ paths: Array.from({ length: 1_001 }, (_, index) => `/${index}`) }], 'spec.ignore'],
+  ['one path that is too long', [{ paths: ['/'.repeat(100_001)] }], 'spec.ignore'],
+  [
+    'paths that are too long in all',
+    [{ paths: ['/'.repeat(50_001)] }, { paths: [`/${'a'.repeat(49_999)}`] }],
+    'spec.ignore',
+  ],
 ])('%s is named', (_why, rules, path) => {
   expect(compileIgnoreRules(rules)).toEqual([{ path, message: expect.any(String) as string }]);
 });

@@ -12,6 +12,8 @@ export interface IgnoreFlaw {
 
 const MOST_RULES = 100;
 const MOST_PATHS = 1_000;
+/** Every object that is applied is held against all of it. */
+const MOST_CHARACTERS = 100_000;
 const NONE: readonly string[] = [];
 
 /** Compiles spec.ignore (Flux 2.9). @returns what is wrong with it when it cannot be used */
@@ -38,6 +40,10 @@ export function compileIgnoreRules(rules: readonly IgnoreRule[]): IgnoredFields 
 
 function sizeFlaw(rules: readonly IgnoreRule[]): IgnoreFlaw | null {
   if (rules.length > MOST_RULES) return { path: 'spec.ignore', message: `must have at most ${MOST_RULES} rules` };
-  const paths = rules.reduce((sum, rule) => sum + rule.paths.length, 0);
-  return paths > MOST_PATHS ? { path: 'spec.ignore', message: `must have at most ${MOST_PATHS} paths in all` } : null;
+  const paths = rules.flatMap((rule) => rule.paths);
+  if (paths.length > MOST_PATHS)
+    return { path: 'spec.ignore', message: `must have at most ${MOST_PATHS} paths in all` };
+  const characters = paths.reduce((sum, path) => sum + path.length, 0);
+  if (characters <= MOST_CHARACTERS) return null;
+  return { path: 'spec.ignore', message: `must have at most ${MOST_CHARACTERS} characters in all its paths` };
 }

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 /** The helpers that the set-up builds. */
 export const enginePath = fileURLToPath(new URL('../../../../build/engine', import.meta.url));
 export const decryptPath = fileURLToPath(new URL('../../../../build/decrypt', import.meta.url));
+/** What the tests hold the engine's substitution against. */
+export const fluxvarsPath = fileURLToPath(new URL('../../../../build/fluxvars', import.meta.url));
 
 const prelude = `
 const usage = { cpuSeconds: 0.5, peakRssBytes: 1000 };

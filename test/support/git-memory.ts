@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { peakOf } from '@plumb/testkit';
 
 /** The most that the git processes whose repository lies below a folder held at one time, in bytes: each as much as it ever did (proc(5), VmHWM). */
 export class GitMemory {
@@ -26,19 +27,4 @@ export class GitMemory {
       return 0;
     }
   }
-}
-
-/** Forgets how much this process held at most (proc(5), clear_refs). @returns the bytes it holds now */
-export function resetOwnPeak(): number {
-  writeFileSync('/proc/self/clear_refs', '5');
-  return ownPeak();
-}
-
-/** The most that this process held since then, in bytes. */
-export function ownPeak(): number {
-  return peakOf('self');
-}
-
-function peakOf(pid: string): number {
-  return 1_024 * Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
 }
