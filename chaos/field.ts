@@ -200,7 +200,8 @@ export class Field {
 
   /** Resolves when an object that is being deleted is gone; the agent has to be there for that. */
   async gone(key: ObjectKey): Promise<void> {
-    const signal = AbortSignal.timeout(60_000);
+    // While everything goes wrong, what belongs to it goes one by one.
+    const signal = AbortSignal.timeout(300_000);
     const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}`, signal };
     const { items, resourceVersion } = await this.cluster.list(key, selection);
     if (items.length === 0) return;
