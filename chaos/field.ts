@@ -193,22 +193,13 @@ export class Field {
       metadata: { name, namespace },
       spec,
     };
-    // One of that name may still be on its way out.
-    await this.gone(this.unitKey(name));
     await this.cluster.create(object);
   }
 
-  /** Resolves when an object that is being deleted is gone; the agent has to be there for that. */
-  async gone(key: ObjectKey): Promise<void> {
-    // While everything goes wrong, what belongs to it goes one by one.
-    const signal = AbortSignal.timeout(300_000);
-    const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}`, signal };
-    const { items, resourceVersion } = await this.cluster.list(key, selection);
-    if (items.length === 0) return;
-    for await (const event of this.cluster.watch(key, { ...selection, resourceVersion })) {
-      if (event.type === 'deleted') return;
-    }
-    throw new Error(`${displayKey(key)} does not go`);
+  /** Of all that are in the cluster, those on their way out too. */
+  async unitNames(): Promise<ReadonlySet<string>> {
+    const { items } = await this.cluster.list(KUSTOMIZATION, { namespace: this.namespace });
+    return new Set(items.map(({ metadata }) => metadata.name));
   }
 
   async request(key: ObjectKey): Promise<void> {

@@ -39,7 +39,7 @@ export class Mutator {
   /** The first units with their folders, and objects that nobody declares. @returns those */
   async begin(): Promise<KubeObject[]> {
     const strangers = await Promise.all(strangersOf(this.#field).map((object) => this.#field.createStranger(object)));
-    for (let count = 0; count < 3; count++) this.#addUnit();
+    for (let count = 0; count < 3; count++) this.#addUnit(new Set());
     await this.#push();
     await this.#field.createSource();
     for (const unit of this.#model.units.values()) await this.#field.createUnit(unit);
@@ -96,9 +96,10 @@ export class Mutator {
     if (what === 'move') this.#model.put(this.#anyUnit(), key);
   }
 
-  #addUnit(): Unit | null {
-    const unused = NAMES.filter((name) => !this.#model.units.has(name));
-    if (this.#model.units.size >= MOST_UNITS) return null;
+  /** `going`: names of units that are on their way out, which may take as long as an API server is in trouble. */
+  #addUnit(going: ReadonlySet<string>): Unit | null {
+    const unused = NAMES.filter((name) => !this.#model.units.has(name) && !going.has(name));
+    if (this.#model.units.size >= MOST_UNITS || unused.length === 0) return null;
     const unit = this.#model.add(this.#chance.one(unused), this.#chance.happens(0.6));
     for (let count = 1 + this.#chance.below(5); count > 0; count--) {
       this.#model.declare(unit, this.#chance.one(KINDS), `${unit.name}-${count}`);
@@ -108,7 +109,7 @@ export class Mutator {
 
   /** The folder comes first, or the Kustomization does. */
   async #createUnit(): Promise<void> {
-    const unit = this.#addUnit();
+    const unit = this.#addUnit(await this.#field.unitNames());
     const folderFirst = this.#chance.happens(0.5);
     if (unit === null) return;
     if (folderFirst) await this.#push();

@@ -19,6 +19,11 @@ export class Listing {
     this.#rewound = false;
   }
 
+  /** That of the list that is coming in; null when none is. */
+  get version(): string | null {
+    return this.#version;
+  }
+
   /** Whether the list knows better than what is known; events of the watch never do, being older by accident only. */
   overrules(known: Observed): boolean {
     if (this.#version === null) return false;

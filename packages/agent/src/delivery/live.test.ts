@@ -103,6 +103,16 @@ test('an answer that a deletion overtook does not bring the object back, and one
   expect(live.get(keyId(KEY))?.uid).toBe(next.metadata.uid);
 });
 
+test('an answer that gives an object our label back is news, though the watch showed that it left', async () => {
+  await cluster.create(map());
+  await live.watchKinds([CONFIG_MAP]);
+  await cluster.patch(KEY, { metadata: { labels: { [OWNER_NAME_LABEL]: null } } }, { type: 'merge' });
+  await live.until(() => live.get(keyId(KEY)) === undefined, 5_000, AbortSignal.timeout(5_000));
+  const back = await cluster.patch(KEY, { metadata: { labels: { [OWNER_NAME_LABEL]: 'apps' } } }, { type: 'merge' });
+  live.note(back);
+  expect(live.get(keyId(KEY))?.resourceVersion).toBe(back.metadata.resourceVersion);
+});
+
 test('what an answer showed and no watch will is forgotten as soon as a list tells', async () => {
   await live.close();
   live = start(cluster, 20);

@@ -66,8 +66,8 @@ export class LiveObjects {
   readonly #narrow = new Set<string>();
   /** Of the watches by kind, those that run. */
   readonly #running = new Map<string, Reflector>();
-  /** Uids of objects that the watch has shown to be gone. */
-  readonly #gone = new Set<string>();
+  /** By uid, of objects that left the watch: the version at which they were not in it. */
+  readonly #gone = new Map<string, string>();
   #lastOwner: UnitRef | null = null;
   readonly #waiters = new Set<() => void>();
   readonly #stop = new AbortController();
@@ -191,7 +191,7 @@ export class LiveObjects {
     const id = keyId(keyOf(object));
     const known = this.#observed.get(id);
     const observed = this.#observe(object, known);
-    if (known === undefined ? this.#gone.has(observed.uid) : isOlder(observed, known)) return observed;
+    if (known === undefined ? this.#wasGoneAt(observed) : isOlder(observed, known)) return observed;
     this.#observed.set(id, observed);
     // What carries no label of ours is in no watch by kind.
     if (observed.owner !== null) this.#watchOf(keyOf(object))?.note(object);
@@ -333,15 +333,21 @@ export class LiveObjects {
     const ahead = before !== undefined && isOlder(observe(object, this.#manager), before);
     if (ahead && !list.overrules(before)) return;
     this.#observed.delete(id);
-    this.#rememberGone(object);
+    this.#rememberGone(object.metadata, list);
     this.#changed({ id, key, before, after: undefined, object });
   }
 
-  #rememberGone({ metadata: { uid } }: KubeObject): void {
+  #rememberGone({ uid, resourceVersion = '' }: KubeObject['metadata'], list: Listing): void {
     if (uid === undefined) return;
-    this.#gone.add(uid);
-    const [oldest] = this.#gone;
+    this.#gone.set(uid, list.version ?? resourceVersion);
+    const [oldest] = this.#gone.keys();
     if (this.#gone.size > DELETIONS && oldest !== undefined) this.#gone.delete(oldest);
+  }
+
+  /** What was only without our label for a while is back with a later version. */
+  #wasGoneAt({ uid, resourceVersion }: Observed): boolean {
+    const at = this.#gone.get(uid);
+    return at !== undefined && compareVersions(resourceVersion, at) <= 0;
   }
 }
 
