@@ -18,6 +18,12 @@ interface Slot {
   dropped: boolean;
 }
 
+/** A status, and the version of its object that has it. */
+interface Written {
+  resourceVersion: string;
+  status: JsonObject;
+}
+
 const FIRST_RETRY = 250;
 const LAST_RETRY = 15_000;
 
@@ -35,7 +41,7 @@ export class StatusWriter {
   readonly #slots = new Map<string, Slot>();
   readonly #signal: AbortSignal;
   /** Our last write of each object, until the watch has shown it. */
-  readonly #known = new Map<string, { resourceVersion: string; status: JsonObject }>();
+  readonly #known = new Map<string, Written>();
 
   constructor(options: {
     /** What an object's status may be written through now; null: it is not ours. */
@@ -77,7 +83,7 @@ export class StatusWriter {
     const slot = this.#slots.get(id);
     if (slot !== undefined) slot.dropped = true;
     this.#slots.delete(id);
-    this.#objects.dropOverlay(id);
+    this.#takeBack(id);
   }
 
   /** Resolves when nothing is left to write. */
@@ -93,7 +99,7 @@ export class StatusWriter {
         saved = await this.#send(id, sent, slot).catch((error: unknown) => {
           // Refused, but overtaken already: the next one may pass.
           if (slot.wanted !== sent || slot.dropped) return false;
-          this.#objects.dropOverlay(id);
+          this.#takeBack(id);
           throw error;
         });
       }
@@ -106,15 +112,16 @@ export class StatusWriter {
   async #send(id: string, status: JsonObject, slot: Slot): Promise<boolean> {
     const object = this.#objects.get(id);
     if (object === undefined) return false;
-    const patch = mergePatch(this.#base(id, object), status);
+    const base = this.#base(id, object);
+    const patch = mergePatch(base.status, status);
     if (patch === null) {
-      this.#objects.settleOverlay(id, object.metadata.resourceVersion ?? '');
+      this.#objects.settleOverlay(id, base.resourceVersion);
       return true;
     }
     const written = await this.#patch(id, patch, slot);
     if (slot.dropped) return false;
     if (written === null) {
-      this.#objects.dropOverlay(id);
+      this.#takeBack(id);
       return false;
     }
     const resourceVersion = written.metadata.resourceVersion ?? '';
@@ -124,12 +131,20 @@ export class StatusWriter {
   }
 
   /** What the server has: our own last write where there is one, for the watch may be behind it. */
-  #base(id: string, object: KubeObject): JsonObject {
+  #base(id: string, object: KubeObject): Written {
     const known = this.#known.get(id);
-    const seen = object.metadata.resourceVersion ?? '';
-    if (known !== undefined && compareVersions(seen, known.resourceVersion) < 0) return known.status;
+    const resourceVersion = object.metadata.resourceVersion ?? '';
+    if (known !== undefined && compareVersions(resourceVersion, known.resourceVersion) < 0) return known;
     this.#known.delete(id);
-    return (this.#objects.served(id) ?? {}) as JsonObject;
+    return { resourceVersion, status: (this.#objects.served(id) ?? {}) as JsonObject };
+  }
+
+  /** What was to be written is not: our last write stands again, or what the watch shows. */
+  #takeBack(id: string): void {
+    const known = this.#known.get(id);
+    if (known === undefined) return this.#objects.dropOverlay(id);
+    this.#objects.overlay(id, known.status);
+    this.#objects.settleOverlay(id, known.resourceVersion);
   }
 
   /** @returns null when the object is gone or another replica's, or the agent stops */

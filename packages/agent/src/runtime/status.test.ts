@@ -22,8 +22,13 @@ beforeEach(async () => {
   for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'test' });
   await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
   await cluster.create(unit());
-  objects = new FluxObjects(cluster, KUSTOMIZATION, { signal: stop.signal });
+  await start(cluster);
+});
+
+/** @param seen what the objects are watched through */
+async function start(seen: MemoryCluster): Promise<void> {
   const { signal } = stop;
+  objects = new FluxObjects(seen, KUSTOMIZATION, { signal });
   writer = new StatusWriter({
     cluster: () => cluster,
     objects,
@@ -35,7 +40,21 @@ beforeEach(async () => {
   });
   await objects.ready();
   cluster.clearRequests();
-});
+}
+
+/** The same cluster, whose watch shows nothing. */
+function mute(): MemoryCluster {
+  async function* watch(_kind: unknown, { signal }: { signal: AbortSignal }): AsyncGenerator<never> {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  }
+  return new Proxy(cluster, {
+    get(target, name) {
+      const value: unknown = name === 'watch' ? watch : Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 afterEach(async () => {
   stop.abort();
   await objects.done();
@@ -79,6 +98,19 @@ test('whoever reads between write and watch sees what was written', async () => 
   expect(objects.get(ID)?.['status']).toEqual(status('a'));
   await writing;
   expect(objects.get(ID)?.['status']).toEqual(status('a'));
+});
+
+test('while the watch is silent the last write stands, whatever is written or refused after it', async () => {
+  await start(mute());
+  await writer.write(ID, status('a'));
+  await writer.write(ID, status('a'));
+  expect(objects.get(ID)?.['status']).toEqual(status('a'));
+  cluster.faults.fail(userError('api-invalid', 'no'), 1, ({ verb }) => verb === 'patch');
+  await expect(writer.write(ID, status('b'))).rejects.toThrow('no');
+  expect(objects.get(ID)?.['status']).toEqual(status('a'));
+  writer.drop(ID);
+  expect(objects.get(ID)?.['status']).toEqual(status('a'));
+  expect(patches()).toBe(2);
 });
 
 test('it keeps trying while the API server is away, ever more slowly, and not before it may', async () => {
