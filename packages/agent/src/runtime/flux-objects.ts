@@ -28,8 +28,10 @@ export class FluxObjects {
   #rewound = false;
   #held: (() => void)[] | null = null;
   readonly #reflector: Reflector;
+  readonly #read: (id: string) => Promise<KubeObject | null>;
 
   constructor(cluster: Cluster, kind: KindRef, options: ReflectorOptions) {
+    this.#read = (id) => cluster.get({ ...kind, ...parseObjectId(id) }, { signal: options.signal });
     const sink = {
       listed: (_version: string, rewound: boolean) => {
         this.#rewound = rewound;
@@ -57,6 +59,15 @@ export class FluxObjects {
     const object = this.#objects.get(id);
     const written = this.#written.get(id);
     return object === undefined || written === undefined ? object : { ...object, status: written.status };
+  }
+
+  /** Reads the object as it is now: for whoever cannot rely on the watch being in step. */
+  async refresh(id: string): Promise<void> {
+    const object = await this.#read(id);
+    const known = this.#objects.get(id)?.metadata.resourceVersion ?? '';
+    if (object === null || compareVersions(known, object.metadata.resourceVersion ?? '') >= 0) return;
+    this.#reflector.note(object);
+    this.#upsert(object);
   }
 
   /** Names what `get` gives: another text whenever that is other. */

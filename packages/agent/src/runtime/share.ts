@@ -24,6 +24,9 @@ export class Share {
   readonly #stop: AbortSignal;
   readonly #held = new Set<string>();
   readonly #running = new Map<string, AbortController>();
+  /** Taken over from a replica whose last word on them our watch may not have brought yet. */
+  readonly #takenOver = new Set<string>();
+  #isReviewed = false;
   #runner: Runner | null = null;
 
   constructor(
@@ -78,7 +81,11 @@ export class Share {
     this.#held.add(id);
     this.#running.set(id, lost);
     try {
-      await claim.run(() => runner.run(id, { cluster, over, signal: AbortSignal.any([this.#stop, signal]) }));
+      await claim.run(async () => {
+        if (this.#takenOver.has(id)) await this.#objects.refresh(id);
+        this.#takenOver.delete(id);
+        await runner.run(id, { cluster, over, signal: AbortSignal.any([this.#stop, signal]) });
+      });
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -106,12 +113,16 @@ export class Share {
     for (const id of this.#objects.ids()) {
       if (this.#held.has(id) || !this.holds(id)) continue;
       this.#held.add(id);
+      // What is ours from the beginning was listed a moment ago.
+      if (this.#isReviewed) this.#takenOver.add(id);
       this.#queue().add(id);
     }
+    this.#isReviewed = true;
   }
 
   #lose(id: string): void {
     this.#held.delete(id);
+    this.#takenOver.delete(id);
     this.#queue().forget(id);
     this.#writer().drop(id);
     const running = this.#running.get(id);

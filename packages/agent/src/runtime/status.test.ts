@@ -1,7 +1,9 @@
 import type { JsonObject, KubeObject } from '@plumb/api';
 import { crds, KUSTOMIZATION, systemError, userError } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { withSilentWatch } from '../testing/silent-watch.ts';
 import { FluxObjects } from './flux-objects.ts';
 import { Limit } from './limit.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -26,7 +28,7 @@ beforeEach(async () => {
 });
 
 /** @param seen what the objects are watched through */
-async function start(seen: MemoryCluster): Promise<void> {
+async function start(seen: Cluster): Promise<void> {
   const { signal } = stop;
   objects = new FluxObjects(seen, KUSTOMIZATION, { signal });
   writer = new StatusWriter({
@@ -40,19 +42,6 @@ async function start(seen: MemoryCluster): Promise<void> {
   });
   await objects.ready();
   cluster.clearRequests();
-}
-
-/** The same cluster, whose watch shows nothing. */
-function mute(): MemoryCluster {
-  async function* watch(_kind: unknown, { signal }: { signal: AbortSignal }): AsyncGenerator<never> {
-    await new Promise((resolve) => signal.addEventListener('abort', resolve));
-  }
-  return new Proxy(cluster, {
-    get(target, name) {
-      const value: unknown = name === 'watch' ? watch : Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }
 
 afterEach(async () => {
@@ -101,7 +90,7 @@ test('whoever reads between write and watch sees what was written', async () => 
 });
 
 test('while the watch is silent the last write stands, whatever is written or refused after it', async () => {
-  await start(mute());
+  await start(withSilentWatch(cluster));
   await writer.write(ID, status('a'));
   await writer.write(ID, status('a'));
   expect(objects.get(ID)?.['status']).toEqual(status('a'));
