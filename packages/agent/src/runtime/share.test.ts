@@ -59,7 +59,8 @@ function own(what: boolean): void {
   review();
 }
 
-test('what is ours from the beginning is not read by itself', async () => {
+test('what is ours from the beginning is not read by itself, however long it took to agree', async () => {
+  own(false);
   own(true);
   await share.run(ID);
   expect(seen).toHaveLength(1);
@@ -67,6 +68,7 @@ test('what is ours from the beginning is not read by itself', async () => {
 });
 
 test('what is taken over is read once before it is worked on, however far behind the watch is', async () => {
+  own(true);
   own(false);
   const status = { observedGeneration: 7 };
   await cluster.patch(KEY, { status }, { type: 'merge', subresource: 'status' });
@@ -78,8 +80,7 @@ test('what is taken over is read once before it is worked on, however far behind
 });
 
 test('what cannot be read is not worked on yet', async () => {
-  own(false);
-  own(true);
+  for (const what of [true, false, true]) own(what);
   cluster.faults.fail(systemError('api-unavailable', 'away'), 1, ({ verb }) => verb === 'get');
   await expect(share.run(ID)).rejects.toThrow('away');
   expect(seen).toEqual([]);

@@ -26,7 +26,8 @@ export class Share {
   readonly #running = new Map<string, AbortController>();
   /** Taken over from a replica whose last word on them our watch may not have brought yet. */
   readonly #takenOver = new Set<string>();
-  #isReviewed = false;
+  /** What is ours from the beginning was listed a moment ago: nothing of it is taken over. */
+  #hadShare = false;
   #runner: Runner | null = null;
 
   constructor(
@@ -110,14 +111,13 @@ export class Share {
 
   #review(): void {
     for (const id of this.#held) if (!this.holds(id)) this.#lose(id);
-    for (const id of this.#objects.ids()) {
-      if (this.#held.has(id) || !this.holds(id)) continue;
+    const gained = [...this.#objects.ids()].filter((id) => !this.#held.has(id) && this.holds(id));
+    for (const id of gained) {
       this.#held.add(id);
-      // What is ours from the beginning was listed a moment ago.
-      if (this.#isReviewed) this.#takenOver.add(id);
+      if (this.#hadShare) this.#takenOver.add(id);
       this.#queue().add(id);
     }
-    this.#isReviewed = true;
+    this.#hadShare ||= gained.length > 0;
   }
 
   #lose(id: string): void {
