@@ -164,6 +164,7 @@ test('what happens is told with both revisions', async () => {
     {
       'kustomize.toolkit.fluxcd.io/revision': 'v1@sha256:1',
       'kustomize.toolkit.fluxcd.io/originRevision': 'main@sha1:1',
+      'kustomize.toolkit.fluxcd.io/commit_status': 'update',
     },
   ]);
 });
