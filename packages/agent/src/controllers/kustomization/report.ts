@@ -103,7 +103,7 @@ function doneReport(object: Kustomization, facts: Facts, { now, interval }: Mome
   const history = nextHistory(before.history ?? [], facts, { now, reason: said.reason });
   const recovered = recoveredEvents(object, facts);
   const events = news
-    ? [...changeEvents(facts), ...recovered, finishedEvent(say(messages.finished, finished), facts)]
+    ? [...changeEvents(facts), ...recovered, forCommits(event(say(messages.finished, finished), facts))]
     : [...foundEvents(facts), ...recovered];
   return { status: { ...next, ...(history && { history }) }, events, after: interval, result: 'success' };
 }
@@ -330,8 +330,7 @@ function failureEvents(object: Kustomization, said: Said, facts: Facts): EventRe
 }
 
 /** Marked for notification-controller, which sets the status of a commit by it. */
-function finishedEvent(said: Said, facts: Facts): EventRecord {
-  const { annotations, ...rest } = event(said, facts);
+function forCommits({ annotations, ...rest }: EventRecord): EventRecord {
   return { ...rest, annotations: { ...annotations, [`${GROUP}/commit_status`]: 'update' } };
 }
 
