@@ -21,25 +21,33 @@ export async function usageOf(pid: number): Promise<Usage> {
   const living = await childrenOf(pid);
   const children = living.reduce((sum, child) => sum + child.own + child.ended, stat.ended);
   const cpu = { own: stat.own / TICKS_PER_SECOND, children: children / TICKS_PER_SECOND };
-  const peaks = await Promise.all(living.map((child) => memoryOf(child.pid, 'VmHWM').catch(() => 0)));
-  const childrenPeakRss = peaks.reduce((sum, peak) => sum + peak, 0);
-  return { ...cpu, peakRss: await memoryOf(pid, 'VmHWM'), rss: await memoryOf(pid, 'VmRSS'), childrenPeakRss };
+  const peaks = await Promise.all(living.map(({ pid: child }) => memoryOf(child).catch(() => null)));
+  const childrenPeakRss = peaks.reduce((sum, memory) => sum + (memory?.peakRss ?? 0), 0);
+  return { ...cpu, ...(await memoryOf(pid)), childrenPeakRss };
 }
 
-async function memoryOf(pid: number, field: 'VmHWM' | 'VmRSS'): Promise<number> {
+async function memoryOf(pid: number): Promise<Pick<Usage, 'peakRss' | 'rss'>> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
+  const mebibytes = (field: string): number =>
+    Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
+  return { peakRss: mebibytes('VmHWM'), rss: mebibytes('VmRSS') };
 }
 
-async function childrenOf(pid: number): Promise<{ pid: number; own: number; ended: number }[]> {
+async function childrenOf(pid: number): Promise<Stat[]> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const stats = await Promise.all(
-    ids.map(async (id) => ({ pid: id, ...(await statOf(id)) })).map((stat) => stat.catch(() => null)),
-  );
+  const stats = await Promise.all(ids.map((id) => statOf(id).catch(() => null)));
   return stats.flatMap((stat) => (stat !== null && stat.parent === pid ? [stat] : []));
 }
 
-async function statOf(pid: number): Promise<{ parent: number; own: number; ended: number }> {
+interface Stat {
+  pid: number;
+  parent: number;
+  /** Ticks, as the kernel counts. */
+  own: number;
+  ended: number;
+}
+
+async function statOf(pid: number): Promise<Stat> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8');
   // The name in parentheses may hold spaces: the fields are counted from behind it.
   const fields = text
@@ -47,5 +55,5 @@ async function statOf(pid: number): Promise<{ parent: number; own: number; ended
     .split(' ')
     .map(Number);
   const at = (index: number): number => fields[index] ?? 0;
-  return { parent: at(1), own: at(11) + at(12), ended: at(13) + at(14) };
+  return { pid, parent: at(1), own: at(11) + at(12), ended: at(13) + at(14) };
 }

@@ -11,6 +11,7 @@ import type { KubeObject, ObjectKey } from '@plumb/api';
 import type { Cluster, ResourceInfo } from '@plumb/kube';
 import { MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { clusterWith } from '../testing/cluster-with.ts';
 import type { LiveChange } from './live.ts';
 import { LiveObjects } from './live.ts';
 
@@ -136,11 +137,7 @@ test('what was written before its kind was watched, and is gone when it is, is g
 /** The same cluster, where discovery answers as a test says. */
 async function discovering(resource: Cluster['resource']): Promise<void> {
   await live.close();
-  const get = (target: MemoryCluster, name: keyof MemoryCluster): unknown => {
-    const value: unknown = name === 'resource' ? resource : target[name];
-    return typeof value === 'function' ? value.bind(target) : value;
-  };
-  live = start(new Proxy(cluster, { get: (target, name) => get(target, name as keyof MemoryCluster) }));
+  live = start(clusterWith(cluster, { resource }));
 }
 
 test('a kind that is not served is asked for again the next time, and watched as soon as it is', async () => {

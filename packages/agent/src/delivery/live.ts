@@ -49,6 +49,12 @@ const DELETIONS = 1_000;
 
 const kindId = (kind: KindRef): string => `${kind.group}/${kind.kind}`;
 
+/** Of an object's id (`keyId`): the id of its kind, and where it is. */
+function partsOf(id: string): { whole: string; namespace: string; name: string } {
+  const [group = '', kind = '', namespace = '', name = ''] = id.split('/');
+  return { whole: kindId({ group, kind, version: '' }), namespace, name };
+}
+
 /**
  * What runs, as far as units own it: one label-filtered watch per kind, and per object a few strings (docs/architecture.md).
  * Objects a health check names without owning them are watched one by one.
@@ -139,10 +145,10 @@ export class LiveObjects {
     if (watch === null) return null;
     this.#running.set(id, watch.reflector);
     for (const [known, { owner, uid, resourceVersion }] of this.#observed) {
-      const [group, name, namespace = '', object = ''] = known.split('/');
-      if (owner === null || `${group}/${name}` !== kindId(kind)) continue;
+      const { whole, namespace, name } = partsOf(known);
+      if (owner === null || whole !== kindId(kind)) continue;
       if (selection.namespace !== undefined && selection.namespace !== namespace) continue;
-      const metadata = { name: object, namespace, uid, resourceVersion };
+      const metadata = { name, namespace, uid, resourceVersion };
       watch.reflector.note({ apiVersion: apiVersionOf(kind), kind: kind.kind, metadata });
     }
     return watch;
@@ -173,8 +179,7 @@ export class LiveObjects {
   /** Whether the watch of its kind shows an object too. */
   #isOfWatchedKind(id: string): boolean {
     if (this.#observed.get(id)?.owner?.kind !== 'Kustomization') return false;
-    const [group = '', kind = '', namespace = ''] = id.split('/');
-    const whole = `${group}/${kind}`;
+    const { whole, namespace } = partsOf(id);
     return this.#kinds.has(whole) || this.#kinds.has(`${whole} ${namespace}`);
   }
 

@@ -3,7 +3,7 @@ import { crds, KUSTOMIZATION, systemError, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { withSilentWatch } from '../testing/silent-watch.ts';
+import { withSilentWatch } from '../testing/cluster-with.ts';
 import { FluxObjects } from './flux-objects.ts';
 import { Limit } from './limit.ts';
 import { StatusWriter } from './status-writer.ts';
