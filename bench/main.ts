@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bareApplies } from './bare.ts';
 import type { Measurement } from './cases.ts';
 import * as cases from './cases.ts';
 import { largeFiles, unitFiles, unitList } from './content.ts';
@@ -13,7 +14,7 @@ const USAGE = `npm run bench -- [--suite units,large,commits,idle,secrets,profil
 
 Starts a control plane of its own for each run, measures, prints a table and keeps the measurements under bench-results/.
   --suite    which cases: units (first sync, one of N changes, a commit elsewhere, drift, at rest,
-             restart), large (one Kustomization of many objects),
+             restart, and a bare script's applies of as many objects, the yardstick of the hour), large (one Kustomization of many objects),
              commits (many commits in a row), idle (memory of an agent without work), secrets (units with an encrypted
              Secret and variables beside the same without), profile (where the agent's CPU seconds go in a first sync).
              Default: units
@@ -53,13 +54,15 @@ const suites: Record<string, Suite> = {
   units: async (keep) => {
     const units = number('units');
     await onStage(unitFiles(units), async (stage) => {
-      keep(await cases.firstSync(stage, unitList(units, values.interval)));
+      const first = await cases.firstSync(stage, unitList(units, values.interval));
+      keep(first);
       for (let trial = 0; trial < number('trials'); trial++) keep(await cases.oneChange(stage, units, trial));
       keep(await cases.idleRun(stage, units));
       if (number('drifts') > 0) keep(await cases.drift(stage, units, number('drifts')));
       if (number('drifts') > 0) keep(await cases.driftOfMany(stage, units));
       if (number('rest') > 0) keep(await cases.atRest(stage, units, number('rest')));
       keep(await cases.restart(stage, units, 'restart'));
+      keep(await bareApplies(stage, first));
     });
   },
   large: async (keep) => {

@@ -31,9 +31,10 @@ export type Files = Readonly<Record<string, string>>;
 /** A control plane, a repository, and an agent in a process of its own. */
 export class Stage {
   readonly cluster: Cluster;
+  /** Path of the agent's kubeconfig, an administrator's. */
+  readonly kubeconfig: string;
   #agent: AgentProcess;
   readonly #manner: Manner;
-  readonly #kubeconfig: string;
   readonly #plane: ControlPlane;
   readonly #server: GitServer;
   readonly #dir: string;
@@ -53,7 +54,7 @@ export class Stage {
     this.cluster = parts.cluster;
     this.#agent = parts.agent;
     this.#manner = parts.manner;
-    this.#kubeconfig = parts.kubeconfig;
+    this.kubeconfig = parts.kubeconfig;
     this.#plane = parts.plane;
     this.#server = parts.server;
     this.#dir = parts.dir;
@@ -103,7 +104,7 @@ export class Stage {
   async restartAgent(): Promise<void> {
     await this.#agent.stop();
     const manner = { ...this.#manner, profile: null };
-    this.#agent = await AgentProcess.start({ root: ROOT, kubeconfig: this.#kubeconfig, dir: this.#dir, ...manner });
+    this.#agent = await AgentProcess.start({ root: ROOT, kubeconfig: this.kubeconfig, dir: this.#dir, ...manner });
   }
 
   async createUnits(units: readonly Unit[]): Promise<void> {

@@ -302,7 +302,15 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const artifacts = new Artifacts(options.sources, () => clock.now(), fetchArtifact);
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
-    hands: { ...hands, configs, identities, sources: options.sources, artifactHost: options.artifactHost, standing },
+    hands: {
+      ...hands,
+      note: (object) => git.objects.note(object),
+      configs,
+      identities,
+      sources: options.sources,
+      artifactHost: options.artifactHost,
+      standing,
+    },
     finisher: git.finisher,
     queue: git.queueOf,
     clock,
@@ -315,6 +323,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     helmReleases,
     hands: {
       ...hands,
+      note: (object) => units.objects.note(object),
       artifacts,
       clusters,
       remoteClusters,

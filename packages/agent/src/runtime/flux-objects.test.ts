@@ -1,7 +1,8 @@
-import type { JsonObject } from '@plumb/api';
+import type { JsonObject, KubeObject } from '@plumb/api';
 import { crds, GIT_REPOSITORY, KUSTOMIZATION } from '@plumb/api';
 import { MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { clusterWith } from '../testing/cluster-with.ts';
 import { FluxObjects } from './flux-objects.ts';
 
 let cluster: MemoryCluster;
@@ -43,4 +44,38 @@ test('a written status that the API server has lost with a restore is told, and 
   expect(objects.get('shop/web')?.['status']).toEqual({ observedGeneration: 2 });
   await rewound.promise;
   expect(objects.get('shop/web')?.['status']).toEqual({ observedGeneration: -1 });
+});
+
+test('an answer stands before the watch shows it, and is not set back by what the watch still has to show', async () => {
+  const created = await cluster.create({
+    apiVersion: `${GIT_REPOSITORY.group}/${GIT_REPOSITORY.version}`,
+    kind: GIT_REPOSITORY.kind,
+    metadata: { name: 'web', namespace: 'shop' },
+  });
+  const shown = Promise.withResolvers<void>();
+  const late = clusterWith(cluster, {
+    async *watch(...args) {
+      await shown.promise;
+      yield* cluster.watch(...args);
+    },
+  });
+  const objects = new FluxObjects(late, GIT_REPOSITORY, { signal: stop.signal });
+  await objects.ready();
+  const key = { ...GIT_REPOSITORY, namespace: 'shop', name: 'web' };
+  const label = (value: string): Promise<KubeObject> =>
+    cluster.patch(key, { metadata: { labels: { value } } }, { type: 'merge' });
+  const values: unknown[] = [];
+  const last = Promise.withResolvers<void>();
+  objects.listen((_id, object) => {
+    values.push(object?.metadata.labels?.['value']);
+    if (object?.metadata.labels?.['value'] === 'third') last.resolve();
+  });
+  await label('first');
+  const second = await label('second');
+  objects.note(second);
+  objects.note(created);
+  await label('third');
+  shown.resolve();
+  await last.promise;
+  expect(values).toEqual(['second', 'second', 'third']);
 });

@@ -64,8 +64,13 @@ export class FluxObjects {
   /** Reads the object as it is now: for whoever cannot rely on the watch being in step. */
   async refresh(id: string): Promise<void> {
     const object = await this.#read(id);
-    const known = this.#objects.get(id)?.metadata.resourceVersion ?? '';
-    if (object === null || compareVersions(known, object.metadata.resourceVersion ?? '') >= 0) return;
+    if (object !== null) this.note(object);
+  }
+
+  /** Takes in what the server answered to a read or a write of the object, so that nobody has to wait for the watch to show it. */
+  note(object: KubeObject): void {
+    const known = this.#objects.get(idOf(object));
+    if (known !== undefined && !isBefore(known, object.metadata.resourceVersion ?? '')) return;
     this.#reflector.note(object);
     this.#upsert(object);
   }
@@ -133,10 +138,12 @@ export class FluxObjects {
   }
 
   #upsert(received: KubeObject): void {
-    const id = objectId({ namespace: received.metadata.namespace ?? '', name: received.metadata.name });
+    const id = idOf(received);
     const { managedFields: _dropped, ...metadata } = received.metadata;
     const object: KubeObject = asRead({ ...received, metadata });
     const before = this.#objects.get(id);
+    // An answer has shown more than the watch has come to.
+    if (!this.#rewound && isLaterState(before, object)) return;
     this.#objects.set(id, object);
     const written = this.#written.get(id);
     if (written?.resourceVersion !== undefined && !isBefore(object, written.resourceVersion)) this.#written.delete(id);
@@ -145,7 +152,7 @@ export class FluxObjects {
   }
 
   #remove(object: KubeObject): void {
-    const id = objectId({ namespace: object.metadata.namespace ?? '', name: object.metadata.name });
+    const id = idOf(object);
     const before = this.#objects.get(id);
     this.#objects.delete(id);
     this.#written.delete(id);
@@ -159,6 +166,15 @@ export class FluxObjects {
     if (this.#held === null) call();
     else this.#held.push(call);
   }
+}
+
+function idOf({ metadata }: KubeObject): string {
+  return objectId({ namespace: metadata.namespace ?? '', name: metadata.name });
+}
+
+function isLaterState(object: KubeObject | undefined, than: KubeObject): boolean {
+  if (object === undefined || object.metadata.uid !== than.metadata.uid) return false;
+  return isBefore(than, object.metadata.resourceVersion ?? '');
 }
 
 function isBefore(object: KubeObject, resourceVersion: string): boolean {

@@ -109,25 +109,52 @@ export class StatusWriter {
     }
   }
 
+  /** @returns whether the server has the status; not when the object is gone or another replica's, or the agent stops */
   async #send(id: string, status: JsonObject, slot: Slot): Promise<boolean> {
-    const object = this.#objects.get(id);
-    if (object === undefined) return false;
-    const base = this.#base(id, object);
+    for (let wait = FIRST_RETRY; !this.#signal.aborted && !slot.dropped; wait = Math.min(wait * 2, LAST_RETRY)) {
+      const object = this.#objects.get(id);
+      if (object === undefined) return false;
+      const base = this.#base(id, object);
+      try {
+        const sent = await this.#sendOn(base, id, status, slot);
+        if (slot.dropped) return false;
+        if (!sent) break;
+        return true;
+      } catch (thrown) {
+        const error = asPlumbError(thrown);
+        if (error.code === 'api-not-found' || error.code === 'cancelled') break;
+        if (error.code === 'api-invalid') throw error;
+        if (error.code === 'api-conflict' && (await this.#isOvertaken(id, base.resourceVersion))) continue;
+        await sleep(this.#clock, Math.max(error.retryAfter ?? 0, wait));
+      }
+    }
+    if (!slot.dropped) this.#takeBack(id);
+    return false;
+  }
+
+  /**
+   * The patch names the version it was made of: one that is held up on its way until another replica has written is refused.
+   * @returns whether the server has the status; not when the object is another replica's
+   */
+  async #sendOn(base: Written, id: string, status: JsonObject, slot: Slot): Promise<boolean> {
+    let { resourceVersion } = base;
     const patch = mergePatch(base.status, status);
-    if (patch === null) {
-      this.#objects.settleOverlay(id, base.resourceVersion);
-      return true;
+    if (patch !== null) {
+      const written = await this.#patch(id, { metadata: { resourceVersion }, status: patch }, slot);
+      if (written === null || slot.dropped) return false;
+      resourceVersion = written.metadata.resourceVersion ?? '';
+      this.#known.set(id, { resourceVersion, status });
     }
-    const written = await this.#patch(id, patch, slot);
-    if (slot.dropped) return false;
-    if (written === null) {
-      this.#takeBack(id);
-      return false;
-    }
-    const resourceVersion = written.metadata.resourceVersion ?? '';
-    this.#known.set(id, { resourceVersion, status });
     this.#objects.settleOverlay(id, resourceVersion);
     return true;
+  }
+
+  /** Somebody has written the object: the watch has shown that, or it is read. @returns whether more than this version is known now */
+  async #isOvertaken(id: string, resourceVersion: string): Promise<boolean> {
+    const known = (): string => this.#objects.get(id)?.metadata.resourceVersion ?? '';
+    const isLater = (): boolean => compareVersions(known(), resourceVersion) > 0;
+    if (!isLater()) await this.#objects.refresh(id).catch(() => undefined);
+    return isLater();
   }
 
   /** What the server has: our own last write where there is one, for the watch may be behind it. */
@@ -147,30 +174,20 @@ export class StatusWriter {
     this.#objects.settleOverlay(id, known.resourceVersion);
   }
 
-  /** @returns null when the object is gone or another replica's, or the agent stops */
-  async #patch(id: string, status: JsonObject, slot: Slot): Promise<KubeObject | null> {
+  /** @returns null when the object is another replica's */
+  async #patch(id: string, patch: JsonObject, slot: Slot): Promise<KubeObject | null> {
     const key = { ...this.#kind, ...parseObjectId(id) };
-    for (let wait = FIRST_RETRY; !this.#signal.aborted && !slot.dropped; wait = Math.min(wait * 2, LAST_RETRY)) {
-      try {
-        const options = {
-          type: 'merge',
-          subresource: 'status',
-          fieldManager: this.#manager,
-          signal: this.#signal,
-        } as const;
-        const send = async (background: boolean): Promise<KubeObject | null> => {
-          const cluster = this.#cluster(id);
-          const via = background ? cluster?.withPriority('background') : cluster;
-          return via?.patch(key, { status }, options) ?? null;
-        };
-        return await (slot.urgent ? send(false) : this.#limit.run(() => send(true)));
-      } catch (thrown) {
-        const error = asPlumbError(thrown);
-        if (error.code === 'api-not-found' || error.code === 'cancelled') return null;
-        if (error.code === 'api-invalid') throw error;
-        await sleep(this.#clock, Math.max(error.retryAfter ?? 0, wait));
-      }
-    }
-    return null;
+    const options = {
+      type: 'merge',
+      subresource: 'status',
+      fieldManager: this.#manager,
+      signal: this.#signal,
+    } as const;
+    const send = async (background: boolean): Promise<KubeObject | null> => {
+      const cluster = this.#cluster(id);
+      const via = background ? cluster?.withPriority('background') : cluster;
+      return via?.patch(key, patch, options) ?? null;
+    };
+    return slot.urgent ? send(false) : this.#limit.run(() => send(true));
   }
 }

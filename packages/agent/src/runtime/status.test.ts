@@ -3,7 +3,7 @@ import { crds, KUSTOMIZATION, systemError, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { withSilentWatch } from '../testing/cluster-with.ts';
+import { clusterWith, withSilentWatch } from '../testing/cluster-with.ts';
 import { FluxObjects } from './flux-objects.ts';
 import { Limit } from './limit.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -27,12 +27,12 @@ beforeEach(async () => {
   await start(cluster);
 });
 
-/** @param seen what the objects are watched through */
-async function start(seen: Cluster): Promise<void> {
+/** @param seen what the objects are watched through @param through what they are written through */
+async function start(seen: Cluster, through: Cluster = cluster): Promise<void> {
   const { signal } = stop;
   objects = new FluxObjects(seen, KUSTOMIZATION, { signal });
   writer = new StatusWriter({
-    cluster: () => cluster,
+    cluster: () => through,
     objects,
     kind: KUSTOMIZATION,
     fieldManager: 'test',
@@ -123,6 +123,50 @@ test('an object that is gone needs no status, and who waits for it learns that',
   await cluster.delete(KEY);
   await expect(writer.write(ID, status('b'))).resolves.toBe(false);
   expect(await cluster.get(KEY)).toBeNull();
+});
+
+test('what another has written meanwhile is read once, and the status is written on it', async () => {
+  await start(withSilentWatch(cluster));
+  await writer.write(ID, status('a'));
+  const another = { ...status('b'), lastAttemptedRevision: 'b' };
+  await cluster.patch(KEY, { status: another }, { type: 'merge', subresource: 'status' });
+  cluster.clearRequests();
+  await expect(writer.write(ID, status('c'))).resolves.toBe(true);
+  expect(await served()).toEqual(status('c'));
+  expect(cluster.requests.map(({ verb }) => verb)).toEqual(['patch', 'get', 'patch', 'get']);
+});
+
+test('while what another has written cannot be read, nothing is written over it', async () => {
+  await start(withSilentWatch(cluster));
+  await cluster.patch(KEY, { metadata: { labels: { by: 'another' } } }, { type: 'merge' });
+  const away = systemError('api-unavailable', 'away', { fault: 'system', policy: 'retry' });
+  cluster.faults.fail(away, 1, ({ verb }) => verb === 'get');
+  const writing = writer.write(ID, status('a'));
+  await clock.advance(249);
+  expect(patches()).toBe(2);
+  await clock.advance(1);
+  await expect(writing).resolves.toBe(true);
+  expect(await served()).toEqual(status('a'));
+});
+
+test('I13: a status that comes to the server after another replica has written changes nothing', async () => {
+  const [sent, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const slow = clusterWith(cluster, {
+    withPriority: () => slow,
+    patch: async (...args) => {
+      sent.resolve();
+      await held.promise;
+      return cluster.patch(...args);
+    },
+  });
+  await start(cluster, slow);
+  const writing = writer.write(ID, status('a'));
+  await sent.promise;
+  writer.drop(ID);
+  await cluster.patch(KEY, { status: status('b') }, { type: 'merge', subresource: 'status' });
+  held.resolve();
+  await expect(writing).resolves.toBe(false);
+  expect(await served()).toEqual(status('b'));
 });
 
 test('flush waits for what is under way', async () => {

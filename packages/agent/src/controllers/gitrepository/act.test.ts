@@ -35,6 +35,7 @@ async function told(spec: object, sources: GitSources = real): Promise<Report> {
   const memory = { uid: 'u', succeeded: null, failed: null, wakes: 0, spread: 0 };
   const outcome = await actFetch(object, memory, {
     cluster,
+    note: () => undefined,
     sources,
     clock,
     signal: new AbortController().signal,

@@ -18,6 +18,8 @@ import { readVerification, unverifiedSaid } from './verification.ts';
 /** What the effects of a GitRepository work with. */
 export interface Hands {
   cluster: Cluster;
+  /** Takes in what the server answers to a write to one of the controller's own objects. */
+  note: (object: KubeObject) => void;
   sources: GitSources;
   clock: Clock;
   signal: AbortSignal;

@@ -41,6 +41,8 @@ import { beginWait, endWait, goOnWaiting, revisionsOf } from './wait.ts';
 export interface Hands {
   /** Where the Flux objects are, and what they refer to. */
   cluster: Cluster;
+  /** Takes in what the server answers to a write to one of the controller's own objects. */
+  note: (object: KubeObject) => void;
   /** Another cluster under the same leave. */
   over: (cluster: Cluster) => Cluster;
   clusters: Clusters;
