@@ -39,8 +39,12 @@ test('a written status that the API server has lost with a restore is told, and 
   const objects = new FluxObjects(cluster, GIT_REPOSITORY, { signal: stop.signal, checkInterval: 20 });
   objects.listenRewound(rewound.resolve);
   await objects.ready();
-  objects.overlay('shop/web', { observedGeneration: 2 });
-  objects.settleOverlay('shop/web', '999999');
+  const object = objects.get('shop/web') as KubeObject;
+  objects.note({
+    ...object,
+    metadata: { ...object.metadata, resourceVersion: '999999' },
+    status: { observedGeneration: 2 },
+  });
   expect(objects.get('shop/web')?.['status']).toEqual({ observedGeneration: 2 });
   await rewound.promise;
   expect(objects.get('shop/web')?.['status']).toEqual({ observedGeneration: -1 });
@@ -77,5 +81,5 @@ test('an answer stands before the watch shows it, and is not set back by what th
   await label('third');
   shown.resolve();
   await last.promise;
-  expect(values).toEqual(['second', 'second', 'third']);
+  expect(values).toEqual(['second', 'third']);
 });

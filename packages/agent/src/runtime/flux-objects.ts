@@ -16,12 +16,12 @@ export function parseObjectId(id: string): { namespace: string; name: string } {
 type Listener = (id: string, object: KubeObject | undefined, before: KubeObject | undefined) => void;
 
 /**
- * All objects of one Flux kind as the watch brings them, with the agent's own status writes laid over them until the watch has caught up:
- * a run that follows another at once sees what the first one wrote.
+ * All objects of one Flux kind as the watch and the answers to our own writes bring them, with a status that is being written laid over them: a run
+ * that follows another at once sees what the first one wrote.
  */
 export class FluxObjects {
   readonly #objects = new Map<string, KubeObject>();
-  readonly #written = new Map<string, { status: JsonObject; resourceVersion: string | undefined; write: number }>();
+  readonly #pending = new Map<string, { status: JsonObject; write: number }>();
   #writes = 0;
   readonly #listeners: Listener[] = [];
   readonly #rewoundListeners: (() => void)[] = [];
@@ -35,7 +35,6 @@ export class FluxObjects {
     const sink = {
       listed: (_version: string, rewound: boolean) => {
         this.#rewound = rewound;
-        if (rewound) this.#written.clear();
       },
       upsert: (object: KubeObject) => this.#upsert(object),
       remove: (object: KubeObject) => this.#remove(object),
@@ -57,8 +56,8 @@ export class FluxObjects {
 
   get(id: string): KubeObject | undefined {
     const object = this.#objects.get(id);
-    const written = this.#written.get(id);
-    return object === undefined || written === undefined ? object : { ...object, status: written.status };
+    const pending = this.#pending.get(id);
+    return object === undefined || pending === undefined ? object : { ...object, status: pending.status };
   }
 
   /** Reads the object as it is now: for whoever cannot rely on the watch being in step. */
@@ -67,10 +66,12 @@ export class FluxObjects {
     if (object !== null) this.note(object);
   }
 
-  /** Takes in what the server answered to a read or a write of the object, so that nobody has to wait for the watch to show it. */
+  /**
+   * Takes in what the server answered to a read or a write of an object in view, so that nobody has to wait for the watch to show it. What comes into
+   * view or leaves it is the watch's to tell.
+   */
   note(object: KubeObject): void {
-    const known = this.#objects.get(idOf(object));
-    if (known !== undefined && !isBefore(known, object.metadata.resourceVersion ?? '')) return;
+    if (!this.#objects.has(idOf(object))) return;
     this.#reflector.note(object);
     this.#upsert(object);
   }
@@ -78,7 +79,7 @@ export class FluxObjects {
   /** Names what `get` gives: another text whenever that is other. */
   version(id: string): string {
     const { uid = '', resourceVersion = '' } = this.#objects.get(id)?.metadata ?? {};
-    return [uid, resourceVersion, this.#written.get(id)?.write ?? ''].join(' ');
+    return [uid, resourceVersion, this.#pending.get(id)?.write ?? ''].join(' ');
   }
 
   ids(): IterableIterator<string> {
@@ -114,40 +115,28 @@ export class FluxObjects {
   overlay(id: string, status: JsonObject): void {
     if (!this.#objects.has(id)) return;
     this.#writes += 1;
-    this.#written.set(id, { status, resourceVersion: undefined, write: this.#writes });
+    this.#pending.set(id, { status, write: this.#writes });
   }
 
-  /** The write is done: the overlay goes as soon as the watch has shown this version. */
-  settleOverlay(id: string, resourceVersion: string): void {
-    const written = this.#written.get(id);
-    const object = this.#objects.get(id);
-    if (written === undefined || object === undefined) return;
-    written.resourceVersion = resourceVersion;
-    if (!isBefore(object, resourceVersion)) this.#written.delete(id);
-    this.#reflector.note({ ...object, metadata: { ...object.metadata, resourceVersion } });
-  }
-
-  /** The write failed for good: what the watch shows stands. */
+  /** Nothing is being written any more: what the server is known to have stands. */
   dropOverlay(id: string): void {
-    this.#written.delete(id);
+    this.#pending.delete(id);
   }
 
-  /** The status the API server has, as far as the watch has told. */
+  /** The status the API server has, as far as the watch and its answers have told. */
   served(id: string): Json | undefined {
     return this.#objects.get(id)?.['status'] as Json | undefined;
   }
 
   #upsert(received: KubeObject): void {
     const id = idOf(received);
-    const { managedFields: _dropped, ...metadata } = received.metadata;
-    const object: KubeObject = asRead({ ...received, metadata });
     const before = this.#objects.get(id);
-    // An answer has shown more than the watch has come to.
-    if (!this.#rewound && isLaterState(before, object)) return;
-    this.#objects.set(id, object);
-    const written = this.#written.get(id);
-    if (written?.resourceVersion !== undefined && !isBefore(object, written.resourceVersion)) this.#written.delete(id);
-    if (before !== undefined && before.metadata.uid !== object.metadata.uid) this.#written.delete(id);
+    const isSame = before !== undefined && before.metadata.uid === received.metadata.uid;
+    // An answer may have shown what the watch shows now, or more. After a restore the older state is the true one.
+    if (isSame && !this.#rewound && !isBefore(before, received)) return;
+    const { managedFields: _dropped, ...metadata } = received.metadata;
+    this.#objects.set(id, asRead({ ...received, metadata }));
+    if (!isSame) this.#pending.delete(id);
     this.#announce(id, this.get(id), before);
   }
 
@@ -155,7 +144,7 @@ export class FluxObjects {
     const id = idOf(object);
     const before = this.#objects.get(id);
     this.#objects.delete(id);
-    this.#written.delete(id);
+    this.#pending.delete(id);
     this.#announce(id, undefined, before);
   }
 
@@ -172,11 +161,6 @@ function idOf({ metadata }: KubeObject): string {
   return objectId({ namespace: metadata.namespace ?? '', name: metadata.name });
 }
 
-function isLaterState(object: KubeObject | undefined, than: KubeObject): boolean {
-  if (object === undefined || object.metadata.uid !== than.metadata.uid) return false;
-  return isBefore(than, object.metadata.resourceVersion ?? '');
-}
-
-function isBefore(object: KubeObject, resourceVersion: string): boolean {
-  return compareVersions(object.metadata.resourceVersion ?? '', resourceVersion) < 0;
+function isBefore(object: KubeObject, other: KubeObject): boolean {
+  return compareVersions(object.metadata.resourceVersion ?? '', other.metadata.resourceVersion ?? '') < 0;
 }

@@ -18,12 +18,6 @@ interface Slot {
   dropped: boolean;
 }
 
-/** A status, and the version of its object that has it. */
-interface Written {
-  resourceVersion: string;
-  status: JsonObject;
-}
-
 const FIRST_RETRY = 250;
 const LAST_RETRY = 15_000;
 
@@ -40,8 +34,6 @@ export class StatusWriter {
   readonly #limit: Limit;
   readonly #slots = new Map<string, Slot>();
   readonly #signal: AbortSignal;
-  /** Our last write of each object, until the watch has shown it. */
-  readonly #known = new Map<string, Written>();
 
   constructor(options: {
     /** What an object's status may be written through now; null: it is not ours. */
@@ -61,7 +53,6 @@ export class StatusWriter {
     this.#clock = options.clock;
     this.#limit = options.limit;
     this.#signal = options.signal;
-    options.objects.listenRewound(() => this.#known.clear());
   }
 
   /**
@@ -83,7 +74,7 @@ export class StatusWriter {
     const slot = this.#slots.get(id);
     if (slot !== undefined) slot.dropped = true;
     this.#slots.delete(id);
-    this.#takeBack(id);
+    this.#objects.dropOverlay(id);
   }
 
   /** Resolves when nothing is left to write. */
@@ -99,7 +90,7 @@ export class StatusWriter {
         saved = await this.#send(id, sent, slot).catch((error: unknown) => {
           // Refused, but overtaken already: the next one may pass.
           if (slot.wanted !== sent || slot.dropped) return false;
-          this.#takeBack(id);
+          this.#objects.dropOverlay(id);
           throw error;
         });
       }
@@ -114,21 +105,18 @@ export class StatusWriter {
     for (let wait = FIRST_RETRY; !this.#signal.aborted && !slot.dropped; wait = Math.min(wait * 2, LAST_RETRY)) {
       const object = this.#objects.get(id);
       if (object === undefined) return false;
-      const base = this.#base(id, object);
       try {
-        const sent = await this.#sendOn(base, id, status, slot);
-        if (slot.dropped) return false;
-        if (!sent) break;
+        if (!(await this.#sendOn(object, id, status, slot))) break;
         return true;
       } catch (thrown) {
         const error = asPlumbError(thrown);
         if (error.code === 'api-not-found' || error.code === 'cancelled') break;
         if (error.code === 'api-invalid') throw error;
-        if (error.code === 'api-conflict' && (await this.#isOvertaken(id, base.resourceVersion))) continue;
+        if (error.code === 'api-conflict' && (await this.#isOvertaken(id, object))) continue;
         await sleep(this.#clock, Math.max(error.retryAfter ?? 0, wait));
       }
     }
-    if (!slot.dropped) this.#takeBack(id);
+    this.#settle(id, status, slot);
     return false;
   }
 
@@ -136,42 +124,29 @@ export class StatusWriter {
    * The patch names the version it was made of: one that is held up on its way until another replica has written is refused.
    * @returns whether the server has the status; not when the object is another replica's
    */
-  async #sendOn(base: Written, id: string, status: JsonObject, slot: Slot): Promise<boolean> {
-    let { resourceVersion } = base;
-    const patch = mergePatch(base.status, status);
+  async #sendOn(object: KubeObject, id: string, status: JsonObject, slot: Slot): Promise<boolean> {
+    const patch = mergePatch((this.#objects.served(id) ?? {}) as JsonObject, status);
     if (patch !== null) {
+      const { resourceVersion = '' } = object.metadata;
       const written = await this.#patch(id, { metadata: { resourceVersion }, status: patch }, slot);
       if (written === null || slot.dropped) return false;
-      resourceVersion = written.metadata.resourceVersion ?? '';
-      this.#known.set(id, { resourceVersion, status });
+      this.#objects.note(written);
     }
-    this.#objects.settleOverlay(id, resourceVersion);
+    this.#settle(id, status, slot);
     return true;
   }
 
-  /** Somebody has written the object: the watch has shown that, or it is read. @returns whether more than this version is known now */
-  async #isOvertaken(id: string, resourceVersion: string): Promise<boolean> {
-    const known = (): string => this.#objects.get(id)?.metadata.resourceVersion ?? '';
-    const isLater = (): boolean => compareVersions(known(), resourceVersion) > 0;
+  /** This status is written, or never will be. */
+  #settle(id: string, status: JsonObject, slot: Slot): void {
+    if (slot.wanted === status && !slot.dropped) this.#objects.dropOverlay(id);
+  }
+
+  /** Somebody has written the object: the watch has shown that, or it is read. @returns whether a later state is known now */
+  async #isOvertaken(id: string, tried: KubeObject): Promise<boolean> {
+    const version = (object: KubeObject | undefined): string => object?.metadata.resourceVersion ?? '';
+    const isLater = (): boolean => compareVersions(version(this.#objects.get(id)), version(tried)) > 0;
     if (!isLater()) await this.#objects.refresh(id).catch(() => undefined);
     return isLater();
-  }
-
-  /** What the server has: our own last write where there is one, for the watch may be behind it. */
-  #base(id: string, object: KubeObject): Written {
-    const known = this.#known.get(id);
-    const resourceVersion = object.metadata.resourceVersion ?? '';
-    if (known !== undefined && compareVersions(resourceVersion, known.resourceVersion) < 0) return known;
-    this.#known.delete(id);
-    return { resourceVersion, status: (this.#objects.served(id) ?? {}) as JsonObject };
-  }
-
-  /** What was to be written is not: our last write stands again, or what the watch shows. */
-  #takeBack(id: string): void {
-    const known = this.#known.get(id);
-    if (known === undefined) return this.#objects.dropOverlay(id);
-    this.#objects.overlay(id, known.status);
-    this.#objects.settleOverlay(id, known.resourceVersion);
   }
 
   /** @returns null when the object is another replica's */
