@@ -18,6 +18,7 @@ import { gitEnvironment } from './git-environment.ts';
 import { partsOf } from './lists.ts';
 import type { OptionValues } from './options.ts';
 import { flag, text } from './options.ts';
+import { visibleText } from './terminal/visible.ts';
 
 /** What `build` and `diff` share. The names are those of the flux command line where it has them. */
 export const previewOptions = {
@@ -100,7 +101,7 @@ export async function withPreview<T>(
     const given = await manifestsOf(partsOf(options.with));
     const beside = options.kustomizationFile === '' ? [] : await manifestsOf([options.kustomizationFile]);
     const source = await readUnitSource({ unit, given: [...given, ...beside], cluster, signal });
-    for (const note of source.notes) context.stderr.write(`note: ${note}\n`);
+    for (const note of source.notes) context.stderr.write(`note: ${visibleText(note)}\n`);
     const { revision } = options;
     const env = gitEnvironment(context.environment);
     await using remotes = options.noRemoteBases ? null : await passingRemotes(env);

@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import { givenAs } from './given.ts';
 import { readOptions } from './options.ts';
 import type { OptionTable } from './options.ts';
+import { endOf } from './terminal/visible.ts';
 
 const USAGE = 2;
 /** First words that have several commands behind them. */
@@ -51,7 +52,7 @@ export async function runProgram(args: readonly string[], context: Context): Pro
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
-    context.stderr.write(`plumb: ${error instanceof Error ? error.message : String(error)}\n`);
+    context.stderr.write(endOf(error));
     return 1;
   }
 }

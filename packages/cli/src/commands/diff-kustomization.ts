@@ -6,6 +6,7 @@ import { withPreview } from '../preview.ts';
 import { diffSummary, diffText } from '../terminal/diff-text.ts';
 import { paintFor } from '../terminal/paint.ts';
 import { rehearsalText } from '../terminal/rehearsal-text.ts';
+import { endOf } from '../terminal/visible.ts';
 
 const SAME = 0;
 const DIFFERS = 1;
@@ -38,7 +39,7 @@ export async function runDiffKustomization(
       return diffs.length === 0 ? SAME : DIFFERS;
     });
   } catch (error) {
-    stderr.write(`plumb: ${error instanceof Error ? error.message : String(error)}\n`);
+    stderr.write(endOf(error));
     return FAILED;
   }
 }

@@ -3,6 +3,7 @@ import type { FieldChange } from '@plumb/core';
 import type { ObjectDiff } from '@plumb/preview';
 import { printYaml } from '@plumb/render';
 import type { Paint } from './paint.ts';
+import { visible } from './visible.ts';
 
 const MARKS = {
   created: ['green', '+', ''],
@@ -67,9 +68,4 @@ function linesOf(value: unknown): string[] {
   if (value === undefined) return [];
   const text = typeof value === 'string' && value.includes('\n') ? value : printYaml(value);
   return text.replace(/\n$/, '').split('\n').map(visible);
-}
-
-/** Without characters that a terminal would act on. */
-function visible(line: string): string {
-  return line.replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }

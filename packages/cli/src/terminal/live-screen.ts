@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { Addresses, Screen, Write } from './screen.ts';
 import { nameOf } from './screen.ts';
+import { visible, visibleText } from './visible.ts';
 import type { UnitLine } from './words.ts';
 import { age, clockTime, unitLine } from './words.ts';
 
@@ -53,11 +54,12 @@ export function liveScreen(write: Write, now: () => number, columns: () => numbe
       redraw();
     },
     notice({ level, message }) {
-      say(level === 'error' ? styleText('red', message) : message);
+      const text = visibleText(message);
+      say(level === 'error' ? styleText('red', text) : text);
     },
     tell(telling) {
       const name = styleText('bold', nameOf(telling));
-      const lines = condense(telling.event.message.split('\n'));
+      const lines = condense(telling.event.message.split('\n')).map(visible);
       const warned = telling.event.type === 'Warning';
       for (const line of lines) say(`${name} ${warned ? styleText('red', line) : line}`);
     },

@@ -1,11 +1,12 @@
 import type { Screen, Write } from './screen.ts';
 import { nameOf } from './screen.ts';
+import { visibleText } from './visible.ts';
 import { clockTime, unitLine } from './words.ts';
 
 /** Lines, for a pipe or a log. */
 export function plainScreen(write: Write, now: () => number): Screen {
   const told = new Map<string, string>();
-  const line = (text: string): void => write(`${clockTime(now())} ${text}\n`);
+  const line = (text: string): void => write(`${clockTime(now())} ${visibleText(text)}\n`);
   return {
     step: (message) => line(message),
     notice: ({ level, message }) => line(level === 'info' ? message : `${level}: ${message}`),

@@ -1,3 +1,4 @@
+import { userError } from '@plumb/api';
 import { expect, test } from 'vitest';
 import { rehearsalText } from './rehearsal-text.ts';
 
@@ -7,4 +8,15 @@ test('what a unit waits for is named by its kind', () => {
   expect(rehearsalText(rehearsal, (_, text) => text)).toBe(
     `first waits for\n  ${dependencies.join('\n  ')}\nnothing stands in its way\n`,
   );
+});
+
+test('a terminal acts on nothing that it shows', () => {
+  const rehearsal = {
+    plan: null,
+    changes: [],
+    dependencies: ['Kustomization/a\u001b[2J/b'],
+    assumptions: ['c\u0007'],
+    error: userError('invalid-spec', 'd\u001b[1m'),
+  };
+  expect(rehearsalText(rehearsal, (_, text) => text)).not.toMatch(/[\p{Cc}--\n]/v);
 });

@@ -1,4 +1,5 @@
 import type { Kustomization } from '@plumb/api';
+import { visible } from './visible.ts';
 
 /** One Kustomization as a person reads it. */
 export interface UnitLine {
@@ -26,7 +27,7 @@ export function unitLine(unit: Kustomization): UnitLine {
     name: `${metadata.namespace ?? ''}/${metadata.name}`,
     revision: shortRevision(status?.lastAppliedRevision ?? ''),
     state,
-    detail: state === 'Ready' || ready === undefined ? '' : (ready.message.split('\n', 1)[0] ?? ''),
+    detail: state === 'Ready' || ready === undefined ? '' : visible(ready.message.split('\n', 1)[0] ?? ''),
     since: ready === undefined ? null : Date.parse(ready.lastTransitionTime),
   };
 }
