@@ -45,9 +45,16 @@ export class Model {
   }
 
   declare(unit: Unit, kind: KindRef, name: string = `object-${this.#names++}`): DeclaredObject {
-    const { group, version, kind: kindName } = kind;
-    const key = { group, version, kind: kindName, namespace: this.namespace, name };
-    return this.put(unit, key);
+    return this.put(unit, this.#keyOf(kind, name));
+  }
+
+  isDeclared(kind: KindRef, name: string): boolean {
+    const id = keyId(this.#keyOf(kind, name));
+    return [...this.units.values()].some(({ objects }) => objects.has(id));
+  }
+
+  #keyOf({ group, version, kind }: KindRef, name: string): ObjectKey {
+    return { group, version, kind, namespace: this.namespace, name };
   }
 
   /** Declares an object of this key with a new value. */

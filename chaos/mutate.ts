@@ -102,7 +102,10 @@ export class Mutator {
     if (this.#model.units.size >= MOST_UNITS || unused.length === 0) return null;
     const unit = this.#model.add(this.#chance.one(unused), this.#chance.happens(0.6));
     for (let count = 1 + this.#chance.below(5); count > 0; count--) {
-      this.#model.declare(unit, this.#chance.one(KINDS), `${unit.name}-${count}`);
+      const [kind, name] = [this.#chance.one(KINDS), `${unit.name}-${count}`];
+      // A unit of this name that is gone may have left one to another unit.
+      if (this.#model.isDeclared(kind, name)) this.#model.declare(unit, kind);
+      else this.#model.declare(unit, kind, name);
     }
     return unit;
   }
