@@ -83,3 +83,31 @@ test('an answer stands before the watch shows it, and is not set back by what th
   await last.promise;
   expect(values).toEqual(['second', 'third']);
 });
+
+test('a late answer about an object that is gone does not stand for the one made anew, nor bring it back', async () => {
+  const web: KubeObject = {
+    apiVersion: `${GIT_REPOSITORY.group}/${GIT_REPOSITORY.version}`,
+    kind: GIT_REPOSITORY.kind,
+    metadata: { name: 'web', namespace: 'shop' },
+  };
+  const key = { ...GIT_REPOSITORY, namespace: 'shop', name: 'web' };
+  const old = await cluster.create(web);
+  const objects = new FluxObjects(cluster, GIT_REPOSITORY, { signal: stop.signal });
+  await objects.ready();
+  const shows = (uid: string | undefined): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (objects.get('shop/web')?.metadata.uid === uid) resolve();
+      };
+      objects.listen(look);
+      look();
+    });
+  await cluster.delete(key);
+  await shows(undefined);
+  objects.note(old);
+  expect(objects.get('shop/web')).toBeUndefined();
+  const anew = await cluster.create(web);
+  await shows(anew.metadata.uid);
+  objects.note(old);
+  expect(objects.get('shop/web')?.metadata.uid).toBe(anew.metadata.uid);
+});

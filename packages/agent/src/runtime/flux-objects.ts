@@ -71,7 +71,8 @@ export class FluxObjects {
    * view or leaves it is the watch's to tell.
    */
   note(object: KubeObject): void {
-    if (!this.#objects.has(idOf(object))) return;
+    const known = this.#objects.get(idOf(object));
+    if (known === undefined || !isBefore(known, object)) return;
     this.#reflector.note(object);
     this.#upsert(object);
   }
