@@ -45,6 +45,24 @@ test('with a role it works, by itself', async () => {
   expect(await world.get(configMapKey(world.target, 'settings'))).not.toBeNull();
 });
 
+test('that an object of another unit is there is told to nobody who may not read it', async () => {
+  const { target, namespace } = world;
+  const metadata = { name: 'spy', namespace };
+  await world.cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  const ifNotPresent = (name: string): string =>
+    configMap(target, name, {}).replace(
+      'metadata:\n',
+      'metadata:\n  annotations: { kustomize.toolkit.fluxcd.io/ssa: IfNotPresent }\n',
+    );
+  await world.push({ 'spy/absent.yaml': ifNotPresent('absent'), 'spy/settings.yaml': ifNotPresent('settings') });
+  await world.kustomization('spy', { serviceAccountName: 'spy' });
+  const unit = await world.conditionIs(world.unitKey('spy'), 'Ready', 'False', 'ReconciliationFailed');
+  const message = condition(unit, 'Ready')?.message ?? '';
+  expect(message).toContain(`ConfigMap/${target}/absent dry-run failed (Forbidden)`);
+  expect(message).toContain(`ConfigMap/${target}/settings dry-run failed (Forbidden)`);
+  await world.push({ 'spy/absent.yaml': null, 'spy/settings.yaml': null });
+});
+
 test('what lies outside the role stays as it is', async () => {
   const kinds = { group: '', version: 'v1', kind: 'ConfigMap', namespace: world.namespace, name: 'stray' };
   await world.push({

@@ -93,6 +93,8 @@ export interface AgentOptions {
   /** A dependency with a readyExpr has to be ready by the usual rule too. */
   additiveReadyExpr?: boolean;
   defaultServiceAccount?: string | undefined;
+  /** Who logs in at a cloud for sources that name no account; undefined: the agent's own identity. */
+  defaultSourceAccount?: string | undefined;
   /** Kinds applied in a stage of their own, after definitions and classes and before the rest. */
   customStageKinds?: readonly GroupKind[];
   /** Which ConfigMaps and Secrets are watched, so that a change of one is acted upon at once. By default Flux's label. */
@@ -284,7 +286,17 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     const object = find(source.namespace, source.name);
     if (object === undefined) return null;
     const open = artifacts.open.bind(artifacts);
-    const replication = { cluster, identities, sources: options.sources, signal: stop.signal, find, standing, open };
+    const { sources: ownSources, defaultSourceAccount: defaultServiceAccount } = options;
+    const replication = {
+      cluster,
+      identities,
+      defaultServiceAccount,
+      sources: ownSources,
+      signal: stop.signal,
+      find,
+      standing,
+      open,
+    };
     return replicate(object, { revision, digest }, replication);
   };
   const fetchArtifact = artifactFetcher({
@@ -308,6 +320,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       configs,
       identities,
       sources: options.sources,
+      defaultServiceAccount: options.defaultSourceAccount,
       artifactHost: options.artifactHost,
       standing,
     },

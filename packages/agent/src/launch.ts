@@ -27,6 +27,7 @@ type Tuning = Pick<
   | 'externalArtifacts'
   | 'additiveReadyExpr'
   | 'defaultServiceAccount'
+  | 'defaultSourceAccount'
   | 'customStageKinds'
   | 'overriddenManagers'
   | 'clouds'

@@ -9,6 +9,7 @@ const OPEN = {
   applyAccount: undefined,
   kubeconfigAccount: undefined,
   decryptionAccount: undefined,
+  sourceAccount: undefined,
 };
 const LOCKED = {
   crossNamespaceRefs: false,
@@ -16,6 +17,7 @@ const LOCKED = {
   applyAccount: 'default',
   kubeconfigAccount: 'default',
   decryptionAccount: 'default',
+  sourceAccount: 'default',
 };
 
 describe('tenancyOf', () => {

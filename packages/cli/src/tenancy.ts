@@ -15,9 +15,11 @@ export interface Tenancy {
   applyAccount: string | undefined;
   kubeconfigAccount: string | undefined;
   decryptionAccount: string | undefined;
+  /** Logs in at clouds for sources. */
+  sourceAccount: string | undefined;
 }
 
-/** Locked down, nothing of another namespace or server is used, and nobody acts as the agent itself. */
+/** Locked down, no source of another namespace and no base of another server is used, and no object acts as the agent itself. */
 export function tenancyOf(options: TenancyOptions): Tenancy {
   const locked = options.tenancyLockdown;
   const account = (name: string): string | undefined => name || (locked ? 'default' : undefined);
@@ -27,5 +29,6 @@ export function tenancyOf(options: TenancyOptions): Tenancy {
     applyAccount: account(options.defaultServiceAccount),
     kubeconfigAccount: account(options.defaultKubeconfigServiceAccount),
     decryptionAccount: account(options.defaultDecryptionServiceAccount),
+    sourceAccount: account(''),
   };
 }

@@ -96,6 +96,15 @@ describe('the action for one object', () => {
     ['ignored, absent', { ssa: 'Ignore' }, null, null, 'skip'],
     ['if not present, there', { ssa: 'IfNotPresent' }, live({ ownedHash: 'h2' }), SAME, 'skip'],
     ['if not present, absent', { ssa: 'IfNotPresent' }, null, null, 'create'],
+    ["if not present, another unit's is there", { ssa: 'IfNotPresent' }, live({ owner: OTHER }), null, 'create'],
+    [
+      "another unit's says reconcile disabled",
+      {},
+      live({ owner: OTHER, rules: { ...DEFAULT_RULES, reconcile: false } }),
+      null,
+      'create',
+    ],
+    ["ignored, another unit's is there", { ssa: 'Ignore' }, live({ owner: OTHER }), null, 'skip'],
     ['merge is applied as any other', { ssa: 'Merge' }, live(), { ...SAME, desiredDigest: 'd0' }, 'change'],
     [
       'the live object says reconcile disabled',

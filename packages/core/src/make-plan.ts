@@ -54,17 +54,24 @@ export function makePlan(input: PlanInput): Plan {
 function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
   const { key, rules } = entry;
   if (input.only?.has(keyId(key)) === false) return 'unchanged';
+  if (asksToBeLeft(rules)) return 'skip';
   const live = input.observed(key);
   const liveRules = live?.rules ?? DEFAULT_RULES;
-  if ([rules, liveRules].some((rule) => !rule.reconcile || rule.ssa === 'Ignore')) return 'skip';
+  if (live !== undefined && (asksToBeLeft(liveRules) || rules.ssa === 'IfNotPresent')) {
+    // That an object of another unit is there, and what it asks for, this unit's own identity has to see (I9).
+    return isSameUnit(live.owner, input.unit) ? 'skip' : 'create';
+  }
   const applied = input.applied(key);
   const orLeave = (kind: ActionKind): ActionKind => (isLeft(input, entry, liveRules) ? 'tolerate' : kind);
   if (live === undefined) return hasEnded(applied, entry) ? 'unchanged' : orLeave('create');
-  if (rules.ssa === 'IfNotPresent') return 'skip';
   if (applied === undefined) return orLeave('compare');
   if (applied.desiredDigest !== entry.digest) return 'change';
   if (applied.ownedHash !== live.ownedHash) return orLeave('correct');
   return input.unproven === true ? 'compare' : 'unchanged';
+}
+
+function asksToBeLeft({ reconcile, ssa }: ObjectRules): boolean {
+  return !reconcile || ssa === 'Ignore';
 }
 
 /** Whether drift of an object is to stay. */

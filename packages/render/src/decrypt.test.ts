@@ -353,20 +353,39 @@ test('a Secret’s encrypted files are decrypted by their keys’ names', async 
 });
 
 test.each(['yaml', 'json'] as const)('a patch is decrypted: %s', async (format) => {
-  const patch = {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'db', namespace: 'shop' },
-    stringData: { user: 'root' },
-  };
-  const files = {
-    'kustomization.yaml': `resources: [db.yaml]\npatches: [{path: patch.${format}}]\n`,
-    'db.yaml': plainSecret('db'),
-    [`patch.${format}`]: encrypt(JSON.stringify(patch), format, dataOnly),
-  };
-  const [body] = await build(files);
+  const body = await patched(`patches: [{path: patch.${format}}]`, {
+    [`patch.${format}`]: encrypt(JSON.stringify(userPatch), format, dataOnly),
+  });
   expect(body?.['stringData']).toEqual({ user: 'root', password: 'db-s3cr3t' });
 });
+
+test('a patch of patchesStrategicMerge is decrypted', async () => {
+  const body = await patched('patchesStrategicMerge: [patch.yaml]', {
+    'patch.yaml': encrypt(JSON.stringify(userPatch), 'yaml', dataOnly),
+  });
+  expect(body?.['stringData']).toEqual({ user: 'root', password: 'db-s3cr3t' });
+});
+
+test('a patch of patchesJson6902 is decrypted: a list, which sops takes as binary only', async () => {
+  const operations = [{ op: 'add', path: '/stringData/user', value: 'root' }];
+  const body = await patched('patchesJson6902: [{path: patch.enc, target: {version: v1, kind: Secret, name: db}}]', {
+    'patch.enc': encrypt(JSON.stringify(operations), 'binary'),
+  });
+  expect(body?.['stringData']).toEqual({ user: 'root', password: 'db-s3cr3t' });
+});
+
+const userPatch = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'db', namespace: 'shop' },
+  stringData: { user: 'root' },
+};
+
+async function patched(field: string, files: Files): Promise<KubeObject | undefined> {
+  const kustomization = `resources: [db.yaml]\n${field}\n`;
+  const [body] = await build({ 'kustomization.yaml': kustomization, 'db.yaml': plainSecret('db'), ...files });
+  return body;
+}
 
 describe('what cannot be decrypted', () => {
   const tampered = secret('db').replace('name: db', 'name: other');

@@ -127,7 +127,7 @@ export const agentOptions = {
   tenancyLockdown: flag(
     '--tenancy-lockdown',
     null,
-    'everything that keeps tenants apart at once: --no-cross-namespace-refs, --no-remote-bases, and the service account default for units that name none, towards key services and other clusters too',
+    'what keeps tenants apart at once: --no-cross-namespace-refs, --no-remote-bases, and the service account default for units and sources that name none, towards clouds, key services and other clusters too',
   ),
   insecureKubeconfigExec: flag(
     '--insecure-kubeconfig-exec',
@@ -245,6 +245,7 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     ...(options.watchLabelSelector === '' ? {} : { labelSelector: options.watchLabelSelector }),
     ...(options.enableLeaderElection ? { leaseNamespace: options.runtimeNamespace } : {}),
     defaultServiceAccount: tenancy.applyAccount,
+    defaultSourceAccount: tenancy.sourceAccount,
     remoteClusters: {
       rules: { exec: options.insecureKubeconfigExec, insecureTls: options.insecureKubeconfigTls },
       defaultAccount: tenancy.kubeconfigAccount,

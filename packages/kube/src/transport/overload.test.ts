@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import type { ObjectKey } from '@plumb/api';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Away, Cluster } from '../cluster.ts';
 import { FakeApi, rejection, respond } from '../fake-api.ts';
 
@@ -42,6 +42,21 @@ describe('I12: an overloaded server', () => {
     expect(fake.requests.length).toBeLessThan(80);
     stopped.abort();
     await Promise.all(gets);
+  });
+
+  test('slows down nobody who asks another one', async () => {
+    const [far, home] = [await start(), await start()];
+    far.fake.handler = refuse;
+    const stopped = new AbortController();
+    const refused = Array.from({ length: 50 }, () =>
+      rejection(far.cluster.get(named('a'), { signal: stopped.signal })),
+    );
+    await vi.waitUntil(() => far.fake.requests.length > 0 && far.cluster.connection.load.waiting.request > 0);
+    await Promise.all(Array.from({ length: 50 }, () => home.cluster.get(named('a'))));
+    expect(home.fake.requests).toHaveLength(50);
+    expect(far.cluster.connection.load.waiting.request).toBeGreaterThan(0);
+    stopped.abort();
+    await Promise.all(refused);
   });
 
   test('serves what waits, the urgent first, as soon as it can again', async () => {

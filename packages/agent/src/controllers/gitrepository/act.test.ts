@@ -42,6 +42,7 @@ async function told(spec: object, sources: GitSources = real): Promise<Report> {
     artifactHost: 'localhost',
     configs: { ready: () => Promise.resolve() },
     identities: new CloudIdentities({ cluster }),
+    defaultServiceAccount: undefined,
     find: () => undefined,
     standing: () => [],
   });

@@ -29,6 +29,8 @@ export interface Hands {
   configs: Pick<WatchedConfigs, 'ready'>;
   /** Who the agent is at the clouds. */
   identities: CloudIdentities;
+  /** Who logs in at a cloud for objects that name no account; undefined: the agent's own identity. */
+  defaultServiceAccount: string | undefined;
   /** Another GitRepository as it is known now. */
   find: (namespace: string, name: string) => GitRepository | undefined;
   /** The revisions of a source that units may be brought back to. */

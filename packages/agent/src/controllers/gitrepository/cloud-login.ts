@@ -11,16 +11,18 @@ export interface CloudLogin {
 }
 
 /**
- * Logs in as spec.serviceAccountName, or as the agent itself.
+ * Logs in as spec.serviceAccountName, or as the account for those that name none; without either as the agent itself.
  * @throws PlumbError `invalid-spec`, `authentication-failed`, `timeout`; never with a secret
  */
 export async function cloudLogin(
   { metadata, spec }: GitRepository,
   provider: 'aws' | 'azure',
-  { identities, proxy }: { identities: CloudIdentities; proxy: GitProxy | undefined },
+  at: { identities: CloudIdentities; proxy: GitProxy | undefined; defaultServiceAccount: string | undefined },
 ): Promise<CloudLogin> {
   const { namespace = '' } = metadata;
-  const identity: Identity = spec.serviceAccountName ? { namespace, name: spec.serviceAccountName } : null;
+  const { identities, proxy, defaultServiceAccount } = at;
+  const name = spec.serviceAccountName || defaultServiceAccount;
+  const identity: Identity = name ? { namespace, name } : null;
   const clouds = await identities.as(identity, proxy);
   const login = (url: string): Promise<GitAuth> => gitLogin({ provider, url, identity }, clouds);
   return { auth: { ...(await login(spec.url)), login }, refused: () => clouds.forget(identity) };

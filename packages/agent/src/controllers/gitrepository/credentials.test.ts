@@ -6,7 +6,7 @@ import { gitRepository } from '../../testing/builders.ts';
 import { readCredentials } from './credentials.ts';
 
 /** What becomes of a Secret `shop` with these keys. */
-async function read(keys: Readonly<Record<string, string>>, spec: object = {}) {
+async function read(keys: Readonly<Record<string, string>>, spec: object = {}, defaultServiceAccount?: string) {
   const cluster = new MemoryCluster();
   await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'flux-system' } });
   const data = Object.fromEntries(
@@ -23,7 +23,8 @@ async function read(keys: Readonly<Record<string, string>>, spec: object = {}) {
     spec: { secretRef: { name: 'shop' }, ...spec },
   });
   const { signal } = new AbortController();
-  return readCredentials(object, { cluster, identities: new CloudIdentities({ cluster }), signal });
+  const identities = new CloudIdentities({ cluster });
+  return readCredentials(object, { cluster, identities, defaultServiceAccount, signal });
 }
 
 const APP = { githubAppID: '42', githubAppPrivateKey: 'pem' };
@@ -56,4 +57,14 @@ test.each<[what: string, keys: Record<string, string>, text: string]>([
 test('the page shows what is said of a password without a user', async () => {
   const shown = say(messages.credentialsInvalid, messages.credentialsInvalid.example);
   expect(await read({ password: 'hunter2' })).toEqual({ said: shown });
+});
+
+test.each<[what: string, spec: object, defaultAccount: string | undefined, asked: string]>([
+  ['that names none', {}, 'default', 'default'],
+  ['that names one', { serviceAccountName: 'git' }, 'default', 'git'],
+])('an object %s logs in at a cloud as an account of its namespace', async (_what, spec, defaultAccount, asked) => {
+  const azure = { provider: 'azure', url: 'https://dev.azure.com/acme/shop/_git/web', secretRef: undefined };
+  const answer = await read({}, { ...azure, ...spec }, defaultAccount);
+  const text = `failed to configure authentication options: ServiceAccount/flux-system/${asked} not found`;
+  expect(answer).toMatchObject({ said: { text } });
 });

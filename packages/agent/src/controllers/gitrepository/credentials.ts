@@ -14,7 +14,7 @@ export interface Credentials {
 
 /** `stalled`: nothing but a change of the spec can help. */
 type Read = Credentials | { said: Said } | { stalled: Said };
-type Reach = Pick<Hands, 'cluster' | 'identities' | 'signal'>;
+type Reach = Pick<Hands, 'cluster' | 'identities' | 'defaultServiceAccount' | 'signal'>;
 type Text = (field: string) => string | undefined;
 
 /** Reads the secrets that a GitRepository names. */
@@ -59,11 +59,11 @@ async function withCloudLogin(
   object: GitRepository,
   { auth, proxy }: Credentials,
   provider: 'aws' | 'azure',
-  { identities }: Reach,
+  { identities, defaultServiceAccount }: Reach,
 ): Promise<Read> {
   const trust: GitAuth = auth.ca === undefined ? {} : { ca: auth.ca };
   try {
-    const login = await cloudLogin(object, provider, { identities, proxy });
+    const login = await cloudLogin(object, provider, { identities, proxy, defaultServiceAccount });
     return { auth: { ...trust, ...login.auth }, refused: login.refused, ...(proxy && { proxy }) };
   } catch (thrown) {
     const { code, message } = asPlumbError(thrown);

@@ -60,6 +60,7 @@ function run(verify?: object): Promise<unknown> {
   const hands = {
     cluster,
     identities: new CloudIdentities({ cluster }),
+    defaultServiceAccount: undefined,
     sources,
     signal,
     find: () => undefined,

@@ -12,6 +12,7 @@ import { readVerification, unverifiedSaid } from './verification.ts';
 export interface ReplicateHands {
   cluster: Cluster;
   identities: CloudIdentities;
+  defaultServiceAccount: string | undefined;
   sources: GitSources;
   signal: AbortSignal;
   /** Another GitRepository as it is known now. */
