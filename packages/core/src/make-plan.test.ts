@@ -250,7 +250,7 @@ test('a drift plan touches only what drifted and never prunes', () => {
 describe('pruning (I1)', () => {
   const rows: readonly [name: string, seen: Observed | null, pruned: boolean][] = [
     ['ours and no longer declared', live(), true],
-    ['gone already', null, false],
+    ['not in view', null, false],
     ['another unit owns it now', live({ owner: OTHER }), false],
     ['a unit of another kind owns it', live({ owner: { ...UNIT, kind: 'HelmRelease' } }), false],
     ['its owner labels are gone', live({ owner: null }), false],
@@ -266,8 +266,10 @@ describe('pruning (I1)', () => {
       observed: seen === null ? {} : { old: seen },
       inventory: [key('a'), key('old')],
     };
-    expect(makePlan(input(world)).prune).toEqual(pruned ? [key('old')] : []);
-    expect(makePlan(input(world, { prune: false })).prune).toEqual([]);
+    const plan = makePlan(input(world));
+    expect(plan.prune).toEqual(pruned ? [key('old')] : []);
+    expect(plan.unseen).toEqual(seen === null ? [key('old')] : []);
+    expect(makePlan(input(world, { prune: false }))).toMatchObject({ prune: [], unseen: [] });
   });
 
   test('what refers to others goes first', () => {
@@ -288,7 +290,7 @@ describe('a build without objects', () => {
 
   test('refuses to delete everything, and says so per object', () => {
     const plan = makePlan(input(world));
-    expect(plan.prune).toEqual([]);
+    expect(plan).toMatchObject({ prune: [], unseen: [] });
     expect(plan.refused.map(({ key: refused }) => refused.name)).toEqual(['x', 'y']);
     expect(plan.refused[0]?.reason).toContain('no objects');
   });
@@ -313,8 +315,13 @@ describe('the inventory (I4)', () => {
   });
 
   test('keeps afterwards what is declared and what could not be deleted', () => {
-    const results = { applied: true, gone: new Set([keyId(key('old'))]) };
+    const results = { applied: true, gone: new Set([keyId(key('old')), keyId(key('moved'))]) };
     expect(names(nextInventory(world.inventory, plan, results))).toEqual(['a', 'b', 'older']);
+  });
+
+  test('keeps what is only out of view: a watch may be behind', () => {
+    const results = { applied: true, gone: new Set([keyId(key('old')), keyId(key('older'))]) };
+    expect(names(nextInventory(world.inventory, plan, results))).toEqual(['a', 'b', 'moved']);
   });
 
   test('lets nothing go when apply did not get through', () => {
@@ -417,7 +424,7 @@ describe('for any world', () => {
             .filter(({ kind }) => kind !== 'skip')
             .map(({ key: one, index }) => [keyId(one), asked.desired[index]?.digest ?? '']),
         );
-        const gone = new Set(plan.prune.map(keyId));
+        const gone = new Set([...plan.prune, ...plan.unseen].map(keyId));
         const next = makePlan({
           ...asked,
           observed: (one) =>
@@ -439,7 +446,7 @@ describe('for any world', () => {
       fc.property(anyInput, fc.boolean(), (asked, applied) => {
         const plan = makePlan(asked);
         const next = new Set(nextInventory(asked.inventory, plan, { applied, gone: new Set() }).map(keyId));
-        for (const one of [...actions(plan).map((action) => action.key), ...plan.prune])
+        for (const one of [...actions(plan).map((action) => action.key), ...plan.prune, ...plan.unseen])
           expect(next.has(keyId(one))).toBe(true);
       }),
     );

@@ -44,11 +44,14 @@ export function makePlan(input: PlanInput): Plan {
   if (cause !== 'drift' && input.prune && desired.length === 0 && inventory.length > 0) {
     const reason = `the build has no objects, which would delete all ${inventory.length} of the inventory; nothing is deleted`;
     const refused = unionOfKeys(inventory).map((key) => ({ key, reason }));
-    return { cause, stages: [], prune: [], refused };
+    return { cause, stages: [], prune: [], unseen: [], refused };
   }
   const actions: Action[] = desired.map((entry, index) => ({ kind: actionFor(input, entry), key: entry.key, index }));
   const stages = stagesOf(actions, input.customStageKinds).map(({ name, items }) => ({ name, actions: items }));
-  return { cause, stages, prune: toPrune(input), refused: [] };
+  const leaving = leavingOf(input);
+  const prune = leaving.filter((key) => mayPrune(input, key));
+  const unseen = leaving.filter((key) => input.observed(key) === undefined);
+  return { cause, stages, prune, unseen, refused: [] };
 }
 
 function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
@@ -67,7 +70,11 @@ function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
   if (applied === undefined) return orLeave('compare');
   if (applied.desiredDigest !== entry.digest) return 'change';
   if (applied.ownedHash !== live.ownedHash) return orLeave('correct');
-  return input.unproven === true ? 'compare' : 'unchanged';
+  return asItWasLeft(input);
+}
+
+function asItWasLeft({ unproven = false }: PlanInput): ActionKind {
+  return unproven ? 'compare' : 'unchanged';
 }
 
 function asksToBeLeft({ reconcile, ssa }: ObjectRules): boolean {
@@ -91,15 +98,14 @@ function hasEnded(applied: Applied | undefined, entry: DesiredEntry): boolean {
   return applied?.ended !== undefined && applied.desiredDigest === entry.digest;
 }
 
-/** What left the bundle, is still there, carries this unit's labels (I1) and does not ask to stay. */
-function toPrune(input: PlanInput): ObjectKey[] {
+/** What left the bundle, in the order to delete it. */
+function leavingOf(input: PlanInput): ObjectKey[] {
   if (!input.prune || input.cause === 'drift') return [];
   const declared = input.desired.map((entry) => entry.key);
-  return diffInventory(input.inventory, declared)
-    .filter((key) => mayPrune(input, key))
-    .sort(compareForPrune);
+  return diffInventory(input.inventory, declared).sort(compareForPrune);
 }
 
+/** It is there, carries this unit's labels (I1) and does not ask to stay. */
 function mayPrune(input: PlanInput, key: ObjectKey): boolean {
   const live = input.observed(key);
   if (live === undefined || !isSameUnit(live.owner, input.unit)) return false;
@@ -127,7 +133,7 @@ export function inventoryBefore(before: readonly ObjectKey[], plan: Plan): Objec
 export function nextInventory(before: readonly ObjectKey[], plan: Plan, results: PlanResults): ObjectKey[] {
   const stays = !results.applied || plan.refused.length > 0 || plan.cause === 'drift';
   if (stays) return inventoryBefore(before, plan).filter((key) => !results.gone.has(keyId(key)));
-  const failures = plan.prune.filter((key) => !results.gone.has(keyId(key)));
+  const failures = [...plan.prune, ...plan.unseen].filter((key) => !results.gone.has(keyId(key)));
   return unionOfKeys(failures, actionKeys(plan));
 }
 

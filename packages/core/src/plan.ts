@@ -57,5 +57,7 @@ export interface Plan {
   stages: readonly Stage[];
   /** Objects of the old inventory that are no longer declared, in the order to delete them. */
   prune: readonly ObjectKey[];
+  /** No longer declared either, and not in view: only the server can say that they are not there. */
+  unseen: readonly ObjectKey[];
   refused: readonly Refusal[];
 }

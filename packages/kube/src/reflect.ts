@@ -25,7 +25,13 @@ const REWOUND_LISTS = 3;
 export function reflect(cluster: ListWatch, kind: KindRef, sink: Sink, options: ReflectorOptions): Reflector {
   const run = new Run(cluster, kind, sink, options);
   const done = run.start();
-  return { kind, ready: () => run.ready.promise, note: (object) => run.note(object), done: () => done };
+  return {
+    kind,
+    ready: () => run.ready.promise,
+    note: (object) => run.note(object),
+    doubt: () => run.listAgain(),
+    done: () => done,
+  };
 }
 
 class Run {
@@ -145,6 +151,10 @@ class Run {
       },
     );
     this.#options.onInterruption?.(lost, 0);
+    this.listAgain();
+  }
+
+  listAgain(): void {
     this.#version = undefined;
     this.#restart.abort();
   }

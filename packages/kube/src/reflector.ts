@@ -41,6 +41,8 @@ export interface Reflector {
    * event was lost or the server has gone back, and a list tells.
    */
   note(object: KubeObject): void;
+  /** An answer showed less than was known when it was asked for: the server may have gone back, and a list tells. */
+  doubt(): void;
   /** Resolves when the reflector has stopped. */
   done(): Promise<void>;
 }

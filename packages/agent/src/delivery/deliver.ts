@@ -11,7 +11,7 @@ import type { FoundDrift } from './tolerate.ts';
 import { isToBeLookedAt, keepMode, tolerate } from './tolerate.ts';
 import type { Gate } from './gate.ts';
 import { passGates } from './gate.ts';
-import { prune } from './prune.ts';
+import { prune, thereUnseen } from './prune.ts';
 import { confirmRecalled } from './records.ts';
 
 export interface DeliveryRequest {
@@ -68,10 +68,11 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') unit.letGo(keyId(key));
   if (request.cause !== 'drift') letGoOfUndeclared(context);
   const { cluster, hidesValues, parallel, signal } = context;
-  const pruned = await prune(plan.prune, { cluster, unit: unit.ref, hidesValues, parallel, signal });
+  const pruning = { cluster, unit: unit.ref, hidesValues, parallel, signal };
+  const pruned = await prune([...plan.prune, ...(await thereUnseen(plan.unseen, pruning))], pruning);
   changes.push(...pruned.changes);
   const kept = new Set(pruned.kept.map(keyId));
-  const gone = new Set(plan.prune.map(keyId).filter((id) => !kept.has(id)));
+  const gone = new Set([...plan.prune, ...plan.unseen].map(keyId).filter((id) => !kept.has(id)));
   const inventory = nextInventory(request.inventory, plan, { applied: true, gone });
   // The next run looks again; only one that is for nothing else has failed by it.
   const error = pruneError(pruned.failures) ?? (request.cause === 'drift' ? unread : null);

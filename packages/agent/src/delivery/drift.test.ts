@@ -162,6 +162,7 @@ describe('what a repair tells', () => {
     cause: 'drift',
     stages: [{ name: 'rest', actions: [{ kind: 'correct', key: KEY, index: 0 }] }],
     prune: [],
+    unseen: [],
     refused: [],
   };
   const bytes = Buffer.from(printJson(declared));

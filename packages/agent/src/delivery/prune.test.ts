@@ -3,7 +3,7 @@ import { keyOf, PlumbError } from '@plumb/api';
 import { ownerLabels } from '@plumb/core';
 import { MemoryCluster } from '@plumb/testkit';
 import { expect, test } from 'vitest';
-import { prune } from './prune.ts';
+import { prune, thereUnseen } from './prune.ts';
 
 const unit = { kind: 'Kustomization', namespace: 'shop', name: 'apps' };
 const PARALLEL = 4;
@@ -95,4 +95,21 @@ test('a cancelled one ends all', async () => {
   ).rejects.toMatchObject({
     code: 'cancelled',
   });
+});
+
+test('what no watch shows is asked for: it is there, it is not, or nobody may say', async () => {
+  const { cluster, keys } = await world(['there', 'hidden', 'failing'].map((name) => object('Secret', name)));
+  const [there, hidden, failing] = keys as [ObjectKey, ObjectKey, ObjectKey];
+  const refused = (code: 'api-forbidden' | 'api-unavailable', of: ObjectKey): void => {
+    const error = new PlumbError(code, 'no', { fault: 'system', policy: 'retry' });
+    cluster.faults.fail(error, 1, ({ verb, name }) => verb === 'get' && name === of.name);
+  };
+  refused('api-forbidden', hidden);
+  refused('api-unavailable', failing);
+  const [gone, unserved] = [
+    { ...there, name: 'gone' },
+    { ...there, kind: 'Unheard' },
+  ];
+  const context = { cluster, unit, hidesValues: false, parallel: PARALLEL, signal };
+  expect(await thereUnseen([there, gone, unserved, hidden, failing], context)).toEqual([there, failing]);
 });

@@ -45,6 +45,23 @@ export async function prune(
   return { changes, kept, failures };
 }
 
+/**
+ * Which of these, that no watch shows, are there all the same: a watch may be behind. Where the unit's account may not look, the watch is believed:
+ * what was never made for want of rights would hold up its unit for ever.
+ * @returns those that are there, and those of which it could not be found out
+ */
+export async function thereUnseen(keys: readonly ObjectKey[], context: PruneContext): Promise<ObjectKey[]> {
+  const { cluster, parallel, signal } = context;
+  const answers = await settleAll(keys, parallel, async (key) => {
+    return (await cluster.resource(key)) !== null && (await cluster.get(key, { signal })) !== null;
+  });
+  return keys.filter((_, index) => {
+    const answer = answers[index];
+    if (answer?.ok === true) return answer.value;
+    return asPlumbError(answer?.error).code !== 'api-forbidden';
+  });
+}
+
 const ATTEMPTS = 5;
 
 /** @returns false when there was nothing of ours to delete */

@@ -111,3 +111,19 @@ test('a late answer about an object that is gone does not stand for the one made
   objects.note(old);
   expect(objects.get('shop/web')?.metadata.uid).toBe(anew.metadata.uid);
 });
+
+test('a read that shows less than was known has the server looked at: it may have gone back', async () => {
+  await cluster.create({
+    apiVersion: `${GIT_REPOSITORY.group}/${GIT_REPOSITORY.version}`,
+    kind: GIT_REPOSITORY.kind,
+    metadata: { name: 'web', namespace: 'shop' },
+  });
+  const objects = new FluxObjects(cluster, GIT_REPOSITORY, { signal: stop.signal });
+  const rewound = new Promise<void>((resolve) => objects.listenRewound(resolve));
+  await objects.ready();
+  const object = objects.get('shop/web') as KubeObject;
+  objects.note({ ...object, metadata: { ...object.metadata, resourceVersion: '999999' } });
+  await objects.refresh('shop/web', stop.signal);
+  await rewound;
+  expect(objects.get('shop/web')?.metadata.resourceVersion).toBe(object.metadata.resourceVersion);
+});

@@ -28,13 +28,15 @@ export class FluxObjects {
   #rewound = false;
   #held: (() => void)[] | null = null;
   readonly #reflector: Reflector;
-  readonly #read: (id: string) => Promise<KubeObject | null>;
+  readonly #read: (id: string, signal: AbortSignal) => Promise<KubeObject | null>;
 
   constructor(cluster: Cluster, kind: KindRef, options: ReflectorOptions) {
-    this.#read = (id) => cluster.get({ ...kind, ...parseObjectId(id) }, { signal: options.signal });
+    this.#read = (id, signal) => cluster.get({ ...kind, ...parseObjectId(id) }, { signal });
     const sink = {
       listed: (_version: string, rewound: boolean) => {
         this.#rewound = rewound;
+        // What was to be written comes of what is lost now.
+        if (rewound) this.#pending.clear();
       },
       upsert: (object: KubeObject) => this.#upsert(object),
       remove: (object: KubeObject) => this.#remove(object),
@@ -61,9 +63,12 @@ export class FluxObjects {
   }
 
   /** Reads the object as it is now: for whoever cannot rely on the watch being in step. */
-  async refresh(id: string): Promise<void> {
-    const object = await this.#read(id);
-    if (object !== null) this.note(object);
+  async refresh(id: string, signal: AbortSignal): Promise<void> {
+    const before = this.#objects.get(id);
+    const object = await this.#read(id, signal);
+    if (object === null || before === undefined || !isSame(before, object)) return;
+    if (isBefore(object, before)) this.#reflector.doubt();
+    this.note(object);
   }
 
   /**
@@ -72,7 +77,7 @@ export class FluxObjects {
    */
   note(object: KubeObject): void {
     const known = this.#objects.get(idOf(object));
-    if (known === undefined || !isBefore(known, object)) return;
+    if (known === undefined || !isSame(known, object) || !isBefore(known, object)) return;
     this.#reflector.note(object);
     this.#upsert(object);
   }
@@ -132,12 +137,12 @@ export class FluxObjects {
   #upsert(received: KubeObject): void {
     const id = idOf(received);
     const before = this.#objects.get(id);
-    const isSame = before !== undefined && before.metadata.uid === received.metadata.uid;
+    const isKnown = before !== undefined && isSame(before, received);
     // An answer may have shown what the watch shows now, or more. After a restore the older state is the true one.
-    if (isSame && !this.#rewound && !isBefore(before, received)) return;
+    if (isKnown && !this.#rewound && !isBefore(before, received)) return;
     const { managedFields: _dropped, ...metadata } = received.metadata;
     this.#objects.set(id, asRead({ ...received, metadata }));
-    if (!isSame) this.#pending.delete(id);
+    if (!isKnown) this.#pending.delete(id);
     this.#announce(id, this.get(id), before);
   }
 
@@ -160,6 +165,11 @@ export class FluxObjects {
 
 function idOf({ metadata }: KubeObject): string {
   return objectId({ namespace: metadata.namespace ?? '', name: metadata.name });
+}
+
+/** Not one that was deleted and made anew. */
+function isSame(object: KubeObject, other: KubeObject): boolean {
+  return object.metadata.uid === other.metadata.uid;
 }
 
 function isBefore(object: KubeObject, other: KubeObject): boolean {

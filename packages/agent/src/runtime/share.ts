@@ -83,7 +83,7 @@ export class Share {
     this.#running.set(id, lost);
     try {
       await claim.run(async () => {
-        if (this.#takenOver.has(id)) await this.#objects.refresh(id);
+        if (this.#takenOver.has(id)) await this.#objects.refresh(id, this.#stop);
         this.#takenOver.delete(id);
         await runner.run(id, { cluster, over, signal: AbortSignal.any([this.#stop, signal]) });
       });

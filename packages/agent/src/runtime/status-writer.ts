@@ -1,4 +1,4 @@
-import type { JsonObject, KindRef, KubeObject } from '@plumb/api';
+import type { JsonObject, KindRef } from '@plumb/api';
 import { asPlumbError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Clock } from './clock.ts';
@@ -11,11 +11,22 @@ import { compareVersions } from './versions.ts';
 
 interface Slot {
   wanted: JsonObject;
+  /** Of which object: one of the same name that is made anew has a status of its own. */
+  uid: string | undefined;
   /** Somebody waits for it before going on. */
   urgent: boolean;
   writing: Promise<boolean> | null;
   /** The object is another replica's: what is not sent yet never is. */
   dropped: boolean;
+}
+
+/** A status on its way to the server. */
+interface Draft {
+  status: JsonObject;
+  /** What it changes of what stood when it was first tried: what others change meanwhile stays. */
+  change: JsonObject | null;
+  /** The version it was tried on last. */
+  version: string;
 }
 
 const FIRST_RETRY = 250;
@@ -53,6 +64,8 @@ export class StatusWriter {
     this.#clock = options.clock;
     this.#limit = options.limit;
     this.#signal = options.signal;
+    // After a restore of the server what was to be written comes of what is lost now, its inventory too.
+    options.objects.listenRewound(() => [...this.#slots.keys()].forEach((id) => this.drop(id)));
   }
 
   /**
@@ -60,8 +73,10 @@ export class StatusWriter {
    * queue behind the others. @returns whether the server has it
    */
   write(id: string, status: JsonObject, options: { urgent?: boolean } = {}): Promise<boolean> {
-    const slot = this.#slots.get(id) ?? { wanted: status, urgent: false, writing: null, dropped: false };
+    const { uid } = this.#objects.get(id)?.metadata ?? {};
+    const slot = this.#slots.get(id) ?? { wanted: status, uid, urgent: false, writing: null, dropped: false };
     slot.wanted = status;
+    slot.uid = uid;
     slot.urgent = options.urgent ?? false;
     this.#slots.set(id, slot);
     this.#objects.overlay(id, status);
@@ -69,7 +84,7 @@ export class StatusWriter {
     return slot.writing;
   }
 
-  /** The object is another replica's now. */
+  /** The object is another replica's now, or what was to be written holds no more. */
   drop(id: string): void {
     const slot = this.#slots.get(id);
     if (slot !== undefined) slot.dropped = true;
@@ -100,19 +115,21 @@ export class StatusWriter {
     }
   }
 
-  /** @returns whether the server has the status; not when the object is gone or another replica's, or the agent stops */
+  /** @returns whether the server has the status; not when it is overtaken, the object is gone or another replica's, or the agent stops */
   async #send(id: string, status: JsonObject, slot: Slot): Promise<boolean> {
-    for (let wait = FIRST_RETRY; !this.#signal.aborted && !slot.dropped; wait = Math.min(wait * 2, LAST_RETRY)) {
-      const object = this.#objects.get(id);
-      if (object === undefined) return false;
+    const draft: Draft = { status, change: null, version: '' };
+    const isWanted = (): boolean => slot.wanted === status && !slot.dropped && !this.#signal.aborted;
+    for (let wait = FIRST_RETRY; isWanted(); wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
-        if (!(await this.#sendOn(object, id, status, slot))) break;
-        return true;
+        const attempt = (background: boolean): Promise<boolean> => this.#attempt(id, draft, slot, background);
+        const isThere = await (slot.urgent ? attempt(false) : this.#limit.run(() => attempt(true)));
+        this.#settle(id, status, slot);
+        return isThere;
       } catch (thrown) {
         const error = asPlumbError(thrown);
         if (error.code === 'api-not-found' || error.code === 'cancelled') break;
         if (error.code === 'api-invalid') throw error;
-        if (error.code === 'api-conflict' && (await this.#isOvertaken(id, object))) continue;
+        if (error.code === 'api-conflict' && (await this.#isOvertaken(id, draft))) continue;
         await sleep(this.#clock, Math.max(error.retryAfter ?? 0, wait));
       }
     }
@@ -122,17 +139,27 @@ export class StatusWriter {
 
   /**
    * The patch names the version it was made of: one that is held up on its way until another replica has written is refused.
-   * @returns whether the server has the status; not when the object is another replica's
+   * @returns whether the server has the status; not when the object is gone or another replica's
    */
-  async #sendOn(object: KubeObject, id: string, status: JsonObject, slot: Slot): Promise<boolean> {
-    const patch = mergePatch((this.#objects.served(id) ?? {}) as JsonObject, status);
-    if (patch !== null) {
-      const { resourceVersion = '' } = object.metadata;
-      const written = await this.#patch(id, { metadata: { resourceVersion }, status: patch }, slot);
-      if (written === null || slot.dropped) return false;
-      this.#objects.note(written);
-    }
-    this.#settle(id, status, slot);
+  async #attempt(id: string, draft: Draft, slot: Slot, background: boolean): Promise<boolean> {
+    const object = this.#objects.get(id);
+    if (object === undefined || object.metadata.uid !== slot.uid || slot.dropped) return false;
+    const change = mergePatch((this.#objects.served(id) ?? {}) as JsonObject, draft.status);
+    if (change === null) return true;
+    draft.change ??= change;
+    draft.version = object.metadata.resourceVersion ?? '';
+    const cluster = this.#cluster(id);
+    if (cluster === null) return false;
+    const key = { ...this.#kind, ...parseObjectId(id) };
+    const patch = { metadata: { resourceVersion: draft.version }, status: draft.change };
+    const written = await (background ? cluster.withPriority('background') : cluster).patch(key, patch, {
+      type: 'merge',
+      subresource: 'status',
+      fieldManager: this.#manager,
+      signal: this.#signal,
+    });
+    if (slot.dropped) return false;
+    this.#objects.note(written);
     return true;
   }
 
@@ -142,27 +169,12 @@ export class StatusWriter {
   }
 
   /** Somebody has written the object: the watch has shown that, or it is read. @returns whether a later state is known now */
-  async #isOvertaken(id: string, tried: KubeObject): Promise<boolean> {
-    const version = (object: KubeObject | undefined): string => object?.metadata.resourceVersion ?? '';
-    const isLater = (): boolean => compareVersions(version(this.#objects.get(id)), version(tried)) > 0;
-    if (!isLater()) await this.#objects.refresh(id).catch(() => undefined);
-    return isLater();
-  }
-
-  /** @returns null when the object is another replica's */
-  async #patch(id: string, patch: JsonObject, slot: Slot): Promise<KubeObject | null> {
-    const key = { ...this.#kind, ...parseObjectId(id) };
-    const options = {
-      type: 'merge',
-      subresource: 'status',
-      fieldManager: this.#manager,
-      signal: this.#signal,
-    } as const;
-    const send = async (background: boolean): Promise<KubeObject | null> => {
-      const cluster = this.#cluster(id);
-      const via = background ? cluster?.withPriority('background') : cluster;
-      return via?.patch(key, patch, options) ?? null;
+  async #isOvertaken(id: string, { version }: Draft): Promise<boolean> {
+    const isLater = (): boolean => {
+      const { resourceVersion = '' } = this.#objects.get(id)?.metadata ?? {};
+      return compareVersions(resourceVersion, version) > 0;
     };
-    return slot.urgent ? send(false) : this.#limit.run(() => send(true));
+    if (!isLater()) await this.#objects.refresh(id, this.#signal).catch(() => undefined);
+    return isLater();
   }
 }

@@ -2,7 +2,7 @@ import type { JsonObject, KubeObject } from '@plumb/api';
 import { crds, KUSTOMIZATION, systemError, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { clusterWith, withSilentWatch } from '../testing/cluster-with.ts';
 import { FluxObjects } from './flux-objects.ts';
 import { Limit } from './limit.ts';
@@ -28,9 +28,8 @@ beforeEach(async () => {
 });
 
 /** @param seen what the objects are watched through @param through what they are written through */
-async function start(seen: Cluster, through: Cluster = cluster): Promise<void> {
-  const { signal } = stop;
-  objects = new FluxObjects(seen, KUSTOMIZATION, { signal });
+async function start(seen: Cluster, through: Cluster = cluster, signal = stop.signal): Promise<void> {
+  objects = new FluxObjects(seen, KUSTOMIZATION, { signal: stop.signal });
   writer = new StatusWriter({
     cluster: () => through,
     objects,
@@ -125,15 +124,16 @@ test('an object that is gone needs no status, and who waits for it learns that',
   expect(await cluster.get(KEY)).toBeNull();
 });
 
-test('what another has written meanwhile is read once, and the status is written on it', async () => {
+test('what another has written meanwhile is read once, and stays where the status does not change it', async () => {
   await start(withSilentWatch(cluster));
   await writer.write(ID, status('a'));
-  const another = { ...status('b'), lastAttemptedRevision: 'b' };
+  const another = { lastAppliedRevision: 'b', lastAttemptedRevision: 'b' };
   await cluster.patch(KEY, { status: another }, { type: 'merge', subresource: 'status' });
   cluster.clearRequests();
   await expect(writer.write(ID, status('c'))).resolves.toBe(true);
-  expect(await served()).toEqual(status('c'));
-  expect(cluster.requests.map(({ verb }) => verb)).toEqual(['patch', 'get', 'patch', 'get']);
+  expect(await served()).toEqual({ ...status('c'), lastAttemptedRevision: 'b' });
+  expect(objects.get(ID)?.['status']).toEqual(await served());
+  expect(cluster.requests.map(({ verb }) => verb)).toEqual(['patch', 'get', 'patch', 'get', 'get']);
 });
 
 test('while what another has written cannot be read, nothing is written over it', async () => {
@@ -167,6 +167,57 @@ test('I13: a status that comes to the server after another replica has written c
   held.resolve();
   await expect(writing).resolves.toBe(false);
   expect(await served()).toEqual(status('b'));
+});
+
+test('I4: what was to be written before the server went back is not written over what stands again', async () => {
+  await cluster.patch(KEY, { status: status('restored') }, { type: 'merge', subresource: 'status' });
+  await start(cluster);
+  const object = objects.get(ID) as KubeObject;
+  const lost = { ...object, metadata: { ...object.metadata, resourceVersion: '999999' }, status: status('lost') };
+  objects.note(lost);
+  const rewound = new Promise<void>((resolve) => objects.listenRewound(resolve));
+  const writing = writer.write(ID, status('next'));
+  await rewound;
+  expect(objects.get(ID)?.['status']).toEqual(status('restored'));
+  await clock.advance(60_000);
+  await expect(writing).resolves.toBe(false);
+  expect(await served()).toEqual(status('restored'));
+  await expect(writer.write(ID, status('anew'))).resolves.toBe(true);
+  expect(await served()).toEqual(status('anew'));
+});
+
+test('what was to be written of an object that is gone is not written to the one made anew', async () => {
+  const away = systemError('api-unavailable', 'away', { fault: 'system', policy: 'retry' });
+  cluster.faults.fail(away, 1, ({ verb }) => verb === 'patch');
+  const before = objects.get(ID)?.metadata.uid;
+  const writing = writer.write(ID, status('old'));
+  await cluster.delete(KEY);
+  await cluster.create(unit());
+  await vi.waitUntil(() => ![before, undefined].includes(objects.get(ID)?.metadata.uid));
+  await clock.advance(60_000);
+  await expect(writing).resolves.toBe(false);
+  expect(await served()).not.toMatchObject({ lastAppliedRevision: 'old' });
+});
+
+test('a status that is overtaken while it waits to be sent again is never sent', async () => {
+  const away = systemError('api-unavailable', 'away', { fault: 'system', policy: 'retry' });
+  cluster.faults.fail(away, 1, ({ verb }) => verb === 'patch');
+  const writing = writer.write(ID, status('a'));
+  await vi.waitUntil(() => patches() === 1);
+  void writer.write(ID, status('b'));
+  await clock.advance(250);
+  await expect(writing).resolves.toBe(true);
+  expect(await served()).toEqual(status('b'));
+  expect(patches()).toBe(2);
+});
+
+test('the last status of an agent that stops is written, though another has written and nothing is watched any more', async () => {
+  const writes = new AbortController();
+  await start(withSilentWatch(cluster), cluster, writes.signal);
+  stop.abort();
+  await cluster.patch(KEY, { metadata: { labels: { by: 'another' } } }, { type: 'merge' });
+  await expect(writer.write(ID, status('last'))).resolves.toBe(true);
+  expect(await served()).toEqual(status('last'));
 });
 
 test('flush waits for what is under way', async () => {

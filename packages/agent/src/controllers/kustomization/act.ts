@@ -332,7 +332,10 @@ function carryOut(
     customStageKinds: hands.customStageKinds,
     gates: [refuseEmptying(object.spec.path ?? './')],
     loadBodies: () => loadBodies(object, bundle, context),
-    saveInventory: (inventory: readonly ObjectKey[]) => hands.saveProgress(object, { ...base, inventory }),
+    saveInventory: (inventory: readonly ObjectKey[]) => {
+      hands.signal.throwIfAborted();
+      return hands.saveProgress(object, { ...base, inventory });
+    },
   };
   return deliver(request, apply);
 }

@@ -71,6 +71,8 @@ export class KustomizationController {
   readonly #options: KustomizationControllerOptions;
   readonly #hands: Omit<Hands, keyof Leave>;
   readonly #memories = new Map<string, UnitMemory>();
+  /** Ends the runs that began before the server went back. */
+  #rewound = new AbortController();
   readonly #clusterNews: ClusterNews;
 
   constructor(options: KustomizationControllerOptions) {
@@ -170,8 +172,9 @@ export class KustomizationController {
   }
 
   async #run(id: string, leave: Leave): Promise<void> {
-    const { clock, finisher } = this.#options;
-    const hands: Hands = { ...this.#hands, ...leave };
+    const { clock } = this.#options;
+    const { signal: rewound } = this.#rewound;
+    const hands: Hands = { ...this.#hands, ...leave, signal: AbortSignal.any([leave.signal, rewound]) };
     const startedAt = clock.now();
     const memory = await this.#memoryOf(id);
     await this.#evaluate(id, memory, hands.signal);
@@ -189,17 +192,26 @@ export class KustomizationController {
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
     if (step.do === 'finalize') return this.#finalize(object, memory, hands);
     const outcome = await this.#carryOut(object, step, { memory, hands });
+    // What it found is lost, and it runs again from what stands.
+    if (rewound.aborted) return;
     // The agent stops, or the unit is another replica's now: what was not done is no failure, somebody else goes on.
     if (hands.signal.aborted && outcome.type !== 'done') return;
+    this.#finish(object, memory, outcome, clock.now() - startedAt);
+  }
+
+  /** @param took milliseconds */
+  #finish(object: Kustomization, memory: UnitMemory, outcome: Outcome<Facts>, took: number): void {
+    const { clock, finisher, kustomizations } = this.#options;
+    const id = idOf(object);
     // The run may have written status meanwhile: report on what stands now.
-    const current = (this.#options.kustomizations.get(id) as Kustomization | undefined) ?? object;
+    const current = (kustomizations.get(id) as Kustomization | undefined) ?? object;
     const told = { ...object, status: current.status ?? {} } as Kustomization;
     this.#tellUnknownModes(object, memory);
     // Before the first delivery nobody has looked.
     const drifted = memory.delivered === null ? {} : { drifted: toldDrift(memory) };
     const all = { ...outcome, facts: { ...outcome.facts, ...drifted } };
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval };
-    finisher.finish(id, told as KubeObject, report(told, all, moment), (clock.now() - startedAt) / 1_000);
+    finisher.finish(id, told as KubeObject, report(told, all, moment), took / 1_000);
   }
 
   /** A value nobody knows means the default; whoever wrote it meant something else. */
@@ -361,6 +373,8 @@ export class KustomizationController {
 
   /** What was delivered since is lost with the status that told of it: every unit delivers again, which changes only what differs. */
   #onRewound(): void {
+    this.#rewound.abort();
+    this.#rewound = new AbortController();
     for (const [id, memory] of this.#memories) {
       memory.delivered = null;
       memory.failed = null;
