@@ -62,7 +62,7 @@ export async function secretsCases(stage: Stage, name: string, guarded: Guarded)
   ];
 }
 
-/** Times the CPU of plain units that encrypted ones may cost. */
+/** Times the CPU, and the time, of plain units that encrypted ones may take. */
 const LARGEST_RATIO = 1.5;
 /** CPU seconds, as a share of a first sync's, that no commit elsewhere may cost the helpers: one decryption of all units takes more. */
 const LARGEST_IDLE_SHARE = 0.1;
@@ -71,12 +71,13 @@ const LARGEST_IDLE_SHARE = 0.1;
 export function judgeSecrets([plain, , encrypted, elsewhere]: readonly Measurement[]): void {
   if (plain === undefined || encrypted === undefined || elsewhere === undefined) throw new Error('a case is missing');
   const ratio = encrypted.cpuSeconds / plain.cpuSeconds;
+  const timeRatio = (encrypted.times['all Ready s'] ?? NaN) / (plain.times['all Ready s'] ?? NaN);
   const idleShare = elsewhere.childrenCpuSeconds / encrypted.childrenCpuSeconds;
   process.stdout.write(
-    `  encrypted to plain  ${ratio.toFixed(2)} times the CPU; ${idleShare.toFixed(2)} of the helpers' for a commit elsewhere\n`,
+    `  encrypted to plain  ${ratio.toFixed(2)} times the CPU, ${timeRatio.toFixed(2)} times the time; ${idleShare.toFixed(2)} of the helpers' for a commit elsewhere\n`,
   );
-  if (ratio > LARGEST_RATIO)
-    throw new Error(`encrypted units take more than ${LARGEST_RATIO} times the CPU of plain ones`);
+  if (!(Math.max(ratio, timeRatio) <= LARGEST_RATIO))
+    throw new Error(`encrypted units take more than ${LARGEST_RATIO} times the CPU or the time of plain ones`);
   if (idleShare > LARGEST_IDLE_SHARE) throw new Error('a commit that concerns no unit made the helpers work');
 }
 
