@@ -42,7 +42,8 @@ describe('a revision that somebody stands on', () => {
     expect([await isThere(first), await isThere(second)]).toEqual([true, false]);
     await publish('last', []);
     expect(await isThere(first)).toBe(false);
-  });
+    // More than fifty fetches, each a process or two.
+  }, 120_000);
 
   test('is one of a few: the youngest of them are kept', async () => {
     const all: Published[] = [];
