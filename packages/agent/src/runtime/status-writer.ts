@@ -129,7 +129,9 @@ export class StatusWriter {
         const error = asPlumbError(thrown);
         if (error.code === 'api-not-found' || error.code === 'cancelled') break;
         if (error.code === 'api-invalid') throw error;
-        if (error.code === 'api-conflict' && (await this.#isOvertaken(id, draft))) continue;
+        // A watch in step shows within the wait what came between; only where it does not is the object read.
+        const read = wait > FIRST_RETRY;
+        if (error.code === 'api-conflict' && (await this.#isOvertaken(id, draft, read))) continue;
         await sleep(this.#clock, Math.max(error.retryAfter ?? 0, wait));
       }
     }
@@ -168,13 +170,13 @@ export class StatusWriter {
     if (slot.wanted === status && !slot.dropped) this.#objects.dropOverlay(id);
   }
 
-  /** Somebody has written the object: the watch has shown that, or it is read. @returns whether a later state is known now */
-  async #isOvertaken(id: string, { version }: Draft): Promise<boolean> {
+  /** Somebody has written the object: the watch has shown that, or it may be read. @returns whether a later state is known now */
+  async #isOvertaken(id: string, { version }: Draft, read: boolean): Promise<boolean> {
     const isLater = (): boolean => {
       const { resourceVersion = '' } = this.#objects.get(id)?.metadata ?? {};
       return compareVersions(resourceVersion, version) > 0;
     };
-    if (!isLater()) await this.#objects.refresh(id, this.#signal).catch(() => undefined);
+    if (read && !isLater()) await this.#objects.refresh(id, this.#signal).catch(() => undefined);
     return isLater();
   }
 }

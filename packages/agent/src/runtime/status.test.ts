@@ -130,10 +130,26 @@ test('what another has written meanwhile is read once, and stays where the statu
   const another = { lastAppliedRevision: 'b', lastAttemptedRevision: 'b' };
   await cluster.patch(KEY, { status: another }, { type: 'merge', subresource: 'status' });
   cluster.clearRequests();
-  await expect(writer.write(ID, status('c'))).resolves.toBe(true);
+  const writing = writer.write(ID, status('c'));
+  await vi.waitUntil(() => patches() === 1);
+  await clock.advance(250);
+  await expect(writing).resolves.toBe(true);
   expect(await served()).toEqual({ ...status('c'), lastAttemptedRevision: 'b' });
   expect(objects.get(ID)?.['status']).toEqual(await served());
-  expect(cluster.requests.map(({ verb }) => verb)).toEqual(['patch', 'get', 'patch', 'get', 'get']);
+  expect(cluster.requests.map(({ verb }) => verb)).toEqual(['patch', 'patch', 'get', 'patch', 'get', 'get']);
+});
+
+test('where the watch shows in time what another has written, nothing is read', async () => {
+  await writer.write(ID, status('a'));
+  const refused = systemError('api-conflict', 'another was first', { fault: 'system', policy: 'retry' });
+  cluster.faults.fail(refused, 1, ({ verb }) => verb === 'patch');
+  cluster.clearRequests();
+  const writing = writer.write(ID, status('b'));
+  await vi.waitUntil(() => patches() === 1);
+  await cluster.patch(KEY, { metadata: { labels: { by: 'another' } } }, { type: 'merge' });
+  await clock.advance(250);
+  await expect(writing).resolves.toBe(true);
+  expect(cluster.requests.map(({ verb }) => verb)).toEqual(['patch', 'patch', 'patch']);
 });
 
 test('while what another has written cannot be read, nothing is written over it', async () => {
@@ -142,8 +158,11 @@ test('while what another has written cannot be read, nothing is written over it'
   const away = systemError('api-unavailable', 'away', { fault: 'system', policy: 'retry' });
   cluster.faults.fail(away, 1, ({ verb }) => verb === 'get');
   const writing = writer.write(ID, status('a'));
-  await clock.advance(249);
-  expect(patches()).toBe(2);
+  await vi.waitUntil(() => patches() === 2);
+  await clock.advance(250);
+  await vi.waitUntil(() => patches() === 3);
+  await clock.advance(499);
+  expect(patches()).toBe(3);
   await clock.advance(1);
   await expect(writing).resolves.toBe(true);
   expect(await served()).toEqual(status('a'));
@@ -177,6 +196,8 @@ test('I4: what was to be written before the server went back is not written over
   objects.note(lost);
   const rewound = new Promise<void>((resolve) => objects.listenRewound(resolve));
   const writing = writer.write(ID, status('next'));
+  await vi.waitUntil(() => patches() === 1);
+  await clock.advance(250);
   await rewound;
   expect(objects.get(ID)?.['status']).toEqual(status('restored'));
   await clock.advance(60_000);
@@ -216,7 +237,10 @@ test('the last status of an agent that stops is written, though another has writ
   await start(withSilentWatch(cluster), cluster, writes.signal);
   stop.abort();
   await cluster.patch(KEY, { metadata: { labels: { by: 'another' } } }, { type: 'merge' });
-  await expect(writer.write(ID, status('last'))).resolves.toBe(true);
+  const writing = writer.write(ID, status('last'));
+  await vi.waitUntil(() => patches() === 2);
+  await clock.advance(250);
+  await expect(writing).resolves.toBe(true);
   expect(await served()).toEqual(status('last'));
 });
 
