@@ -12,6 +12,8 @@ import { runRound } from './round.ts';
 const LONGEST_REST = 200;
 /** Milliseconds after the storm in which what waited is done; things go on changing. */
 const AFTER = 10_000;
+/** Milliseconds until an event is missed that a watch never brought, where nothing interrupts it: five minutes, and what they are spread by. */
+const MISSED_WITHIN = 340_000;
 /** By how much the most requests within a second may outdo those before, once the storm is over: what waited comes beside what is new. */
 const CATCHING_UP = 3;
 
@@ -30,6 +32,7 @@ export async function proxyRound(
       kubeconfig,
       seed,
       trouble: {
+        settlesWithin: MISSED_WITHIN,
         layout: { agentKubeconfig: () => proxy.kubeconfig },
         async make({ field, mutator }) {
           const rests = new Chance(seed + 1);

@@ -32,6 +32,8 @@ export interface Round {
 
 /** What an agent has to live through. */
 export interface Trouble {
+  /** Milliseconds after it within which all must be as Git says, where that may take longer than a minute. */
+  settlesWithin?: number;
   layout?: Omit<Layout, 'kubeconfig'>;
   /** Makes it, from the first units on. Agents are not started yet. @returns what was done, and what was wrong already */
   make(stage: {
@@ -58,7 +60,7 @@ export async function runRound(options: { kubeconfig: string; seed: number; trou
     const from = performance.now();
     field.say('rest');
     await mutator.end();
-    const found = await settle(field, model);
+    const found = await settle(field, model, trouble.settlesWithin);
     const settled = performance.now() - from;
     problems = [...made.problems, ...found, ...(await inspect(field, model, strangers))];
     return { seed, counts: made.counts, settled, problems, dir: field.dir };
@@ -70,9 +72,9 @@ export async function runRound(options: { kubeconfig: string; seed: number; trou
 }
 
 /** Resolves when the cluster equals Git, or has not become it. @returns what differs */
-export async function settle(field: Field, model: Model): Promise<string[]> {
+export async function settle(field: Field, model: Model, within = SETTLE_WITHIN): Promise<string[]> {
   const revision = [...field.revisions].at(-1) ?? '';
-  const until = performance.now() + SETTLE_WITHIN;
+  const until = performance.now() + within;
   for (;;) {
     const found = await differences(field, model, revision);
     if (found.length === 0 || performance.now() > until) return found;

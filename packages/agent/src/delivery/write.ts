@@ -1,5 +1,6 @@
-import type { KubeObject } from '@plumb/api';
+import type { KubeObject, PlumbError } from '@plumb/api';
 import { asPlumbError, keyId } from '@plumb/api';
+import type { Action } from '@plumb/core';
 import { immutableFields } from '@plumb/core';
 import type { ApplyContext, Change } from './apply.ts';
 import type { Checked } from './check.ts';
@@ -22,10 +23,31 @@ export async function write(checked: Checked, context: ApplyContext, changes: Ch
     record(stored, await giveUpIgnored(stored, answer, context), context);
     const word = recreated === null ? wordFor(answer, live === undefined ? known : live?.metadata) : 'created';
     changes.push({ key: action.key, action: word, ...(recreated === null ? {} : { recreated }) });
+  } catch (thrown) {
+    forgetUnanswered(action, asPlumbError(thrown), context);
+    throw thrown;
   } finally {
     context.unit.inFlight.delete(id);
     context.onAnswer(id);
   }
+}
+
+/** The API server says by these that it has done nothing. */
+const REFUSALS: ReadonlySet<PlumbError['code']> = new Set([
+  'api-invalid',
+  'api-forbidden',
+  'api-not-found',
+  'api-conflict',
+]);
+
+/**
+ * A new declaration that was sent and not answered may be in force: our own change must not look like somebody's drift, to be taken back and told.
+ * The next run compares.
+ */
+function forgetUnanswered(action: Action, error: PlumbError, context: ApplyContext): void {
+  const id = keyId(action.key);
+  const isNew = context.unit.applied.get(id)?.desiredDigest !== storedOf(action, context).digest;
+  if (isNew && !REFUSALS.has(error.code)) context.unit.disown(id);
 }
 
 /** What may be sent of an object with ignored fields depends on what is there; any other need not be read. */
