@@ -1,10 +1,26 @@
 import { expect, test } from 'vitest';
 import { loadProblems } from './proxy.ts';
 
+const BEFORE = { mean: 10, peak: 20 };
+const QUIET = { mean: 5, peak: 10 };
+
 test.each([
-  { before: 20, during: 20, after: 60, wrong: [] },
-  { before: 20, during: 21, after: 20, wrong: ['21 requests within one second of the storm'] },
-  { before: 20, during: 10, after: 61, wrong: ['61 requests within one second after the storm'] },
-])('a load of $before, then $during, then $after: $wrong', ({ wrong, ...peaks }) => {
-  expect(loadProblems(peaks)).toEqual(wrong.map((text) => `${text}, and no more than ${peaks.before} before it (I12)`));
+  { during: { mean: 10, peak: 30 }, after: { mean: 60, peak: 60 }, wrong: [] },
+  {
+    during: { mean: 11, peak: 20 },
+    after: QUIET,
+    wrong: ['11 requests a second in the storm, and no more than 10 may be (I12)'],
+  },
+  {
+    during: { mean: 10, peak: 31 },
+    after: QUIET,
+    wrong: ['31 requests within one second of the storm, and no more than 30 may be (I12)'],
+  },
+  {
+    during: QUIET,
+    after: { mean: 5, peak: 61 },
+    wrong: ['61 requests within one second after the storm, and no more than 60 may be (I12)'],
+  },
+])('a load of $during, then $after: $wrong', ({ during, after, wrong }) => {
+  expect(loadProblems({ before: BEFORE, during, after })).toEqual(wrong);
 });

@@ -14,6 +14,8 @@ const LONGEST_REST = 200;
 const AFTER = 10_000;
 /** Milliseconds until an event is missed that a watch never brought, where nothing interrupts it: five minutes, and what they are spread by. */
 const MISSED_WITHIN = 340_000;
+/** By how much the most requests within a second of the storm may outdo those before: what changes in a second is drawn. */
+const AT_ONCE = 1.5;
 /** By how much the most requests within a second may outdo those before, once the storm is over: what waited comes beside what is new. */
 const CATCHING_UP = 3;
 
@@ -37,24 +39,25 @@ export async function proxyRound(
         async make({ field, mutator }) {
           const rests = new Chance(seed + 1);
           let changes = 0;
-          const peakOf = async (ms: number): Promise<number> => {
+          const loadOf = async (ms: number): Promise<Load> => {
             const from = performance.now();
             for (; performance.now() < from + ms; changes += 1) {
               await mutator.step();
               await sleep(rests.below(LONGEST_REST));
             }
-            return proxy.peakRate(from);
+            const all = proxy.arrivals.filter((at) => at >= from).length;
+            return { mean: (all * 1_000) / (performance.now() - from), peak: proxy.peakRate(from) };
           };
           field.startAgents();
           await field.agent.started();
-          const before = await peakOf(seconds * 1_000);
+          const before = await loadOf(seconds * 1_000);
           proxy.set(STORM);
-          const during = await peakOf(seconds * 1_000);
+          const during = await loadOf(seconds * 1_000);
           proxy.set({});
-          const after = await peakOf(AFTER);
+          const after = await loadOf(AFTER);
           const faults = [...proxy.happened.values()].reduce((sum, count) => sum + count, 0);
           field.say(`storm over: ${JSON.stringify(Object.fromEntries(proxy.happened))}`);
-          field.say(`at most ${before} requests within a second before it, ${during} in it, ${after} after it`);
+          field.say(`requests before, in and after it: ${JSON.stringify([before, during, after])}`);
           const problems = loadProblems({ before, during, after });
           return { counts: { faults, 'kinds of fault': proxy.happened.size, changes }, problems };
         },
@@ -66,17 +69,26 @@ export async function proxyRound(
   }
 }
 
-/** The most requests within one second, before a storm, in it and after it. */
-export interface Peaks {
-  before: number;
-  during: number;
-  after: number;
+/** Requests a second: on the whole, and the most within any one. */
+export interface Load {
+  mean: number;
+  peak: number;
 }
 
-export function loadProblems({ before, during, after }: Peaks): string[] {
-  const least = `and no more than ${before} before it`;
-  return [
-    ...(during <= before ? [] : [`${during} requests within one second of the storm, ${least} (I12)`]),
-    ...(after <= CATCHING_UP * before ? [] : [`${after} requests within one second after the storm, ${least} (I12)`]),
+/** Before a storm, in it and after it. */
+export interface Loads {
+  before: Load;
+  during: Load;
+  after: Load;
+}
+
+export function loadProblems({ before, during, after }: Loads): string[] {
+  const rows = [
+    { what: 'requests a second in the storm', is: during.mean, most: before.mean },
+    { what: 'requests within one second of the storm', is: during.peak, most: AT_ONCE * before.peak },
+    { what: 'requests within one second after the storm', is: after.peak, most: CATCHING_UP * before.peak },
   ];
+  return rows.flatMap(({ what, is, most }) =>
+    is <= most ? [] : [`${Math.round(is)} ${what}, and no more than ${Math.round(most)} may be (I12)`],
+  );
 }
