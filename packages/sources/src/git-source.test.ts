@@ -40,6 +40,7 @@ describe('a revision that somebody stands on', () => {
     const second = await publish('second', [first.revision]);
     for (let turn = 0; turn < 55; turn += 1) await publish(`${turn}`, [first.revision]);
     expect([await isThere(first), await isThere(second)]).toEqual([true, false]);
+    expect(readFileSync(join(mirror(), 'shallow'), 'utf8').trim().split('\n').length).toBeLessThan(40);
     await publish('last', []);
     expect(await isThere(first)).toBe(false);
     // More than fifty fetches, each a process or two.

@@ -14,6 +14,7 @@ import type { ObjectFormat } from './object-format.ts';
 import { ObjectStore } from './object-store.ts';
 import { repackPartial } from './repack-partial.ts';
 import { pipeGit, runGit } from './run.ts';
+import { trimShallow } from './shallow.ts';
 
 /** Where a fetch puts what it got. Readers go by commit id, so this ref may move at any time. */
 export const INCOMING = 'refs/plumb/incoming';
@@ -113,6 +114,7 @@ export class Mirror {
     const packs = (await readdir(join(this.path, 'objects', 'pack')).catch(() => [])).filter((name) =>
       name.endsWith('.pack'),
     );
+    await trimShallow(this.path, keep, (args, input) => this.#git(args, signal, input));
     if (packs.length <= MAX_PACKS) return;
     if (this.partial) return repackPartial(this.path, keep, (args, input) => this.#git(args, signal, input));
     const held = await this.#git(['for-each-ref', '--format=%(refname)', 'refs/plumb/keep'], signal);

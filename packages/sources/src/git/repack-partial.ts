@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { storageFailure } from '../store/disk.ts';
 import type { RunResult } from './run.ts';
 
-type RunGit = (args: readonly string[], input?: string) => Promise<RunResult>;
+export type RunGit = (args: readonly string[], input?: string) => Promise<RunResult>;
 
 /** Who reads an older artifact may go on for so long. Milliseconds. */
 const KEPT_FOR = 3_600_000;
