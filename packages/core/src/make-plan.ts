@@ -8,7 +8,7 @@ import { compareForApply, compareForPrune, stagesOf } from './order.ts';
 import type { GroupKind } from './order.ts';
 import { isSameUnit } from './owner.ts';
 import type { Action, ActionKind, Cause, ObjectRules, Plan } from './plan.ts';
-import { DEFAULT_RULES } from './rules.ts';
+import { allowsPruning, asksToBeLeft, DEFAULT_RULES } from './rules.ts';
 
 /** What a plan needs to know of one desired object. */
 export interface DesiredEntry {
@@ -64,21 +64,23 @@ function actionFor(input: PlanInput, entry: DesiredEntry): ActionKind {
     // That an object of another unit is there, and what it asks for, this unit's own identity has to see (I9).
     return isSameUnit(live.owner, input.unit) ? 'skip' : 'create';
   }
+  const isToStay = (): boolean => isLeft(input, entry, liveRules);
+  if (live !== undefined) return actionThere(input, entry, { live, isToStay });
+  if (hasEnded(input.applied(key), entry)) return 'unchanged';
+  return isToStay() ? 'tolerate' : 'create';
+}
+
+/** Of an object that is there and does not ask to be left alone. */
+function actionThere(
+  input: PlanInput,
+  { key, digest }: DesiredEntry,
+  { live, isToStay }: { live: Observed; isToStay: () => boolean },
+): ActionKind {
   const applied = input.applied(key);
-  const orLeave = (kind: ActionKind): ActionKind => (isLeft(input, entry, liveRules) ? 'tolerate' : kind);
-  if (live === undefined) return hasEnded(applied, entry) ? 'unchanged' : orLeave('create');
-  if (applied === undefined) return orLeave('compare');
-  if (applied.desiredDigest !== entry.digest) return 'change';
-  if (applied.ownedHash !== live.ownedHash) return orLeave('correct');
-  return asItWasLeft(input);
-}
-
-function asItWasLeft({ unproven = false }: PlanInput): ActionKind {
-  return unproven ? 'compare' : 'unchanged';
-}
-
-function asksToBeLeft({ reconcile, ssa }: ObjectRules): boolean {
-  return !reconcile || ssa === 'Ignore';
+  if (applied === undefined) return isToStay() ? 'tolerate' : 'compare';
+  if (applied.desiredDigest !== digest) return 'change';
+  if (applied.ownedHash !== live.ownedHash) return isToStay() ? 'tolerate' : 'correct';
+  return input.unproven === true ? 'compare' : 'unchanged';
 }
 
 /** Whether drift of an object is to stay. */
@@ -109,8 +111,7 @@ function leavingOf(input: PlanInput): ObjectKey[] {
 function mayPrune(input: PlanInput, key: ObjectKey): boolean {
   const live = input.observed(key);
   if (live === undefined || !isSameUnit(live.owner, input.unit)) return false;
-  const rules = live.rules ?? DEFAULT_RULES;
-  return rules.prune && rules.reconcile && rules.ssa !== 'Ignore';
+  return allowsPruning(live.rules ?? DEFAULT_RULES);
 }
 
 /** How carrying out a plan ended, as far as the inventory goes. */

@@ -34,6 +34,16 @@ export function rulesOf(body: Pick<KubeObject, 'metadata'> & Partial<KubeObject>
   return isDefault ? DEFAULT_RULES : { ssa, force, prune, reconcile, ...(drift === undefined ? {} : { drift }) };
 }
 
+/** Whether nothing is to be done to an object. */
+export function asksToBeLeft({ reconcile, ssa }: ObjectRules): boolean {
+  return !reconcile || ssa === 'Ignore';
+}
+
+/** Whether an object may be deleted once it is declared no more. */
+export function allowsPruning(rules: ObjectRules): boolean {
+  return rules.prune && !asksToBeLeft(rules);
+}
+
 /** What a unit says of drift is about its objects, not about itself as an object of another unit. */
 function isUnit({ apiVersion = '', kind }: Partial<KubeObject>): boolean {
   return kind === KUSTOMIZATION.kind && parseApiVersion(apiVersion).group === KUSTOMIZATION.group;

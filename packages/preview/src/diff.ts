@@ -2,6 +2,8 @@ import type { KubeObject, ObjectKey, Kustomization } from '@plumb/api';
 import { APPLY_MANAGER, apiVersionOf, asPlumbError, PlumbError, userError } from '@plumb/api';
 import type { FieldChange } from '@plumb/core';
 import {
+  allowsPruning,
+  asksToBeLeft,
   compareForApply,
   compareForPrune,
   declaredFor,
@@ -127,13 +129,8 @@ function fixedFields(
 
 /** By its own rules, declared or live. */
 function isLeftAlone(body: KubeObject, live: KubeObject | null): boolean {
-  if ([body, ...(live === null ? [] : [live])].some(asksToBeLeft)) return true;
+  if ([body, ...(live === null ? [] : [live])].some((object) => asksToBeLeft(rulesOf(object)))) return true;
   return live !== null && rulesOf(body).ssa === 'IfNotPresent';
-}
-
-function asksToBeLeft(object: KubeObject): boolean {
-  const { reconcile, ssa } = rulesOf(object);
-  return !reconcile || ssa === 'Ignore';
 }
 
 /** What the inventory lists and the build no longer has. */
@@ -148,7 +145,7 @@ async function tryDeletion(key: ObjectKey, { built, cluster, signal }: Context):
   if ((await cluster.resource(key)) === null) return null;
   const live = await cluster.get(key, { signal });
   if (live === null || !isSameUnit(ownerOf(live), built.ref)) return null;
-  return asksToBeLeft(live) || !rulesOf(live).prune ? null : of(key, 'deleted');
+  return allowsPruning(rulesOf(live)) ? of(key, 'deleted') : null;
 }
 
 /** What a unit owns, by its status. */

@@ -1,7 +1,7 @@
 import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
 import { asPlumbError, displayKey, keyId, PlumbError as Failure } from '@plumb/api';
 import type { Action } from '@plumb/core';
-import { immutableFields, isSameUnit, ownerOf, rulesOf } from '@plumb/core';
+import { asksToBeLeft, immutableFields, isSameUnit, ownerOf, rulesOf } from '@plumb/core';
 import { sleep } from '../runtime/clock.ts';
 import type { ApplyContext } from './apply.ts';
 import { storedOf } from './send.ts';
@@ -9,12 +9,6 @@ import { storedOf } from './send.ts';
 const REFUSALS: ReadonlySet<string> = new Set(['api-invalid', 'api-conflict', 'api-forbidden']);
 
 const ATTEMPTS = 5;
-
-/** Whether a live object says that it is to be left alone. */
-export function asksToBeLeft(live: KubeObject): boolean {
-  const { reconcile, ssa } = rulesOf(live);
-  return !reconcile || ssa === 'Ignore';
-}
 
 /**
  * Whether an object may be deleted and made anew: it was refused for nothing but fields that cannot change, spec.force or the object's own rule asks
@@ -27,7 +21,7 @@ export function mayRecreate(
   context: ApplyContext,
 ): boolean {
   if (live === null || !REFUSALS.has(refusal.code) || immutableFields(refusal.message) === null) return false;
-  if (asksToBeLeft(live)) return false;
+  if (asksToBeLeft(rulesOf(live))) return false;
   const forced = context.force || storedOf(action, context).rules.force || rulesOf(live).force;
   return forced && isSameUnit(ownerOf(live, context.fieldManager), context.unit.ref);
 }
