@@ -282,22 +282,13 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       .filter((unit) => unit.spec.sourceRef.kind === source.kind && sourceId(unit) === objectId(source))
       .flatMap(standsOn);
   };
+  const { defaultSourceAccount: defaultServiceAccount } = options;
+  const fetching = { identities, defaultServiceAccount, sources: options.sources, standing };
   const replicated: FetchArtifact = async (source, revision, digest) => {
     const object = find(source.namespace, source.name);
     if (object === undefined) return null;
     const open = artifacts.open.bind(artifacts);
-    const { sources: ownSources, defaultSourceAccount: defaultServiceAccount } = options;
-    const replication = {
-      cluster,
-      identities,
-      defaultServiceAccount,
-      sources: ownSources,
-      signal: stop.signal,
-      find,
-      standing,
-      open,
-    };
-    return replicate(object, { revision, digest }, replication);
+    return replicate(object, { revision, digest }, { ...fetching, cluster, signal: stop.signal, find, open });
   };
   const fetchArtifact = artifactFetcher({
     downloads: options.downloads,
@@ -317,12 +308,9 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     hands: {
       ...hands,
       note: (object) => git.objects.note(object),
+      ...fetching,
       configs,
-      identities,
-      sources: options.sources,
-      defaultServiceAccount: options.defaultSourceAccount,
       artifactHost: options.artifactHost,
-      standing,
     },
     finisher: git.finisher,
     queue: git.queueOf,

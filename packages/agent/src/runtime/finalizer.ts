@@ -6,20 +6,21 @@ export interface FinalizerContext {
   cluster: Cluster;
   fieldManager: string;
   signal: AbortSignal;
-  /** Takes in what the server answers: whoever writes the object next does so on the version that came of this. */
-  note: (object: KubeObject) => void;
 }
+
+/** Takes in what the server answers: whoever writes the object next does so on the version that came of this. */
+type Noting = FinalizerContext & { note: (object: KubeObject) => void };
 
 const ATTEMPTS = 5;
 
 /** Puts our finalizer on an object, beside those of others. Does nothing when it is there, or when the object is gone. */
-export async function addFinalizer(object: KubeObject, context: FinalizerContext): Promise<void> {
+export async function addFinalizer(object: KubeObject, context: Noting): Promise<void> {
   const changed = await change(object, context, (names) => (names.includes(FINALIZER) ? null : [...names, FINALIZER]));
   if (changed !== null) context.note(changed);
 }
 
 /** Takes our finalizer from an object, and leaves those of others. Does nothing when it is not there, or when the object is gone. */
-export async function dropFinalizer(object: KubeObject, context: Omit<FinalizerContext, 'note'>): Promise<void> {
+export async function dropFinalizer(object: KubeObject, context: FinalizerContext): Promise<void> {
   await change(object, context, (names) =>
     names.includes(FINALIZER) ? names.filter((name) => name !== FINALIZER) : null,
   );
@@ -31,7 +32,7 @@ export async function dropFinalizer(object: KubeObject, context: Omit<FinalizerC
  */
 async function change(
   object: KubeObject,
-  { cluster, fieldManager, signal }: Omit<FinalizerContext, 'note'>,
+  { cluster, fieldManager, signal }: FinalizerContext,
   next: (names: readonly string[]) => string[] | null,
 ): Promise<KubeObject | null> {
   const key = keyOf(object);

@@ -66,8 +66,8 @@ export class FluxObjects {
   async refresh(id: string, signal: AbortSignal): Promise<void> {
     const before = this.#objects.get(id);
     const object = await this.#read(id, signal);
-    if (object === null || before === undefined || !isSame(before, object)) return;
-    if (isBefore(object, before)) this.#reflector.doubt();
+    if (object === null) return;
+    if (before !== undefined && isSame(before, object) && isBefore(object, before)) this.#reflector.doubt();
     this.note(object);
   }
 
@@ -77,7 +77,7 @@ export class FluxObjects {
    */
   note(object: KubeObject): void {
     const known = this.#objects.get(idOf(object));
-    if (known === undefined || !isSame(known, object) || !isBefore(known, object)) return;
+    if (known === undefined || !isSame(known, object)) return;
     this.#reflector.note(object);
     this.#upsert(object);
   }

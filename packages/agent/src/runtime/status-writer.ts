@@ -102,16 +102,25 @@ export class StatusWriter {
     try {
       for (let sent: JsonObject | null = null; sent !== slot.wanted && !slot.dropped && !this.#signal.aborted;) {
         sent = slot.wanted;
-        saved = await this.#send(id, sent, slot).catch((error: unknown) => {
-          // Refused, but overtaken already: the next one may pass.
-          if (slot.wanted !== sent || slot.dropped) return false;
-          this.#objects.dropOverlay(id);
-          throw error;
-        });
+        saved = await this.#sendLast(id, sent, slot);
       }
       return saved;
     } finally {
       if (!slot.dropped) this.#slots.delete(id);
+    }
+  }
+
+  /** @throws what the server refused, unless it is overtaken already: the next one may pass */
+  async #sendLast(id: string, status: JsonObject, slot: Slot): Promise<boolean> {
+    const isLast = (): boolean => slot.wanted === status && !slot.dropped;
+    try {
+      return await this.#send(id, status, slot);
+    } catch (error) {
+      if (isLast()) throw error;
+      return false;
+    } finally {
+      // It is written, or never will be.
+      if (isLast()) this.#objects.dropOverlay(id);
     }
   }
 
@@ -122,9 +131,7 @@ export class StatusWriter {
     for (let wait = FIRST_RETRY; isWanted(); wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
         const attempt = (background: boolean): Promise<boolean> => this.#attempt(id, draft, slot, background);
-        const isThere = await (slot.urgent ? attempt(false) : this.#limit.run(() => attempt(true)));
-        this.#settle(id, status, slot);
-        return isThere;
+        return await (slot.urgent ? attempt(false) : this.#limit.run(() => attempt(true)));
       } catch (thrown) {
         const error = asPlumbError(thrown);
         if (error.code === 'api-not-found' || error.code === 'cancelled') break;
@@ -135,7 +142,6 @@ export class StatusWriter {
         await sleep(this.#clock, Math.max(error.retryAfter ?? 0, wait));
       }
     }
-    this.#settle(id, status, slot);
     return false;
   }
 
@@ -163,11 +169,6 @@ export class StatusWriter {
     if (slot.dropped) return false;
     this.#objects.note(written);
     return true;
-  }
-
-  /** This status is written, or never will be. */
-  #settle(id: string, status: JsonObject, slot: Slot): void {
-    if (slot.wanted === status && !slot.dropped) this.#objects.dropOverlay(id);
   }
 
   /** Somebody has written the object: the watch has shown that, or it may be read. @returns whether a later state is known now */

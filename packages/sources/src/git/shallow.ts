@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunGit } from './repack-partial.ts';
 
@@ -20,8 +20,10 @@ export async function trimShallow(path: string, keep: readonly string[], git: Ru
   if (refs.code !== 0 || left.length === 0 || left.length === commits.length) return;
   // The name by which git itself locks it.
   const lock = `${file}.lock`;
+  const handle = await open(lock, 'wx');
   try {
-    await writeFile(lock, left.map((commit) => `${commit}\n`).join(''), { flag: 'wx' });
+    await handle.writeFile(left.map((commit) => `${commit}\n`).join(''));
+    await handle.close();
     await rename(lock, file);
   } catch (error) {
     await rm(lock, { force: true });
