@@ -218,6 +218,24 @@ describe('a request that takes too long', () => {
     expect((await engine.usage()).cpuSeconds - before).toBeGreaterThan(0.02);
   });
 
+  test('names the whole deadline, though a helper that was slow to start left less of it', async () => {
+    using helper = fakeHelper('setTimeout(hello, 50); process.stdin.resume();');
+    await expect(build(engineWith({ path: helper.path }), small, { deadline: 1_000 })).rejects.toMatchObject({
+      code: 'timeout',
+      message: 'kustomize.build took longer than 1000 ms',
+    });
+  });
+
+  test('says the same when it is the helper that gives up first', async () => {
+    using helper = fakeHelper(
+      "hello(); onCall(({ id }) => answer(id, { error: { code: 'timeout', message: 'deadline exceeded' } }));",
+    );
+    await expect(build(engineWith({ path: helper.path }), small, { deadline: 5_000 })).rejects.toMatchObject({
+      code: 'timeout',
+      message: 'kustomize.build took longer than 5000 ms',
+    });
+  });
+
   test('while waiting for a slot fails at its own deadline', async () => {
     const engine = engineWith();
     const first = build(engine, slow);

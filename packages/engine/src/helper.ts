@@ -69,20 +69,20 @@ export class Helper {
     });
   }
 
-  /** Runs one call. Failures are EngineError; after `timeout`, `crashed` and `protocol` the process is gone. */
-  async call(call: Call): Promise<Reply> {
+  /**
+   * Runs one call, for which `left` milliseconds of its deadline are left. Failures are EngineError;
+   * after `timeout`, `crashed` and `protocol` the process is gone.
+   */
+  async call(call: Call, left: number): Promise<Reply> {
     const id = this.#nextId++;
     const files = call.files.map((file) => ({ path: file.path, size: file.content.byteLength }));
-    const header = { id, op: call.op, deadline: call.deadline, args: call.args, files };
+    const header = { id, op: call.op, deadline: left, args: call.args, files };
     const frame = encodeFrame(
       header,
       call.files.map((file) => file.content),
     );
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    const timer = setTimeout(
-      () => this.fail('timeout', `${call.op} took longer than ${call.deadline} ms`),
-      call.deadline,
-    );
+    const timer = setTimeout(() => this.fail('timeout', tookLonger(call)), left);
     const cancel = (): void => {
       reject(new EngineError('cancelled', `${call.op} was cancelled`, call.signal?.reason));
       this.#write(encodeFrame({ id, op: 'cancel' }));
@@ -96,7 +96,7 @@ export class Helper {
           clearTimeout(timer);
           call.signal?.removeEventListener('abort', cancel);
           if (outcome instanceof EngineError) reject(outcome);
-          else finish(outcome.answer, outcome.body, { resolve, reject });
+          else finish(call, outcome.answer, outcome.body, { resolve, reject });
           settled();
         },
       };
@@ -178,11 +178,20 @@ export class Helper {
   }
 }
 
+/** Names the whole deadline: how much of it was left when the helper got the call is nothing the reader can act on. */
+export function tookLonger(call: Call): string {
+  return `${call.op} took longer than ${call.deadline} ms`;
+}
+
 function finish(
+  call: Call,
   answer: Answer,
   body: Buffer,
   to: { resolve(reply: Reply): void; reject(error: EngineError): void },
 ): void {
-  if (answer.error !== undefined) return to.reject(new EngineError(answer.error.code, answer.error.message));
+  if (answer.error !== undefined) {
+    const { code, message } = answer.error;
+    return to.reject(new EngineError(code, code === 'timeout' ? tookLonger(call) : message));
+  }
   to.resolve({ result: answer.result, warnings: answer.warnings ?? [], body });
 }

@@ -1,5 +1,5 @@
 import { EngineError } from './engine.ts';
-import { Helper } from './helper.ts';
+import { Helper, tookLonger } from './helper.ts';
 import type { Call, Reply } from './protocol.ts';
 
 export interface PoolOptions {
@@ -52,9 +52,9 @@ export class Pool {
       if (!hello.operations.includes(call.op))
         throw new EngineError('protocol', `the helper does not know ${call.op}: build it again`);
       const left = Math.ceil(until - performance.now());
-      if (left <= 0) throw new EngineError('timeout', `${call.op} took longer than ${call.deadline} ms`);
+      if (left <= 0) throw new EngineError('timeout', tookLonger(call));
       if (call.signal?.aborted === true) throw cancelled(call);
-      return await helper.call({ ...call, deadline: left });
+      return await helper.call(call, left);
     } finally {
       void this.#release(slot, helper);
     }
