@@ -1,11 +1,12 @@
 import type { ObjectKey } from '@plumb/api';
-import { displayKey, userError } from '@plumb/api';
+import { displayKey, keyId, userError } from '@plumb/api';
 import type { Action, DriftMode, Plan, Stage } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Clock } from '../runtime/clock.ts';
 import { settleAll } from '../runtime/parallel.ts';
 import { placeOf, throwFailures } from './apply-failures.ts';
-import { awaitStage } from './await-stage.ts';
+import type { Awaited } from './await-stage.ts';
+import { awaitServed, awaitStage } from './await-stage.ts';
 import { check, leaveEqualOnes } from './check.ts';
 import type { LiveObjects } from './live.ts';
 import type { StoredBundle, UnitMemory } from './unit.ts';
@@ -56,7 +57,11 @@ export interface ApplyContext {
 export async function applyPlan(plan: Plan, context: ApplyContext, changes: Change[]): Promise<void> {
   for (const [index, stage] of plan.stages.entries()) {
     await applyStage(stage, plan, context, changes);
-    if (index < plan.stages.length - 1) await awaitStage(inForce(stage, changes), plan, context);
+    const later = plan.stages.slice(index + 1);
+    if (later.length === 0 || !WAITED_FOR.has(stage.name)) continue;
+    const fresh = await awaitStage(awaitedOf(stage, plan, context, changes), context);
+    const isNeeded = later.some(({ actions }) => actions.some(needsRequest));
+    if (isNeeded && fresh.length > 0) await awaitServed(fresh, plan, context);
   }
 }
 
@@ -77,10 +82,21 @@ async function applyStage(stage: Stage, plan: Plan, context: ApplyContext, chang
   );
 }
 
-/** A stage without what turned out to be none of ours: nothing of that is waited for. */
-function inForce(stage: Stage, changes: readonly Change[]): Stage {
+/** Stages that others may need; the rest is the last, and what a custom stage holds is the user's to say, as in Flux. */
+const WAITED_FOR: ReadonlySet<Stage['name']> = new Set(['definitions', 'classes']);
+
+/**
+ * What the next stage waits for: the whole stage without what is left alone or turned out to be none of ours. A repair of drift waits for nothing
+ * but what it wrote: what else is wrong does not keep it.
+ */
+function awaitedOf(stage: Stage, plan: Plan, context: ApplyContext, changes: readonly Change[]): Awaited[] {
   const skipped = new Set(changes.filter(({ action }) => action === 'skipped').map(({ key }) => key));
-  return { ...stage, actions: stage.actions.filter((action) => needsRequest(action) && !skipped.has(action.key)) };
+  return stage.actions.flatMap((action) => {
+    const written = needsRequest(action);
+    const stands =
+      action.kind === 'unchanged' && plan.cause !== 'drift' && context.live.get(keyId(action.key)) !== undefined;
+    return (written || stands) && !skipped.has(action.key) ? [{ action, written }] : [];
+  });
 }
 
 const IDLE: ReadonlySet<Action['kind']> = new Set(['skip', 'tolerate', 'unchanged']);

@@ -1,31 +1,47 @@
 import { displayKey, keyId, PlumbError } from '@plumb/api';
-import type { Plan, Stage } from '@plumb/core';
+import type { Action, Plan } from '@plumb/core';
 import { sleep } from '../runtime/clock.ts';
 import type { ApplyContext } from './apply.ts';
 import { definedKinds } from './defined-kinds.ts';
 import { storedOf } from './send.ts';
 import { bodyOf } from './unit.ts';
 
-/** The next stage may need the kinds, namespaces, roles and classes that were written in this one: they must be in force first. */
-export async function awaitStage(stage: Stage, plan: Plan, context: ApplyContext): Promise<void> {
-  const written = stage.actions;
-  if (written.length === 0 || stage.name === 'custom' || stage.name === 'rest') return;
-  const ids = written.map((action) => keyId(action.key));
-  const current = await context.live.until(
-    () => ids.every((id) => context.live.get(id)?.health.status === 'Current'),
-    context.stageTimeout,
-    context.signal,
-  );
-  if (!current) {
-    const late = written.filter((action) => context.live.get(keyId(action.key))?.health.status !== 'Current');
-    const names = late.map((action) => displayKey(action.key)).join(', ');
-    throw new PlumbError('timeout', `timeout waiting for: ${names}`, { fault: 'system', policy: 'retry' });
-  }
-  await awaitServed(definedKinds(written.map((action) => bodyOf(storedOf(action, context)))), plan, context);
+/** An object of a stage that the next one waits for. */
+export interface Awaited {
+  action: Action;
+  /** This run wrote it: what it defines may not be served yet. */
+  written: boolean;
 }
 
-/** A new kind shows up in discovery a moment after its definition is established; discovery has no watch. */
-async function awaitServed(kinds: Set<string>, plan: Plan, context: ApplyContext): Promise<void> {
+/**
+ * The next stage may need the kinds, namespaces, roles and classes of this one: they must be in force first, also those that an earlier run wrote and
+ * waited for in vain.
+ * @returns those whose kinds may not be served yet
+ * @throws PlumbError `timeout` that names those that are not in force by then, `apply-failed` that names one that was deleted meanwhile
+ */
+export async function awaitStage(awaited: readonly Awaited[], context: ApplyContext): Promise<Action[]> {
+  const { live } = context;
+  const isLate = ({ action }: Awaited): boolean => live.get(keyId(action.key))?.health.status !== 'Current';
+  const isGone = ({ action }: Awaited): boolean => live.get(keyId(action.key)) === undefined;
+  const fresh = awaited.filter((one) => one.written || isLate(one));
+  if (fresh.length === 0) return [];
+  const isOver = (): boolean => !awaited.some(isLate) || awaited.some(isGone);
+  const ended = await live.until(isOver, context.stageTimeout, context.signal);
+  const gone = awaited.find(isGone);
+  if (gone !== undefined) {
+    const text = `${displayKey(gone.action.key)} was deleted while what comes after it waited for it`;
+    throw new PlumbError('apply-failed', text, { fault: 'system', policy: 'retry' });
+  }
+  if (!ended) {
+    const names = awaited.filter(isLate).map(({ action }) => displayKey(action.key));
+    throw new PlumbError('timeout', `timeout waiting for: ${names.join(', ')}`, { fault: 'system', policy: 'retry' });
+  }
+  return fresh.map(({ action }) => action);
+}
+
+/** A new kind of these definitions shows up in discovery a moment after its definition is established; discovery has no watch. */
+export async function awaitServed(definitions: readonly Action[], plan: Plan, context: ApplyContext): Promise<void> {
+  const kinds = definedKinds(definitions.map((action) => bodyOf(storedOf(action, context))));
   if (kinds.size === 0) return;
   const { clock } = context;
   const end = clock.now() + context.stageTimeout;
