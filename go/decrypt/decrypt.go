@@ -33,6 +33,8 @@ type decryptArgs struct {
 	Keys    keys       `json:"keys"`
 	// VerifyMAC refuses a file whose values are not those it was encrypted with.
 	VerifyMAC bool `json:"verifyMac"`
+	// ServiceTimeout is how many milliseconds one key management service may take for one data key.
+	ServiceTimeout int64 `json:"serviceTimeout"`
 }
 
 // fileArgs says how to read a file, and how to write it.
@@ -59,7 +61,7 @@ func decryptFiles(ctx context.Context, raw json.RawMessage, files []helper.File)
 	if json.Unmarshal(raw, &args) != nil || len(args.Files)+len(args.Sources) != len(files) {
 		return helper.Answer{}, errors.New("the arguments are not those of sops.decrypt")
 	}
-	service := newKeyService(ctx, args.Keys)
+	service := newKeyService(ctx, args.Keys, time.Duration(args.ServiceTimeout)*time.Millisecond)
 	defer service.forget()
 	d := decryption{
 		services:  []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(service)},

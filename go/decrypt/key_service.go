@@ -17,9 +17,6 @@ import (
 	"github.com/getsops/sops/v3/kms"
 )
 
-// keyTimeout is how long one key management service may take for one data key.
-const keyTimeout = 15 * time.Second
-
 // keyService answers sops' questions for data keys with the keys of one request, and with nothing else: sops' own
 // service would look into the environment, home directories and other programs.
 type keyService struct {
@@ -29,12 +26,19 @@ type keyService struct {
 	age        age.ParsedIdentities
 	pgp        openpgp.EntityList
 	identities *identities
+	// timeout is how long one key management service may take for one data key.
+	timeout time.Duration
 	// opened holds the data keys of this request: the objects of one file share theirs.
 	opened map[string][]byte
+	// silent holds the services that did not answer in time: each is waited for once in a request.
+	silent map[string]bool
 }
 
-func newKeyService(ctx context.Context, k keys) *keyService {
-	return &keyService{ctx: ctx, keys: k, identities: newIdentities(k), opened: map[string][]byte{}}
+func newKeyService(ctx context.Context, k keys, timeout time.Duration) *keyService {
+	return &keyService{
+		ctx: ctx, keys: k, identities: newIdentities(k), timeout: timeout,
+		opened: map[string][]byte{}, silent: map[string]bool{},
+	}
 }
 
 // Decrypt opens a data key. The context is the request's: sops hands none on.
@@ -42,16 +46,46 @@ func (s *keyService) Decrypt(_ context.Context, request *keyservice.DecryptReque
 	name := request.GetKey().String() + "\n" + string(request.GetCiphertext())
 	plain, ok := s.opened[name]
 	if !ok {
-		ctx, cancel := context.WithTimeout(s.ctx, keyTimeout)
-		defer cancel()
 		var err error
-		if plain, err = s.open(ctx, request.Key, request.Ciphertext); err != nil {
+		if plain, err = s.ask(request); err != nil {
 			return nil, serviceText(err)
 		}
 		s.opened[name] = plain
 	}
 	// A copy, for whoever gets it wipes it.
 	return &keyservice.DecryptResponse{Plaintext: bytes.Clone(plain)}, nil
+}
+
+// ask opens a data key, unless its service is known not to answer.
+func (s *keyService) ask(request *keyservice.DecryptRequest) ([]byte, error) {
+	service := serviceOf(request.Key)
+	if s.silent[service] {
+		return nil, fmt.Errorf("%s was not asked again: it has not answered within %s", service, s.timeout)
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
+	defer cancel()
+	plain, err := s.open(ctx, request.Key, request.Ciphertext)
+	if err != nil && service != "" && ctx.Err() != nil && s.ctx.Err() == nil {
+		s.silent[service] = true
+		return nil, fmt.Errorf("%s did not answer within %s", service, s.timeout)
+	}
+	return plain, err
+}
+
+// serviceOf names the service that holds a key; it is empty for keys that need none.
+func serviceOf(key *keyservice.Key) string {
+	switch k := key.GetKeyType().(type) {
+	case *keyservice.Key_VaultKey:
+		return "Vault at " + k.VaultKey.VaultAddress
+	case *keyservice.Key_KmsKey:
+		return "AWS KMS of " + k.KmsKey.Arn
+	case *keyservice.Key_GcpKmsKey:
+		return "Google Cloud KMS"
+	case *keyservice.Key_AzureKeyvaultKey:
+		return "Azure Key Vault " + k.AzureKeyvaultKey.VaultUrl
+	default:
+		return ""
+	}
 }
 
 // forget wipes the data keys.

@@ -21,7 +21,7 @@ export function createDecryptor(options: DecryptorOptions): Decryptor {
     environment: options.environment ?? {},
   });
   return {
-    async decrypt({ files, sources = [], keys, verifyMac, deadline, signal }) {
+    async decrypt({ files, sources = [], keys, verifyMac, deadline, ...more }) {
       if (files.length === 0) return [];
       const reply = await pool.call({
         op: 'sops.decrypt',
@@ -30,17 +30,18 @@ export function createDecryptor(options: DecryptorOptions): Decryptor {
           sources: sources.map(({ format }) => ({ format })),
           keys,
           verifyMac,
+          serviceTimeout: options.serviceTimeout ?? 15_000,
         },
         files: contentsOf([...files, ...sources]),
         deadline: Math.min(deadline, longestCall),
-        signal,
+        ...more,
       });
       return decrypted(reply, files.length);
     },
-    async needs({ files, deadline, signal }) {
+    async needs({ files, deadline, ...more }) {
       const args = { files: files.map(({ format }) => ({ format })) };
       const limit = Math.min(deadline, longestCall);
-      const call = { op: 'sops.needs', args, files: contentsOf(files), deadline: limit, signal };
+      const call = { op: 'sops.needs', args, files: contentsOf(files), deadline: limit, ...more };
       const { result } = await pool.call(call);
       return result as Needs;
     },

@@ -7,6 +7,10 @@ import type { Reply } from './protocol.ts';
 import { splitBody } from './split-body.ts';
 import { substituted, textFiles } from './substitute.ts';
 
+/** Milliseconds one call may take at most, whatever its unit allows itself: processes are few, and others wait for them. */
+const longestBuild = 300_000;
+const longestSubstitution = 30_000;
+
 /** Starts no process yet: helpers come with the first call and go when idle. */
 export function createEngine(options: EngineOptions): Engine {
   const pool = new Pool({
@@ -17,13 +21,15 @@ export function createEngine(options: EngineOptions): Engine {
     environment: {},
   });
   return {
-    async kustomizeBuild({ files, path, deadline, signal }) {
-      return kustomizeResult(await pool.call({ op: 'kustomize.build', args: { path }, files, deadline, signal }));
+    async kustomizeBuild({ path, deadline: asked, ...more }) {
+      const deadline = Math.min(asked, longestBuild);
+      return kustomizeResult(await pool.call({ op: 'kustomize.build', args: { path }, deadline, ...more }));
     },
-    async substitute({ objects, variables, strict, deadline, signal }) {
+    async substitute({ objects, variables, strict, deadline: asked, ...more }) {
       if (objects.length === 0) return [];
       const args = { variables, strict };
-      const reply = await pool.call({ op: 'substitute', args, files: textFiles(objects), deadline, signal });
+      const deadline = Math.min(asked, longestSubstitution);
+      const reply = await pool.call({ op: 'substitute', args, files: textFiles(objects), deadline, ...more });
       return substituted(reply, objects.length);
     },
     async celCheck({ mode, expressions, deadline, signal }) {

@@ -28,8 +28,8 @@ beforeEach(() => {
 });
 
 /** The real sops asks the double for the key. */
-function encrypted(uri: string): Promise<Buffer> {
-  const flags = ['--hc-vault-transit', uri];
+function encrypted(uri: string, more: readonly string[] = []): Promise<Buffer> {
+  const flags = ['--hc-vault-transit', uri, ...more];
   return bench.encryptAsync('a: 1\n', { format: 'yaml', flags, env: { VAULT_TOKEN: 'good-token' } });
 }
 
@@ -111,6 +111,28 @@ test.each([
 test.each(['unix:///var/run/docker.sock', 'file:///etc', 'not an address'])('%s is no server', async (address) => {
   const other = Buffer.from(file.toString().replace(/vault_address: .*/, `vault_address: "${address}"`));
   expect(await plain({ vault: { '': { token: 'good-token' } } }, other)).toMatch(/the Vault address ".*" is none/);
+});
+
+test('a server that does not answer is waited for once, and keeps no other key from opening its file', async () => {
+  const uri = `${vault.url}/v1/sops/keys/one`;
+  const age = bench.ageKey();
+  const contents = [file, await encrypted(uri), await encrypted(uri, ['--age', age.recipient])];
+  const impatient = createDecryptor({ path: decryptPath, serviceTimeout: 500 });
+  vault.asked.length = 0;
+  vault.trouble = () => new Promise(() => {});
+  const answers = await impatient.decrypt({
+    files: contents.map((content) => ({ content, format: 'yaml', outputFormat: 'yaml' })),
+    keys: { vault: { '': { token: 'good-token' } }, age: [age.file] },
+    verifyMac: true,
+    deadline: 20_000,
+  });
+  await impatient.close();
+  expect(answers).toEqual([
+    { error: expect.stringContaining(`Vault at ${vault.url} did not answer within 500ms`) as string },
+    { error: expect.stringContaining(`Vault at ${vault.url} was not asked again`) as string },
+    { content: Buffer.from('a: 1\n') },
+  ]);
+  expect(vault.asked).toEqual(['PUT /v1/sops/decrypt/one']);
 });
 
 test('what files need is read without a key', async () => {

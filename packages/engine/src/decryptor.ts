@@ -52,6 +52,8 @@ export interface DecryptRequest {
   verifyMac: boolean;
   /** Milliseconds after which the call is killed. */
   deadline: number;
+  /** Whose call it is: tenants take turns where calls wait for a process. */
+  tenant?: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -62,6 +64,8 @@ export interface NeedsRequest {
   files: readonly EncryptedFile[];
   /** Milliseconds after which the call is killed. */
   deadline: number;
+  /** Whose call it is: tenants take turns where calls wait for a process. */
+  tenant?: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -91,6 +95,8 @@ export interface DecryptorOptions {
   path: string;
   /** The whole environment of the process: proxies and certificates. */
   environment?: Readonly<Record<string, string>>;
+  /** Milliseconds a key management service may take for one key. It is waited for once in a call. Default 15,000. */
+  serviceTimeout?: number;
   /** Milliseconds a process may idle before it is stopped. Default 10,000. */
   idleTimeout?: number;
   /** Bytes of memory after which a process ends itself, failing its request with `crashed`. Default 512 MiB. */

@@ -11,6 +11,8 @@ export interface KustomizeRequest {
   path: string;
   /** Milliseconds after which the build is killed. */
   deadline: number;
+  /** Whose call it is: tenants take turns where calls wait for a process. */
+  tenant?: string;
   signal?: AbortSignal;
 }
 
@@ -35,6 +37,8 @@ export interface SubstituteRequest {
   strict: boolean;
   /** Milliseconds after which the call is killed. */
   deadline: number;
+  /** Whose call it is: tenants take turns where calls wait for a process. */
+  tenant?: string;
   signal?: AbortSignal;
 }
 

@@ -20,6 +20,7 @@ interface Slot {
 }
 
 interface Waiter {
+  tenant: string;
   grant(slot: Slot): void;
   refuse(error: EngineError): void;
 }
@@ -31,6 +32,9 @@ export class Pool {
   /** The slot that worked last is taken first, so that few calls keep few processes. */
   readonly #free: Slot[];
   readonly #waiting: Waiter[] = [];
+  /** Of each tenant, which turn it had last. */
+  readonly #turns = new Map<string, number>();
+  #turn = 0;
   readonly #leaving = new Set<Promise<void>>();
   #ended = { cpuSeconds: 0, peakRssBytes: 0 };
   #closed = false;
@@ -79,13 +83,15 @@ export class Pool {
   async #acquire(call: Call): Promise<Slot> {
     if (this.#closed) throw closedError();
     if (call.signal?.aborted === true) throw cancelled(call);
+    const tenant = call.tenant ?? '';
     const free = this.#free.pop();
     if (free !== undefined) {
       clearTimeout(free.timer);
+      this.#turns.set(tenant, this.#turn++);
       return free;
     }
     const { promise, resolve, reject } = Promise.withResolvers<Slot>();
-    const waiter: Waiter = { grant: resolve, refuse: reject };
+    const waiter: Waiter = { tenant, grant: resolve, refuse: reject };
     const leave = (error: EngineError): void => {
       const at = this.#waiting.indexOf(waiter);
       if (at >= 0) this.#waiting.splice(at, 1);
@@ -111,12 +117,22 @@ export class Pool {
       await helper.idle;
       if (helper.broken || helper.calls >= maxCalls || helper.usage.peakRssBytes > maxRss) this.#dismiss(slot);
     }
-    const next = this.#waiting.shift();
+    const next = this.#nextWaiter();
     if (next !== undefined) return next.grant(slot);
     this.#free.push(slot);
     if (this.#closed) return this.#dismiss(slot);
     slot.timer = setTimeout(() => this.#dismiss(slot), this.#options.idleTimeout);
     slot.timer.unref();
+  }
+
+  /** Of those that wait, the first of the tenant whose last turn is the longest ago: who asks a lot keeps nobody else waiting. */
+  #nextWaiter(): Waiter | undefined {
+    const lastTurn = ({ tenant }: Waiter): number => this.#turns.get(tenant) ?? -1;
+    const earliest = Math.min(...this.#waiting.map(lastTurn));
+    const at = this.#waiting.findIndex((waiter) => lastTurn(waiter) === earliest);
+    const [next] = at < 0 ? [] : this.#waiting.splice(at, 1);
+    if (next !== undefined) this.#turns.set(next.tenant, this.#turn++);
+    return next;
   }
 
   #helperOf(slot: Slot): Helper {

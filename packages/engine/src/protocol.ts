@@ -24,6 +24,7 @@ export interface Call {
   files: readonly { path: string; content: Uint8Array }[];
   /** Milliseconds until the call fails with `timeout` and its process is killed. */
   deadline: number;
+  tenant?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 

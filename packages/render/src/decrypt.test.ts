@@ -352,6 +352,19 @@ test('a Secret’s encrypted files are decrypted by their keys’ names', async 
   });
 });
 
+test('an encrypted file under stringData is decrypted too, and stands with the bytes it had', async () => {
+  const object = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'files' },
+    data: { 'a.yaml': btoa('what stringData is put over') },
+    stringData: { 'a.yaml': encrypt('a: b\n'), 'b.bin': encrypt(Buffer.of(0xff, 0), 'binary'), plain: 'as it is' },
+  };
+  const [body] = await build({ 'a.yaml': JSON.stringify(object) });
+  expect(body?.['data']).toEqual({ 'a.yaml': btoa('a: b\n'), 'b.bin': Buffer.of(0xff, 0).toString('base64') });
+  expect(body?.['stringData']).toEqual({ plain: 'as it is' });
+});
+
 test.each(['yaml', 'json'] as const)('a patch is decrypted: %s', async (format) => {
   const body = await patched(`patches: [{path: patch.${format}}]`, {
     [`patch.${format}`]: encrypt(JSON.stringify(userPatch), format, dataOnly),
@@ -447,6 +460,13 @@ describe('what cannot be decrypted', () => {
     const error = await failing(files, how);
     expect(error).toMatchObject({ code: 'build-failed', message: expect.stringMatching(message) as string });
     expect(error.message).not.toContain('s3cr3t');
+  });
+
+  test.each<[string, Files]>([
+    ['after it', { 'a.yaml': secret('db'), 'b.yaml': tampered }],
+    ['before it', { 'a.yaml': tampered, 'b.yaml': secret('db') }],
+  ])('is a changed copy, though the original carries the same MAC and stands %s', async (_where, files) => {
+    expect((await failing(files)).message).toMatch(/'Secret\.v1\.\[noGrp\]\/other': .*the MAC does not match/);
   });
 
   test('for its MAC can be had all the same, as in Flux', async () => {

@@ -99,14 +99,22 @@ function tasksOf(declared: Declared, sources: Sources, replace: (body: KubeObjec
   if (staysEncrypted(body)) return [];
   const mac = macOf(body);
   if (mac !== null) return [inPlace(declared, sources.of(mac, origin.path), replace)];
-  if (body.kind !== 'Secret' || !isObject(body['data'])) return [];
-  const data: JsonObject = { ...body['data'] };
-  return Object.entries(data).flatMap(([key, value]) => {
-    const file = encryptedValue(key, value);
+  if (body.kind !== 'Secret') return [];
+  const data: JsonObject = isObject(body['data']) ? { ...body['data'] } : {};
+  const stringData: JsonObject = isObject(body['stringData']) ? { ...body['stringData'] } : {};
+  const values = [
+    ...Object.entries(data).map((entry) => [...entry, 'base64'] as const),
+    ...Object.entries(stringData).map((entry) => [...entry, 'utf8'] as const),
+  ];
+  return values.flatMap(([key, value, encoding]) => {
+    const file = encryptedValue(key, value, encoding);
     if (file === null) return [];
+    // What was opened may be no text: it goes where bytes may stand, and nothing else under its name keeps it out.
     const take = (plain: Uint8Array): void => {
       data[key] = Buffer.from(plain).toString('base64');
-      replace({ ...body, data });
+      if (encoding === 'utf8') delete stringData[key];
+      const { stringData: _before, ...rest } = body;
+      replace({ ...rest, data, ...(Object.keys(stringData).length > 0 && { stringData }) });
     };
     const what = `failed to decrypt and format '${shortName(body)}' Secret field '${key}'`;
     return [{ declared, file, source: null, what, take }];
@@ -131,9 +139,9 @@ function inPlace(declared: Declared, source: EncryptedFile | null, replace: (bod
 }
 
 /** The file a Secret holds under a key, if it is an encrypted one. */
-function encryptedValue(key: string, value: Json): FileToDecrypt | null {
+function encryptedValue(key: string, value: Json, encoding: 'base64' | 'utf8'): FileToDecrypt | null {
   if (typeof value !== 'string') return null;
-  const content = Buffer.from(value, 'base64');
+  const content = Buffer.from(value, encoding);
   const format = encryptedFormat(content);
   return format === null ? null : { content, format, outputFormat: formatOf(key) };
 }

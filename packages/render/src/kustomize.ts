@@ -65,9 +65,10 @@ export async function kustomizeBuild(
   const files = [...reached.files].map(([path, content]) => ({ path, content }));
   const deadline = Math.max(1, Math.ceil(until - performance.now()));
   const path = root.dir.path === '' ? '.' : root.dir.path;
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const { tenant = '', signal } = options;
+  const more = { tenant, ...(signal === undefined ? {} : { signal }) };
   try {
-    const { objects, warnings } = await engine.kustomizeBuild({ files, path, deadline, ...signal });
+    const { objects, warnings } = await engine.kustomizeBuild({ files, path, deadline, ...more });
     const declared = objects.map(({ json, origin }): Declared => {
       const place = origin === '' ? root.path : sites.label(origin);
       const body = restoreOrigins(toObject(parseJson(json), place, told), sites, root.dir.path);

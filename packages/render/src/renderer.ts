@@ -49,6 +49,8 @@ export interface Substitution {
 export interface BuildOptions {
   /** Milliseconds. */
   deadline: number;
+  /** Whose build it is: tenants take turns at what they share. */
+  tenant?: string;
   signal?: AbortSignal;
   substitution?: Substitution;
   /** Opens what is encrypted (spec.decryption); without it everything stays as it is. */

@@ -12,30 +12,36 @@ const documentStart = /^---(?=\s|$)/m;
  */
 export class Sources {
   readonly #files: ReadonlyMap<string, Uint8Array>;
-  readonly #found = new Map<string, EncryptedFile | null>();
+  readonly #found = new Map<string, EncryptedFile>();
 
   /** @param files by path */
   constructor(files: ReadonlyMap<string, Uint8Array>) {
     this.#files = files;
   }
 
-  /** The documents that carry a MAC, as one file; null where no file has them. `path` is looked at first. */
+  /**
+   * The documents that carry a MAC, as one file: those of `path`, where it has them, for a copy that was changed carries the MAC of the original.
+   * Else those of the one file that has them; null where none does, or several.
+   */
   of(mac: string, path: string): EncryptedFile | null {
-    let found = this.#found.get(mac);
-    if (found === undefined) {
-      found = mac.length < shortestMac ? null : this.#search(mac, path);
-      this.#found.set(mac, found);
-    }
-    return found;
+    if (mac.length < shortestMac) return null;
+    if (this.#has(path, mac)) return this.#documents(mac, path);
+    const paths = [...this.#files.keys()].filter((other) => this.#has(other, mac));
+    const [only] = paths;
+    return only !== undefined && paths.length === 1 ? this.#documents(mac, only) : null;
   }
 
-  #search(mac: string, first: string): EncryptedFile | null {
-    const paths = this.#files.has(first) ? [first, ...this.#files.keys()] : [...this.#files.keys()];
-    for (const path of paths) {
-      const content = Buffer.from(this.#files.get(path) ?? []);
-      if (content.includes(mac)) return documentsWith(mac, path, content.toString());
-    }
-    return null;
+  #has(path: string, mac: string): boolean {
+    const content = this.#files.get(path);
+    return content !== undefined && Buffer.from(content.buffer, content.byteOffset, content.byteLength).includes(mac);
+  }
+
+  /** The same for each object of a file, so that it is sent once. */
+  #documents(mac: string, path: string): EncryptedFile {
+    const id = `${mac} ${path}`;
+    const found = this.#found.get(id) ?? documentsWith(mac, path, Buffer.from(this.#files.get(path) ?? []).toString());
+    this.#found.set(id, found);
+    return found;
   }
 }
 

@@ -34,8 +34,8 @@ export async function substitute(
   });
   if (marked.length === 0) return [...declared];
   const objects = marked.map(({ index }) => texts[index] ?? '');
-  const { deadline, signal } = options;
-  const request = { objects, variables, strict, deadline, ...(signal === undefined ? {} : { signal }) };
+  const { deadline, tenant = '', signal } = options;
+  const request = { objects, variables, strict, deadline, tenant, ...(signal === undefined ? {} : { signal }) };
   const answers = await engine.substitute(request).catch((error: unknown) => {
     throw explained(error);
   });

@@ -79,7 +79,7 @@ async function buildWith(unit: Kustomization, ref: UnitRef, artifact: Artifact, 
 type Bounds = Pick<WithRemotes, 'signal' | 'remotes'>;
 
 function boundsOf(unit: Kustomization, { signal, remotes }: Bounds): BuildOptions & Bounds {
-  return { deadline: timeoutOf(unit), signal, remotes };
+  return { deadline: timeoutOf(unit), tenant: unit.metadata.namespace ?? '', signal, remotes };
 }
 
 /** Whether a bundle was found valid for this very artifact, spec and configuration: then nothing need be opened to say so again. */

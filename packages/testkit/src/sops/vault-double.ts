@@ -21,7 +21,7 @@ export class VaultDouble {
   /** What was asked, in order: `PUT /v1/sops/decrypt/one`. */
   readonly asked: string[] = [];
   /** Answers everything itself while it is set. */
-  trouble: (() => Answer) | null = null;
+  trouble: (() => Answer | Promise<Answer>) | null = null;
   readonly #server: Server;
   readonly #trust: TrustAccount;
   readonly #keys = new Map<string, Buffer>();

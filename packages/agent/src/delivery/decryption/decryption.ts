@@ -70,13 +70,16 @@ export class Decryption {
     const until = performance.now() + limits.deadline;
     return async (files, sources) => {
       const { decryptor, verifyMac } = this.#options;
-      const request = { files, sources, verifyMac, ...left(limits, until) };
+      const tenant = unit.metadata.namespace ?? '';
+      const request = { files, sources, verifyMac, tenant, ...left(limits, until) };
       try {
         const keys = secret === undefined ? await this.#commonKeys(unit, limits) : keysIn(secret);
         const answers = await decryptor.decrypt({ ...request, keys });
         const closed = files.filter((_, index) => 'error' in (answers[index] ?? {}));
         const more =
-          closed.length === 0 ? null : await this.#moreKeys(unit, keys, { files: closed, ...left(limits, until) });
+          closed.length === 0
+            ? null
+            : await this.#moreKeys(unit, keys, { files: closed, tenant, ...left(limits, until) });
         if (more === null) return answers;
         const again = await decryptor.decrypt({ ...request, files: closed, keys: more, ...left(limits, until) });
         return answers.map((answer) => ('error' in answer ? (again.shift() ?? answer) : answer));
