@@ -28,8 +28,9 @@ export interface GapCheckParts {
 
 /**
  * Finds events a watch never brought: no protocol tells of them. Now and then a consistent list of metadata is compared, version by
- * version, with what is known; what still differs when the watch has had time to catch up was lost. A lost event is noticed after one
- * interval and the grace at the latest.
+ * version, with what is known; what still differs when the watch has had time to catch up was lost. A lost event is noticed after 1.1
+ * intervals, the grace and the time of the list at the latest; after an interruption a tenth of the interval counts. A check whose list
+ * fails finds nothing: what it would have found is for the next one, up to 1.1 intervals later.
  */
 export class GapCheck {
   readonly #parts: GapCheckParts;

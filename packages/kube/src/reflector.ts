@@ -24,8 +24,9 @@ export interface ReflectorOptions {
   fieldSelector?: string;
   signal: AbortSignal;
   /**
-   * Milliseconds between comparisons with a consistent list of metadata, which find events the watch never brought: the bound on how
-   * long one stays unnoticed (and 5 s). Default 5 minutes; a tenth of it after an interruption.
+   * Milliseconds between comparisons with a consistent list of metadata, which find events the watch never brought. Each wait is spread
+   * by a tenth: an event stays unnoticed for 1.1 of this and 5 s at most, unless the list of the comparison fails. Default 5 minutes; a
+   * tenth of it after a list or a watch that failed, or a watch that ended at once without an event.
    */
   checkInterval?: number;
   /** Told of every interruption, for logs and metrics. */

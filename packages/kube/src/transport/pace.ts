@@ -34,7 +34,8 @@ const AFTER_AWAY = 4;
 /**
  * How many requests may be in flight, and from when on (I12). Additive increase: one more for each full window answered well.
  * Multiplicative decrease: half on 429, on connection loss, on 5xx in a row; a little less on slow answers. A refusal also holds
- * everything back, for as long as the server asked, else 0.2 s doubling to 10 s while refusals go on; what was in flight together
+ * everything back: for 0.2 s doubling to 10 s while refusals go on, and for as long as the server asked where that is longer, of which
+ * a minute counts at most. Chance makes the first shorter or longer by a quarter, the second only longer. What was in flight together
  * counts once.
  */
 export class Pace {
