@@ -187,7 +187,7 @@ describe('plumb diff kustomization of a file', () => {
   });
 });
 
-test('plumb build kustomization needs no cluster', async () => {
+test('plumb build kustomization needs no cluster, and none that is away', async () => {
   const unit = {
     apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
     kind: 'Kustomization',
@@ -208,7 +208,25 @@ test('plumb build kustomization needs no cluster', async () => {
   expect(without.code).toBe(0);
   expect(without.err).toMatch(/^note: GitRepository\/.*\/shop includes GitRepository base at 'base' [^\n]*\n$/);
   expect(without.out).toBe(out.slice(0, out.indexOf('---\napiVersion: apps/v1\n')));
+
+  // One that is away is in nobody's way until it is asked for something.
+  await change('away.json', JSON.stringify(AWAY));
+  const toAway = [...build.slice(0, -1), 'away.json'];
+  expect(await plumb(...toAway, '--with', 'source.yaml')).toMatchObject({ code: 0, out: without.out });
+  expect(await plumb(...toAway)).toEqual({
+    code: 1,
+    out: '',
+    err: expect.stringMatching(
+      /cannot connect to 127\.0\.0\.1:1: .*; with --kubeconfig '' no cluster is asked/,
+    ) as string,
+  });
 });
+
+const AWAY = {
+  clusters: [{ name: 'away', cluster: { server: 'https://127.0.0.1:1' } }],
+  contexts: [{ name: 'away', context: { cluster: 'away' } }],
+  'current-context': 'away',
+};
 
 test('a preview leaves out what the source does, as the agent', async () => {
   await world.gitRepository({ ignore: '/apps/settings.yaml', sparseCheckout: ['apps'] });

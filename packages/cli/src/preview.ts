@@ -43,7 +43,7 @@ export const previewOptions = {
     'files, with commas, of ConfigMaps, Secrets and the GitRepository that take the place of those in the cluster',
   ),
   namespace: text('--namespace <name>', 'FLUX_SYSTEM_NAMESPACE', 'namespace of the Kustomization', 'flux-system'),
-  kubeconfig: text('--kubeconfig <path>', 'KUBECONFIG', 'kubeconfig of the cluster'),
+  kubeconfig: text('--kubeconfig <path>', 'KUBECONFIG', "kubeconfig of the cluster; '' for none"),
   context: text('--context <name>', null, 'context of the kubeconfig; by default its current one'),
   strictSubstitutions: flag(
     '--strict-substitutions',
@@ -72,9 +72,17 @@ export interface Opened {
   cluster: Cluster | null;
 }
 
+/** What a command wants to know. */
+export interface Wish {
+  /** The unit's name; may be empty where a file holds just one. */
+  name: string;
+  /** Also what the unit owns, which only a cluster can tell. */
+  owned: boolean;
+}
+
 /** Builds the unit that the options name, hands it to `work`, and lets go of everything. */
 export async function withPreview<T>(
-  name: string,
+  wish: Wish,
   options: PreviewOptions,
   context: Context,
   work: (opened: Opened) => Promise<T>,
@@ -96,7 +104,7 @@ export async function withPreview<T>(
     environment: decryptEnvironment(context.environment),
   });
   try {
-    const unit = await unitOf(name, options, { cluster, signal });
+    const unit = await unitOf(wish, options, { cluster, signal });
     const place = placeOf(unit, options, context.folder);
     const given = await manifestsOf(partsOf(options.with));
     const beside = options.kustomizationFile === '' ? [] : await manifestsOf([options.kustomizationFile]);
@@ -147,7 +155,7 @@ async function passingRemotes(
 }
 
 async function unitOf(
-  name: string,
+  { name, owned }: Wish,
   { kustomizationFile: file, namespace }: PreviewOptions,
   { cluster, signal }: { cluster: Cluster | null; signal: AbortSignal },
 ): Promise<Kustomization> {
@@ -161,7 +169,7 @@ async function unitOf(
     return liveUnit(cluster, { name, namespace }, signal);
   }
   const declared = unitAmong(await manifestsOf([file]), { name, namespace }, file);
-  return cluster === null ? declared : withLiveStatus(cluster, declared, signal);
+  return cluster === null || !owned ? declared : withLiveStatus(cluster, declared, signal);
 }
 
 /** The root of the artifact, and the folder in it. */

@@ -118,7 +118,7 @@ function mayPrune(input: PlanInput, key: ObjectKey): boolean {
 export interface PlanResults {
   /** Every stage was applied. */
   applied: boolean;
-  /** keyIds of pruned objects that are known to be gone. */
+  /** keyIds of objects that were to be pruned and are no business of the unit any more: gone, going by its word, or to stay. */
   gone: ReadonlySet<string>;
 }
 
@@ -128,7 +128,7 @@ export function inventoryBefore(before: readonly ObjectKey[], plan: Plan): Objec
 }
 
 /**
- * The inventory after a plan was carried out: what is declared, and what was to be pruned and is not known to be gone.
+ * The inventory after a plan was carried out: what is declared, and what was to be pruned and could not be.
  * When apply did not get through, nothing leaves. A plan that refused, or one for drift, lets nothing go either.
  */
 export function nextInventory(before: readonly ObjectKey[], plan: Plan, results: PlanResults): ObjectKey[] {

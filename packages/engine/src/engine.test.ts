@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createEngine } from './create-engine.ts';
-import type { Engine, EngineFile, EngineOptions } from './engine.ts';
+import type { Engine, EngineError, EngineFile, EngineOptions } from './engine.ts';
 import { enginePath, fakeHelper } from './testing/fake-helper.ts';
 
 const open: Engine[] = [];
@@ -50,7 +50,7 @@ const slow = [
 function build(
   engine: Engine,
   files: readonly EngineFile[] = small,
-  more: { deadline?: number; signal?: AbortSignal; path?: string } = {},
+  more: { deadline?: number; signal?: AbortSignal; path?: string; tenant?: string } = {},
 ): ReturnType<Engine['kustomizeBuild']> {
   return engine.kustomizeBuild({ files, path: '.', deadline: 20_000, ...more });
 }
@@ -241,6 +241,40 @@ describe('a request that takes too long', () => {
     const first = build(engine, slow);
     await expect(build(engine, small, { deadline: 30 })).rejects.toMatchObject({ code: 'timeout' });
     expect((await first).objects).toHaveLength(300);
+  });
+});
+
+describe('helpers are shared', () => {
+  const anyAnswer = 'hello(); onCall(({ id }) => setTimeout(() => answer(id), 5));';
+
+  test('tenants take turns: who asks a lot keeps nobody else waiting', async () => {
+    using helper = fakeHelper(anyAnswer);
+    const engine = engineWith({ path: helper.path });
+    const order: string[] = [];
+    const asked = ['a1', 'a2', 'a3', 'b1', 'a4', 'c1', 'b2'].map(async (name) => {
+      await build(engine, small, { tenant: name.slice(0, 1) });
+      order.push(name);
+    });
+    await Promise.all(asked);
+    expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4']);
+  });
+
+  test('what a unit allows itself does not take one for longer than five minutes, or half a minute to put variables in', async () => {
+    using helper = fakeHelper(
+      "hello({ operations: ['kustomize.build', 'substitute'] });" +
+        "onCall(({ id, deadline }) => answer(id, { error: { code: 'failed', message: String(deadline) } }));",
+    );
+    const engine = engineWith({ path: helper.path });
+    const day = 86_400_000;
+    const given = async (call: Promise<unknown>): Promise<number> =>
+      call.then(
+        () => 0,
+        (error: EngineError) => Number(error.message),
+      );
+    // What the process took to start is gone by then.
+    expect(Math.ceil((await given(build(engine, small, { deadline: day }))) / 60_000)).toBe(5);
+    const substitution = { objects: ['{"a":"$b"}'], variables: {}, strict: false, deadline: day };
+    expect(Math.ceil((await given(engine.substitute(substitution))) / 10_000)).toBe(3);
   });
 });
 

@@ -20,7 +20,7 @@ export interface PruneContext {
  * Deletes objects kind by kind, so that what refers to others goes before them; those of one kind go together. Each is read first and deleted only
  * as it was read: in this unit's inventory, with its owner labels, and not excepted by a rule (I1). One that is going already is left to go; one
  * that cannot be deleted does not keep the others from it.
- * @returns the keys that are still there
+ * @returns in `kept` the keys of those that could not be deleted
  * @throws never for a single object: `failures` says what went wrong
  */
 export async function prune(

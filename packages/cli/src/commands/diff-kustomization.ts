@@ -25,7 +25,7 @@ export async function runDiffKustomization(
   const { stdout, stderr, environment } = context;
   const paint = paintFor(stdout, environment);
   try {
-    return await withPreview(name, options, context, async ({ built, cluster }) => {
+    return await withPreview({ name, owned: true }, options, context, async ({ built, cluster }) => {
       if (cluster === null) throw userError('invalid-spec', 'diff compares with a cluster: give --kubeconfig');
       const signal = AbortSignal.timeout(LONGEST);
       const account = built.unit.spec.serviceAccountName;

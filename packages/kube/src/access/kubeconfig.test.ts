@@ -1,6 +1,6 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CERTIFICATE_PEM, KEY_PEM, rejection } from '../fake-api.ts';
@@ -120,6 +120,34 @@ describe('reads what @kubernetes/client-node reads', () => {
       'impersonate-uid': '7',
       'impersonate-extra-example.com%2fx': ['y'],
     });
+  });
+});
+
+test('several files are one, as in kubectl: the first entry of a name counts, and paths start from their own file', async () => {
+  const other = await mkdtemp(join(folder, 'other-'));
+  await writeFile(join(other, 'root.pem'), CERTIFICATE_PEM);
+  await writeFile(join(other, 'token'), 'from-the-other');
+  const [first, second] = [join(folder, 'first'), join(other, 'second')];
+  const contexts = [{ name: 'x', context: { cluster: 'c', user: 'u' } }];
+  await writeFile(first, JSON.stringify({ contexts, users: [{ name: 'u', user: { tokenFile: 'token' } }] }));
+  const later = config({ 'certificate-authority': 'root.pem' }, { tokenFile: 'token' });
+  await writeFile(second, JSON.stringify({ ...later, 'current-context': 'x' }));
+  const paths = [first, join(folder, 'nobody-wrote-this'), second].join(delimiter);
+  const access = await kubeconfigAccess(paths, undefined);
+  expect(await facts(access)).toMatchObject({
+    server: 'https://127.0.0.1:6443/',
+    tls: { ca: CERTIFICATE_PEM },
+    authorization: 'Bearer from-file',
+  });
+  expect((await facts(await kubeconfigAccess(paths, 'y'))) as object).toMatchObject({ server: 'https://other:1/' });
+  const users = [{ name: 'u', user: { exec: { command: './plugin', apiVersion: 'client.authentication.k8s.io/v1' } } }];
+  await writeFile(first, JSON.stringify({ contexts, users }));
+  const credential = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential' };
+  const answer = JSON.stringify({ ...credential, status: { token: 'from-a-plugin' } });
+  await writeFile(join(folder, 'plugin'), `#!/bin/sh\necho '${answer}'\n`);
+  await chmod(join(folder, 'plugin'), 0o755);
+  expect(await facts(await kubeconfigAccess(paths, undefined))).toMatchObject({
+    authorization: 'Bearer from-a-plugin',
   });
 });
 
