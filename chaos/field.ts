@@ -177,7 +177,7 @@ export class Field {
     });
   }
 
-  async createUnit({ name }: Unit): Promise<void> {
+  async createUnit({ name, built }: Unit): Promise<void> {
     const { namespace } = this;
     const spec = {
       sourceRef: { kind: 'GitRepository', name: SOURCE },
@@ -186,6 +186,7 @@ export class Field {
       retryInterval: '1s',
       prune: true,
       timeout: '30s',
+      wait: built,
     };
     const object = {
       apiVersion: 'kustomize.toolkit.fluxcd.io/v1',

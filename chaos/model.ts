@@ -16,7 +16,7 @@ export interface DeclaredObject {
 /** A Kustomization and its folder. */
 export interface Unit {
   readonly name: string;
-  /** Its folder has a kustomization.yaml, so that the engine builds it. */
+  /** Its folder has a kustomization.yaml, so that the engine builds it. It waits for health besides. */
   readonly built: boolean;
   readonly objects: Map<string, DeclaredObject>;
   suspended: boolean;
