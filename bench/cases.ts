@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from '@plumb/api';
-import type { Cost } from './agent-process.ts';
+import type { Cost, Spent } from './agent-process.ts';
 import { costBetween, round } from './agent-process.ts';
 import { configName, configOf, configPath } from './content.ts';
 import type { Stage, Unit } from './stage.ts';
@@ -161,11 +161,15 @@ export async function large(stage: Stage, objects: number): Promise<Measurement[
   return [first, second];
 }
 
-/** Many small commits in a row, each as soon as the one before it is in the cluster: lag and memory must not grow. */
+/**
+ * Many small commits in a row, each as soon as the one before it is in the cluster: lag and memory must not grow. What a commit costs tells the same
+ * of machines that do other work meanwhile.
+ */
 export async function commits(stage: Stage, units: number, count: number): Promise<Measurement> {
   const before = await stage.agent.spent();
   const lags: number[] = [];
-  const memory: number[] = [];
+  const marks: Spent[] = [before];
+  const tenth = Math.max(1, Math.floor(count / 10));
   await withValues(stage, async (values) => {
     for (let index = 0; index < count; index++) {
       const unit = index % units;
@@ -175,16 +179,18 @@ export async function commits(stage: Stage, units: number, count: number): Promi
       await stage.request();
       await values.becomes(configName(unit), value, began);
       lags.push(performance.now() - began);
-      if (index % Math.max(1, Math.floor(count / 10)) === 0)
-        memory.push(Math.round((await stage.agent.spent()).usage.rss));
+      if ((index + 1) % tenth === 0) marks.push(await stage.agent.spent());
     }
   });
-  const tenth = Math.max(1, Math.floor(count / 10));
+  const [afterFirst = before, beforeLast = before, last = before] = [marks[1], marks.at(-2), marks.at(-1)];
+  const perCommit = (from: Spent, to: Spent): number => round((costBetween(from, to).cpuSeconds * 1_000) / tenth);
   const times = {
     'first tenth ms': Math.round(median(lags.slice(0, tenth))),
     'last tenth ms': Math.round(median(lags.slice(-tenth))),
-    'RSS at first MiB': memory[1] ?? memory[0] ?? 0,
-    'RSS at last MiB': memory.at(-1) ?? 0,
+    'CPU ms each of first tenth': perCommit(before, afterFirst),
+    'CPU ms each of last tenth': perCommit(beforeLast, last),
+    'RSS after first tenth MiB': Math.round(afterFirst.usage.rss),
+    'RSS at last MiB': Math.round(last.usage.rss),
   };
   return { case: `${count} commits`, units, times, ...costBetween(before, await stage.agent.spent()) };
 }
