@@ -242,6 +242,9 @@ test('a unit that is to deliver here from now on leaves what it applied there', 
   await until(far, key, (object) => object !== null);
   const annotations = { 'plumb.dev/drift': 'warn' };
   await world.cluster.patch(world.unitKey('moved'), { metadata: { annotations } }, { type: 'merge' });
+  // The two clusters' watches have no order: that it is to be left has to be known first.
+  const asked = await world.request(world.unitKey('moved'));
+  await world.until(world.unitKey('moved'), 'be asked', (object) => statusOf(object).lastHandledReconcileAt === asked);
   const lost = configMapKey(world.target, 'lost');
   await until(far, lost, (object) => object !== null);
   await far.delete(lost);

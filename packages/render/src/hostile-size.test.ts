@@ -80,13 +80,17 @@ const cases: readonly (readonly [what: string, text: () => string, says: string 
 const mostSeconds = 4;
 const mostBytes = 400 * 1024 * 1024;
 
+function secondsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
 describe('the largest files are built or refused within bounds', () => {
   test.each(cases)('%s', async (_what, text, says) => {
     const content = text();
     const before = { cpu: process.cpuUsage(), memory: process.memoryUsage().heapUsed };
     const outcome = await outcomeOf(renderer, { 'a.yaml': content });
-    const { user, system } = process.cpuUsage(before.cpu);
-    expect((user + system) / 1e6).toBeLessThan(mostSeconds);
+    expect(secondsSince(before.cpu)).toBeLessThan(mostSeconds);
     expect(process.memoryUsage().heapUsed - before.memory).toBeLessThan(mostBytes);
     expect(outcome.says ?? 'built').toContain(says ?? 'built');
     expect((outcome.says ?? '').length).toBeLessThan(400);
@@ -100,9 +104,9 @@ describe('a kustomization is refused before the helper sees it', () => {
     ['a million empty maps', full('{},', `${widget}x: [`, ']\n'), tooMuch],
     ['a million numbers', full('1,', `${widget}x: [`, ']\n'), tooMuch],
   ])('%s', async (_what, text, says) => {
-    const start = performance.now();
+    const before = process.cpuUsage();
     expect(await outcomeOf(renderer, below(text))).toEqual({ says });
-    expect(performance.now() - start).toBeLessThan(mostSeconds * 1_000);
+    expect(secondsSince(before)).toBeLessThan(mostSeconds);
   });
 
   test('50,000 objects in many files', async () => {

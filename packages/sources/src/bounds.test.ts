@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { describe, expect, test } from 'vitest';
 import type { GitRequest } from './git-sources.ts';
 import { failureOf, openLab, SHOP, text, type Lab } from './testing/lab.ts';
+import { sshKeyPair } from './testing/ssh-keys.ts';
 import { startSshServer } from './testing/ssh-server.ts';
 
 const bytesOf = (folder: string): number =>
@@ -31,7 +31,7 @@ async function withSilent(sends: string, work: (port: number) => Promise<void>):
 }
 
 const GIVEN_UP = /context deadline exceeded after 0.5s$/;
-const identity = ssh2.utils.generateKeyPairSync('ed25519');
+const identity = sshKeyPair('ed25519');
 
 describe('a host that hangs is given up in time', () => {
   test.each<[when: string, sends: string, over: (port: number) => Partial<GitRequest>]>([

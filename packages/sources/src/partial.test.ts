@@ -208,7 +208,7 @@ test('a mirror that has lost a file gets it again', async () => {
   expect((await publish({ sparse: ['apps'] })).digest).toBe(published.digest);
 });
 
-test('many packs become one, and what nobody needs any more goes', async () => {
+test('many packs become one, and what nobody needs any more goes', { timeout: 120_000 }, async () => {
   const content = { sparse: ['apps'] };
   for (let n = 0; n < 26; n += 1) {
     lab.repository.commit({ 'apps/a.yaml': noise(20_000), 'media/film.bin': noise(100) });

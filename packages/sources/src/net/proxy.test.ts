@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import ssh2 from 'ssh2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GitProxy } from '../git-sources.ts';
 import { selfSigned } from '@plumb/testkit';
 import { startGitServer } from '../testing/git-server.ts';
 import { failureOf, openLab, SHOP, type Lab } from '../testing/lab.ts';
 import { startHttpProxy, startSocksProxy, type ProxyServer } from '../testing/proxy-server.ts';
+import { sshKeyPair } from '../testing/ssh-keys.ts';
 import { startSshServer } from '../testing/ssh-server.ts';
 
 const PASSWORD = 'p@ss:w/rd';
@@ -49,7 +49,7 @@ test('git over https goes through a tunnel', async () => {
 });
 
 test.each(['http', 'socks5'])('git over ssh goes through a proxy of kind %s', async (kind) => {
-  const [host, key] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')];
+  const [host, key] = [sshKeyPair('ed25519'), sshKeyPair('ed25519')];
   await using sshd = await startSshServer({
     root: lab.repositories,
     hostKeys: [host.private],

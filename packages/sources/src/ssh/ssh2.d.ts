@@ -61,9 +61,5 @@ declare module 'ssh2' {
       key: string | Buffer,
       passphrase?: string,
     ): (ParsedKey & { verify(data: Buffer, signature: Buffer, algo?: string): boolean }) | Error;
-    generateKeyPairSync(
-      type: string,
-      options?: { bits?: number; passphrase?: string; cipher?: string; rounds?: number; comment?: string },
-    ): { private: string; public: string };
   };
 }
