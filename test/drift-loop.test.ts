@@ -92,7 +92,8 @@ test('a controller that insists is named, and put right ever more slowly; its ne
   const began = performance.now();
   await world.edit(neighbour, { data: { colour: 'red' } });
   await world.until(neighbour, 'be green again', (object) => colour(object) === 'green');
-  expect(performance.now() - began).toBeLessThan(500);
+  // What is fought over waits for longer.
+  expect(performance.now() - began).toBeLessThan(1_000);
 
   await sleep(INSISTS_MS - 1_000);
   const writes = await controller.stop();

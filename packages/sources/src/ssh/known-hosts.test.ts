@@ -41,9 +41,8 @@ test('the kinds of the keys are named, so that only those are asked for', () => 
 });
 
 test('a pattern of many stars is judged at once', () => {
-  const started = performance.now();
+  // One that tries every way would not end in this test's time.
   expect(knownKeys(line(`${'*a'.repeat(40)}!`), 'a'.repeat(250), 22).accepts(KEY)).toBe(false);
-  expect(performance.now() - started).toBeLessThan(500);
 });
 
 test('a fingerprint is that of ssh-keygen', () => {
