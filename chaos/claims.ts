@@ -29,7 +29,7 @@ interface Claims {
 export async function claimProblems(field: Field, model: Model): Promise<string[]> {
   const { items } = await field.cluster.list(EVENT, { namespace: field.namespace });
   const events = items as unknown as (Told & KubeObject)[];
-  const found = events.flatMap((event) => [...revisionProblems(event, field), ...healthProblems(event, model)]);
+  const found = events.flatMap((event) => [...revisionProblems(event, field), ...healthProblems(event, field)]);
   for (const id of model.owners.keys()) {
     const [, kind = '', namespace = '', name = ''] = id.split('/');
     const shown = displayKey({ kind, namespace, name });
@@ -87,12 +87,10 @@ function linesOf({ message }: Pick<Told, 'message'>): string[] {
 }
 
 /** What units declare is healthy as soon as it is there, and nobody keeps it away for as long as they wait. */
-function healthProblems({ reason, message, involvedObject: { name } }: Told, { units }: Model): string[] {
+function healthProblems({ reason, message, involvedObject: { name } }: Told, { waited }: Field): string[] {
   if (reason === 'HealthCheckFailed') return [`an event of ${name} says without cause: ${message}`];
-  const waits = units.get(name)?.built !== false;
-  return waits || !message.includes('Health check passed')
-    ? []
-    : [`an event of ${name}, which waits for no health, says: ${message}`];
+  if (waited.has(name) || !message.includes('Health check passed')) return [];
+  return [`an event of ${name}, which waits for no health, says: ${message}`];
 }
 
 function revisionProblems({ metadata, involvedObject }: Told & KubeObject, field: Field): string[] {

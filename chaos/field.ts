@@ -46,6 +46,8 @@ export class Field {
   readonly dir: string;
   /** Every revision that was pushed. */
   readonly revisions = new Set<string>();
+  /** Names of units that waited for health: one may be another's by now. */
+  readonly waited = new Set<string>();
   /** What we wrote: `id@resourceVersion`. Whatever else the history shows was written by the agent. */
   readonly #written = new Set<string>();
   /** Uids of the objects we deleted. */
@@ -179,6 +181,7 @@ export class Field {
 
   async createUnit({ name, built }: Unit): Promise<void> {
     const { namespace } = this;
+    if (built) this.waited.add(name);
     const spec = {
       sourceRef: { kind: 'GitRepository', name: SOURCE },
       path: `./${folderOf(name)}`,
