@@ -1,9 +1,9 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDecryptor, createEngine } from '@plumb/engine';
-import type { EngineOptions } from '@plumb/engine';
+import type { DecryptorOptions, EngineOptions } from '@plumb/engine';
 import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
-import type { GitLimits } from '@plumb/sources';
+import type { DownloadsOptions, GitLimits, GitSourcesOptions } from '@plumb/sources';
 import { createDownloads, createGitSources, createRemoteBases, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent.ts';
 import { startAgent } from './agent.ts';
@@ -126,17 +126,12 @@ export function requestCounter(metrics: Metrics): RequestCounter {
 /** Starts everything an agent process serves, and the agent itself, which acts as soon as the replicas are agreed. */
 export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent> {
   const { host } = options;
-  const engine = createEngine({ ...options.engine, path: options.enginePath });
-  const opening = openingOf(options);
-  const disk = {
-    dir: options.dataDir,
-    engine,
-    ...(options.gitEnvironment && { env: options.gitEnvironment }),
-    ...(options.gitLimits && { limits: options.gitLimits }),
-  };
+  const made = partOptionsOf(options);
+  const engine = createEngine(made.engine);
+  const opening = openingOf(made.decryption);
+  const disk = { ...made.disk, engine };
   const sources = createGitSources(disk);
-  const { sourceHostOverride: hostOverride } = options;
-  const downloads = createDownloads({ ...disk, ...(hostOverride !== undefined && { hostOverride }) });
+  const downloads = createDownloads({ ...disk, ...made.downloads });
   const remotes = options.remoteBases === false ? null : createRemoteBases(disk);
   const artifacts = await serveArtifacts({ dir: options.dataDir, host, port: options.artifactPort });
   const members = membersOf(options);
@@ -183,15 +178,54 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   };
 }
 
-function openingOf({ decryption, decryptorLimit }: LaunchOptions): {
-  options: Pick<AgentOptions, 'decryption'>;
-  close: () => Promise<void>;
-} | null {
+/** What the parts of an agent process are made with. */
+interface PartOptions {
+  engine: EngineOptions;
+  /** For everything that keeps something in the data folder. */
+  disk: Pick<GitSourcesOptions, 'dir' | 'env' | 'limits'>;
+  downloads: Pick<DownloadsOptions, 'hostOverride'>;
+  decryption: { decryptor: DecryptorOptions; verifyMac: boolean; surroundings: SurroundingNames } | null;
+}
+
+export function partOptionsOf(
+  options: Pick<
+    LaunchOptions,
+    | 'engine'
+    | 'enginePath'
+    | 'dataDir'
+    | 'gitEnvironment'
+    | 'gitLimits'
+    | 'sourceHostOverride'
+    | 'decryption'
+    | 'decryptorLimit'
+  >,
+): PartOptions {
+  const { gitEnvironment: env, gitLimits: limits, sourceHostOverride: hostOverride } = options;
+  return {
+    engine: { ...options.engine, path: options.enginePath },
+    disk: { dir: options.dataDir, ...(env && { env }), ...(limits && { limits }) },
+    downloads: hostOverride === undefined ? {} : { hostOverride },
+    decryption: decryptionParts(options),
+  };
+}
+
+function decryptionParts({
+  decryption,
+  decryptorLimit,
+}: Pick<LaunchOptions, 'decryption' | 'decryptorLimit'>): PartOptions['decryption'] {
   if (decryption === undefined) return null;
   const { path, environment, laxMac, ...surroundings } = decryption;
   const bound = decryptorLimit === undefined ? {} : { memoryLimit: decryptorLimit };
-  const decryptor = createDecryptor({ path, environment, ...bound });
-  return { options: { decryption: { decryptor, verifyMac: !laxMac, surroundings } }, close: () => decryptor.close() };
+  return { decryptor: { path, environment, ...bound }, verifyMac: !laxMac, surroundings };
+}
+
+function openingOf(made: PartOptions['decryption']): {
+  options: Pick<AgentOptions, 'decryption'>;
+  close: () => Promise<void>;
+} | null {
+  if (made === null) return null;
+  const decryptor = createDecryptor(made.decryptor);
+  return { options: { decryption: { ...made, decryptor } }, close: () => decryptor.close() };
 }
 
 /** Names this program and its helper: what another pair built, or without looking at MACs, may differ. */

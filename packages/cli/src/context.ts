@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { memoryBound } from './memory.ts';
 
 export interface Program {
   program: string;
@@ -7,7 +8,7 @@ export interface Program {
   env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What a command gets of the world. Only main.ts makes one. */
+/** What a command gets of the world. */
 export interface Context {
   /** The root of the clone: where `build` and `.plumb` are. */
   root: string;
@@ -24,4 +25,23 @@ export interface Context {
   run(program: Program): Promise<number>;
   /** Resolves at the first request to stop (Ctrl-C, SIGTERM). */
   untilStopped(): Promise<void>;
+}
+
+/** What of a running process a context is made of: only main.ts has a real one. */
+type Surroundings = Pick<NodeJS.Process, 'constrainedMemory' | 'cwd' | 'env' | 'stdout' | 'stderr' | 'once'>;
+
+export function contextOf(process: Surroundings, own: Pick<Context, 'root' | 'program' | 'run'>): Context {
+  return {
+    ...own,
+    folder: process.cwd(),
+    memoryLimit: memoryBound(process.constrainedMemory()),
+    environment: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    untilStopped: () =>
+      new Promise((resolve) => {
+        process.once('SIGINT', () => resolve());
+        process.once('SIGTERM', () => resolve());
+      }),
+  };
 }

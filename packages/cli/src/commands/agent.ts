@@ -1,9 +1,10 @@
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { launchAgent, logLine, Metrics, requestCounter, selectionOf, toldLine } from '@plumb/agent';
-import type { MemberNews } from '@plumb/agent';
+import type { LaunchOptions, MemberNews } from '@plumb/agent';
 import { parseDuration, WATCH_LABEL_SELECTOR } from '@plumb/api';
 import { connect } from '@plumb/kube';
+import type { ConnectOptions } from '@plumb/kube';
 import type { Context } from '../context.ts';
 import { decryptionOf, decryptionOptions } from '../decryption.ts';
 import { gitEnvironment } from '../git-environment.ts';
@@ -86,12 +87,18 @@ export const agentOptions = {
   gitMaxFileSize: mebibytes('--git-max-file-size <MiB>', 'size of one file of an artifact', 100),
   gitMaxSize: mebibytes('--git-max-size <MiB>', 'size of all files of an artifact, before compression', 2_048),
   gitMaxFetch: mebibytes('--git-max-fetch <MiB>', 'what one fetch may add to the disk', 2_048),
-  requeueDependency: text(
-    '--requeue-dependency <duration>',
-    null,
-    'how often a missing dependency is looked at again, beside its own events',
-    '30s',
-  ),
+  requeueDependency: {
+    ...text(
+      '--requeue-dependency <duration>',
+      null,
+      'how often a missing dependency is looked at again, beside its own events',
+      '30s',
+    ),
+    read: (given: string) => {
+      parseDuration(given);
+      return given;
+    },
+  },
   intervalJitterPercentage: whole('--interval-jitter-percentage <n>', null, {
     help: 'how far intervals are spread',
     fallback: 5,
@@ -195,27 +202,32 @@ function nameOf({ flag: written }: OptionSpec<number>): string {
   return written.split(' ', 1)[0] ?? '';
 }
 
-/** Runs the agent against a cluster until it is told to stop. Logs one JSON object a line. @returns the exit code */
-export async function runAgent(options: OptionValues<typeof agentOptions>, context: Context): Promise<number> {
-  const stopped = context.untilStopped();
-  const log = logger(context);
-  const metrics = new Metrics();
-  const { kubeconfig } = options;
-  const counter = requestCounter(metrics);
-  const cluster = await connect({
-    ...(kubeconfig === '' ? { inCluster: podAddress(context.environment) } : { kubeconfig }),
-    ...(options.context === '' ? {} : { context: options.context }),
-    userAgent: 'plumb-agent',
-    counter,
-  });
-  const instance = hostname();
+/** Where the command line says the API server is: without a kubeconfig, where the pod is. */
+export function connectionOf(
+  { kubeconfig, context }: Pick<OptionValues<typeof agentOptions>, 'kubeconfig' | 'context'>,
+  environment: Context['environment'],
+): Pick<ConnectOptions, 'kubeconfig' | 'inCluster' | 'context'> {
+  return {
+    ...(kubeconfig === '' ? { inCluster: podAddress(environment) } : { kubeconfig }),
+    ...(context === '' ? {} : { context }),
+  };
+}
+
+/** All that an agent is started with and that is data: what is not in here, no option and no variable can change. */
+type AgentSettings = Omit<
+  LaunchOptions,
+  'cluster' | 'metrics' | 'instance' | 'onQuiet' | 'tell' | 'onMember' | 'onFault' | 'onNotice'
+>;
+
+/** What the command line says, in the words and units of the agent. `cores`: how many this process may use. */
+export function settingsOf(
+  options: OptionValues<typeof agentOptions>,
+  context: Pick<Context, 'root' | 'program' | 'memoryLimit' | 'environment'>,
+  cores: number,
+): AgentSettings {
   const tenancy = tenancyOf(options);
-  const agent = await launchAgent({
-    cluster,
-    metrics,
-    instance,
-    ...memoryShares(context.memoryLimit, availableParallelism()),
-    onQuiet: giveBackMemory,
+  return {
+    ...memoryShares(context.memoryLimit, cores),
     version: context.program,
     enginePath: options.enginePath === '' ? join(context.root, 'build', 'engine') : options.enginePath,
     dataDir: options.dataDir,
@@ -249,7 +261,6 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     remoteClusters: {
       rules: { exec: options.insecureKubeconfigExec, insecureTls: options.insecureKubeconfigTls },
       defaultAccount: tenancy.kubeconfigAccount,
-      counter,
     },
     clouds: { environment: context.environment },
     configSelector: options.watchConfigsLabelSelector,
@@ -257,6 +268,26 @@ export async function runAgent(options: OptionValues<typeof agentOptions>, conte
     decryption: { ...decryptionOf(options, context), defaultServiceAccount: tenancy.decryptionAccount },
     customStageKinds: kindsOf(options.customApplyStageKinds),
     overriddenManagers: partsOf(options.overrideManager),
+  };
+}
+
+/** Runs the agent against a cluster until it is told to stop. Logs one JSON object a line. @returns the exit code */
+export async function runAgent(options: OptionValues<typeof agentOptions>, context: Context): Promise<number> {
+  const stopped = context.untilStopped();
+  const log = logger(context);
+  const metrics = new Metrics();
+  const counter = requestCounter(metrics);
+  const connection = connectionOf(options, context.environment);
+  const cluster = await connect({ ...connection, userAgent: 'plumb-agent', counter });
+  const instance = hostname();
+  const settings = settingsOf(options, context, availableParallelism());
+  const agent = await launchAgent({
+    ...settings,
+    cluster,
+    metrics,
+    instance,
+    remoteClusters: { ...settings.remoteClusters, counter },
+    onQuiet: giveBackMemory,
     tell: (telling) => log.print(toldLine(telling, Date.now())),
     onMember: ({ event, ...fields }) => log.info(MEMBER_NEWS[event], { ...fields, instance }),
     onFault: (what, error) => log.error(what, error),
