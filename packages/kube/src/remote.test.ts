@@ -1,3 +1,6 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PlumbError } from '@plumb/api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CERTIFICATE_PEM, FakeApi, rejection, respond } from './fake-api.ts';
@@ -7,6 +10,17 @@ const STRICT = { exec: false, insecureTls: false };
 const CONFIG_MAP = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'cart' };
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const ca = { 'certificate-authority-data': base64(CERTIFICATE_PEM) };
+
+/** Gives a token that names its argument and how often it was run. */
+const COUNTING_PLUGIN = `
+  const { existsSync, readFileSync, writeFileSync } = require('node:fs');
+  const file = process.env.RUNS;
+  const count = existsSync(file) ? Number(readFileSync(file, 'utf8')) + 1 : 1;
+  writeFileSync(file, String(count));
+  const { apiVersion } = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
+  const status = { token: process.argv[2] + '-' + count, expirationTimestamp: process.env.EXPIRES };
+  console.log(JSON.stringify({ apiVersion, kind: 'ExecCredential', status }));
+`;
 
 let fake: FakeApi;
 beforeEach(async () => {
@@ -97,6 +111,73 @@ describe('what would use the files, programs or trust of this machine is refused
     expect(remoteOf(config(exec), { ...STRICT, exec: true }).host).toBe(new URL(fake.url()).host);
     const insecure = config({}, { server: 'http://far.example', 'insecure-skip-tls-verify': true });
     expect(remoteOf(insecure, { ...STRICT, insecureTls: true }).host).toBe('far.example:80');
+  });
+});
+
+describe('the program that a kubeconfig names', () => {
+  let folder: string;
+  let env: { name: string; value: string }[];
+  let user: object;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'plumb-remote-'));
+    const command = join(folder, 'get-token.cjs');
+    await writeFile(command, `#!${process.execPath}\n${COUNTING_PLUGIN}`);
+    await chmod(command, 0o755);
+    env = [{ name: 'RUNS', value: join(folder, 'runs') }];
+    user = { exec: { apiVersion: 'client.authentication.k8s.io/v1', command, args: ['shop'], env } };
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const runs = (): Promise<string> => readFile(join(folder, 'runs'), 'utf8').catch(() => 'none');
+
+  test('is run where it is allowed, once, and its token is used for every request', async () => {
+    const cluster = connectRemote(remoteOf(config(user), { ...STRICT, exec: true }));
+    const asked = [cluster.get(CONFIG_MAP), cluster.get({ ...CONFIG_MAP, name: 'till' })];
+    expect(await Promise.all(asked)).toEqual([null, null]);
+    expect(new Set(fake.requests.map(({ headers }) => headers.authorization))).toEqual(new Set(['Bearer shop-1']));
+    expect(await runs()).toBe('1');
+    await cluster.close();
+  });
+
+  test('is run again when its token is refused', async () => {
+    fake.handler = ({ headers }, response) => {
+      const status = headers.authorization === 'Bearer shop-2' ? 404 : 401;
+      respond(response, status, { kind: 'Status', message: 'no' });
+    };
+    const cluster = connectRemote(remoteOf(config(user), { ...STRICT, exec: true }));
+    expect(await cluster.get(CONFIG_MAP)).toBeNull();
+    expect(await runs()).toBe('2');
+    await cluster.close();
+  });
+
+  test('is run again after a refusal, whoever else is being given the old token', async () => {
+    const { access } = remoteOf(config(user), { ...STRICT, exec: true });
+    await access.headers();
+    const others = access.headers();
+    access.renew();
+    expect(await access.headers()).toEqual({ authorization: 'Bearer shop-2' });
+    expect(await others).toEqual({ authorization: 'Bearer shop-1' });
+  });
+
+  test('is run again when its token has expired', async () => {
+    env.push({ name: 'EXPIRES', value: '2020-01-01T00:00:00Z' });
+    const cluster = connectRemote(remoteOf(config(user), { ...STRICT, exec: true }));
+    expect(await cluster.get(CONFIG_MAP)).toBeNull();
+    const before = Number(await runs());
+    expect(await cluster.get(CONFIG_MAP)).toBeNull();
+    expect(fake.requests.at(-1)?.headers.authorization).toBe(`Bearer shop-${before + 1}`);
+    await cluster.close();
+  });
+
+  test('is not run where it is not, and the refusal says which flag would', async () => {
+    expect(refusal(config(user))).toMatchObject({
+      code: 'access-denied',
+      message:
+        "the kubeconfig's user runs a program (exec): use a token or a certificate, or allow it with --insecure-kubeconfig-exec",
+    });
+    expect(refusal(config(user), { exec: false, insecureTls: true }).code).toBe('access-denied');
+    expect(await runs()).toBe('none');
+    expect(fake.requests).toEqual([]);
   });
 });
 

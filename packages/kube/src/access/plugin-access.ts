@@ -24,6 +24,7 @@ export class PluginAccess implements Access {
   readonly #entry: KubeconfigEntry;
   readonly #folder: string;
   #source: Promise<() => Promise<Credentials>> | undefined;
+  #asking: Promise<Credentials> | undefined;
 
   constructor(entry: KubeconfigEntry, folder: string) {
     this.#plain = new KubeconfigAccess(entry, folder);
@@ -47,10 +48,19 @@ export class PluginAccess implements Access {
 
   renew(): boolean {
     this.#source = undefined;
+    this.#asking = undefined;
     return true;
   }
 
-  async #credentials(): Promise<Credentials> {
+  /** What is asked at once gets one answer: a plugin is slow, and its certificate and token belong together. */
+  #credentials(): Promise<Credentials> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #ask(): Promise<Credentials> {
     this.#source ??= this.#load();
     const timedOut = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
