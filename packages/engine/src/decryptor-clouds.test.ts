@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { CloudServer, KeyServices, SopsBench } from '@plumb/testkit';
+import { CloudServer, KeyServices, selfSigned, SopsBench } from '@plumb/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDecryptor } from './create-decryptor.ts';
 import type { Decryptor, DecryptKeys } from './decryptor.ts';
@@ -19,7 +19,9 @@ const VAULT_KEY = 'https://shop.vault.azure.net/keys/key/v1';
 
 let aws: { accessKeyId: string; secretAccessKey: string };
 let google: string;
-const azure = { tenantId: 'shop-tenant', clientId: 'shop-client', clientSecret: 'azure-s3cr3t' };
+const azureClient = { tenantId: 'shop-tenant', clientId: 'shop-client' };
+const azure = { ...azureClient, clientSecret: 'azure-s3cr3t' };
+const azureCertificate = selfSigned('shop-client', [], 'rsa');
 const files = {} as Record<'aws' | 'google' | 'azure' | 'dotenv', Buffer>;
 
 beforeAll(async () => {
@@ -29,7 +31,7 @@ beforeAll(async () => {
   services.users.set(ARN, ROLE).set(RESOURCE, ACCOUNT).set(VAULT_KEY, azure.clientId);
   aws = cloud.aws.keysOf(ROLE);
   google = googleFile();
-  cloud.azure.clients.set(`${azure.tenantId}/${azure.clientId}`, { secret: azure.clientSecret });
+  azureProof({ secret: azure.clientSecret });
   const awsEnv = { AWS_ACCESS_KEY_ID: aws.accessKeyId, AWS_SECRET_ACCESS_KEY: aws.secretAccessKey };
   const azureEnv = {
     AZURE_TENANT_ID: azure.tenantId,
@@ -50,7 +52,13 @@ afterAll(async () => {
 });
 beforeEach(() => {
   services.asked.length = 0;
+  azureProof({ secret: azure.clientSecret });
 });
+
+/** What the client of Azure has to prove itself with. */
+function azureProof(proof: Parameters<typeof cloud.azure.clients.set>[1]): void {
+  cloud.azure.clients.set(`${azure.tenantId}/${azure.clientId}`, proof);
+}
 
 function googleFile(): string {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -216,7 +224,67 @@ describe('Azure Key Vault', () => {
     expect(text).toMatch(says);
     expect(text).not.toMatch(/wr0ng|s3cr3t/);
   });
+
+  const { cert, key } = azureCertificate;
+  const asAz = { appId: azure.clientId, tenant: azure.tenantId, password: azure.clientSecret };
+
+  test.each<{ what: string; file: object; chain?: boolean; says: RegExp }>([
+    { what: 'with its key', file: { clientCertificate: cert + key }, says: /^a: s3cr3t\n$/ },
+    { what: 'behind its key', file: { clientCertificate: key + cert }, says: /^a: s3cr3t\n$/ },
+    {
+      what: 'sent along, where the client is known by its name',
+      file: { clientCertificate: cert + key, clientCertificateSendChain: true },
+      chain: true,
+      says: /^a: s3cr3t\n$/,
+    },
+    {
+      what: 'not sent along, where the client is known by its name',
+      file: { clientCertificate: cert + key },
+      chain: true,
+      says: /invalid_client/,
+    },
+    { what: 'of somebody else', file: { clientCertificate: strangerCertificate() }, says: /invalid_client/ },
+    { what: 'without its key', file: { clientCertificate: cert }, says: /is not a certificate with its key/ },
+    // Only PKCS#12 has passwords there, and its bytes are no text of a YAML or JSON file.
+    {
+      what: 'in PEM with a password',
+      file: { clientCertificate: cert + key, clientCertificatePassword: 'wr0ng' },
+      says: /clientCertificate of sops\.azure-kv is not a certificate with its key/,
+    },
+  ])('by a certificate $what', async ({ file, chain = false, says }) => {
+    azureProof({ certificate: cert, chain });
+    const text = await plain(files.azure, { azure: { '': { file: JSON.stringify({ ...azureClient, ...file }) } } });
+    expect(text).toMatch(says);
+    expect(text).not.toMatch(/wr0ng|PRIVATE/);
+  });
+
+  test.each([
+    { what: 'a secret', file: azure },
+    { what: 'a certificate', file: { ...azureClient, clientCertificate: cert + key } },
+    { what: 'what az prints', file: asAz },
+  ])('logs in where authorityHost says, and nowhere else, with $what', async ({ file }) => {
+    azureProof({ secret: azure.clientSecret, certificate: cert });
+    const given = JSON.stringify({ ...file, authorityHost: 'https://login.microsoftonline.us/' });
+    expect(await plain(files.azure, { azure: { '': { file: given } } })).toBe('a: s3cr3t\n');
+    expect(services.asked).toContain('POST login.microsoftonline.us/shop-tenant/oauth2/v2.0/token');
+    expect(services.asked.join(' ')).not.toContain('login.microsoftonline.com');
+  });
+
+  test.each([
+    { what: 'that the instance has', clientId: azure.clientId, says: /^a: s3cr3t\n$/ },
+    { what: 'that it has not', clientId: 'stranger', says: /Identity not found/ },
+  ])('by a clientId alone, the managed identity $what', async ({ clientId, says }) => {
+    cloud.azure.instanceClient = azure.clientId;
+    expect(await plain(files.azure, { azure: { '': { file: JSON.stringify({ clientId }) } } })).toMatch(says);
+    expect(services.asked).toContain('GET 169.254.169.254/metadata/identity/oauth2/token');
+    expect(services.asked.join(' ')).not.toContain('login.');
+  });
 });
+
+function strangerCertificate(): string {
+  const { cert, key } = selfSigned('shop-client', [], 'rsa');
+  return cert + key;
+}
 
 test('what files need is read without a key', async () => {
   const needs = await decryptor.needs({

@@ -1,9 +1,25 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
+/** A pair of keys of each kind, and how its signatures are named: ecdsa-with-SHA256 and sha256WithRSAEncryption. */
+const KINDS = {
+  ec: {
+    pair: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+    algorithm: () => sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02])),
+  },
+  rsa: {
+    pair: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    algorithm: () => sequence(oid([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b]), der(0x05, Buffer.alloc(0))),
+  },
+} as const;
+
 /** A self-signed certificate for 127.0.0.1 and these hosts, valid for two days, in PEM: tests need no openssl on the machine. */
-export function selfSigned(name: string, hosts: readonly string[] = []): { key: string; cert: string } {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const algorithm = sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
+export function selfSigned(
+  name: string,
+  hosts: readonly string[] = [],
+  kind: keyof typeof KINDS = 'ec',
+): { key: string; cert: string } {
+  const { publicKey, privateKey } = KINDS[kind].pair();
+  const algorithm = KINDS[kind].algorithm();
   const subject = sequence(der(0x31, sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from(name)))));
   const names = hosts.map((host) => der(0x82, Buffer.from(host)));
   const address = sequence(der(0x87, Buffer.from([127, 0, 0, 1])), ...names);

@@ -1,11 +1,23 @@
 import { randomBytes } from 'node:crypto';
+import { assertionBy } from './client-assertion.ts';
 import type { Reply, Trust } from './cloud-server.ts';
 import type { Arrived } from './sigv4.ts';
 
+/** What a client proves itself with. */
+export interface AzureClient {
+  /** The subject whose tokens are believed. */
+  subject?: string;
+  secret?: string;
+  /** In PEM. */
+  certificate?: string;
+  /** Assertions have to bring the certificate with them: the client is known by its name and issuer, so that it may be renewed. */
+  chain?: boolean;
+}
+
 /** Microsoft Entra ID, Azure Resource Manager, and the metadata of an instance. */
 export class AzureDouble {
-  /** Clients by `tenant/client`: the subject whose tokens they are given for, or their secret. */
-  readonly clients = new Map<string, { subject?: string; secret?: string }>();
+  /** Clients by `tenant/client`. */
+  readonly clients = new Map<string, AzureClient>();
   /** AKS clusters by id, with their kubeconfigs. */
   readonly clusters = new Map<string, { entra: boolean; kubeconfigs: string[] }>();
   /** The client of the instance's managed identity; null: the agent runs somewhere else. */
@@ -18,7 +30,7 @@ export class AzureDouble {
   }
 
   answer([service, ...rest]: string[], request: Arrived): Reply | null {
-    if (service === 'login') return this.#login(rest, new URLSearchParams(request.body));
+    if (service === 'login') return this.#login(rest, request);
     if (service === 'management') return this.#management(`/${rest.join('/')}`, request);
     return service === 'instance' ? this.#instance(request) : null;
   }
@@ -28,19 +40,24 @@ export class AzureDouble {
     return this.#tokens.get(token) ?? null;
   }
 
-  #login([tenant = '', ...path]: string[], fields: URLSearchParams): Reply {
+  #login([tenant = '', ...path]: string[], { url, body }: Arrived): Reply {
     if (path.join('/') !== 'oauth2/v2.0/token') return { status: 404, body: {} };
+    const fields = new URLSearchParams(body);
     const client = fields.get('client_id') ?? '';
     const known = this.clients.get(`${tenant}/${client}`);
-    const claims = this.#trust(fields.get('client_assertion') ?? '');
-    const federated =
-      claims !== null && claims.aud.includes('api://AzureADTokenExchange') && claims.sub === known?.subject;
-    const secret = known?.secret !== undefined && fields.get('client_secret') === known.secret;
-    if (known === undefined || (!federated && !secret)) {
+    const audience = `${url.origin}${url.pathname}`;
+    if (known === undefined || !(this.#isProven(known, fields) || isSigned(known, fields, audience))) {
       const description = 'AADSTS700213: No matching federated identity record found.';
       return { status: 401, body: { error: 'invalid_client', error_description: description } };
     }
     return this.#issue(client, fields.get('scope') ?? '');
+  }
+
+  /** By the token of an identity that is trusted, or by the secret. */
+  #isProven({ subject, secret }: AzureClient, fields: URLSearchParams): boolean {
+    const claims = this.#trust(fields.get('client_assertion') ?? '');
+    const federated = claims !== null && claims.aud.includes('api://AzureADTokenExchange') && claims.sub === subject;
+    return federated || (secret !== undefined && fields.get('client_secret') === secret);
   }
 
   #management(path: string, { url, method, headers }: Arrived): Reply {
@@ -65,6 +82,9 @@ export class AzureDouble {
   #instance({ url, headers }: Arrived): Reply {
     if (headers['metadata'] !== 'true') return { status: 400, body: { error: 'invalid_request' } };
     if (this.instanceClient === null) return { status: 404, body: {} };
+    const asked = url.searchParams.get('client_id');
+    if (asked !== null && asked !== this.instanceClient)
+      return { status: 400, body: { error: 'invalid_request', error_description: 'Identity not found' } };
     return this.#issue(this.instanceClient, `${url.searchParams.get('resource') ?? ''}/.default`);
   }
 
@@ -73,4 +93,13 @@ export class AzureDouble {
     this.#tokens.set(token, { client, scope });
     return { status: 200, body: { access_token: token, expires_in: 3_599 } };
   }
+}
+
+/** By the certificate, for this server and no other. */
+function isSigned({ certificate, chain = false }: AzureClient, fields: URLSearchParams, audience: string): boolean {
+  const client = fields.get('client_id');
+  const assertion = certificate === undefined ? null : assertionBy(certificate, fields.get('client_assertion') ?? '');
+  if (assertion === null || (chain && !assertion.isWithCertificate)) return false;
+  const { iss, sub, aud, exp } = assertion.claims;
+  return iss === client && sub === client && aud === audience && Number(exp) * 1_000 > Date.now();
 }

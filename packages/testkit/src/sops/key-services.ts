@@ -29,7 +29,11 @@ const HOSTS = {
   'oauth2.googleapis.com': 'google-login',
   'shop.vault.azure.net': 'azure',
   'login.microsoftonline.com': 'azure-login',
+  'login.microsoftonline.us': 'azure-login',
 } as const;
+
+/** Where an instance asks who it is, without TLS. */
+const METADATA = '169.254.169.254';
 
 /**
  * AWS KMS, Google Cloud KMS and Azure Key Vault at their own names: a proxy that ends TLS itself. Requests are checked as the real ones check
@@ -54,7 +58,10 @@ export class KeyServices {
     this.#secure = createSecureServer({ cert: certificate, key }, (request, response) => {
       void this.#respond(request, response);
     });
-    this.#proxy = createServer((_, response) => response.writeHead(405).end());
+    this.#proxy = createServer((request, response) => {
+      if (URL.parse(request.url ?? '')?.host === METADATA) void this.#respond(request, response);
+      else response.writeHead(405).end();
+    });
     this.#proxy.on('connect', ({ url = '' }: IncomingMessage, socket) => {
       const [host = ''] = url.split(':');
       if (Object.hasOwn(HOSTS, host)) {
@@ -75,7 +82,8 @@ export class KeyServices {
   /** How a process gets here. */
   get environment(): Record<string, string> {
     const { port } = this.#proxy.address() as AddressInfo;
-    return { HTTPS_PROXY: `http://127.0.0.1:${port}`, SSL_CERT_FILE: join(this.#dir, 'ca.crt') };
+    const proxy = `http://127.0.0.1:${port}`;
+    return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, SSL_CERT_FILE: join(this.#dir, 'ca.crt') };
   }
 
   close(): Promise<void> {
@@ -99,6 +107,7 @@ export class KeyServices {
 
   #answer(request: Arrived): Reply & { headers?: Record<string, string> } {
     const [, ...path] = request.url.pathname.split('/');
+    if (request.url.host === METADATA) return this.#cloud.azure.answer(['instance', ...path], request) ?? NOWHERE;
     switch (HOSTS[request.url.hostname as keyof typeof HOSTS]) {
       case 'aws':
         return this.#aws(request);
@@ -213,7 +222,7 @@ function bearer(headers: Arrived['headers']): string {
 
 /** What the libraries ask Entra ID of itself before they ask for a token. */
 function authority({ url }: Arrived): Reply | null {
-  const host = 'login.microsoftonline.com';
+  const { host } = url;
   const [, tenant = ''] = url.pathname.split('/');
   const base = `https://${host}/${tenant}`;
   if (url.pathname.endsWith('/.well-known/openid-configuration')) {
