@@ -56,7 +56,7 @@ func (i *identities) azure(vaultURL string) (azcore.TokenCredential, error) {
 	case i.azureFile != nil:
 		return i.azureFile, nil
 	}
-	credential, err := azureFromFile(key.File)
+	credential, err := azureFromFile(key.File, !key.NoInstance)
 	if err == nil {
 		i.azureFile = credential
 	}
@@ -90,7 +90,7 @@ func (t azureToken) GetToken(_ context.Context, asked policy.TokenRequestOptions
 var errAzureFile = errors.New("sops.azure-kv of the decryption Secret requires a 'clientId' field, a combination of " +
 	"'tenantId', 'clientId' and 'clientSecret', or 'tenantId', 'clientId' and 'clientCertificate'")
 
-func azureFromFile(text string) (azcore.TokenCredential, error) {
+func azureFromFile(text string, instance bool) (azcore.TokenCredential, error) {
 	// `az` on Windows writes UTF-16.
 	plain, _, err := transform.String(unicode.BOMOverride(unicode.UTF8.NewDecoder()), text)
 	if err != nil {
@@ -116,6 +116,8 @@ func azureFromFile(text string) (azcore.TokenCredential, error) {
 	case f.Tenant != "" && f.AppID != "" && f.Password != "":
 		return azidentity.NewClientSecretCredential(f.Tenant, f.AppID, f.Password,
 			&azidentity.ClientSecretCredentialOptions{ClientOptions: f.options()})
+	case f.ClientID != "" && !instance:
+		return nil, errors.New("sops.azure-kv names a 'clientId' alone: that would be an identity of the agent's machine, which is none of this unit's")
 	case f.ClientID != "":
 		return azidentity.NewManagedIdentityCredential(
 			&azidentity.ManagedIdentityCredentialOptions{ID: azidentity.ClientID(f.ClientID)})

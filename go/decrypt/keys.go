@@ -31,9 +31,11 @@ type awsKey struct {
 	Refusal         string `json:"refusal"`
 }
 
-// azureKey is the file of a decryption Secret, or an access token.
+// azureKey is the file of a decryption Secret, or an access token. NoInstance keeps the file from naming an identity of the machine.
 type azureKey struct {
-	File    string `json:"file"`
+	File       string `json:"file"`
+	NoInstance bool   `json:"noInstance"`
+
 	Token   string `json:"token"`
 	Refusal string `json:"refusal"`
 }

@@ -279,6 +279,14 @@ describe('Azure Key Vault', () => {
     expect(services.asked).toContain('GET 169.254.169.254/metadata/identity/oauth2/token');
     expect(services.asked.join(' ')).not.toContain('login.');
   });
+
+  test('by a clientId alone not where that would be the identity of somebody else', async () => {
+    cloud.azure.instanceClient = azure.clientId;
+    const file = JSON.stringify({ clientId: azure.clientId });
+    const text = await plain(files.azure, { azure: { '': { file, noInstance: true } } });
+    expect(text).toContain("names a 'clientId' alone: that would be an identity of the agent's machine");
+    expect(services.asked).toEqual([]);
+  });
 });
 
 function strangerCertificate(): string {

@@ -10,7 +10,10 @@ export type AwsKey =
   | { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
   | { refusal: string };
 
-/** `file` is sops.azure-kv or sops.gcp-kms of a decryption Secret; a token was made for this request. */
+/** `file` is sops.azure-kv; with `noInstance` it may not name an identity of the machine that the agent runs on. A token was made for this request. */
+export type AzureKey = { file: string; noInstance?: boolean } | { token: string } | { refusal: string };
+
+/** `file` is sops.gcp-kms of a decryption Secret; a token was made for this request. */
 export type TokenKey = { file: string } | { token: string } | { refusal: string };
 
 /**
@@ -26,7 +29,7 @@ export interface DecryptKeys {
   /** By region; '' stands for every other. */
   aws?: Readonly<Record<string, AwsKey>>;
   /** By scope; '' stands for every other. */
-  azure?: Readonly<Record<string, TokenKey>>;
+  azure?: Readonly<Record<string, AzureKey>>;
   gcp?: TokenKey;
 }
 

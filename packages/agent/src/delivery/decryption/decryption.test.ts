@@ -207,6 +207,20 @@ describe('an identity', () => {
     expect(identities.asked).toEqual([]);
   });
 
+  test.each([
+    ['may be, as in Flux', {}, { file: 'x' }],
+    [
+      'is not, where units act by accounts of their own',
+      { defaultServiceAccount: 'x' },
+      { file: 'x', noInstance: true },
+    ],
+  ])("of the agent's machine %s for a Secret to name", async (_may, surroundings, azure) => {
+    const decryptor = new FakeDecryptor();
+    const secret = object('Secret', 'keys', { 'sops.azure-kv': 'x' });
+    await opening({ decryption: withSecret, secret, decryptor, surroundings })?.([file('a')], []);
+    expect(decryptor.asked[0]?.keys.azure).toEqual({ '': azure });
+  });
+
   test('that cannot be had is a refusal, and another key may do', async () => {
     const decryptor = new FakeDecryptor({ ...needs, vault: ['https://bao', 'https://stranger'] });
     const identities = fakeIdentities({ gcpToken: () => Promise.reject(systemError('internal', 'no metadata')) });

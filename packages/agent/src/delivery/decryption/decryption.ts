@@ -69,11 +69,13 @@ export class Decryption {
     if (secret === null) throw userError('build-failed', `secrets "${name}" not found`);
     const until = performance.now() + limits.deadline;
     return async (files, sources) => {
-      const { decryptor, verifyMac } = this.#options;
+      const { decryptor, verifyMac, surroundings } = this.#options;
+      // Where units act by accounts of their own, the machine's identities are the agent's.
+      const instance = surroundings?.defaultServiceAccount === undefined;
       const tenant = unit.metadata.namespace ?? '';
       const request = { files, sources, verifyMac, tenant, ...left(limits, until) };
       try {
-        const keys = secret === undefined ? await this.#commonKeys(unit, limits) : keysIn(secret);
+        const keys = secret === undefined ? await this.#commonKeys(unit, limits) : keysIn(secret, { instance });
         const answers = await decryptor.decrypt({ ...request, keys });
         const closed = files.filter((_, index) => 'error' in (answers[index] ?? {}));
         const more =

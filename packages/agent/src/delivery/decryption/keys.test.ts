@@ -19,6 +19,7 @@ describe('the keys of a Secret', () => {
         'sops.azure-kv': 'azure',
         'sops.gcp-kms': 'gcp',
       }),
+      { instance: true },
     );
     expect(keys).toEqual({
       age: ['a', 'z'],
@@ -35,12 +36,19 @@ describe('the keys of a Secret', () => {
     { what: 'other names', data: { agekey: 'x', 'key.txt': 'x', 'other.vault-token': 'x', 'aws-kms': 'x' } },
     { what: 'an empty token', data: { 'sops.vault-token': '\n' } },
   ])('are none in $what', ({ data }) => {
-    expect(keysIn(secret(data))).toEqual({ age: [], pgp: [] });
+    expect(keysIn(secret(data), { instance: true })).toEqual({ age: [], pgp: [] });
+  });
+
+  test('of Azure name no identity of the machine where they may not', () => {
+    const { azure } = keysIn(secret({ 'sops.azure-kv': 'azure' }), { instance: false });
+    expect(azure).toEqual({ '': { file: 'azure', noInstance: true } });
   });
 
   test('of Azure may be in UTF-16, as az writes them on Windows', () => {
     const text = Buffer.concat([Buffer.of(0xff, 0xfe), Buffer.from('{"appId":"ä"}', 'utf16le')]);
-    expect(keysIn(secret({ 'sops.azure-kv': text })).azure).toEqual({ '': { file: '{"appId":"ä"}' } });
+    expect(keysIn(secret({ 'sops.azure-kv': text }), { instance: true }).azure).toEqual({
+      '': { file: '{"appId":"ä"}' },
+    });
   });
 });
 

@@ -4,8 +4,9 @@ import type { DecryptKeys } from '@plumb/engine';
 /**
  * The keys of a decryption Secret, each known by its name or the ending of its name; what else it holds is none of ours
  * (kustomize-controller: internal/decryptor, ImportKeys).
+ * @param instance whether it may name an identity of the machine that the agent runs on
  */
-export function keysIn(secret: KubeObject): DecryptKeys {
+export function keysIn(secret: KubeObject, { instance }: { instance: boolean }): DecryptKeys {
   const entries = entriesOf(secret);
   const named = new Map(entries);
   const keys: DecryptKeys = { age: endingIn('.agekey', entries), pgp: endingIn('.asc', entries) };
@@ -13,7 +14,7 @@ export function keysIn(secret: KubeObject): DecryptKeys {
   if (token) keys.vault = { '': { token } };
   const [aws, azure, gcp] = [named.get('sops.aws-kms'), named.get('sops.azure-kv'), named.get('sops.gcp-kms')];
   if (aws !== undefined) keys.aws = { '': { file: aws } };
-  if (azure !== undefined) keys.azure = { '': { file: azure } };
+  if (azure !== undefined) keys.azure = { '': { file: azure, ...(!instance && { noInstance: true }) } };
   if (gcp !== undefined) keys.gcp = { file: gcp };
   return keys;
 }
