@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asPlumbError, PlumbError, systemError, userError } from './error.ts';
+import { asPlumbError, oneLine, PlumbError, systemError, userError } from './error.ts';
 
 describe('errors', () => {
   it('stall on what the user declared, retry what the systems did', () => {
@@ -25,4 +25,13 @@ describe('errors', () => {
     expect(asPlumbError(new TypeError('boom'))).toMatchObject({ code: 'internal', message: 'boom', policy: 'retry' });
     expect(asPlumbError('text')).toMatchObject({ code: 'internal', message: 'text' });
   });
+});
+
+it.each([
+  ['line ends and blanks', 'a\n \tb\u2028c', 'a b c'],
+  ['what a terminal acts on', '\u001b[2J\u0000', '\\u{1b}[2J\\u{0}'],
+  ['what turns text around', 'a\u202eb', 'a\\u{202e}b'],
+  ['half a character', '\ud800', '\ufffd'],
+])('%s of a text do not reach its one line', (_, text, line) => {
+  expect(oneLine(text)).toBe(line);
 });

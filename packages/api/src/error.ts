@@ -94,3 +94,11 @@ export function asPlumbError(thrown: unknown): PlumbError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return systemError('internal', message, thrown);
 }
+
+/** A text of others on one line, and without characters that a terminal would act on or that turn text around. */
+export function oneLine(text: string): string {
+  return text
+    .toWellFormed()
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}

@@ -189,6 +189,13 @@ const cases: Case[] = [
     code: 'invalid-path',
   },
   {
+    name: 'a missing path of two lines',
+    files: { 'a.yaml': configMap('a') },
+    path: './a\nb\u001b',
+    says: 'kustomization path not found: stat ./a b\\u{1b}: no such file or directory',
+    code: 'invalid-path',
+  },
+  {
     name: 'a path that is a file',
     files: { 'a.yaml': configMap('a') },
     path: './a.yaml',

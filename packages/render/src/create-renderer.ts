@@ -2,7 +2,7 @@ import { PlumbError, userError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { assemble } from './assemble.ts';
 import { decryptObjects } from './decrypt.ts';
-import { buildError, shown } from './errors.ts';
+import { buildError, pathError, shown } from './errors.ts';
 import { parseKustomization, saysNothing } from './kustomization.ts';
 import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
 import type { Declaration, KustomizeRoot } from './kustomize.ts';
@@ -119,14 +119,11 @@ async function readPlain(
 /** The folder of spec.path; a leading slash means the root, as Flux takes it. */
 async function resolveFolder(view: TreeView, path: string): Promise<Found> {
   const found = await view.resolve('', path, 'spec.path').catch((error: unknown) => {
-    if (error instanceof PlumbError && error.code === 'build-failed')
-      throw userError('invalid-path', error.message, error);
+    if (error instanceof PlumbError && error.code === 'build-failed') throw pathError(error.message, error);
     throw error;
   });
   const shown = displayPath(path);
-  if (found === null)
-    throw userError('invalid-path', `kustomization path not found: stat ${shown}: no such file or directory`);
-  if (found.type === 'file')
-    throw userError('invalid-path', `kustomization path not found: ${shown} is a file, not a folder`);
+  if (found === null) throw pathError(`kustomization path not found: stat ${shown}: no such file or directory`);
+  if (found.type === 'file') throw pathError(`kustomization path not found: ${shown} is a file, not a folder`);
   return found;
 }

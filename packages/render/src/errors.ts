@@ -1,9 +1,14 @@
-import { printJson, userError } from '@plumb/api';
+import { oneLine, printJson, userError } from '@plumb/api';
 import type { PlumbError } from '@plumb/api';
 
 /** What a user declared cannot be built. `place` is `file`, `file:line` or `file, document n`. */
 export function buildError(place: string, what: string, cause?: unknown): PlumbError {
   return userError('build-failed', shortened(oneLine(`${place}: ${what}`), longestMessage), cause);
+}
+
+/** A folder that cannot be built from. */
+export function pathError(what: string, cause?: unknown): PlumbError {
+  return userError('invalid-path', shortened(oneLine(what), longestMessage), cause);
 }
 
 /** Longest message; a path or a name in it may be as long as a repository likes. */
@@ -20,12 +25,4 @@ export function shown(value: unknown): string {
 
 function shortened(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length)}...` : text;
-}
-
-/** On one line, and without characters that a terminal would act on or that turn text around. */
-function oneLine(text: string): string {
-  return text
-    .toWellFormed()
-    .replaceAll(/\s+/g, ' ')
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }

@@ -207,14 +207,21 @@ describe('the tree', () => {
       Buffer.concat([Buffer.from(`100644 blob ${blob}\t`), Buffer.from([0xff, 0x2e, 0x79, 0])]),
     );
     const apps = lab.repository.git(['rev-parse', 'main:apps']);
-    const root = lab.repository.git(['mktree'], `040000 tree ${odd}\todd\n040000 tree ${apps}\tapps\n`);
+    const root = lab.repository.git(
+      ['mktree'],
+      `040000 tree ${odd}\todd\n040000 tree ${odd}\t"o\\nd"\n040000 tree ${apps}\tapps\n`,
+    );
     const commit = lab.repository.git(['commit-tree', '-m', 'odd', root]);
     lab.repository.git(['update-ref', 'refs/heads/main', commit]);
     const { tree } = await lab.artifact(await lab.publish());
     expect((await tree.entries('apps'))?.length).toBe(1);
-    expect(await failureOf(tree.entries('odd'))).toMatchObject({
-      code: 'invalid-path',
-      message: "1 name(s) in folder 'odd' are not UTF-8: rename them",
-    });
+    for (const [name, shown] of [
+      ['odd', 'odd'],
+      ['o\nd', 'o d'],
+    ] as const)
+      expect(await failureOf(tree.entries(name))).toMatchObject({
+        code: 'invalid-path',
+        message: `1 name(s) in folder '${shown}' are not UTF-8: rename them`,
+      });
   });
 });

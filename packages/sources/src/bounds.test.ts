@@ -215,3 +215,17 @@ test('symlinks in a circle, and odd names, harm nobody', async () => {
   expect(text(await tree.read('line\nbreak.yaml'))).toBe('1');
   expect(readFileSync(lab.tarball(published)).length).toBe(published.size);
 });
+
+test('a folder that no git would write is the fault of the repository, and no reason to fetch all of it anew', async () => {
+  await using lab = await openLab();
+  const { repository } = lab;
+  const blob = repository.git(['hash-object', '-w', '--stdin'], '1');
+  const raw = Buffer.concat([Buffer.from('777777 a.yaml\0'), Buffer.from(blob, 'hex')]);
+  const tree = repository.git(['hash-object', '-t', 'tree', '-w', '--literally', '--stdin'], raw);
+  const commit = repository.git(['commit-tree', '-m', 'x', tree]);
+  repository.git(['update-ref', 'refs/heads/main', commit]);
+  const message = `the repository holds a malformed object: tree ${tree}: the mode of an entry is unknown`;
+  for (let attempt = 0; attempt < 2; attempt += 1)
+    expect(await failureOf(lab.publish())).toMatchObject({ code: 'source-failed', fault: 'user', message });
+  expect(readdirSync(join(lab.dir, 'mirrors/gitrepository/flux-system/shop'))).toHaveLength(1);
+});

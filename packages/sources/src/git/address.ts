@@ -1,4 +1,4 @@
-import { userError, PlumbError } from '@plumb/api';
+import { oneLine, userError, PlumbError } from '@plumb/api';
 
 const SCHEMES = ['http', 'https', 'ssh'];
 
@@ -60,5 +60,9 @@ export function scrub(text: string, secrets: readonly string[]): string {
 
 /** A retryable failure that the user can mend: wrong credentials, a branch that is not there yet. */
 export function correctable(code: PlumbError['code'], message: string, status?: number): PlumbError {
-  return new PlumbError(code, message, { fault: 'user', policy: 'retry', ...(status === undefined ? {} : { status }) });
+  return new PlumbError(code, oneLine(message), {
+    fault: 'user',
+    policy: 'retry',
+    ...(status === undefined ? {} : { status }),
+  });
 }

@@ -1,4 +1,5 @@
 import { PlumbError, systemError } from '@plumb/api';
+import { beyond } from '../limits.ts';
 import { Lru } from '../lru.ts';
 import type { CatFile, GitObject } from './cat-file.ts';
 import { parseCommit, parseTree, type GitCommitObject, type GitTreeObject } from './objects.ts';
@@ -70,10 +71,7 @@ export class ObjectStore implements Objects {
   async #readTree(id: string): Promise<GitTreeObject> {
     const object = this.#present(await this.#cat.contents(id, MAX_TREE_BYTES), id);
     if (object.body === null)
-      throw systemError(
-        'storage-failed',
-        `git tree ${id} has ${object.size} bytes, more than the limit of ${MAX_TREE_BYTES}`,
-      );
+      throw beyond(`folder ${id} has ${object.size} bytes of names, more than ${MAX_TREE_BYTES}; split it`);
     return parseTree(id, object.body);
   }
 
@@ -86,8 +84,13 @@ export class ObjectStore implements Objects {
     try {
       return await read;
     } catch (error) {
-      if (!(error instanceof PlumbError) || error.code !== 'cancelled') this.#onDamage();
+      if (isDamage(error)) this.#onDamage();
       throw error;
     }
   }
+}
+
+/** What the repository itself is to blame for comes again with a new mirror. */
+function isDamage(error: unknown): boolean {
+  return !(error instanceof PlumbError) || (error.code !== 'cancelled' && error.fault === 'system');
 }

@@ -62,15 +62,15 @@ test('a name that is not UTF-8 is counted, not shown', () => {
 });
 
 test.each([
-  ['cut in the id', entry('100644', 'a').subarray(0, -1)],
-  ['no end of name', Buffer.from('100644 abc')],
-  ['no mode', Buffer.from('abc')],
-  ['a parent link', entry('40000', '..')],
-  ['a path for a name', entry('100644', 'a/b')],
-  ['an empty name', entry('100644', '')],
-  ['an unknown mode', entry('70000', 'a')],
-])('refuses a tree with %s', (_, body) => {
-  expect(() => parseTree(TREE, body)).toThrow(`git tree ${TREE} is malformed`);
+  ['cut in the id', entry('100644', 'a').subarray(0, -1), 'it is cut off'],
+  ['no end of name', Buffer.from('100644 abc'), 'it is cut off'],
+  ['no mode', Buffer.from('abc'), 'it is cut off'],
+  ['a parent link', entry('40000', '..'), 'a name in it is none of a file'],
+  ['a path for a name', entry('100644', 'a/b'), 'a name in it is none of a file'],
+  ['an empty name', entry('100644', ''), 'a name in it is none of a file'],
+  ['an unknown mode', entry('70000', 'a'), 'the mode of an entry is unknown'],
+])('refuses a tree with %s', (_, body, why) => {
+  expect(() => parseTree(TREE, body)).toThrow(`the repository holds a malformed object: tree ${TREE}: ${why}`);
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { systemError } from '@plumb/api';
 import type { Entry, EntryType } from '../artifact.ts';
+import { correctable } from './address.ts';
 
 /** An entry whose name is not UTF-8, as it stands in the tree. */
 export interface OddEntry {
@@ -34,7 +34,7 @@ const MAX_SUBJECT = 1000;
 
 /**
  * Reads a tree object: `<mode> <name>\0<id>` over and over; ids are as long as the tree's own.
- * @throws PlumbError `storage-failed` when it is malformed.
+ * @throws PlumbError `source-failed` when it is malformed: it has its id, so that it was sent like this, and no new mirror would mend it
  */
 export function parseTree(id: string, body: Buffer): GitTreeObject {
   const idBytes = id.length / 2;
@@ -44,7 +44,7 @@ export function parseTree(id: string, body: Buffer): GitTreeObject {
   while (at < body.length) {
     const space = body.indexOf(0x20, at);
     const end = space < 0 ? -1 : body.indexOf(0, space);
-    if (end < 0 || end + 1 + idBytes > body.length) throw malformed(id);
+    if (end < 0 || end + 1 + idBytes > body.length) throw malformed('tree', id, 'it is cut off');
     const mode = body.toString('latin1', at, space);
     const raw = body.subarray(space + 1, end);
     const next = end + 1 + idBytes;
@@ -55,7 +55,8 @@ export function parseTree(id: string, body: Buffer): GitTreeObject {
       continue;
     }
     const name = raw.toString('utf8');
-    if (name === '' || name === '.' || name === '..' || name.includes('/')) throw malformed(id);
+    if (name === '' || name === '.' || name === '..' || name.includes('/'))
+      throw malformed('tree', id, 'a name in it is none of a file');
     entries.push({ name, type: typeOf(mode, id), id: object });
   }
   entries.sort(byName);
@@ -85,15 +86,15 @@ function typeOf(mode: string, id: string): EntryType {
   if (type !== undefined) return type;
   // 100644, and 100664 of very old tools.
   if (mode.startsWith('100')) return 'file';
-  throw malformed(id);
+  throw malformed('tree', id, 'the mode of an entry is unknown');
 }
 
 function byName(a: Entry, b: Entry): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-function malformed(id: string): Error {
-  return systemError('storage-failed', `git tree ${id} is malformed`);
+function malformed(type: 'tree' | 'commit', id: string, why: string): Error {
+  return correctable('source-failed', `the repository holds a malformed object: ${type} ${id}: ${why}`);
 }
 
 /** What is needed of a commit object. `subject` is the first line of its message. */
@@ -110,7 +111,7 @@ export function parseCommit(id: string, body: Buffer): GitCommitObject {
   const head = split < 0 ? text : text.slice(0, split);
   const message = split < 0 ? '' : text.slice(split + 2);
   const tree = /^tree ((?:[0-9a-f]{40}|[0-9a-f]{64}))$/m.exec(head)?.[1];
-  if (tree === undefined) throw systemError('storage-failed', `git commit ${id} is malformed`);
+  if (tree === undefined) throw malformed('commit', id, 'it names no tree');
   const subject = message.trimStart().split('\n', 1)[0]?.slice(0, MAX_SUBJECT) ?? '';
   const committed = Number(/^committer .* (\d+) [+-]\d+$/m.exec(head)?.[1] ?? 0);
   return { tree, subject: subject.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').trimEnd(), committed };

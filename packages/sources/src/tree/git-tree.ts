@@ -1,4 +1,4 @@
-import { userError } from '@plumb/api';
+import { oneLine, userError } from '@plumb/api';
 import type { Entry, Tree } from '../artifact.ts';
 import type { Objects } from '../git/object-store.ts';
 import { Budget, checkDepth } from '../limits.ts';
@@ -45,7 +45,7 @@ export class GitTree implements Tree {
     if (odd.length > 0) {
       throw userError(
         'invalid-path',
-        `${odd.length} name(s) in folder '${dir === '' ? '.' : dir}' are not UTF-8: rename them`,
+        `${odd.length} name(s) in folder '${dir === '' ? '.' : oneLine(dir.slice(0, 100))}' are not UTF-8: rename them`,
       );
     }
     return this.readable(dir, id);
