@@ -51,6 +51,40 @@ const cases: Case[] = [
     says: 'a.yaml:',
   },
   {
+    name: 'an anchor inside itself in a patch',
+    files: {
+      'kustomization.yaml': `resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |\n    - op: add\n      path: /data\n      value: &x {a: *x}\n`,
+      'a.yaml': configMap('a'),
+    },
+    says: "kustomization.yaml: patches[0].patch:3: anchor 'x' contains itself",
+  },
+  {
+    name: 'an anchor inside itself in a patch of the old form',
+    files: {
+      'kustomization.yaml': `resources: [a.yaml]\npatchesStrategicMerge:\n- |\n  kind: ConfigMap\n  data: &x {a: *x}\n`,
+      'a.yaml': configMap('a'),
+    },
+    says: "kustomization.yaml: patchesStrategicMerge[0]:2: anchor 'x' contains itself",
+  },
+  {
+    name: 'an alias bomb in the file of a patch',
+    files: {
+      'kustomization.yaml': 'resources: [a.yaml]\npatches: [{path: p.txt}]',
+      'a.yaml': configMap('a'),
+      'p.txt': bomb,
+    },
+    says: 'p.txt:',
+  },
+  {
+    name: 'an anchor inside itself in the configuration of a transformer',
+    files: {
+      'kustomization.yaml': 'resources: [a.yaml]\ntransformers: [t.yaml]',
+      'a.yaml': configMap('a'),
+      't.yaml': `apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\ntarget: {kind: ConfigMap}\npatch: |\n  - op: add\n    path: /data\n    value: &x {a: *x}\n`,
+    },
+    says: "t.yaml:1: PatchTransformer.patch:3: anchor 'x' contains itself",
+  },
+  {
     name: 'an anchor inside itself',
     files: { 'a.yaml': `${configMap('a')}x: &x [*x]\n` },
     says: "a.yaml:5: anchor 'x' contains itself",

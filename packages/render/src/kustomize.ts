@@ -59,6 +59,7 @@ export async function kustomizeBuild(
   const listed = reached.onlyLists ? await declareListed(reached, options) : null;
   if (listed !== null) return { declared: listed, warnings: [], files: reached.files, secrets: [] };
   checkResources(reached, sites);
+  for (const [place, text] of reached.texts) if (hasAliases(text)) parseDocuments(place, text);
   const secrets = options.decrypt === undefined ? [] : await decryptInputs(reached, options.decrypt);
   // Generators and patches put them anywhere.
   const told = secrets.length === 0 ? undefined : 'an object of a build with decrypted files';
@@ -112,9 +113,14 @@ function checkResources(reached: Reached, sites: Sites): void {
     const shown = sites.label(path);
     checkMarks(shown, content);
     if (bytes >= limits.objects * smallestObject) objects += declaredIn(shown, parseDocuments(shown, content)).length;
-    else if (content.includes(0x2a) && content.includes(0x26)) parseDocuments(shown, content);
+    else if (hasAliases(content)) parseDocuments(shown, content);
     if (objects > limits.objects) throw buildError(shown, `with it the build has more than ${limits.objects} objects`);
   }
+}
+
+/** Whether there may be any: an anchor and an alias. */
+function hasAliases(content: Uint8Array): boolean {
+  return content.includes(0x2a) && content.includes(0x26);
 }
 
 /** Without the mark it is printed with. It may quote what it read. */

@@ -23,6 +23,8 @@ export interface Reached {
   resources: Set<string>;
   /** What generators and patches read, and what it may be encrypted as. */
   inputs: Map<string, Set<SopsFormat>>;
+  /** What else kustomize reads as YAML: files of patches and the like, by their paths, and patches inside of files, by where they stand. */
+  texts: Map<string, Uint8Array>;
   /** Nothing is asked but to read them, and each once. */
   onlyLists: boolean;
 }
@@ -51,6 +53,9 @@ export class Reach {
   readonly #done = new Set<string>();
   readonly #wanted = new Map<string, { site: Site; found: Found }>();
   readonly #inputs = new Map<string, Set<SopsFormat>>();
+  /** Files that are YAML and no resources. */
+  readonly #parsed = new Set<string>();
+  readonly #inline = new Map<string, Uint8Array>();
   #onlyLists = true;
 
   constructor(sites: Sites) {
@@ -68,7 +73,9 @@ export class Reach {
     await this.#visit({ site, dir, file, path: root.path, above: [] }, root.kustomization, root.content);
     await this.#readWanted();
     checkTotal(this.#files.values());
-    return { files: this.#files, resources: this.#resources, inputs: this.#inputs, onlyLists: this.#onlyLists };
+    const parsed = [...this.#parsed].map((path) => [this.#sites.label(path), this.#files.get(path)] as const);
+    const texts = new Map([...this.#inline, ...parsed.flatMap(([at, text]) => (text ? [[at, text] as const] : []))]);
+    return { files: this.#files, resources: this.#resources, inputs: this.#inputs, texts, onlyLists: this.#onlyLists };
   }
 
   /** Many files at once: a tree answers them together. */
@@ -98,6 +105,11 @@ export class Reach {
         throw buildError(visit.path, `${field} is not supported: use a HelmRelease for the chart`);
       }
     }
+    for (const field of ['patches', 'patchesJson6902'] as const) {
+      const patches = kustomization[field];
+      if (Array.isArray(patches))
+        patches.forEach((patch, index) => this.#within(patch, `${visit.path}: ${field}[${index}]`));
+    }
     let changed = content === null;
     const followed = await followReferences(kustomization, async (reference) => {
       const value = await this.#follow(reference, visit);
@@ -113,19 +125,33 @@ export class Reach {
       case 'data':
         return this.#data(reference, visit);
       case 'patch':
-        return isInline(reference.value) ? reference.value : this.#file(reference, visit);
+        if (!isInline(reference.value)) return this.#file(reference, visit);
+        this.#inline.set(`${visit.path}: ${reference.entry}`, encoder.encode(reference.value));
+        return reference.value;
       case 'plugin':
         return this.#plugin(reference, visit);
       case 'file':
+      case 'variables':
         return this.#file(reference, visit);
       default:
         return this.#resource(reference, visit);
     }
   }
 
+  /** Patches that stand as text in an entry, or in the configuration of a plugin. */
+  #within(entry: Json, place: string): void {
+    if (!isObject(entry)) return;
+    for (const name of ['patch', 'patches', 'jsonOp']) {
+      const text = entry[name];
+      if (typeof text === 'string') this.#inline.set(`${place}.${name}`, encoder.encode(text));
+    }
+  }
+
   async #file(reference: Reference, visit: Visit): Promise<string> {
     const located = await locate(this.#sites, reference, visit);
     if (located.type === 'directory') throw buildError(visit.path, `${named(reference)} is a folder, not a file`);
+    const isYaml = reference.kind === 'file' || reference.kind === 'patch';
+    if (isYaml) this.#parsed.add(located.type === 'fetched' ? located.path : placed(located.site, located.found.path));
     if (located.type === 'fetched') return this.#fetched(located, visit);
     return this.#want(located, reference, visit);
   }
@@ -231,6 +257,7 @@ export class Reach {
       if (!isObject(value)) continue;
       const place = path === visit.path ? `${path}: ${reference.entry}` : `${path}:${line}`;
       checkPlugin(value, place);
+      this.#within(value, `${place}: ${kindOf(value)}`);
       followed.push(
         await followPlugin(value, `${reference.entry} (${kindOf(value)})`, async (inner) => {
           const answer = await this.#pluginFile(inner, visit);

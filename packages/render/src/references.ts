@@ -7,9 +7,9 @@ import { isObject } from './yaml/documents.ts';
 
 /**
  * What may stand at a reference. `patch` and `plugin` are files or inline text, `plugin` may be a folder too; `data` is a file
- * whose name becomes a key of the generated object.
+ * whose name becomes a key of the generated object, `variables` one of lines `key=value`; a `file` is YAML.
  */
-export type ReferenceKind = 'resource' | 'component' | 'file' | 'data' | 'patch' | 'plugin';
+export type ReferenceKind = 'resource' | 'component' | 'file' | 'data' | 'variables' | 'patch' | 'plugin';
 
 /** One entry of a kustomization that names a file or folder. */
 export interface Reference {
@@ -72,14 +72,15 @@ const lists: readonly Step[] = [
   { field: 'patchesJson6902', kind: 'file', inside: ['path'], encrypted: byName },
   { field: 'replacements', kind: 'file', inside: ['path'] },
   { field: 'configMapGenerator', kind: 'data', inside: ['files'] },
-  { field: 'configMapGenerator', kind: 'file', inside: ['envs', 'env'] },
+  { field: 'configMapGenerator', kind: 'variables', inside: ['envs', 'env'] },
   { field: 'secretGenerator', kind: 'data', inside: ['files'], encrypted: byKey },
-  { field: 'secretGenerator', kind: 'file', inside: ['envs', 'env'], encrypted: asVariables },
+  { field: 'secretGenerator', kind: 'variables', inside: ['envs', 'env'], encrypted: asVariables },
 ];
 
 /** The fields of kustomize's own plugins that name files, relative to the kustomization that uses them. */
 const pluginLists: readonly { names: readonly string[]; kind: ReferenceKind }[] = [
-  { names: ['path', 'paths', 'envs', 'env'], kind: 'file' },
+  { names: ['path', 'paths'], kind: 'file' },
+  { names: ['envs', 'env'], kind: 'variables' },
   { names: ['files'], kind: 'data' },
 ];
 
