@@ -4,6 +4,7 @@ import { awayRound } from './away.ts';
 import { Chance } from './chance.ts';
 import { clockJumps } from './clock.ts';
 import { drawnRound } from './drawn.ts';
+import { hostileRound } from './hostile/round.ts';
 import { kills } from './kill.ts';
 import { proxyRound } from './proxy.ts';
 import { replicasRound } from './replicas.ts';
@@ -40,6 +41,11 @@ equal Git and the inventories the cluster; the rules of each case are held besid
   --case differential  no trouble, but many cases: trees, kustomizations and specs by chance come out as kustomize and Flux have them
     --runs 2000     how many of each
   --case properties  each test of a rule that draws its cases, from another seed than the last time; more --rounds draw more
+  --case hostile    no trouble either, but hostile input: manifests and kustomizations that are flipped, cut, spliced, deepened and blown up, and
+                    repositories with odd trees, names, symlinks and submodules, fetched from a server. Each gives objects or is refused in one
+                    message, within bounds; right after it a good neighbour is fetched and built as before
+    --runs 2000     how many of them
+    --draw N        only this one of them, which a failure names
   --case all        each of them once
   --seed N          of the first round; each further round takes the next number. Default: any
   --minutes N       ends after the round in which they are over
@@ -55,6 +61,7 @@ const { values } = parseArgs({
     times: { type: 'string', default: '4' },
     replicas: { type: 'string' },
     runs: { type: 'string', default: '2000' },
+    draw: { type: 'string' },
     jumps: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '1440' },
@@ -127,6 +134,12 @@ const WITHOUT_PLANE: Readonly<Record<string, () => Case<null>>> = {
     rounds: repeated(1),
     run: (_none, seed) => drawnRound('properties', { seed }),
     again: () => '',
+  }),
+  hostile: () => ({
+    rounds: repeated(whole('runs')),
+    run: (_none, seed, draws) =>
+      hostileRound({ seed, draws, only: values.draw === undefined ? undefined : whole('draw') }),
+    again: (draws) => `--runs ${draws}`,
   }),
 };
 
