@@ -257,7 +257,7 @@ describe('whatever is thrown at it', () => {
     );
   });
 
-  test('every object is answered, and no error says a value', async () => {
+  test('every object is answered, and no error says a value', { timeout: 120_000 }, async () => {
     // Every value holds a word that nothing else holds.
     const value = fc.tuple(text, text).map(([before, after]) => `${before}QqSecretqQ${after}`);
     const given = fc.array(fc.dictionary(text, text, { maxKeys: 4 }), { minLength: 1, maxLength: 4 });

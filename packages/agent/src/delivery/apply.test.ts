@@ -85,6 +85,17 @@ function contextOf(stageTimeout: number): ApplyContext {
   } as unknown as ApplyContext;
 }
 
+/** Resolves when somebody waits for live objects. */
+function waiting(): Promise<void> {
+  const until = live.until.bind(live);
+  return new Promise((resolve) => {
+    live.until = (...args) => {
+      resolve();
+      return until(...args);
+    };
+  });
+}
+
 /** Of a run after one that wrote the definition: only what comes after it is still to be made. */
 function planFor(cause: Cause, definitionAction: Action['kind'] = 'unchanged'): Plan {
   return {
@@ -109,20 +120,23 @@ describe('a definition that an earlier run wrote, and whose names are not accept
   });
 
   test('lets the rest go on as soon as they are', async () => {
+    const waits = waiting();
     const applied = applyPlan(planFor('routine'), contextOf(30_000), []);
+    await waits;
     await accept('True');
     await applied;
     expect(await cluster.get(SETTINGS)).not.toBeNull();
   });
 
   test('is not waited for any longer when it is deleted', async () => {
-    const applied = applyPlan(planFor('routine'), contextOf(30_000), []);
-    const failed = expect(applied).rejects.toMatchObject({
+    const waits = waiting();
+    const failed = applyPlan(planFor('routine'), contextOf(30_000), []).catch((thrown: unknown) => thrown);
+    await waits;
+    await cluster.delete(DEFINITION);
+    expect(await failed).toMatchObject({
       code: 'apply-failed',
       message: 'CustomResourceDefinition/campaigns.example.com was deleted while what comes after it waited for it',
     });
-    await cluster.delete(DEFINITION);
-    await failed;
     expect(await cluster.get(SETTINGS)).toBeNull();
   });
 
