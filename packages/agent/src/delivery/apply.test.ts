@@ -40,8 +40,10 @@ const settings: KubeObject = {
 
 let cluster: MemoryCluster;
 let live: LiveObjects;
+let unit: UnitMemory;
 beforeEach(async () => {
   cluster = new MemoryCluster();
+  unit = new UnitMemory(REF, 'u1');
   await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
   live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange: () => {} });
   await cluster.create(definition);
@@ -69,7 +71,7 @@ function contextOf(stageTimeout: number): ApplyContext {
     cluster,
     live,
     clock: systemClock,
-    unit: new UnitMemory(REF, 'u1'),
+    unit,
     bundle: { objects },
     fieldManager: APPLY_MANAGER,
     overriddenManagers: [],
@@ -83,6 +85,10 @@ function contextOf(stageTimeout: number): ApplyContext {
     signal: new AbortController().signal,
     onAnswer: () => {},
   } as unknown as ApplyContext;
+}
+
+function health(): string | undefined {
+  return live.get(keyId(DEFINITION))?.health.status;
 }
 
 /** Resolves when somebody waits for live objects. */
@@ -119,6 +125,18 @@ describe('a definition that an earlier run wrote, and whose names are not accept
     expect(await cluster.get(SETTINGS)).toBeNull();
   });
 
+  test('is waited for once: the next run says so at once, and the one after they are accepted goes on', async () => {
+    await expect(applyPlan(planFor('routine'), contextOf(50), [])).rejects.toMatchObject({ code: 'timeout' });
+    live.until = () => Promise.reject(new Error('nobody waits'));
+    await expect(applyPlan(planFor('routine'), contextOf(30_000), [])).rejects.toMatchObject({ code: 'timeout' });
+    live.until = LiveObjects.prototype.until;
+    const seen = live.until(() => health() === 'Current', 5_000, new AbortController().signal);
+    await accept('True');
+    await seen;
+    await applyPlan(planFor('routine'), contextOf(50), []);
+    expect(await cluster.get(SETTINGS)).not.toBeNull();
+  });
+
   test('lets the rest go on as soon as they are', async () => {
     const waits = waiting();
     const applied = applyPlan(planFor('routine'), contextOf(30_000), []);
@@ -152,7 +170,7 @@ describe('a definition that an earlier run wrote, and whose names are not accept
 
 test('a definition in force costs no request and no wait', async () => {
   await accept('True');
-  await live.until(() => live.get(keyId(DEFINITION))?.health.status === 'Current', 5_000, new AbortController().signal);
+  await live.until(() => health() === 'Current', 5_000, new AbortController().signal);
   cluster.clearRequests();
   await applyPlan(planFor('routine'), contextOf(50), []);
   expect(cluster.requests.map(({ verb }) => verb).filter((verb) => verb !== 'apply')).toEqual([]);

@@ -20,11 +20,14 @@ export interface Awaited {
  * @throws PlumbError `timeout` that names those that are not in force by then, `apply-failed` that names one that was deleted meanwhile
  */
 export async function awaitStage(awaited: readonly Awaited[], context: ApplyContext): Promise<Action[]> {
-  const { live } = context;
+  const { live, unit } = context;
   const isLate = ({ action }: Awaited): boolean => live.get(keyId(action.key))?.health.status !== 'Current';
   const isGone = ({ action }: Awaited): boolean => live.get(keyId(action.key)) === undefined;
   const fresh = awaited.filter((one) => one.written || isLate(one));
   if (fresh.length === 0) return [];
+  // A worker that waits is one that others wait for: once is enough.
+  const isHopeless = fresh.every(({ written, action }) => !written && unit.overdue.has(keyId(action.key)));
+  if (isHopeless) throw late(awaited.filter(isLate));
   const isOver = (): boolean => !awaited.some(isLate) || awaited.some(isGone);
   const ended = await live.until(isOver, context.stageTimeout, context.signal);
   const gone = awaited.find(isGone);
@@ -32,11 +35,18 @@ export async function awaitStage(awaited: readonly Awaited[], context: ApplyCont
     const text = `${displayKey(gone.action.key)} was deleted while what comes after it waited for it`;
     throw new PlumbError('apply-failed', text, { fault: 'system', policy: 'retry' });
   }
-  if (!ended) {
-    const names = awaited.filter(isLate).map(({ action }) => displayKey(action.key));
-    throw new PlumbError('timeout', `timeout waiting for: ${names.join(', ')}`, { fault: 'system', policy: 'retry' });
+  for (const one of awaited) {
+    const id = keyId(one.action.key);
+    if (isLate(one) && !context.signal.aborted) unit.overdue.add(id);
+    else unit.overdue.delete(id);
   }
+  if (!ended) throw late(awaited.filter(isLate));
   return fresh.map(({ action }) => action);
+}
+
+function late(awaited: readonly Awaited[]): PlumbError {
+  const names = awaited.map(({ action }) => displayKey(action.key)).join(', ');
+  return new PlumbError('timeout', `timeout waiting for: ${names}`, { fault: 'system', policy: 'retry' });
 }
 
 /** A new kind of these definitions shows up in discovery a moment after its definition is established; discovery has no watch. */

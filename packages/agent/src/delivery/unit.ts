@@ -140,6 +140,8 @@ export class UnitMemory {
   unproven = false;
   /** Objects an apply is under way for: an event about them is judged when the answer is in. */
   readonly inFlight = new Set<string>();
+  /** Objects that a stage was kept back for in vain: no run waits for them again, a change of their health brings the next. */
+  readonly overdue = new Set<string>();
   settling: Settling | null = null;
   /** What its own expressions say of the objects it waits for. */
   readonly verdicts = new Verdicts();
@@ -191,6 +193,7 @@ export class UnitMemory {
   /** From now on it is none of ours. */
   disown(id: string): void {
     this.applied.delete(id);
+    this.overdue.delete(id);
     this.letGo(id);
   }
 
@@ -205,6 +208,7 @@ export class UnitMemory {
     this.toldBefore = new Map();
     this.driftEnded = false;
     this.driftFailed = { count: 0, retryAt: 0 };
+    this.overdue.clear();
     this.settling = null;
     this.verdicts.begin([], []);
     this.moved = true;

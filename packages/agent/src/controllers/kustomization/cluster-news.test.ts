@@ -67,6 +67,25 @@ test('who insists is named, and met later', () => {
   expect([woken, said]).toEqual([['in 2000 ms'], ['DriftLoop']]);
 });
 
+test.each([
+  ['wakes the unit that waited for it in vain, before its time', true, ['now']],
+  ['is nothing to any other', false, []],
+])('a change of health %s', (_what, overdue, expected) => {
+  memory.failed = { said: { text: 'late' } as never, inputs: '', retryAt: clock.now() + 60_000, count: 3 };
+  if (overdue) memory.overdue.add(ID);
+  const before = {
+    uid: 'u',
+    resourceVersion: '1',
+    ownedHash: 'h',
+    owner: REF,
+    health: { status: 'InProgress', message: '' },
+  };
+  const after = { ...before, resourceVersion: '2', health: { status: 'Current', message: '' } };
+  news.onChange({ ...deletion(), before: before as Observed, after: after as Observed }, destination);
+  expect(woken).toEqual(expected);
+  expect(memory.failed.retryAt - clock.now()).toBe(overdue ? 0 : 60_000);
+});
+
 test('drift of a suspended unit is kept for when it is resumed; no correction is told that will not be made', () => {
   object = kustomization({ spec: { suspend: true } });
   fought();

@@ -84,7 +84,13 @@ export class ClusterNews {
     if (memory.terminateBy !== null) this.#wake(id);
     else if (judge(change, memory)) this.#repair(id, memory, change);
     else if (isJudged) this.#wake(id);
-    else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#wake(id);
+    else if (healthMark(change.before) !== healthMark(change.after)) this.#onHealth(id, memory, change.id);
+  }
+
+  #onHealth(id: string, memory: UnitMemory, changed: string): void {
+    const { failed, overdue, settling } = memory;
+    if (overdue.has(changed) && failed !== null) failed.retryAt = Math.min(failed.retryAt, this.#options.clock.now());
+    if (settling !== null || overdue.has(changed)) this.#wake(id);
   }
 
   *#unitsOf(destination: Destination): Generator<[string, UnitMemory]> {
