@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/getsops/sops/v3/hcvault"
 	"github.com/getsops/sops/v3/keyservice"
 	"github.com/getsops/sops/v3/kms"
+	"golang.org/x/oauth2"
 )
 
 // keyService answers sops' questions for data keys with the keys of one request, and with nothing else: sops' own
@@ -35,6 +37,8 @@ type keyService struct {
 }
 
 func newKeyService(ctx context.Context, k keys, timeout time.Duration) *keyService {
+	// The library asks for tokens of Google without a context: this client bounds it.
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Timeout: timeout})
 	return &keyService{
 		ctx: ctx, keys: k, identities: newIdentities(k), timeout: timeout,
 		opened: map[string][]byte{}, silent: map[string]bool{},
@@ -78,7 +82,8 @@ func serviceOf(key *keyservice.Key) string {
 	case *keyservice.Key_VaultKey:
 		return "Vault at " + k.VaultKey.VaultAddress
 	case *keyservice.Key_KmsKey:
-		return "AWS KMS of " + k.KmsKey.Arn
+		region, _ := regionOf(k.KmsKey.Arn)
+		return "AWS KMS in " + region
 	case *keyservice.Key_GcpKmsKey:
 		return "Google Cloud KMS"
 	case *keyservice.Key_AzureKeyvaultKey:

@@ -6,7 +6,7 @@ import { Pool } from './pool.ts';
 import type { Reply } from './protocol.ts';
 
 /**
- * Milliseconds one call may take at most. There is one process: who names a key management service that does not answer must not
+ * Milliseconds that one call may take of the process. There is one process: who names a key management service that does not answer must not
  * keep the others waiting for long.
  */
 const longestCall = 60_000;
@@ -21,7 +21,7 @@ export function createDecryptor(options: DecryptorOptions): Decryptor {
     environment: options.environment ?? {},
   });
   return {
-    async decrypt({ files, sources = [], keys, verifyMac, deadline, ...more }) {
+    async decrypt({ files, sources = [], keys, verifyMac, ...more }) {
       if (files.length === 0) return [];
       const reply = await pool.call({
         op: 'sops.decrypt',
@@ -33,15 +33,14 @@ export function createDecryptor(options: DecryptorOptions): Decryptor {
           serviceTimeout: options.serviceTimeout ?? 15_000,
         },
         files: contentsOf([...files, ...sources]),
-        deadline: Math.min(deadline, longestCall),
+        longest: longestCall,
         ...more,
       });
       return decrypted(reply, files.length);
     },
-    async needs({ files, deadline, ...more }) {
+    async needs({ files, ...more }) {
       const args = { files: files.map(({ format }) => ({ format })) };
-      const limit = Math.min(deadline, longestCall);
-      const call = { op: 'sops.needs', args, files: contentsOf(files), deadline: limit, ...more };
+      const call = { op: 'sops.needs', args, files: contentsOf(files), longest: longestCall, ...more };
       const { result } = await pool.call(call);
       return result as Needs;
     },

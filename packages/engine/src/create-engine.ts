@@ -7,7 +7,7 @@ import type { Reply } from './protocol.ts';
 import { splitBody } from './split-body.ts';
 import { substituted, textFiles } from './substitute.ts';
 
-/** Milliseconds one call may take at most, whatever its unit allows itself: processes are few, and others wait for them. */
+/** Milliseconds that one call may take of a process, whatever its unit allows itself: processes are few, and others wait for them. */
 const longestBuild = 300_000;
 const longestSubstitution = 30_000;
 
@@ -21,32 +21,32 @@ export function createEngine(options: EngineOptions): Engine {
     environment: {},
   });
   return {
-    async kustomizeBuild({ path, deadline: asked, ...more }) {
-      const deadline = Math.min(asked, longestBuild);
-      return kustomizeResult(await pool.call({ op: 'kustomize.build', args: { path }, deadline, ...more }));
+    async kustomizeBuild({ path, ...more }) {
+      const call = { op: 'kustomize.build', args: { path }, longest: longestBuild, ...more };
+      return kustomizeResult(await pool.call(call));
     },
-    async substitute({ objects, variables, strict, deadline: asked, ...more }) {
+    async substitute({ objects, variables, strict, ...more }) {
       if (objects.length === 0) return [];
       const args = { variables, strict };
-      const deadline = Math.min(asked, longestSubstitution);
-      const reply = await pool.call({ op: 'substitute', args, files: textFiles(objects), deadline, ...more });
+      const files = textFiles(objects);
+      const reply = await pool.call({ op: 'substitute', args, files, longest: longestSubstitution, ...more });
       return substituted(reply, objects.length);
     },
-    async celCheck({ mode, expressions, deadline, signal }) {
+    async celCheck({ mode, expressions, ...more }) {
       if (expressions.length === 0) return [];
       const args = celArguments(mode, expressions);
-      const reply = await pool.call({ op: 'cel.check', args, files: [], deadline, signal });
+      const reply = await pool.call({ op: 'cel.check', args, files: [], ...more });
       return celErrors(reply, expressions.length);
     },
-    async celEval({ mode, expressions, inputs, deadline, signal }) {
+    async celEval({ mode, expressions, inputs, ...more }) {
       if (inputs.length === 0) return [];
       const { runs, files } = celRuns(inputs);
       const args = { ...celArguments(mode, expressions), runs };
-      return celValues(await pool.call({ op: 'cel.eval', args, files, deadline, signal }), inputs.length);
+      return celValues(await pool.call({ op: 'cel.eval', args, files, ...more }), inputs.length);
     },
-    async openpgpVerify({ deadline, signal, ...signed }) {
-      const call = { op: 'openpgp.verify', args: {}, files: openpgpFiles(signed), deadline, signal };
-      return openpgpVerdict(await pool.call(call));
+    async openpgpVerify({ payload, signature, keyRings, ...more }) {
+      const files = openpgpFiles({ payload, signature, keyRings });
+      return openpgpVerdict(await pool.call({ op: 'openpgp.verify', args: {}, files, ...more }));
     },
     usage: async () => pool.usage(),
     close: () => pool.close(),

@@ -1,4 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { CloudServer, KeyServices, selfSigned, SopsBench } from '@plumb/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDecryptor } from './create-decryptor.ts';
@@ -167,6 +170,24 @@ describe('Google Cloud KMS', () => {
     expect(text).toMatch(says);
     expect(text).not.toMatch(/wr0ng|s3cr3t|PRIVATE/);
   });
+});
+
+test('a token of Google that is waited for in vain ends like any service that does not answer', async () => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const impatient = createDecryptor({ path: decryptPath, serviceTimeout: 500 });
+  const file = JSON.stringify({ ...(JSON.parse(google) as object), token_uri: `http://127.0.0.1:${port}/token` });
+  const [answer] = await impatient.decrypt({
+    files: [{ content: files.google, format: 'yaml', outputFormat: 'yaml' }],
+    keys: { gcp: { file } },
+    verifyMac: true,
+    deadline: 20_000,
+  });
+  await impatient.close();
+  silent.closeAllConnections();
+  silent.close();
+  expect(answer).toEqual({ error: expect.stringContaining('Google Cloud KMS did not answer within 500ms') as string });
 });
 
 function strangerFile(): string {

@@ -57,6 +57,8 @@ export interface CelCheckRequest {
   expressions: readonly string[];
   /** Milliseconds after which the call is killed. */
   deadline: number;
+  /** Whose call it is: tenants take turns where calls wait for a process. */
+  tenant?: string;
   signal?: AbortSignal;
 }
 
@@ -82,6 +84,8 @@ export interface OpenpgpRequest {
   keyRings: readonly string[];
   /** Milliseconds after which the call is killed. */
   deadline: number;
+  /** Whose call it is: tenants take turns where calls wait for a process. */
+  tenant?: string;
   signal?: AbortSignal;
 }
 

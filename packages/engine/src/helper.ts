@@ -178,9 +178,9 @@ export class Helper {
   }
 }
 
-/** Names the whole deadline: how much of it was left when the helper got the call is nothing the reader can act on. */
+/** Names the limit: how much of the deadline was left when the helper got the call is nothing the reader can act on. */
 export function tookLonger(call: Call): string {
-  return `${call.op} took longer than ${call.deadline} ms`;
+  return `${call.op} took longer than ${Math.min(call.deadline, call.longest ?? call.deadline)} ms`;
 }
 
 function finish(

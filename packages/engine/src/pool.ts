@@ -20,7 +20,7 @@ interface Slot {
 }
 
 interface Waiter {
-  tenant: string;
+  tenant: string | undefined;
   grant(slot: Slot): void;
   refuse(error: EngineError): void;
 }
@@ -58,7 +58,7 @@ export class Pool {
       const left = Math.ceil(until - performance.now());
       if (left <= 0) throw new EngineError('timeout', tookLonger(call));
       if (call.signal?.aborted === true) throw cancelled(call);
-      return await helper.call(call, left);
+      return await helper.call(call, Math.min(left, call.longest ?? left));
     } finally {
       void this.#release(slot, helper);
     }
@@ -83,11 +83,11 @@ export class Pool {
   async #acquire(call: Call): Promise<Slot> {
     if (this.#closed) throw closedError();
     if (call.signal?.aborted === true) throw cancelled(call);
-    const tenant = call.tenant ?? '';
+    const { tenant } = call;
     const free = this.#free.pop();
     if (free !== undefined) {
       clearTimeout(free.timer);
-      this.#turns.set(tenant, this.#turn++);
+      this.#note(tenant);
       return free;
     }
     const { promise, resolve, reject } = Promise.withResolvers<Slot>();
@@ -125,14 +125,22 @@ export class Pool {
     slot.timer.unref();
   }
 
-  /** Of those that wait, the first of the tenant whose last turn is the longest ago: who asks a lot keeps nobody else waiting. */
+  /**
+   * Of those that wait, the first of the tenant whose last turn is the longest ago: who asks a lot keeps nobody else waiting. What is nobody's, the
+   * check of a signature, is short and goes first.
+   */
   #nextWaiter(): Waiter | undefined {
-    const lastTurn = ({ tenant }: Waiter): number => this.#turns.get(tenant) ?? -1;
+    const lastTurn = ({ tenant }: Waiter): number => (tenant === undefined ? -1 : (this.#turns.get(tenant) ?? -1));
     const earliest = Math.min(...this.#waiting.map(lastTurn));
     const at = this.#waiting.findIndex((waiter) => lastTurn(waiter) === earliest);
     const [next] = at < 0 ? [] : this.#waiting.splice(at, 1);
-    if (next !== undefined) this.#turns.set(next.tenant, this.#turn++);
+    this.#note(next?.tenant);
     return next;
+  }
+
+  /** The tenant has its turn. */
+  #note(tenant: string | undefined): void {
+    if (tenant !== undefined) this.#turns.set(tenant, this.#turn++);
   }
 
   #helperOf(slot: Slot): Helper {

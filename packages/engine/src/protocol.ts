@@ -24,6 +24,8 @@ export interface Call {
   files: readonly { path: string; content: Uint8Array }[];
   /** Milliseconds until the call fails with `timeout` and its process is killed. */
   deadline: number;
+  /** Milliseconds that it may take of a process at most, whatever its deadline. */
+  longest?: number;
   tenant?: string | undefined;
   signal?: AbortSignal | undefined;
 }

@@ -85,6 +85,15 @@ const cases: Case[] = [
     says: "t.yaml:1: PatchTransformer.patch:3: anchor 'x' contains itself",
   },
   {
+    name: 'an anchor inside itself among the paths of a transformer',
+    files: {
+      'kustomization.yaml': 'resources: [a.yaml]\ntransformers: [t.yaml]',
+      'a.yaml': configMap('a'),
+      't.yaml': `apiVersion: builtin\nkind: PatchStrategicMergeTransformer\nmetadata: {name: t}\npaths:\n- |\n  kind: ConfigMap\n  data: &x {a: *x}\n`,
+    },
+    says: "anchor 'x' contains itself",
+  },
+  {
     name: 'an anchor inside itself',
     files: { 'a.yaml': `${configMap('a')}x: &x [*x]\n` },
     says: "a.yaml:5: anchor 'x' contains itself",

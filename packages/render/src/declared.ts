@@ -11,6 +11,8 @@ export interface Declared {
   origin: Origin;
   /** For messages: `apps/web.yaml:12` or `apps/web.yaml`. */
   place: string;
+  /** Where its file is among those of the build, where that is not the origin's path: files from elsewhere are called by their address. */
+  file?: string;
   /** What messages call it where a secret may stand in any field of it: then no value of it is shown (I8). Absent: its own name. */
   told?: string;
 }

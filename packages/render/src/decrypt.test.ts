@@ -462,6 +462,17 @@ describe('what cannot be decrypted', () => {
     expect(error.message).not.toContain('s3cr3t');
   });
 
+  test('is a patch that would make kustomize take all memory, and nothing of it is shown', async () => {
+    const files = {
+      'kustomization.yaml': 'resources: [db.yaml]\npatches: [{path: p.txt}]\n',
+      'db.yaml': plainSecret('db'),
+      'p.txt': encrypt('kind: Secret\nmetadata: {name: db}\ndata: &s3cr3t {a: *s3cr3t}\n', 'binary'),
+    };
+    expect((await failing(files)).message).toBe(
+      'p.txt: what was encrypted in it has aliases that hold themselves, or grow too large once they are written out',
+    );
+  });
+
   test.each<[string, Files]>([
     ['after it', { 'a.yaml': secret('db'), 'b.yaml': tampered }],
     ['before it', { 'a.yaml': tampered, 'b.yaml': secret('db') }],

@@ -10,7 +10,7 @@ import { secretPieces } from './mask.ts';
 import { toldName } from './object-name.ts';
 import type { Reached } from './reach.ts';
 import { Sources } from './sources.ts';
-import { isObject } from './yaml/documents.ts';
+import { checkAliases, isObject } from './yaml/documents.ts';
 
 /**
  * Opens encrypted files, one answer for each in order. The keys are the caller's business.
@@ -38,9 +38,22 @@ export async function decryptInputs(reached: Reached, decrypt: Decrypt): Promise
     const answer = answers[index];
     if (answer === undefined || 'error' in answer)
       throw buildError(path, `error decrypting sources: ${answer?.error ?? 'no answer'}`);
+    if (reached.parsed.has(path)) checkOpened(path, answer.content);
     reached.files.set(path, answer.content);
     return secretPieces(file.content, answer.content);
   });
+}
+
+/** As the file of a patch: what is told of it may be no part of what was encrypted. */
+function checkOpened(path: string, content: Uint8Array): void {
+  try {
+    checkAliases(path, content);
+  } catch {
+    throw buildError(
+      path,
+      'what was encrypted in it has aliases that hold themselves, or grow too large once they are written out',
+    );
+  }
 }
 
 /** One thing to decrypt of an object, and what to do with the answer. */
@@ -95,10 +108,10 @@ function textOf(value: Json): string {
 }
 
 function tasksOf(declared: Declared, sources: Sources, replace: (body: KubeObject) => void): Task[] {
-  const { body, origin } = declared;
+  const { body, origin, file = origin.path } = declared;
   if (staysEncrypted(body)) return [];
   const mac = macOf(body);
-  if (mac !== null) return [inPlace(declared, sources.of(mac, origin.path), replace)];
+  if (mac !== null) return [inPlace(declared, sources.of(mac, file), replace)];
   if (body.kind !== 'Secret') return [];
   const data: JsonObject = isObject(body['data']) ? { ...body['data'] } : {};
   const stringData: JsonObject = isObject(body['stringData']) ? { ...body['stringData'] } : {};

@@ -170,6 +170,43 @@ buildMetadata: [originAnnotations]
   });
 });
 
+describe('what kustomize reads and YAML 1.2 does not allow', () => {
+  const bracketed = 'resources: [\n  a.yaml,\n  b.yaml\n]\n';
+
+  test('in a kustomization file is read', async () => {
+    const files = { 'kustomization.yaml': bracketed, 'a.yaml': configMap('a'), 'b.yaml': configMap('b') };
+    expect(names(await build(files))).toEqual(['ConfigMap//a', 'ConfigMap//b']);
+    expect(sent).toBeUndefined();
+    const prefixed = { ...files, 'kustomization.yaml': `${bracketed}namePrefix: x-\n` };
+    expect(names(await build(prefixed))).toEqual(['ConfigMap//x-a', 'ConfigMap//x-b']);
+  });
+
+  test('in a patch is for kustomize to read, whatever looks like an alias in it', async () => {
+    const patch = '- op: add\n  path: /data\n  value: {\n  run: "a && rm -rf /tmp/*"\n}\n';
+    const inline = patch.replaceAll('\n', '\n    ');
+    const files = { 'a.yaml': configMap('a'), 'p.yaml': patch };
+    for (const patches of [
+      '[{path: p.yaml, target: {kind: ConfigMap}}]',
+      `\n- target: {kind: ConfigMap}\n  patch: |\n    ${inline}`,
+    ]) {
+      const kustomization = `resources: [a.yaml]\npatches: ${patches}\n`;
+      const bundle = await build({ ...files, 'kustomization.yaml': kustomization });
+      expect(bundle.objects[0]?.body['data']).toEqual({ run: 'a && rm -rf /tmp/*' });
+    }
+  });
+
+  test('keeps the lines of what is wrong further down', async () => {
+    const file = `${configMap('a')}list: [\n  1\n]\nlist: 2\n`;
+    await expect(build({ 'a.yaml': file })).rejects.toMatchObject({ message: "a.yaml:8: duplicate key 'list'" });
+  });
+
+  test('hundreds of times in a file is read all the same', async () => {
+    const lists = Array.from({ length: 300 }, (_, index) => `l${index}: [\n  "a",\n  "b"\n]\n`).join('');
+    const [object] = (await build({ 'a.yaml': configMap('a') + lists })).objects;
+    expect(object?.body['l299']).toEqual(['a', 'b']);
+  });
+});
+
 describe('symlinks inside the root', () => {
   test('to a base, to files and to data are followed, and the helper sees real paths', async () => {
     const bundle = await build(

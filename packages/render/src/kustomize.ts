@@ -19,7 +19,7 @@ import { restoreOrigins } from './remote/origins.ts';
 import type { Sites } from './remote/sites.ts';
 import { isTouched } from './touched.ts';
 import type { Found } from './tree-view.ts';
-import { parseDocuments } from './yaml/documents.ts';
+import { checkAliases, parseDocuments } from './yaml/documents.ts';
 import { checkMarks } from './yaml/marks.ts';
 import { isOrdinary } from './yaml/ordinary.ts';
 
@@ -59,7 +59,7 @@ export async function kustomizeBuild(
   const listed = reached.onlyLists ? await declareListed(reached, options) : null;
   if (listed !== null) return { declared: listed, warnings: [], files: reached.files, secrets: [] };
   checkResources(reached, sites);
-  for (const [place, text] of reached.texts) if (hasAliases(text)) parseDocuments(place, text);
+  for (const [place, text] of reached.texts) checkAliases(place, text);
   const secrets = options.decrypt === undefined ? [] : await decryptInputs(reached, options.decrypt);
   // Generators and patches put them anywhere.
   const told = secrets.length === 0 ? undefined : 'an object of a build with decrypted files';
@@ -73,7 +73,7 @@ export async function kustomizeBuild(
     const declared = objects.map(({ json, origin }): Declared => {
       const place = origin === '' ? root.path : sites.label(origin);
       const body = restoreOrigins(toObject(parseJson(json), place, told), sites, root.dir.path);
-      return { body, origin: { path: place, document: -1 }, place };
+      return { body, origin: { path: place, document: -1 }, place, file: origin };
     });
     const plain = warnings.map((text) => plainWarning(withoutSecrets(text, secrets)));
     return { declared, warnings: [...new Set(plain)], files: reached.files, secrets };
@@ -113,14 +113,9 @@ function checkResources(reached: Reached, sites: Sites): void {
     const shown = sites.label(path);
     checkMarks(shown, content);
     if (bytes >= limits.objects * smallestObject) objects += declaredIn(shown, parseDocuments(shown, content)).length;
-    else if (hasAliases(content)) parseDocuments(shown, content);
+    else checkAliases(shown, content);
     if (objects > limits.objects) throw buildError(shown, `with it the build has more than ${limits.objects} objects`);
   }
-}
-
-/** Whether there may be any: an anchor and an alias. */
-function hasAliases(content: Uint8Array): boolean {
-  return content.includes(0x2a) && content.includes(0x26);
 }
 
 /** Without the mark it is printed with. It may quote what it read. */

@@ -25,6 +25,8 @@ export interface Reached {
   inputs: Map<string, Set<SopsFormat>>;
   /** What else kustomize reads as YAML: files of patches and the like, by their paths, and patches inside of files, by where they stand. */
   texts: Map<string, Uint8Array>;
+  /** Paths of the files among them. */
+  parsed: ReadonlySet<string>;
   /** Nothing is asked but to read them, and each once. */
   onlyLists: boolean;
 }
@@ -75,7 +77,8 @@ export class Reach {
     checkTotal(this.#files.values());
     const parsed = [...this.#parsed].map((path) => [this.#sites.label(path), this.#files.get(path)] as const);
     const texts = new Map([...this.#inline, ...parsed.flatMap(([at, text]) => (text ? [[at, text] as const] : []))]);
-    return { files: this.#files, resources: this.#resources, inputs: this.#inputs, texts, onlyLists: this.#onlyLists };
+    const [files, resources, inputs] = [this.#files, this.#resources, this.#inputs];
+    return { files, resources, inputs, texts, parsed: this.#parsed, onlyLists: this.#onlyLists };
   }
 
   /** Many files at once: a tree answers them together. */
@@ -270,7 +273,10 @@ export class Reach {
   }
 
   #pluginFile(reference: Reference, visit: Visit): Promise<string> {
-    if (isInline(reference.value)) return Promise.resolve(reference.value);
+    if (isInline(reference.value)) {
+      this.#inline.set(`${visit.path}: ${reference.entry}`, encoder.encode(reference.value));
+      return Promise.resolve(reference.value);
+    }
     return reference.kind === 'data' ? this.#data(reference, visit) : this.#file(reference, visit);
   }
 }

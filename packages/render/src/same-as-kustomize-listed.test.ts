@@ -253,6 +253,18 @@ test.each<[what: string, file: string]>([
     `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nmetadata: {name: a}\n`,
   ],
   [
+    'a closing bracket below its key',
+    'apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec:\n  args: [\n    "sh",\n    "-c"\n  ]\n  env: {\n  a: b,\n c: d\n}\nlast: [\n]\n',
+  ],
+  [
+    'a quoted text whose lines begin at the left',
+    'apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec:\n  note: "one\ntwo\n\n three"\n  other: \'one\ntwo\'\n',
+  ],
+  [
+    'a comment and a plain text too far left within brackets',
+    'apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec:\n  list: [\n# which\none\ntwo,\n  three]\n',
+  ],
+  [
     'a list with a name of its own',
     'apiVersion: v1\nkind: ConfigMapList\nmetadata: {name: l}\nitems: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}]\n',
   ],

@@ -135,6 +135,20 @@ describe('a definition that an earlier run wrote, and whose names are not accept
     await seen;
     await applyPlan(planFor('routine'), contextOf(50), []);
     expect(await cluster.get(SETTINGS)).not.toBeNull();
+    expect(unit.overdue.size).toBe(0);
+  });
+
+  test.each<[string, Error, number]>([
+    ["counts as waited for where the unit's own time is over", new DOMException('over', 'TimeoutError'), 1],
+    ['does not where something else ends the run', new DOMException('stop', 'AbortError'), 0],
+  ])('%s', async (_what, reason, overdue) => {
+    const stop = new AbortController();
+    const waits = waiting();
+    const failed = applyPlan(planFor('routine'), { ...contextOf(30_000), signal: stop.signal }, []).catch(() => {});
+    await waits;
+    stop.abort(reason);
+    await failed;
+    expect(unit.overdue.size).toBe(overdue);
   });
 
   test('lets the rest go on as soon as they are', async () => {

@@ -24,6 +24,7 @@ export async function awaitStage(awaited: readonly Awaited[], context: ApplyCont
   const isLate = ({ action }: Awaited): boolean => live.get(keyId(action.key))?.health.status !== 'Current';
   const isGone = ({ action }: Awaited): boolean => live.get(keyId(action.key)) === undefined;
   const fresh = awaited.filter((one) => one.written || isLate(one));
+  for (const one of awaited) if (!isLate(one)) unit.overdue.delete(keyId(one.action.key));
   if (fresh.length === 0) return [];
   // A worker that waits is one that others wait for: once is enough.
   const isHopeless = fresh.every(({ written, action }) => !written && unit.overdue.has(keyId(action.key)));
@@ -35,13 +36,19 @@ export async function awaitStage(awaited: readonly Awaited[], context: ApplyCont
     const text = `${displayKey(gone.action.key)} was deleted while what comes after it waited for it`;
     throw new PlumbError('apply-failed', text, { fault: 'system', policy: 'retry' });
   }
+  const isOverdue = !context.signal.aborted || isTimeout(context.signal.reason);
   for (const one of awaited) {
     const id = keyId(one.action.key);
-    if (isLate(one) && !context.signal.aborted) unit.overdue.add(id);
-    else unit.overdue.delete(id);
+    if (!isLate(one)) unit.overdue.delete(id);
+    else if (isOverdue) unit.overdue.add(id);
   }
   if (!ended) throw late(awaited.filter(isLate));
   return fresh.map(({ action }) => action);
+}
+
+/** Whether it was the unit's own time that ran out. */
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === 'TimeoutError';
 }
 
 function late(awaited: readonly Awaited[]): PlumbError {

@@ -15,6 +15,13 @@ const WITHIN = 10_000;
 const MOST_INPUTS = 200;
 const MOST_CHARACTERS = 8 * 1024 * 1024;
 
+/** Whose question it is, and until when it is asked. */
+export interface Asker {
+  /** The unit's namespace. */
+  tenant: string;
+  signal: AbortSignal;
+}
+
 /**
  * CEL for one unit at a time: one whose expressions bring the engine down takes no other's with it. Everything it throws is a
  * PlumbError: `engine-failed`, `timeout` or `cancelled`.
@@ -27,20 +34,20 @@ export class Expressions {
   }
 
   /** What is wrong with each expression; null where nothing is. */
-  async check(mode: CelMode, expressions: readonly string[], signal: AbortSignal): Promise<(string | null)[]> {
+  async check(mode: CelMode, expressions: readonly string[], asker: Asker): Promise<(string | null)[]> {
     if (expressions.length === 0) return [];
-    return attempt(() => this.#engine.celCheck({ mode, expressions, deadline: WITHIN, signal }));
+    return attempt(() => this.#engine.celCheck({ mode, expressions, deadline: WITHIN, ...asker }));
   }
 
   /** What each input gives, in order. */
   async evaluate(
     mode: CelMode,
     { expressions, inputs }: { expressions: readonly string[]; inputs: readonly CelInput[] },
-    signal: AbortSignal,
+    asker: Asker,
   ): Promise<ExpressionResult[]> {
     const results: ExpressionResult[] = [];
     for (const piece of piecesOf(inputs)) {
-      const call = { mode, expressions, inputs: piece, deadline: WITHIN, signal };
+      const call = { mode, expressions, inputs: piece, deadline: WITHIN, ...asker };
       // One after another: a unit must not take all of the engine.
       results.push(...(await attempt(() => this.#engine.celEval(call))));
     }

@@ -93,7 +93,8 @@ async function evaluate(
   const inputs = cases.flatMap(({ json }, index) =>
     (asked[index] ?? []).map((expression) => ({ expression: distinct.indexOf(expression), json })),
   );
-  const results = await resultsOf(() => expressions.evaluate(OF_HEALTH, { expressions: distinct, inputs }, signal));
+  const asker = { tenant: unit.ref.namespace, signal };
+  const results = await resultsOf(() => expressions.evaluate(OF_HEALTH, { expressions: distinct, inputs }, asker));
   signal.throwIfAborted();
   if (!Array.isArray(results)) {
     leave(cases, results, unit.verdicts);

@@ -58,14 +58,14 @@ export class SpecExpressions {
     }
   }
 
-  async #check({ spec }: Kustomization, { expressions, signal }: ExpressionEyes): Promise<void> {
+  async #check({ spec, metadata }: Kustomization, { expressions, signal }: ExpressionEyes): Promise<void> {
     const { healthCheckExprs: entries = [], dependsOn = [] } = spec;
     const ofHealth = entries.flatMap(expressionsOf);
     const ofReadiness = dependsOn.flatMap(({ readyExpr }) => readyExpr || []);
     const text = printJson([entries, dependsOn]);
     if (text === this.#checked) return;
     const errorsOf = async (mode: CelMode, texts: readonly string[]): Promise<Map<string, string | null>> => {
-      const errors = await expressions.check(mode, texts, signal);
+      const errors = await expressions.check(mode, texts, { tenant: metadata.namespace ?? '', signal });
       return new Map(texts.map((one, index) => [one, errors[index] ?? null]));
     };
     const health = await errorsOf(OF_HEALTH, ofHealth);
@@ -95,7 +95,8 @@ export class SpecExpressions {
       json: `{"self":${self},"dep":${textOf(seenFrom(unit, found))}}`,
     }));
     const texts = open.map(({ dependency }) => dependency.readyExpr);
-    const results = await eyes.expressions.evaluate(OF_READINESS, { expressions: texts, inputs }, eyes.signal);
+    const asker = { tenant: unit.metadata.namespace ?? '', signal: eyes.signal };
+    const results = await eyes.expressions.evaluate(OF_READINESS, { expressions: texts, inputs }, asker);
     for (const [index, { dependency, version }] of open.entries()) {
       const result = results[index];
       if (result !== undefined) next.set(nameOf(dependency), { version, result });

@@ -132,7 +132,8 @@ test('several files are one, as in kubectl: the first entry of a name counts, an
   await writeFile(first, JSON.stringify({ contexts, users: [{ name: 'u', user: { tokenFile: 'token' } }] }));
   const later = config({ 'certificate-authority': 'root.pem' }, { tokenFile: 'token' });
   await writeFile(second, JSON.stringify({ ...later, 'current-context': 'x' }));
-  const paths = [first, join(folder, 'nobody-wrote-this'), second].join(delimiter);
+  await writeFile(join(folder, 'empty'), '\n');
+  const paths = [first, join(folder, 'nobody-wrote-this'), join(folder, 'empty'), second].join(delimiter);
   const access = await kubeconfigAccess(paths, undefined);
   expect(await facts(access)).toMatchObject({
     server: 'https://127.0.0.1:6443/',

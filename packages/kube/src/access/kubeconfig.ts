@@ -23,18 +23,25 @@ export async function kubeconfigAccess(path: string, context: string | undefined
 }
 
 async function read(path: string): Promise<JsonObject> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw userError('invalid-path', `cannot read the kubeconfig ${path}`, error);
-  }
+  return parsed(await textOf(path), path);
+}
+
+function parsed(text: string, path: string): JsonObject {
   return parseKubeconfig(text, `the kubeconfig ${path}`);
 }
 
-/** A kubeconfig whose relative paths, which start from its own folder, can stand beside those of another. */
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw userError('invalid-path', `cannot read the kubeconfig ${path}`, error);
+  }
+}
+
+/** A kubeconfig whose relative paths, which start from its own folder, can stand beside those of another. Beside others it may be empty. */
 async function readRooted(path: string): Promise<JsonObject> {
-  const config = await read(path);
+  const text = await textOf(path);
+  const config = text.trim() === '' ? {} : parsed(text, path);
   const folder = folderOf(path);
   const clusters = entriesOf(config, 'clusters').map((entry) => ({
     ...entry,

@@ -54,10 +54,12 @@ export class PluginAccess implements Access {
 
   /** What is asked at once gets one answer: a plugin is slow, and its certificate and token belong together. */
   #credentials(): Promise<Credentials> {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
+    if (this.#asking !== undefined) return this.#asking;
+    const asking = this.#ask().finally(() => {
+      if (this.#asking === asking) this.#asking = undefined;
     });
-    return this.#asking;
+    this.#asking = asking;
+    return asking;
   }
 
   async #ask(): Promise<Credentials> {

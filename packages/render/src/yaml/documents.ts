@@ -1,4 +1,4 @@
-import { printJson } from '@plumb/api';
+import { PlumbError, printJson } from '@plumb/api';
 import type { Json, JsonObject } from '@plumb/api';
 import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import type { Event, ScalarEvent } from 'js-yaml';
@@ -51,16 +51,74 @@ export function parseDocuments(path: string, content: Uint8Array, options: YamlO
   checkMarks(path, content);
   const text = decode(path, content);
   checkLineEnds(path, text);
-  let events: Event[];
-  try {
-    events = parseEvents(text, { maxDepth: limits.yamlDepth });
-  } catch (error) {
-    if (!(error instanceof YAMLException)) throw error;
-    const line = error.mark === undefined ? '' : `:${error.mark.line + 1}`;
-    throw buildError(`${path}${line}`, `bad YAML: ${error.reason}`, error);
-  }
-  return new Composer(path, text, events, options.resolve ?? resolvePlain).documents();
+  const resolve = options.resolve ?? resolvePlain;
+  return parseAgain(path, text, (read) => {
+    const events = parseEvents(read, { maxDepth: limits.yamlDepth });
+    return new Composer(path, read, events, resolve).documents();
+  });
 }
+
+/**
+ * What the parser says of a line within brackets or quotes that stands further left than YAML 1.2 allows. kustomize's parser does not mind, and a
+ * closing bracket below its key is how many people write. Blanks before such a line say nothing.
+ */
+const tooFarLeft = 'deficient indentation';
+/** How many characters of a file may be read again for that. */
+const mostAgain = 8 * 1024 * 1024;
+
+/** Moves lines that stand too far left to the right until the text can be read. */
+function parseAgain<T>(path: string, text: string, parse: (text: string) => T): T {
+  let read = text;
+  let blanks = '';
+  for (let spent = text.length; ; spent += read.length) {
+    try {
+      return parse(read);
+    } catch (error) {
+      if (!(error instanceof YAMLException)) throw error;
+      const { mark, reason } = error;
+      if (blanks === '') blanks = ' '.repeat(deepestIndent(text) + 1);
+      const moved =
+        reason === tooFarLeft && mark !== undefined && spent < mostAgain ? moveRight(read, mark, blanks) : null;
+      const line = mark === undefined ? '' : `:${mark.line + 1}`;
+      if (moved === null) throw buildError(`${path}${line}`, `bad YAML: ${reason}`, error);
+      read = moved;
+    }
+  }
+}
+
+function deepestIndent(text: string): number {
+  let deepest = 0;
+  for (const [blanks] of text.matchAll(/^ +/gm)) deepest = Math.max(deepest, blanks.length);
+  return deepest;
+}
+
+/** @returns null for a line that cannot be moved: something stands before it, it marks the end of a document, or it was moved before */
+function moveRight(text: string, { line, column }: { line: number; column: number }, blanks: string): string | null {
+  const lines = text.split(/(?<=\r\n|\r(?!\n)|\n)/);
+  const found = lines[line] ?? '';
+  const isMovable = found.slice(0, column).trim() === '' && !/^(?:---|\.\.\.)(?:\s|$)/.test(found);
+  if (!isMovable || found.startsWith(blanks)) return null;
+  lines[line] = blanks + found;
+  return lines.join('');
+}
+
+/** A document that may be YAML, and has aliases without bound. */
+class AliasError extends Error {}
+
+/**
+ * Refuses YAML whose aliases would take more than the bounds allow once they are written out. What else may be wrong with it is for others to say.
+ * @throws PlumbError `build-failed` that names file and line
+ */
+export function checkAliases(path: string, content: Uint8Array): void {
+  if (!content.includes(ALIAS) || !content.includes(ANCHOR)) return;
+  try {
+    parseDocuments(path, content);
+  } catch (error) {
+    if (error instanceof PlumbError && error.cause instanceof AliasError) throw error;
+  }
+}
+
+const [ANCHOR, ALIAS] = [0x26, 0x2a];
 
 function decode(path: string, content: Uint8Array): string {
   try {
@@ -167,9 +225,9 @@ class Composer {
   #alias(name: string, offset: number): Json {
     const anchor = this.#anchors.get(name);
     if (anchor === undefined) throw this.#error(offset, `alias ${shown(name)} has no anchor`);
-    if (anchor.open) throw this.#error(offset, `anchor ${shown(name)} contains itself`);
+    if (anchor.open) throw this.#error(offset, `anchor ${shown(name)} contains itself`, new AliasError());
     if (++this.#aliases > limits.aliases)
-      throw this.#error(offset, `more than ${limits.aliases} aliases in one document`);
+      throw this.#error(offset, `more than ${limits.aliases} aliases in one document`, new AliasError());
     this.#grow(anchor.weight, offset);
     return anchor.value;
   }
@@ -180,6 +238,7 @@ class Composer {
     throw this.#error(
       offset,
       `the document is larger than ${limits.expandedBytes} bytes once its aliases are written out`,
+      new AliasError(),
     );
   }
 
@@ -270,8 +329,8 @@ class Composer {
       throw this.#error(event.valueStart, 'an escape names a character that Unicode has not');
   }
 
-  #error(offset: number, what: string): Error {
-    return buildError(`${this.#path}:${this.#line(offset < 0 ? this.#reached : offset)}`, what);
+  #error(offset: number, what: string, cause?: Error): Error {
+    return buildError(`${this.#path}:${this.#line(offset < 0 ? this.#reached : offset)}`, what, cause);
   }
 
   /** Counts on from the last line asked for: documents ask one after another, and a file may hold thousands. */

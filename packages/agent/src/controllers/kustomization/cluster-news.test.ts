@@ -68,9 +68,10 @@ test('who insists is named, and met later', () => {
 });
 
 test.each([
-  ['wakes the unit that waited for it in vain, before its time', true, ['now']],
-  ['is nothing to any other', false, []],
-])('a change of health %s', (_what, overdue, expected) => {
+  ['of health wakes the unit that waited for it in vain, before its time', 'Current', true, ['now']],
+  ['of health is nothing to any other', 'Current', false, []],
+  ['of what is said of its health is nothing to it', 'InProgress', true, []],
+])('a change %s', (_what, status, overdue, expected) => {
   memory.failed = { said: { text: 'late' } as never, inputs: '', retryAt: clock.now() + 60_000, count: 3 };
   if (overdue) memory.overdue.add(ID);
   const before = {
@@ -80,10 +81,10 @@ test.each([
     owner: REF,
     health: { status: 'InProgress', message: '' },
   };
-  const after = { ...before, resourceVersion: '2', health: { status: 'Current', message: '' } };
+  const after = { ...before, resourceVersion: '2', health: { status, message: 'again' } };
   news.onChange({ ...deletion(), before: before as Observed, after: after as Observed }, destination);
   expect(woken).toEqual(expected);
-  expect(memory.failed.retryAt - clock.now()).toBe(overdue ? 0 : 60_000);
+  expect(memory.failed.retryAt - clock.now()).toBe(expected.length > 0 ? 0 : 60_000);
 });
 
 test('drift of a suspended unit is kept for when it is resumed; no correction is told that will not be made', () => {

@@ -84,13 +84,15 @@ export class ClusterNews {
     if (memory.terminateBy !== null) this.#wake(id);
     else if (judge(change, memory)) this.#repair(id, memory, change);
     else if (isJudged) this.#wake(id);
-    else if (healthMark(change.before) !== healthMark(change.after)) this.#onHealth(id, memory, change.id);
+    else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#wake(id);
+    else if (memory.overdue.has(change.id) && change.before?.health.status !== change.after?.health.status)
+      this.#tryAgain(id, memory);
   }
 
-  #onHealth(id: string, memory: UnitMemory, changed: string): void {
-    const { failed, overdue, settling } = memory;
-    if (overdue.has(changed) && failed !== null) failed.retryAt = Math.min(failed.retryAt, this.#options.clock.now());
-    if (settling !== null || overdue.has(changed)) this.#wake(id);
+  /** What the unit waited for in vain is another by now: its next run need not wait for its time. */
+  #tryAgain(id: string, { failed }: UnitMemory): void {
+    if (failed !== null) failed.retryAt = Math.min(failed.retryAt, this.#options.clock.now());
+    this.#wake(id);
   }
 
   *#unitsOf(destination: Destination): Generator<[string, UnitMemory]> {
