@@ -15,6 +15,11 @@ afterEach(async () => {
 const mirrors = (): string[] =>
   readdirSync(join(lab.dir, 'mirrors/gitrepository/flux-system/shop')).filter((name) => name.endsWith('.git'));
 const mirror = (): string => join(lab.dir, 'mirrors/gitrepository/flux-system/shop', mirrors().at(-1) ?? '');
+/** Objects of the mirror that are files of their own. */
+function looseObjects(): number {
+  const folders = readdirSync(join(mirror(), 'objects')).filter((name) => name.length === 2);
+  return folders.reduce((sum, name) => sum + readdirSync(join(mirror(), 'objects', name)).length, 0);
+}
 
 describe('a revision that somebody stands on', () => {
   const publish = async (value: string, standing: readonly string[]): Promise<Published> => {
@@ -41,6 +46,7 @@ describe('a revision that somebody stands on', () => {
     for (let turn = 0; turn < 55; turn += 1) await publish(`${turn}`, [first.revision]);
     expect([await isThere(first), await isThere(second)]).toEqual([true, false]);
     expect(readFileSync(join(mirror(), 'shallow'), 'utf8').trim().split('\n').length).toBeLessThan(40);
+    expect(looseObjects()).toBe(0);
     await publish('last', []);
     expect(await isThere(first)).toBe(false);
     // More than fifty fetches, each a process or two.
