@@ -20,7 +20,7 @@ Makes trouble for an agent, a process of its own on a control plane of its own, 
 equal Git and the inventories the cluster; the rules of each case are held besides.
 
   --case kills      (default) agent and engine are killed at random moments while commits land, objects drift and Kustomizations come and go:
-                    nothing unmanaged may be touched, and no event may claim what did not happen
+                    nothing unmanaged may be touched, and no event may tell more than happened
     --kills 500     how many in all
     --round 20      how many in each round
   --case api-away   the API server is gone while commits land: told once, nothing fetched, no stampede, no write but what the commits changed
@@ -46,7 +46,7 @@ equal Git and the inventories the cluster; the rules of each case are held besid
                     message, within bounds; right after it a good neighbour is fetched and built as before
     --runs 2000     how many of them
     --draw N        only this one of them, which a failure names
-  --case all        each of them once
+  --case all        each of them once: all rounds of kills, and one of every other
   --seed N          of the first round; each further round takes the next number. Default: any
   --minutes N       ends after the round in which they are over
 `;
