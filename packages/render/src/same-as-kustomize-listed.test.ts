@@ -260,6 +260,7 @@ test.each<[what: string, file: string]>([
     'a quoted text whose lines begin at the left',
     'apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec:\n  note: "one\ntwo\n\n three"\n  other: \'one\ntwo\'\n',
   ],
+  ['tabs before brackets and within', 'apiVersion: v1\nkind: Thing\nmetadata:\t{name: a}\nspec:\t[\ta,\n\tb]\n'],
   [
     'a comment and a plain text too far left within brackets',
     'apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec:\n  list: [\n# which\none\ntwo,\n  three]\n',

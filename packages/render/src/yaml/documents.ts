@@ -59,8 +59,8 @@ export function parseDocuments(path: string, content: Uint8Array, options: YamlO
 }
 
 /**
- * What the parser says of a line within brackets or quotes that stands further left than YAML 1.2 allows. kustomize's parser does not mind, and a
- * closing bracket below its key is how many people write. Blanks before such a line say nothing.
+ * What the parser says of a line within brackets or quotes that stands further left than YAML 1.2 allows, or begins with a tab. kustomize's parser
+ * does not mind, and a closing bracket below its key is how many people write. Blanks before such a line say nothing.
  */
 const tooFarLeft = 'deficient indentation';
 /** How many characters of a file may be read again for that. */
@@ -92,13 +92,19 @@ function deepestIndent(text: string): number {
   return deepest;
 }
 
-/** @returns null for a line that cannot be moved: something stands before it, it marks the end of a document, or it was moved before */
+/** @returns null for a line that cannot be mended: it marks the end of a document, or was mended before */
 function moveRight(text: string, { line, column }: { line: number; column: number }, blanks: string): string | null {
   const lines = text.split(/(?<=\r\n|\r(?!\n)|\n)/);
   const found = lines[line] ?? '';
-  const isMovable = found.slice(0, column).trim() === '' && !/^(?:---|\.\.\.)(?:\s|$)/.test(found);
-  if (!isMovable || found.startsWith(blanks)) return null;
-  lines[line] = blanks + found;
+  const before = found.slice(0, column);
+  if (before.trim() === '') {
+    if (found.startsWith(blanks) || /^(?:---|\.\.\.)(?:\s|$)/.test(found)) return null;
+    lines[line] = blanks + found;
+  } else {
+    // A tab before brackets counts as one that indents them. Within quotes it may be text.
+    if (!before.includes('\t') || /["']/.test(before)) return null;
+    lines[line] = before.replaceAll('\t', ' ') + found.slice(column);
+  }
   return lines.join('');
 }
 
