@@ -66,7 +66,7 @@ const tooFarLeft = 'deficient indentation';
 /** How many characters of a file may be read again for that. */
 const mostAgain = 8 * 1024 * 1024;
 
-/** Moves lines that stand too far left to the right until the text can be read. */
+/** Mends lines that stand too far left, or hold a tab before a bracket, until the text can be read. */
 function parseAgain<T>(path: string, text: string, parse: (text: string) => T): T {
   let read = text;
   let blanks = '';
@@ -77,11 +77,11 @@ function parseAgain<T>(path: string, text: string, parse: (text: string) => T): 
       if (!(error instanceof YAMLException)) throw error;
       const { mark, reason } = error;
       if (blanks === '') blanks = ' '.repeat(deepestIndent(text) + 1);
-      const moved =
-        reason === tooFarLeft && mark !== undefined && spent < mostAgain ? moveRight(read, mark, blanks) : null;
+      const mended =
+        reason === tooFarLeft && mark !== undefined && spent < mostAgain ? mendLine(read, mark, blanks) : null;
       const line = mark === undefined ? '' : `:${mark.line + 1}`;
-      if (moved === null) throw buildError(`${path}${line}`, `bad YAML: ${reason}`, error);
-      read = moved;
+      if (mended === null) throw buildError(`${path}${line}`, `bad YAML: ${reason}`, error);
+      read = mended;
     }
   }
 }
@@ -93,7 +93,7 @@ function deepestIndent(text: string): number {
 }
 
 /** @returns null for a line that cannot be mended: it marks the end of a document, or was mended before */
-function moveRight(text: string, { line, column }: { line: number; column: number }, blanks: string): string | null {
+function mendLine(text: string, { line, column }: { line: number; column: number }, blanks: string): string | null {
   const lines = text.split(/(?<=\r\n|\r(?!\n)|\n)/);
   const found = lines[line] ?? '';
   const before = found.slice(0, column);
