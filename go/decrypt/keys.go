@@ -35,9 +35,8 @@ type awsKey struct {
 type azureKey struct {
 	File       string `json:"file"`
 	NoInstance bool   `json:"noInstance"`
-
-	Token   string `json:"token"`
-	Refusal string `json:"refusal"`
+	Token      string `json:"token"`
+	Refusal    string `json:"refusal"`
 }
 
 // gcpKey is the file of a decryption Secret, or an access token.

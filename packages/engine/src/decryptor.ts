@@ -1,3 +1,5 @@
+import type { CallBounds } from './engine.ts';
+
 /** How sops reads or writes a file. */
 export type SopsFormat = 'yaml' | 'json' | 'dotenv' | 'ini' | 'binary';
 
@@ -47,29 +49,19 @@ export interface FileToDecrypt extends EncryptedFile {
   source?: number;
 }
 
-export interface DecryptRequest {
+export interface DecryptRequest extends CallBounds {
   files: readonly FileToDecrypt[];
   sources?: readonly EncryptedFile[];
   keys: DecryptKeys;
   /** Whether a file whose values are not those it was encrypted with is refused. */
   verifyMac: boolean;
-  /** Milliseconds after which the call is killed. */
-  deadline: number;
-  /** Whose call it is: tenants take turns where calls wait for a process. */
-  tenant?: string;
-  signal?: AbortSignal | undefined;
 }
 
 /** One answer for each file, in order: its plain bytes, or why it cannot be decrypted (never a value or a key). */
 export type Decrypted = { content: Uint8Array } | { error: string };
 
-export interface NeedsRequest {
+export interface NeedsRequest extends CallBounds {
   files: readonly EncryptedFile[];
-  /** Milliseconds after which the call is killed. */
-  deadline: number;
-  /** Whose call it is: tenants take turns where calls wait for a process. */
-  tenant?: string;
-  signal?: AbortSignal | undefined;
 }
 
 /** The key management services that files are encrypted with. */

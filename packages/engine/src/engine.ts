@@ -4,16 +4,20 @@ export interface EngineFile {
   content: Uint8Array;
 }
 
-export interface KustomizeRequest {
+/** What holds for every call of a helper. */
+export interface CallBounds {
+  /** Milliseconds after which the call is killed. */
+  deadline: number;
+  /** Whose call it is: tenants take turns where calls wait for a process. What is nobody's goes first. */
+  tenant?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface KustomizeRequest extends CallBounds {
   /** Every file the build may read. There is nothing else: no disk, no network. */
   files: readonly EngineFile[];
   /** The folder to build, relative to the root; '.' is the root. */
   path: string;
-  /** Milliseconds after which the build is killed. */
-  deadline: number;
-  /** Whose call it is: tenants take turns where calls wait for a process. */
-  tenant?: string;
-  signal?: AbortSignal;
 }
 
 /** One object of a build: the JSON text as kustomize printed it, and the file it came from where kustomize knows. */
@@ -28,18 +32,13 @@ export interface KustomizeResult {
   warnings: string[];
 }
 
-export interface SubstituteRequest {
+export interface SubstituteRequest extends CallBounds {
   /** The JSON text of an object each. One without a `$` comes back equal and need not be sent. */
   objects: readonly string[];
   /** Line breaks are taken out of the values, as Flux does. */
   variables: Readonly<Record<string, string>>;
   /** Whether a variable that is not set and has no default is an error; it is empty otherwise. */
   strict: boolean;
-  /** Milliseconds after which the call is killed. */
-  deadline: number;
-  /** Whose call it is: tenants take turns where calls wait for a process. */
-  tenant?: string;
-  signal?: AbortSignal;
 }
 
 /** One answer for each object, in order: its JSON after substitution, or why it failed (never a variable's value). */
@@ -52,14 +51,9 @@ export type Substituted = { json: string } | { error: string };
  */
 export type CelMode = { kind: 'parsed' } | { kind: 'compiled'; variables: readonly string[] };
 
-export interface CelCheckRequest {
+export interface CelCheckRequest extends CallBounds {
   mode: CelMode;
   expressions: readonly string[];
-  /** Milliseconds after which the call is killed. */
-  deadline: number;
-  /** Whose call it is: tenants take turns where calls wait for a process. */
-  tenant?: string;
-  signal?: AbortSignal;
 }
 
 /** One run of an expression: its place in `expressions`, and the JSON object that holds its variables. */
@@ -75,18 +69,13 @@ export interface CelEvalRequest extends CelCheckRequest {
 /** What a run gave, or why it gave nothing. The error may quote the input. */
 export type CelResult = { value: boolean } | { error: string };
 
-export interface OpenpgpRequest {
+export interface OpenpgpRequest extends CallBounds {
   /** What was signed. */
   payload: Uint8Array;
   /** Detached, in armour. */
   signature: string;
   /** Public keys in armour; each may hold several blocks. */
   keyRings: readonly string[];
-  /** Milliseconds after which the call is killed. */
-  deadline: number;
-  /** Whose call it is: tenants take turns where calls wait for a process. */
-  tenant?: string;
-  signal?: AbortSignal;
 }
 
 /** The id of the key that made a signature (16 hexadecimal digits), or why it does not count: Flux's words where it has some. */

@@ -1,4 +1,4 @@
-import type { EngineErrorCode } from './engine.ts';
+import type { CallBounds, EngineErrorCode } from './engine.ts';
 
 /** Must equal the helper's: it changes with every incompatible change of frames or operations. */
 export const protocolVersion = 1;
@@ -17,17 +17,13 @@ export interface Hello {
   usage: Usage;
 }
 
-/** One call. `args` is the operation's own. */
-export interface Call {
+/** One call. `args` is the operation's own. It fails with `timeout` at its deadline. */
+export interface Call extends CallBounds {
   op: string;
   args: unknown;
   files: readonly { path: string; content: Uint8Array }[];
-  /** Milliseconds until the call fails with `timeout` and its process is killed. */
-  deadline: number;
   /** Milliseconds that it may take of a process at most, whatever its deadline. */
   longest?: number;
-  tenant?: string | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 /** The header of an answer. */
