@@ -1,5 +1,4 @@
 import {
-  APPLY_MANAGER,
   GIT_REPOSITORY,
   HELM_RELEASE,
   KUSTOMIZATION_CONTROLLER,
@@ -14,6 +13,7 @@ import type { GitRepository, KindRef, Kustomization, UnitRef } from '@plumb/api'
 import type { Cluster, ReflectorOptions, Remote, RequestCounter } from '@plumb/kube';
 import { connectRemote } from '@plumb/kube';
 import type { GroupKind } from '@plumb/core';
+import { OWNERSHIPS } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { createRenderer } from '@plumb/render';
 import type { Downloads, GitSources, RemoteBases } from '@plumb/sources';
@@ -251,7 +251,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     cluster,
     connect,
     clock,
-    manager: APPLY_MANAGER,
+    ownership: OWNERSHIPS.Kustomization,
     checkInterval: options.checkInterval,
     onLive: (change, destination) => kustomizations.onLive(change, destination),
     onNews: (destination, news) => kustomizations.onNews(destination, news),

@@ -1,6 +1,7 @@
 import { Compile, type Validator } from 'typebox/compile';
 import type { Static, TSchema } from 'typebox';
 import { gitRepository, type GitRepository } from './schema/git-repository.ts';
+import { helmRelease, type HelmRelease } from './schema/helm-release.ts';
 import { kustomization, type Kustomization } from './schema/kustomization.ts';
 import { withDefaults, withoutEmptyText } from './defaults.ts';
 import type { JsonObject, KubeObject } from './object.ts';
@@ -68,11 +69,13 @@ function readBy({ properties }: { properties: { spec: object } }, object: KubeOb
 }
 
 /**
- * A GitRepository or Kustomization from the API server as Flux reads it: without the optional texts of its spec that are empty, which the API
+ * A GitRepository, Kustomization or HelmRelease from the API server as Flux reads it: without the optional texts of its spec that are empty, which the API
  * server keeps. Any other object is given back as it is.
  */
 export function asRead(object: KubeObject): KubeObject {
-  const schema = [gitRepository, kustomization].find(({ properties }) => properties.kind.const === object.kind);
+  const schema = [gitRepository, kustomization, helmRelease].find(
+    ({ properties }) => properties.kind.const === object.kind,
+  );
   return schema === undefined || object['spec'] === undefined ? object : readBy(schema, object);
 }
 
@@ -85,3 +88,6 @@ export const checkGitRepository: (value: unknown) => Checked<GitRepository> = ch
 
 /** As checkGitRepository. */
 export const checkKustomization: (value: unknown) => Checked<Kustomization> = checker(kustomization);
+
+/** As checkGitRepository. */
+export const checkHelmRelease: (value: unknown) => Checked<HelmRelease> = checker(helmRelease);

@@ -20,6 +20,9 @@ export type ConditionType =
   | (typeof ONLY_WHEN_TRUE)[number]
   | 'Ready'
   | 'Healthy'
+  | 'Released'
+  | 'TestSuccess'
+  | 'Remediated'
   | 'ArtifactInStorage'
   | 'SourceVerified';
 

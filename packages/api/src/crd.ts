@@ -9,11 +9,12 @@ import {
   VERSION_LABEL,
 } from './names.ts';
 import { gitRepositoryKind } from './schema/git-repository.ts';
+import { helmReleaseKind } from './schema/helm-release.ts';
 import type { KindDefinition } from './schema/kind.ts';
 import { kustomizationKind } from './schema/kustomization.ts';
 
 /** Every kind that is served, in the order of their CRDs. */
-export const kinds: readonly KindDefinition[] = [gitRepositoryKind, kustomizationKind];
+export const kinds: readonly KindDefinition[] = [gitRepositoryKind, kustomizationKind, helmReleaseKind];
 
 /** A map of strings: JSON Schema writes it as patternProperties, a structural schema as additionalProperties. */
 function structural(schema: JsonObject): JsonObject {

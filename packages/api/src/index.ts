@@ -7,6 +7,8 @@ export type * from './schema/common.ts';
 export type * from './schema/git-repository.ts';
 export type * from './schema/kustomization.ts';
 export type * from './schema/kube-config.ts';
+export type * from './schema/helm-release.ts';
+export type * from './schema/unit.ts';
 export * from './names.ts';
 export * from './conditions.ts';
 export * from './duration.ts';

@@ -48,6 +48,30 @@ export type SourceReason =
   | 'NotFound'
   | 'NoArtifact';
 
+/** Reasons of HelmReleases (helm-controller api/v2/condition_types.go, internal/reconcile and internal/controller). */
+export type HelmReason =
+  | 'InstallSucceeded'
+  | 'InstallFailed'
+  | 'UpgradeSucceeded'
+  | 'UpgradeFailed'
+  | 'TestSucceeded'
+  | 'TestFailed'
+  | 'AwaitingTests'
+  | 'RollbackSucceeded'
+  | 'RollbackFailed'
+  | 'UninstallSucceeded'
+  | 'UninstallFailed'
+  | 'PendingRelease'
+  | 'NoDriftDetected'
+  | 'DriftCorrectionFailed'
+  | 'RetriesExceeded'
+  | 'MissingRollbackTarget'
+  | 'SourceNotReady'
+  | 'ValuesError'
+  | 'ChartMutateError'
+  | 'RESTClientError'
+  | 'StateError';
+
 /** Reasons Flux does not have. */
 export type OwnReason =
   | 'InvalidSpec'
@@ -58,4 +82,4 @@ export type OwnReason =
   | 'DriftLoop'
   | 'UnknownDriftMode';
 
-export type Reason = SharedReason | SourceReason | OwnReason;
+export type Reason = SharedReason | SourceReason | HelmReason | OwnReason;

@@ -1,5 +1,6 @@
 import { messageRows } from './messages/page.ts';
 import { gitRepositoryKind } from './schema/git-repository.ts';
+import { helmReleaseKind } from './schema/helm-release.ts';
 import type { KindDefinition } from './schema/kind.ts';
 import { kustomizationKind } from './schema/kustomization.ts';
 
@@ -27,6 +28,7 @@ interface Field {
 const KINDS: Readonly<Record<string, KindDefinition>> = {
   GitRepository: gitRepositoryKind,
   Kustomization: kustomizationKind,
+  HelmRelease: helmReleaseKind,
 };
 
 const DURATION = /^\^\(\[0-9\]\+/;

@@ -8,7 +8,7 @@ import { DEFAULT_RULES, rulesOf } from './rules.ts';
 
 /** What is kept of a live object, as seen by one field manager. */
 export function observe(object: KubeObject, manager: string): Observed {
-  const rules = rulesOf(object);
+  const rules = rulesOf(object, manager);
   return {
     uid: object.metadata.uid ?? '',
     resourceVersion: object.metadata.resourceVersion ?? '',

@@ -1,16 +1,48 @@
-import { APPLY_MANAGER, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL } from '@plumb/api';
+import {
+  APPLY_MANAGER,
+  HELM_APPLY_MANAGER,
+  HELM_OWNER_NAME_LABEL,
+  HELM_OWNER_NAMESPACE_LABEL,
+  OWNER_NAME_LABEL,
+  OWNER_NAMESPACE_LABEL,
+} from '@plumb/api';
 import type { KubeObject, UnitRef } from '@plumb/api';
 
-/** The kinds that own objects, and the labels that say so (fluxcd/pkg ssa, helm-controller). */
-const OWNERS = [
-  { kind: 'Kustomization', name: OWNER_NAME_LABEL, namespace: OWNER_NAMESPACE_LABEL },
-  { kind: 'HelmRelease', name: 'helm.toolkit.fluxcd.io/name', namespace: 'helm.toolkit.fluxcd.io/namespace' },
-] as const;
+/** How a kind of unit marks what it owns: by labels, and by the field manager it applies with (fluxcd/pkg ssa, helm-controller). */
+export interface Ownership {
+  readonly kind: 'Kustomization' | 'HelmRelease';
+  readonly nameLabel: string;
+  readonly namespaceLabel: string;
+  readonly manager: string;
+}
+
+const KUSTOMIZATIONS: Ownership = {
+  kind: 'Kustomization',
+  nameLabel: OWNER_NAME_LABEL,
+  namespaceLabel: OWNER_NAMESPACE_LABEL,
+  manager: APPLY_MANAGER,
+};
+
+const HELM_RELEASES: Ownership = {
+  kind: 'HelmRelease',
+  nameLabel: HELM_OWNER_NAME_LABEL,
+  namespaceLabel: HELM_OWNER_NAMESPACE_LABEL,
+  manager: HELM_APPLY_MANAGER,
+};
+
+export const OWNERSHIPS = { Kustomization: KUSTOMIZATIONS, HelmRelease: HELM_RELEASES } as const;
+
+const ALL: readonly Ownership[] = [KUSTOMIZATIONS, HELM_RELEASES];
+
+/** How units of a kind mark what they own. */
+export function ownershipOf({ kind }: Pick<UnitRef, 'kind'>): Ownership {
+  return ALL.find((ownership) => ownership.kind === kind) ?? KUSTOMIZATIONS;
+}
 
 /** The labels a unit sets on each of its objects. */
 export function ownerLabels(unit: UnitRef): Record<string, string> {
-  const labels = OWNERS.find((owner) => owner.kind === unit.kind) ?? OWNERS[0];
-  return { [labels.name]: unit.name, [labels.namespace]: unit.namespace };
+  const { nameLabel, namespaceLabel } = ownershipOf(unit);
+  return { [nameLabel]: unit.name, [namespaceLabel]: unit.namespace };
 }
 
 /**
@@ -19,11 +51,11 @@ export function ownerLabels(unit: UnitRef): Record<string, string> {
  */
 export function ownerOf(object: Pick<KubeObject, 'metadata'>, manager: string = APPLY_MANAGER): UnitRef | null {
   const labels = object.metadata.labels ?? {};
-  const order = manager === 'helm-controller' ? OWNERS.toReversed() : OWNERS;
-  for (const owner of order) {
-    const name = labels[owner.name];
-    const namespace = labels[owner.namespace];
-    if (name !== undefined && namespace !== undefined) return { kind: owner.kind, namespace, name };
+  const order = manager === HELM_APPLY_MANAGER ? ALL.toReversed() : ALL;
+  for (const { kind, nameLabel, namespaceLabel } of order) {
+    const name = labels[nameLabel];
+    const namespace = labels[namespaceLabel];
+    if (name !== undefined && namespace !== undefined) return { kind, namespace, name };
   }
   return null;
 }

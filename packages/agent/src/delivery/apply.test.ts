@@ -1,3 +1,4 @@
+import { OWNERSHIPS } from '@plumb/core';
 import type { JsonObject, KubeObject, ObjectKey } from '@plumb/api';
 import { APPLY_MANAGER, keyId } from '@plumb/api';
 import type { Action, Cause, Plan } from '@plumb/core';
@@ -45,7 +46,7 @@ beforeEach(async () => {
   cluster = new MemoryCluster();
   unit = new UnitMemory(REF, 'u1');
   await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
-  live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange: () => {} });
+  live = new LiveObjects({ cluster, ownership: OWNERSHIPS.Kustomization, onChange: () => {} });
   await cluster.create(definition);
   await accept('False');
   await live.watchKinds([DEFINITION, SETTINGS]);

@@ -124,7 +124,7 @@ async function lookAtNew(action: Action, context: ApplyContext): Promise<Looked>
       return isDone(action, context) ? 'done' : { action, live: null };
   } catch (thrown) {
     const live = await get().catch(() => null);
-    if (live !== null && asksToBeLeft(rulesOf(live))) return 'left alone';
+    if (live !== null && asksToBeLeft(rulesOf(live, context.fieldManager))) return 'left alone';
     // It may be what is ignored that was refused.
     if (live !== null && stored.ignored.length > 0) return lookAtPart(action, live, context);
     if (!mayRecreate(action, live, asPlumbError(thrown), context)) throw thrown;
@@ -136,7 +136,7 @@ async function lookAtNew(action: Action, context: ApplyContext): Promise<Looked>
 
 /** It was accepted as a whole; without what is ignored of it, it is another apply. */
 async function lookAtStranger(action: Action, live: KubeObject, context: ApplyContext): Promise<Looked> {
-  if (asksToBeLeft(rulesOf(live))) return 'left alone';
+  if (asksToBeLeft(rulesOf(live, context.fieldManager))) return 'left alone';
   return storedOf(action, context).ignored.length > 0 ? lookAtPart(action, live, context) : { action, live };
 }
 

@@ -1,3 +1,4 @@
+import { OWNERSHIPS } from '@plumb/core';
 import type { KubeObject } from '@plumb/api';
 import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, PlumbError } from '@plumb/api';
 import type { Remote } from '@plumb/kube';
@@ -29,7 +30,7 @@ beforeEach(() => {
   clusters = new Clusters({
     cluster: home,
     clock,
-    manager: APPLY_MANAGER,
+    ownership: OWNERSHIPS.Kustomization,
     connect: ({ id }, onRefused) => {
       made += 1;
       const cluster = new MemoryCluster({ clock });

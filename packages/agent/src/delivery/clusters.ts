@@ -1,3 +1,4 @@
+import type { Ownership } from '@plumb/core';
 import type { Away, Cluster, Remote } from '@plumb/kube';
 import type { Clock } from '../runtime/clock.ts';
 import type { Destination } from './destination.ts';
@@ -13,7 +14,8 @@ export interface ClustersOptions {
   /** @param onRefused is told each time the server refuses the credentials */
   connect: (remote: Remote, onRefused: () => void) => Cluster;
   clock: Clock;
-  manager: string;
+  /** Whose objects are looked at. */
+  ownership: Ownership;
   /** Milliseconds between searches for events a watch never brought. */
   checkInterval?: number | undefined;
   onLive: (change: LiveChange, destination: Destination) => void;
@@ -117,9 +119,9 @@ export class Clusters {
   }
 
   #liveOf(cluster: Cluster, destination: () => Destination): LiveObjects {
-    const { manager, checkInterval, onLive } = this.#options;
+    const { ownership, checkInterval, onLive } = this.#options;
     const onChange = (change: LiveChange): void => onLive(change, destination());
-    return new LiveObjects({ cluster, manager, checkInterval, onChange });
+    return new LiveObjects({ cluster, ownership, checkInterval, onChange });
   }
 
   /** @returns ends the watching */

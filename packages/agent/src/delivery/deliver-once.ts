@@ -1,6 +1,7 @@
 import type { Kustomization, ObjectKey, UnitRef } from '@plumb/api';
 import { APPLY_MANAGER } from '@plumb/api';
 import type { GroupKind, Plan } from '@plumb/core';
+import { OWNERSHIPS } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Bundle } from '@plumb/render';
 import { systemClock } from '../runtime/clock.ts';
@@ -33,7 +34,7 @@ export async function deliverOnce(
   options: OnceOptions,
 ): Promise<{ plan: Plan | null; delivery: Delivery }> {
   const { cluster, ref, inventory, customStageKinds = [], stageTimeout, signal } = options;
-  const live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange: () => undefined });
+  const live = new LiveObjects({ cluster, ownership: OWNERSHIPS.Kustomization, onChange: () => undefined });
   let plan: Plan | null = null;
   const request = {
     cause: 'routine',

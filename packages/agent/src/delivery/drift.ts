@@ -1,7 +1,7 @@
 import type { KubeObject, ObjectKey } from '@plumb/api';
-import { keyId, OWNER_NAME_LABEL, printJson } from '@plumb/api';
+import { keyId, printJson } from '@plumb/api';
 import type { ActionKind, DriftMode, Plan } from '@plumb/core';
-import { contentHash, endOfJob, explainDrift } from '@plumb/core';
+import { contentHash, endOfJob, explainDrift, ownershipOf } from '@plumb/core';
 import type { ApplyContext } from './apply.ts';
 import type { LiveChange } from './live.ts';
 import type { UnitMemory } from './unit.ts';
@@ -133,8 +133,6 @@ function changeNotes(key: ObjectKey, found: { paths: string[]; managers: string[
   return found.paths.length === 0 ? [] : [{ key, how: 'changed', paths: found.paths, managers: found.managers }];
 }
 
-const UNLABELLED = [`metadata.labels[${OWNER_NAME_LABEL}]`];
-
 /**
  * An object that left the watch was deleted, or only lost the label it is watched by: the answer to its repair tells, being the same object or
  * another. Call it before the repair; what it gives, after.
@@ -145,6 +143,6 @@ export function tellApart(notes: readonly DriftNote[], unit: UnitMemory): () => 
   return () =>
     notes.map((note) => {
       const same = note.how === 'removed' && uidOf(note) === before.get(note);
-      return same ? { ...note, how: 'changed', paths: UNLABELLED } : note;
+      return same ? { ...note, how: 'changed', paths: [`metadata.labels[${ownershipOf(unit.ref).nameLabel}]`] } : note;
     });
 }

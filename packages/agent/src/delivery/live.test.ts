@@ -1,12 +1,5 @@
-import {
-  APPLY_MANAGER,
-  keyId,
-  keyOf,
-  OWNER_NAME_LABEL,
-  OWNER_NAMESPACE_LABEL,
-  PlumbError,
-  systemError,
-} from '@plumb/api';
+import { OWNERSHIPS } from '@plumb/core';
+import { keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, PlumbError, systemError } from '@plumb/api';
 import type { KubeObject, ObjectKey } from '@plumb/api';
 import type { Cluster, ResourceInfo } from '@plumb/kube';
 import { MemoryCluster } from '@plumb/testkit';
@@ -27,7 +20,7 @@ let changes: LiveChange[];
 const start = (over: Cluster = cluster, checkInterval?: number): LiveObjects =>
   new LiveObjects({
     cluster: over,
-    manager: APPLY_MANAGER,
+    ownership: OWNERSHIPS.Kustomization,
     onChange: (change) => changes.push(change),
     listWithin: 50,
     checkInterval,
@@ -212,7 +205,7 @@ describe('a kind that may not be watched in the whole cluster', () => {
 
 test('a kind that may not be watched holds nobody up at all, and is in view once it may', async () => {
   await live.close();
-  live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange: () => undefined });
+  live = new LiveObjects({ cluster, ownership: OWNERSHIPS.Kustomization, onChange: () => undefined });
   await cluster.create(map());
   const forbidden = new PlumbError('api-forbidden', 'configmaps is forbidden', { fault: 'user', policy: 'retry' });
   const off = cluster.faults.fail(forbidden, 100, isList);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KindRef, KubeObject, ObjectKey, UnitRef } from '@plumb/api';
-import { apiVersionOf, asPlumbError, keyId, keyOf, OWNER_NAME_LABEL, PlumbError } from '@plumb/api';
-import type { Observed } from '@plumb/core';
+import { apiVersionOf, asPlumbError, keyId, keyOf, PlumbError } from '@plumb/api';
+import type { Observed, Ownership } from '@plumb/core';
 import { isSameUnit, observe } from '@plumb/core';
 import type { Cluster, Reflector } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
@@ -61,7 +61,7 @@ function partsOf(id: string): { whole: string; namespace: string; name: string }
  */
 export class LiveObjects {
   readonly #cluster: Cluster;
-  readonly #manager: string;
+  readonly #ownership: Ownership;
   readonly #onChange: (change: LiveChange) => void;
   readonly #observed = new Map<string, Observed>();
   readonly #kinds = new Map<string, Promise<Watch | null>>();
@@ -83,7 +83,8 @@ export class LiveObjects {
 
   constructor(options: {
     cluster: Cluster;
-    manager: string;
+    /** Whose objects are looked at. */
+    ownership: Ownership;
     onChange: (change: LiveChange) => void;
     /** Milliseconds. */
     listWithin?: number;
@@ -93,7 +94,7 @@ export class LiveObjects {
     this.#checkInterval = options.checkInterval;
     this.#listWithin = options.listWithin ?? LIST_WITHIN;
     this.#cluster = options.cluster;
-    this.#manager = options.manager;
+    this.#ownership = options.ownership;
     this.#onChange = options.onChange;
   }
 
@@ -121,7 +122,7 @@ export class LiveObjects {
   }
 
   async #watchKind(id: string, kind: KindRef, namespaces: ReadonlySet<string>): Promise<void> {
-    const selection = { labelSelector: OWNER_NAME_LABEL };
+    const selection = { labelSelector: this.#ownership.nameLabel };
     try {
       if (!this.#narrow.has(id)) return await this.#inStep(this.#kinds, id, () => this.#startKind(id, kind, selection));
     } catch (thrown) {
@@ -178,7 +179,7 @@ export class LiveObjects {
 
   /** Whether the watch of its kind shows an object too. */
   #isOfWatchedKind(id: string): boolean {
-    if (this.#observed.get(id)?.owner?.kind !== 'Kustomization') return false;
+    if (this.#observed.get(id)?.owner?.kind !== this.#ownership.kind) return false;
     const { whole, namespace } = partsOf(id);
     return this.#kinds.has(whole) || this.#kinds.has(`${whole} ${namespace}`);
   }
@@ -318,7 +319,7 @@ export class LiveObjects {
 
   /** Objects of one unit share its name where they can: most stand together in a list, and most changes leave the owner as it was. */
   #observe(object: KubeObject, before: Observed | undefined): Observed {
-    const observed = observe(object, this.#manager);
+    const observed = observe(object, this.#ownership.manager);
     const { owner } = observed;
     if (owner === null) return observed;
     const same = [before?.owner ?? null, this.#lastOwner].find((known) => isSameUnit(known, owner));
@@ -335,7 +336,7 @@ export class LiveObjects {
     const key = keyOf(object);
     const id = keyId(key);
     const before = this.#observed.get(id);
-    const ahead = before !== undefined && isOlder(observe(object, this.#manager), before);
+    const ahead = before !== undefined && isOlder(observe(object, this.#ownership.manager), before);
     if (ahead && !list.overrules(before)) return;
     this.#observed.delete(id);
     this.#rememberGone(object.metadata, list);

@@ -1,6 +1,6 @@
 import type { KubeObject, ObjectKey, UnitRef } from '@plumb/api';
-import { asPlumbError, displayKey, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, PlumbError } from '@plumb/api';
-import { allowsPruning, pruneSteps, rulesOf } from '@plumb/core';
+import { asPlumbError, displayKey, PlumbError } from '@plumb/api';
+import { allowsPruning, isSameUnit, ownerOf, ownershipOf, pruneSteps, rulesOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { settleAll } from '../runtime/parallel.ts';
 import type { Change } from './apply.ts';
@@ -91,7 +91,6 @@ async function deleteOwned(key: ObjectKey, context: PruneContext): Promise<boole
 }
 
 function isOwned(object: KubeObject, unit: UnitRef): boolean {
-  const labels = object.metadata.labels ?? {};
-  const ours = labels[OWNER_NAME_LABEL] === unit.name && labels[OWNER_NAMESPACE_LABEL] === unit.namespace;
-  return ours && allowsPruning(rulesOf(object));
+  const { manager } = ownershipOf(unit);
+  return isSameUnit(ownerOf(object, manager), unit) && allowsPruning(rulesOf(object, manager));
 }

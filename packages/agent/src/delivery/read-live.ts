@@ -1,5 +1,6 @@
 import type { KubeObject, ObjectKey, UnitRef } from '@plumb/api';
-import { asPlumbError, keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL } from '@plumb/api';
+import { asPlumbError, keyId, keyOf } from '@plumb/api';
+import { ownershipOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 
 /** From this many objects of one kind and namespace on, a list costs less than a read of each. */
@@ -41,7 +42,8 @@ async function list(
   { group, version, kind, namespace }: ObjectKey,
   { cluster, unit, signal }: ReadContext,
 ): Promise<Map<string, KubeObject> | null> {
-  const labelSelector = `${OWNER_NAME_LABEL}=${unit.ref.name},${OWNER_NAMESPACE_LABEL}=${unit.ref.namespace}`;
+  const { nameLabel, namespaceLabel } = ownershipOf(unit.ref);
+  const labelSelector = `${nameLabel}=${unit.ref.name},${namespaceLabel}=${unit.ref.namespace}`;
   const selection = { labelSelector, ...(namespace === '' ? {} : { namespace }), signal };
   try {
     const { items } = await cluster.list({ group, version, kind }, selection);

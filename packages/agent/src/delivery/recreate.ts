@@ -21,8 +21,8 @@ export function mayRecreate(
   context: ApplyContext,
 ): boolean {
   if (live === null || !REFUSALS.has(refusal.code) || immutableFields(refusal.message) === null) return false;
-  if (asksToBeLeft(rulesOf(live))) return false;
-  const forced = context.force || storedOf(action, context).rules.force || rulesOf(live).force;
+  if (asksToBeLeft(rulesOf(live, context.fieldManager))) return false;
+  const forced = context.force || storedOf(action, context).rules.force || rulesOf(live, context.fieldManager).force;
   return forced && isSameUnit(ownerOf(live, context.fieldManager), context.unit.ref);
 }
 

@@ -1,3 +1,4 @@
+import { OWNERSHIPS } from '@plumb/core';
 import type { KubeObject, ObjectKey } from '@plumb/api';
 import { APPLY_MANAGER, keyId, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL } from '@plumb/api';
 import { DEFAULT_RULES } from '@plumb/core';
@@ -27,7 +28,7 @@ beforeEach(async () => {
   cluster = new MemoryCluster();
   await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
   unit = new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'u1');
-  live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange: () => undefined });
+  live = new LiveObjects({ cluster, ownership: OWNERSHIPS.Kustomization, onChange: () => undefined });
   await live.watchKinds([KEY]);
   answer = await cluster.apply(DECLARED, { fieldManager: APPLY_MANAGER, force: true });
 });

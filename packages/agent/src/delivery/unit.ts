@@ -1,5 +1,5 @@
 import type { JsonObject, KubeObject, ObjectKey, Said, UnitRef } from '@plumb/api';
-import { parseJson, printJson, systemError } from '@plumb/api';
+import { APPLY_MANAGER, parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
 import { declaredFor, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
 import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
@@ -218,6 +218,7 @@ export class UnitMemory {
 export function storeBundle(
   bundle: Bundle,
   stamp: Pick<StoredBundle, 'specDigest' | 'configs' | 'revision' | 'artifactDigest'>,
+  manager: string = APPLY_MANAGER,
 ): StoredBundle {
   const { digest, reads, warnings, secrets } = bundle;
   const pack: Pack = secrets.length === 0 ? { bytes: null } : { bytes: null, secrets };
@@ -229,11 +230,11 @@ export function storeBundle(
     const at = end;
     end += part.length;
     const { key, digest, origin, ignored, body } = desired;
-    return { key, digest, origin, ignored, rules: rulesOf(body), pack, at, size: part.length };
+    return { key, digest, origin, ignored, rules: rulesOf(body, manager), pack, at, size: part.length };
   });
   pack.bytes = Buffer.concat(parts);
   const unknownModes = bundle.objects.flatMap(({ key: object, body }) => {
-    const value = rulesOf(body).drift === undefined ? null : unknownDriftMode(body);
+    const value = rulesOf(body, manager).drift === undefined ? null : unknownDriftMode(body);
     // A variable may have put it there.
     return value === null ? [] : [{ object, value: secrets.length === 0 ? value : '***' }];
   });

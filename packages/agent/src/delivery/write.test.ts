@@ -1,3 +1,4 @@
+import { OWNERSHIPS } from '@plumb/core';
 import type { KubeObject, ObjectKey } from '@plumb/api';
 import { APPLY_MANAGER, keyId, PlumbError, systemError } from '@plumb/api';
 import { DEFAULT_RULES, ownerLabels } from '@plumb/core';
@@ -28,7 +29,7 @@ beforeEach(async () => {
   const onChange = (change: LiveChange): void => {
     if (judge(change, unit)) drifts += 1;
   };
-  live = new LiveObjects({ cluster, manager: APPLY_MANAGER, onChange });
+  live = new LiveObjects({ cluster, ownership: OWNERSHIPS.Kustomization, onChange });
   await live.watchKinds([KEY]);
   await apply('green');
 });

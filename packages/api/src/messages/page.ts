@@ -1,4 +1,5 @@
 import { gitRepositoryMessages } from './git-repository.ts';
+import { helmReleaseMessages } from './helm-release.ts';
 import { kustomizationMessages } from './kustomization.ts';
 import type { Channel, Level } from './message.ts';
 import { ownMessages } from './own.ts';
@@ -33,6 +34,7 @@ function row(entry: Listed): MessageRow {
 const GROUPS = [
   { title: 'GitRepository', entries: gitRepositoryMessages },
   { title: 'Kustomization', entries: kustomizationMessages },
+  { title: 'HelmRelease', entries: helmReleaseMessages },
   { title: 'Not in Flux', entries: ownMessages },
 ] as const;
 

@@ -1,13 +1,9 @@
 import * as Type from 'typebox';
 import { choice, count, duration, flag, list, object, text, textMap, time } from './build.ts';
-import { commonStatus, localReference, objectMeta, selector } from './common.ts';
+import { commonStatus, localReference, objectMeta } from './common.ts';
 import { COMMON_COLUMNS, STATUS_DEFAULT, type KindDefinition } from './kind.ts';
 import { kubeConfig } from './kube-config.ts';
-
-const commonMetadata = object('Labels and annotations to set on every object, over those it declares.', {
-  annotations: Type.Optional(textMap('Annotations to set.')),
-  labels: Type.Optional(textMap('Labels to set.')),
-});
+import { commonMetadata, dependencies, healthCheckExprs, ignoreRules, images, inventory, patches } from './unit.ts';
 
 const decryption = object('How encrypted files are decrypted.', {
   provider: choice('The tool they were encrypted with.', ['sops']),
@@ -17,43 +13,11 @@ const decryption = object('How encrypted files are decrypted.', {
   ),
 });
 
-const dependency = object('Another object that must be ready first.', {
-  kind: Type.Optional(choice('Its kind. By default Kustomization.', ['Kustomization', 'HelmRelease'])),
-  name: text('Its name.'),
-  namespace: Type.Optional(text('Its namespace. By default that of this object.')),
-  readyExpr: Type.Optional(text('CEL expression over self and dep that decides readiness instead of the usual rule.')),
-});
-
 const healthCheck = object('An object to wait for.', {
   apiVersion: Type.Optional(text('Its API version.')),
   kind: text('Its kind.'),
   name: text('Its name.'),
   namespace: Type.Optional(text('Its namespace. By default that of this object.')),
-});
-
-const healthCheckExpr = object('How the health of a custom kind is read from its objects, in CEL.', {
-  apiVersion: text('API version of the kind. Only its group counts.'),
-  current: text('True once the object is as declared.'),
-  failed: Type.Optional(text('True when the object has failed.')),
-  inProgress: Type.Optional(text('True while the object is still getting there.')),
-  kind: Type.Optional(text('The kind. Empty means every kind of the group that has no entry of its own.')),
-});
-
-const ignoreRule = object('Fields to leave to others.', {
-  paths: list('JSON pointers (RFC 6901) of the fields.', Type.String()),
-  target: Type.Optional(selector('The objects meant. By default all of this Kustomization.')),
-});
-
-const image = object('A container image to rename or pin.', {
-  digest: Type.Optional(text('Digest to set; goes before newTag.')),
-  name: text('The image to change, without its tag.'),
-  newName: Type.Optional(text('Name to set.')),
-  newTag: Type.Optional(text('Tag to set.')),
-});
-
-const patch = object('A change to make to the built objects.', {
-  patch: text('Strategic merge patch, or JSON patch (RFC 6902), as YAML.'),
-  target: Type.Optional(selector('The objects to change.')),
 });
 
 const substituteReference = object('An object whose data are variables.', {
@@ -99,20 +63,20 @@ const spec = object('Which objects belong in the cluster, and how they are kept 
       'Orphan',
     ]),
   ),
-  dependsOn: Type.Optional(list('What must be ready before this one runs.', dependency)),
+  dependsOn: Type.Optional(dependencies('Kustomization')),
   force: Type.Optional(
     flag('Delete and create anew an object whose change the API server refuses as immutable.', { default: false }),
   ),
-  healthCheckExprs: Type.Optional(list('Health of custom kinds, for wait and healthChecks.', healthCheckExpr)),
+  healthCheckExprs: Type.Optional(healthCheckExprs('Health of custom kinds, for wait and healthChecks.')),
   healthChecks: Type.Optional(list('Objects to wait for. Not read when wait is set.', healthCheck)),
-  ignore: Type.Optional(list('Fields that are neither applied nor counted as drift.', ignoreRule)),
+  ignore: Type.Optional(ignoreRules('Fields that are neither applied nor counted as drift.', 'Kustomization')),
   ignoreMissingComponents: Type.Optional(flag('Leave out components that the source does not hold.')),
-  images: Type.Optional(list('Container images to rename or pin.', image)),
+  images: Type.Optional(images),
   interval: duration('How often this Kustomization is reconciled when nothing else asks for it.'),
   kubeConfig: Type.Optional(kubeConfig),
   namePrefix: Type.Optional(text('Put before the name of every object.', affix)),
   nameSuffix: Type.Optional(text('Put after the name of every object.', affix)),
-  patches: Type.Optional(list('Changes to make to the built objects.', patch)),
+  patches: Type.Optional(patches),
   path: Type.Optional(text('Folder of the source to build. Its root by default.')),
   postBuild: Type.Optional(postBuild),
   prune: flag('Delete objects that are no longer declared.'),
@@ -125,15 +89,6 @@ const spec = object('Which objects belong in the cluster, and how they are kept 
     duration('How long build, apply and health checks may take. By default 30s below the interval.'),
   ),
   wait: Type.Optional(flag('Wait until every object is healthy.')),
-});
-
-const inventoryEntry = object('One applied object.', {
-  id: text('<namespace>_<name>_<group>_<kind>'),
-  v: text('API version it was applied at.'),
-});
-
-const inventory = object('The objects that were applied.', {
-  entries: list('One entry for each object.', inventoryEntry),
 });
 
 const snapshot = object('Runs that built the same objects and ended the same way.', {
@@ -171,17 +126,10 @@ export const kustomization = Type.Object({
 export type Kustomization = Type.Static<typeof kustomization>;
 export type KustomizationSpec = Type.Static<typeof spec>;
 export type KustomizationStatus = Type.Static<typeof status>;
-export type CommonMetadata = Type.Static<typeof commonMetadata>;
 export type Decryption = Type.Static<typeof decryption>;
-export type DependencyReference = Type.Static<typeof dependency>;
 export type HealthCheck = Type.Static<typeof healthCheck>;
-export type HealthCheckExpr = Type.Static<typeof healthCheckExpr>;
-export type IgnoreRule = Type.Static<typeof ignoreRule>;
-export type ImageOverride = Type.Static<typeof image>;
-export type Patch = Type.Static<typeof patch>;
 export type PostBuild = Type.Static<typeof postBuild>;
 export type SourceReference = Type.Static<typeof sourceReference>;
-export type InventoryEntry = Type.Static<typeof inventoryEntry>;
 export type HistorySnapshot = Type.Static<typeof snapshot>;
 
 export const kustomizationKind = {

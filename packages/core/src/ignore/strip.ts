@@ -1,4 +1,4 @@
-import { OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL } from '@plumb/api';
+import { HELM_OWNER_NAME_LABEL, HELM_OWNER_NAMESPACE_LABEL, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { isMap } from '../fields.ts';
 import { indexOf, pointerTree } from './pointer.ts';
@@ -6,7 +6,12 @@ import type { PointerTree } from './pointer.ts';
 
 /** Metadata that cannot be left to others: by them an object is known as this one, and as ours. */
 export const KEPT_METADATA = ['name', 'namespace'] as const;
-export const KEPT_LABELS = [OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL] as const;
+export const KEPT_LABELS = [
+  OWNER_NAME_LABEL,
+  OWNER_NAMESPACE_LABEL,
+  HELM_OWNER_NAME_LABEL,
+  HELM_OWNER_NAMESPACE_LABEL,
+] as const;
 
 /**
  * An object without the fields the pointers name, however much of it they name: what it is called and whose it is stays. What became

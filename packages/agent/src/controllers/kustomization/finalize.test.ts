@@ -1,3 +1,4 @@
+import { OWNERSHIPS } from '@plumb/core';
 import type { Kustomization, KubeObject } from '@plumb/api';
 import { APPLY_MANAGER, crds, FINALIZER, keyOf, KUSTOMIZATION, PlumbError } from '@plumb/api';
 import { ownerLabels } from '@plumb/core';
@@ -31,7 +32,7 @@ beforeEach(async () => {
   clusters = new Clusters({
     cluster: home,
     clock,
-    manager: APPLY_MANAGER,
+    ownership: OWNERSHIPS.Kustomization,
     connect: () => far,
     onLive: () => undefined,
     onNews: () => undefined,
