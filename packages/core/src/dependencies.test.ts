@@ -1,7 +1,6 @@
-import type { Kustomization } from '@plumb/api';
+import type { HelmRelease, Kustomization } from '@plumb/api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { HelmRelease } from './dependencies.ts';
 import { dependenciesOf, dependencyCycle, dependencyFlaw } from './dependencies.ts';
 
 interface Fields {
@@ -29,7 +28,8 @@ function unit({ name = 'apps', namespace = 'flux-system', dependsOn, source, sta
 
 function release(name: string, parts: Partial<HelmRelease> = {}): HelmRelease {
   const metadata = { name, namespace: 'flux-system', generation: 2 };
-  return { apiVersion: 'helm.toolkit.fluxcd.io/v2', kind: 'HelmRelease', metadata, ...parts };
+  const spec = { interval: '1m', chartRef: { kind: 'HelmChart' as const, name } };
+  return { apiVersion: 'helm.toolkit.fluxcd.io/v2', kind: 'HelmRelease', metadata, spec, ...parts };
 }
 
 const condition = (type: string, status: 'True' | 'False' | 'Unknown') => ({
@@ -104,7 +104,7 @@ describe('a HelmRelease', () => {
       { name: 'crds', namespace: 'team' },
       { name: 'apps', kind: 'Kustomization' as const },
     ];
-    expect(dependenciesOf(release('db', { spec: { dependsOn: others } })).map(({ id }) => id)).toEqual([
+    expect(dependenciesOf(release('db', { spec: { interval: '1m', dependsOn: others } })).map(({ id }) => id)).toEqual([
       'HelmRelease/team/crds',
       'flux-system/apps',
     ]);
@@ -151,8 +151,8 @@ describe('cycles', () => {
 
   test('are found through other kinds', () => {
     const a = unit({ name: 'a', dependsOn: [{ name: 'x', kind: 'HelmRelease' }] });
-    const x = release('x', { spec: { dependsOn: [{ name: 'y' }] } });
-    const y = release('y', { spec: { dependsOn: [{ name: 'a', kind: 'Kustomization' }] } });
+    const x = release('x', { spec: { interval: '1m', dependsOn: [{ name: 'y' }] } });
+    const y = release('y', { spec: { interval: '1m', dependsOn: [{ name: 'a', kind: 'Kustomization' }] } });
     const found = new Map<string, HelmRelease>([
       ['HelmRelease/flux-system/x', x],
       ['HelmRelease/flux-system/y', y],

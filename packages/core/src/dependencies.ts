@@ -1,4 +1,4 @@
-import type { DependencyReference, Kustomization, KubeObject } from '@plumb/api';
+import type { HelmRelease, Kustomization } from '@plumb/api';
 
 /** What is wrong with a dependency; 'outdated': it has not applied the common source's revision yet. */
 export type DependencyFlaw = 'not-found' | 'not-ready' | 'outdated';
@@ -6,13 +6,6 @@ export type DependencyFlaw = 'not-found' | 'not-ready' | 'outdated';
 /** What is read of the source: the revision it offers now. */
 export interface SourceState {
   status?: { artifact?: { revision: string } };
-}
-
-/** What is read of a HelmRelease (helm.toolkit.fluxcd.io/v2), which is another controller's. */
-export interface HelmRelease extends Pick<KubeObject, 'apiVersion' | 'metadata'> {
-  kind: 'HelmRelease';
-  spec?: { dependsOn?: readonly DependencyReference[] };
-  status?: Pick<NonNullable<Kustomization['status']>, 'observedGeneration' | 'conditions'>;
 }
 
 /** What may depend on others, and be depended on. */
@@ -29,18 +22,19 @@ export interface Dependency {
 
 /**
  * Flux's rule for spec.dependsOn: the dependency has seen its own spec (observedGeneration), is Ready, and, where both use
- * one source, has applied the revision that source offers now. A HelmRelease has no source of ours to compare.
+ * one source, has applied the revision that source offers now. A HelmRelease has no such source.
  * @param source the dependant's source
  * @returns null when the dependant may go on
  */
 export function dependencyFlaw(
-  dependant: Kustomization,
+  dependant: Dependable,
   dependency: Dependable | undefined,
   source: SourceState | undefined,
 ): DependencyFlaw | null {
   if (dependency === undefined) return 'not-found';
   if (!isReady(dependency)) return 'not-ready';
-  if (dependency.kind === 'HelmRelease' || sourceId(dependant) !== sourceId(dependency)) return null;
+  if (dependency.kind === 'HelmRelease' || dependant.kind === 'HelmRelease') return null;
+  if (sourceId(dependant) !== sourceId(dependency)) return null;
   return dependency.status?.lastAppliedRevision === source?.status?.artifact?.revision ? null : 'outdated';
 }
 
@@ -66,7 +60,9 @@ function idOf({ kind, metadata }: Dependable): string {
 /** What an object depends on, in its order. An entry without a kind names one of the object's own. */
 export function dependenciesOf(unit: Dependable): Dependency[] {
   const own = unit.metadata.namespace ?? '';
-  return (unit.spec?.dependsOn ?? []).map(({ kind = unit.kind, name, namespace = own, readyExpr = '' }) => ({
+  // Nothing keeps an object from having no spec at all.
+  const spec = unit.spec as Dependable['spec'] | undefined;
+  return (spec?.dependsOn ?? []).map(({ kind = unit.kind, name, namespace = own, readyExpr = '' }) => ({
     id: dependableId({ kind, namespace, name }),
     kind,
     readyExpr,
@@ -79,7 +75,7 @@ export function dependenciesOf(unit: Dependable): Dependency[] {
  * @param additive whether the usual rule counts beside a readyExpr too
  */
 export function dependencyCycle(
-  unit: Kustomization,
+  unit: Dependable,
   lookup: (id: string) => Dependable | undefined,
   additive = false,
 ): string[] | null {

@@ -1,5 +1,5 @@
 import { DRIFT_ANNOTATION } from '@plumb/api';
-import type { ObjectMeta } from '@plumb/api';
+import type { HelmRelease, ObjectMeta } from '@plumb/api';
 import type { ObjectRules } from './plan.ts';
 
 /** What is done about drift: put right, told and left, or left without a word. */
@@ -15,9 +15,20 @@ export function ownDriftMode(object: Annotated): DriftMode | undefined {
   return given === undefined ? undefined : (knownMode(given) ?? 'correct');
 }
 
+type Detection = HelmRelease['spec']['driftDetection'];
+
+/** A unit's own object. */
+type Unit = Annotated & { readonly kind?: string; readonly spec?: { readonly driftDetection?: Detection } };
+
+/** spec.driftDetection.mode of a HelmRelease. */
+const DETECTION = { enabled: 'correct', warn: 'warn', disabled: 'ignore' } as const;
+
 /** What a unit says of drift, for those of its objects that say nothing. */
-export function unitDriftMode(unit: Annotated): DriftMode {
-  return ownDriftMode(unit) ?? 'correct';
+export function unitDriftMode(unit: Unit): DriftMode {
+  const { kind, spec } = unit;
+  return (
+    ownDriftMode(unit) ?? (kind === 'HelmRelease' ? DETECTION[spec?.driftDetection?.mode ?? 'disabled'] : 'correct')
+  );
 }
 
 /** The value of the annotation where it is none of the modes; else null. */

@@ -1,6 +1,6 @@
 import { OWNERSHIPS } from '@plumb/core';
 import type { KubeObject } from '@plumb/api';
-import { APPLY_MANAGER, keyId, keyOf, OWNER_NAME_LABEL, PlumbError } from '@plumb/api';
+import { keyId, keyOf, OWNER_NAME_LABEL, PlumbError } from '@plumb/api';
 import type { Remote } from '@plumb/kube';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

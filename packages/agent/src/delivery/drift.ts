@@ -67,6 +67,11 @@ function modeOf({ applied }: UnitMemory, id: string, unitMode: DriftMode): Drift
   return record?.drift ?? record?.driftSeen ?? unitMode;
 }
 
+/** Whether drift of an object is neither put right nor told. */
+export function isIgnored(unit: UnitMemory, id: string, unitMode: DriftMode): boolean {
+  return modeOf(unit, id, unitMode) === 'ignore';
+}
+
 /** When drift of an object may be acted upon: who insists on it waits, whether it is put right or told. */
 export function driftActionAt(unit: UnitMemory, id: string, now: number, unitMode: DriftMode): number {
   const series = modeOf(unit, id, unitMode) === 'correct' ? unit.fights : unit.tellings;

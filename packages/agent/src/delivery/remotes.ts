@@ -3,6 +3,7 @@ import { asPlumbError, PlumbError, userError } from '@plumb/api';
 import { CloudClusters, readClusterConfig, type Clouds } from '@plumb/cloud';
 import { remoteByToken, remoteOf, serverIn, type Cluster, type KubeconfigRules, type Remote } from '@plumb/kube';
 import type { ConfigKind } from '../runtime/watched-configs.ts';
+import type { UnitObject } from './unit-object.ts';
 
 type KubeConfigReference = NonNullable<Kustomization['spec']['kubeConfig']>;
 
@@ -78,7 +79,7 @@ export class Remotes {
 }
 
 /** What a unit's spec.kubeConfig refers to; null for the cluster the agent runs in. */
-export function kubeConfigReference({ spec }: Pick<Kustomization, 'spec'>): { kind: ConfigKind; name: string } | null {
+export function kubeConfigReference({ spec }: Pick<UnitObject, 'spec'>): { kind: ConfigKind; name: string } | null {
   const { secretRef, configMapRef } = spec.kubeConfig ?? {};
   if (secretRef !== undefined) return { kind: 'Secret', name: secretRef.name };
   return configMapRef === undefined ? null : { kind: 'ConfigMap', name: configMapRef.name };

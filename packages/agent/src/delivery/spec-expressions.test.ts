@@ -92,7 +92,11 @@ test.each([
   ],
 ])('the values of a release are to be seen from %s namespace as far as they may', async (_name, namespace, result) => {
   const release = { metadata: { name: 'db', namespace }, spec: { interval: '1m', values: { pin: '1234' } } };
-  there(`HelmRelease/${namespace}/db`, '1', { apiVersion: 'v2', kind: 'HelmRelease', ...release } as Dependable);
+  there(`HelmRelease/${namespace}/db`, '1', {
+    apiVersion: 'helm.toolkit.fluxcd.io/v2',
+    kind: 'HelmRelease',
+    ...release,
+  } as Dependable);
   const [all, some] = ['dep.spec.values.pin == "1234"', "dep.spec.interval == '1m'"];
   const entry = { kind: 'HelmRelease' as const, name: 'db', namespace };
   const unit = kustomization({

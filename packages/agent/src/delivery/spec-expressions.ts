@@ -1,4 +1,3 @@
-import type { Kustomization } from '@plumb/api';
 import { asPlumbError, printJson } from '@plumb/api';
 import type { Dependable, Dependency } from '@plumb/core';
 import { dependenciesOf, expressionsOf, healthExpressionsFlaw, readyExpressionsFlaw } from '@plumb/core';
@@ -46,7 +45,7 @@ export class SpecExpressions {
   }
 
   /** Brings everything up to date. @throws only when the signal aborts */
-  async refresh(unit: Kustomization, ownVersion: string, eyes: ExpressionEyes): Promise<void> {
+  async refresh(unit: Dependable, ownVersion: string, eyes: ExpressionEyes): Promise<void> {
     this.#judged = new Set(dependenciesOf(unit).flatMap(({ id, readyExpr }) => (readyExpr === '' ? [] : [id])));
     try {
       await this.#check(unit, eyes);
@@ -58,7 +57,7 @@ export class SpecExpressions {
     }
   }
 
-  async #check({ spec, metadata }: Kustomization, { expressions, signal }: ExpressionEyes): Promise<void> {
+  async #check({ spec, metadata }: Dependable, { expressions, signal }: ExpressionEyes): Promise<void> {
     const { healthCheckExprs: entries = [], dependsOn = [] } = spec;
     const ofHealth = entries.flatMap(expressionsOf);
     const ofReadiness = dependsOn.flatMap(({ readyExpr }) => readyExpr || []);
@@ -76,7 +75,7 @@ export class SpecExpressions {
     this.#checked = text;
   }
 
-  async #evaluate(unit: Kustomization, ownVersion: string, eyes: ExpressionEyes): Promise<void> {
+  async #evaluate(unit: Dependable, ownVersion: string, eyes: ExpressionEyes): Promise<void> {
     const next = new Map<string, Evaluated>();
     const open: { dependency: Dependency; version: string; found: Dependable }[] = [];
     for (const dependency of dependenciesOf(unit)) {
@@ -109,9 +108,9 @@ function nameOf({ id, readyExpr }: Dependency): string {
 }
 
 /** A release's values may hold secrets: they are not to be asked for from another namespace. */
-function seenFrom({ metadata }: Kustomization, found: Dependable): Dependable {
+function seenFrom({ metadata }: Dependable, found: Dependable): Dependable {
   if (found.kind !== 'HelmRelease' || found.metadata.namespace === metadata.namespace) return found;
-  const { values: _hidden, ...spec } = { values: undefined, ...found.spec };
+  const { values: _hidden, ...spec } = found.spec;
   return { ...found, spec };
 }
 

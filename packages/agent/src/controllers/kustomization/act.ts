@@ -3,7 +3,7 @@ import { APPLY_MANAGER, asPlumbError, formatDuration, keyId, originRevisionOf, P
 import type { KubeObject } from '@plumb/api';
 import { backoffDelay, parseInventoryEntry, unitDriftMode } from '@plumb/core';
 import type { Cause, GroupKind } from '@plumb/core';
-import type { Cluster, Priority } from '@plumb/kube';
+import type { Priority } from '@plumb/kube';
 import type { Renderer } from '@plumb/render';
 import type { RemoteBases } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
@@ -13,22 +13,19 @@ import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
 import { hideSecrets, usesSecrets } from '../../delivery/hide-secrets.ts';
-import type { Clusters } from '../../delivery/clusters.ts';
 import { whileThere, type Destination } from '../../delivery/destination.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
-import type { Remotes } from '../../delivery/remotes.ts';
 import { configsOf, knownVersions, readReferences, referencesOf, watchedVersions } from '../../delivery/references.ts';
 import type { Delivered, StoredBundle, StoredObject, UnitMemory } from '../../delivery/unit.ts';
-import type { Clock } from '../../runtime/clock.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
-import { actingAs, userOf } from './acting-as.ts';
-import { approach, siteOf, unreachable } from './approach.ts';
+import { actingAs, userOf } from '../../delivery/acting-as.ts';
+import { approach, siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
 import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
@@ -38,15 +35,9 @@ import { artifactMissing, openArtifact } from './open-artifact.ts';
 import { beginWait, endWait, goOnWaiting, revisionsOf } from './wait.ts';
 
 /** What the effects of a Kustomization work with. */
-export interface Hands {
-  /** Where the Flux objects are, and what they refer to. */
-  cluster: Cluster;
+export interface Hands extends Reach {
   /** Takes in what the server answers to a write to one of the controller's own objects. */
   note: (object: KubeObject) => void;
-  /** Another cluster under the same leave. */
-  over: (cluster: Cluster) => Cluster;
-  clusters: Clusters;
-  remoteClusters: Pick<Remotes, 'find'>;
   artifacts: Artifacts;
   renderer: Renderer;
   expressions: Expressions;
@@ -55,7 +46,6 @@ export interface Hands {
   packs: Packs;
   /** Null: a restart reads everything from the cluster. */
   records: Records | null;
-  clock: Clock;
   signal: AbortSignal;
   parallel: number;
   stageTimeout: number;

@@ -12,9 +12,10 @@ import {
   say,
   systemError,
 } from '@plumb/api';
-import type { Dependable, HelmRelease } from '@plumb/core';
-import { dependableId, dependenciesOf, unknownDriftMode } from '@plumb/core';
+import type { Dependable } from '@plumb/core';
+import { dependableId, dependenciesOf, OWNERSHIPS, unknownDriftMode } from '@plumb/core';
 import type { LiveChange } from '../../delivery/live.ts';
+import { ClusterNews } from '../../delivery/cluster-news.ts';
 import type { News } from '../../delivery/clusters.ts';
 import type { Destination } from '../../delivery/destination.ts';
 import { configsOf } from '../../delivery/references.ts';
@@ -37,7 +38,6 @@ import { isNews } from '../../runtime/flux-object.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import type { Hands } from './act.ts';
 import { actDeliver, unitRef } from './act.ts';
-import { ClusterNews } from './cluster-news.ts';
 import type { Seen, Step } from './decide.ts';
 import { decide } from './decide.ts';
 import type { Facts } from './facts.ts';
@@ -80,7 +80,8 @@ export class KustomizationController {
     const { kustomizations, finisher, queue, clock, settings } = options;
     const memories = this.#memories;
     this.#clusterNews = new ClusterNews({
-      kustomizations,
+      objects: kustomizations,
+      ownership: OWNERSHIPS.Kustomization,
       memories,
       finisher,
       queue,
@@ -351,7 +352,7 @@ export class KustomizationController {
   }
 
   #onHelmRelease(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
-    const mark = (release: KubeObject | undefined) => readyMark(release as unknown as HelmRelease | undefined);
+    const mark = (release: KubeObject | undefined) => readyMark(release as Dependable | undefined);
     this.#onDependency(dependableId({ kind: HELM_RELEASE.kind, ...parseObjectId(id) }), mark(object) !== mark(before));
   }
 

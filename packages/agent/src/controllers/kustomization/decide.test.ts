@@ -1,6 +1,6 @@
-import type { HistorySnapshot, Kustomization } from '@plumb/api';
+import type { HelmRelease, HistorySnapshot, Kustomization } from '@plumb/api';
 import { FINALIZER, kustomizationMessages as messages, REQUESTED_AT_ANNOTATION, say } from '@plumb/api';
-import type { Dependable, ExpressionResult, HelmRelease } from '@plumb/core';
+import type { Dependable, ExpressionResult } from '@plumb/core';
 import { describe, expect, test } from 'vitest';
 import { AT, conditionOf, gitRepository, kustomization, REVISION } from '../../testing/builders.ts';
 import { deliveredAt, MINUTE, saying, seen, SETTINGS, source } from '../../testing/seen.ts';
@@ -350,6 +350,7 @@ describe('dependencies', () => {
     apiVersion: 'helm.toolkit.fluxcd.io/v2',
     kind: 'HelmRelease',
     metadata: { name: 'db', namespace: 'shop', generation: 1 },
+    spec: { interval: '1m' },
     ...(status && { status }),
   });
   const { observedGeneration, conditions } = ready;

@@ -1,6 +1,6 @@
 import { OWNERSHIPS } from '@plumb/core';
 import type { Kustomization, KubeObject } from '@plumb/api';
-import { APPLY_MANAGER, crds, FINALIZER, keyOf, KUSTOMIZATION, PlumbError } from '@plumb/api';
+import { crds, FINALIZER, keyOf, KUSTOMIZATION, PlumbError } from '@plumb/api';
 import { ownerLabels } from '@plumb/core';
 import type { Remote } from '@plumb/kube';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
@@ -9,7 +9,7 @@ import { Clusters } from '../../delivery/clusters.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
 import type { Hands } from './act.ts';
 import { unitRef } from './act.ts';
-import { approach, unreachable } from './approach.ts';
+import { approach, unreachable } from '../../delivery/approach.ts';
 import { NOTHING } from './facts.ts';
 import { finalize } from './finalize.ts';
 

@@ -16,8 +16,8 @@ import type { UnitMemory } from '../../delivery/unit.ts';
 import { dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Hands } from './act.ts';
 import { inventoryKeys, unitRef } from './act.ts';
-import { actingAs } from './acting-as.ts';
-import { approach, awaySaid, siteOf, type Site } from './approach.ts';
+import { actingAs } from '../../delivery/acting-as.ts';
+import { approach, awaySaid, siteOf, type Site } from '../../delivery/approach.ts';
 
 /**
  * What the deletion of a Kustomization did, and whether the object may go: 'wait' for its own to end, 'retry' after a failure, 'unreached' while its

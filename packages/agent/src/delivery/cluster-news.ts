@@ -1,21 +1,24 @@
-import type { Kustomization, ObjectKey } from '@plumb/api';
-import { APPLY_MANAGER, eventType, ownMessages, say } from '@plumb/api';
-import type { DriftMode, Observed } from '@plumb/core';
+import type { ObjectKey } from '@plumb/api';
+import { eventType, ownMessages, say } from '@plumb/api';
+import type { DriftMode, Observed, Ownership } from '@plumb/core';
 import { isSameUnit, unitDriftMode } from '@plumb/core';
-import type { News } from '../../delivery/clusters.ts';
-import type { Destination } from '../../delivery/destination.ts';
-import { culprits, driftActionAt, judge, nextDrift } from '../../delivery/drift.ts';
-import type { LiveChange } from '../../delivery/live.ts';
-import type { UnitMemory } from '../../delivery/unit.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Finisher } from '../../runtime/finisher.ts';
-import type { FluxObjects } from '../../runtime/flux-objects.ts';
-import { objectId } from '../../runtime/flux-objects.ts';
-import type { KeyedQueue } from '../../runtime/queue.ts';
-import { PRIORITY } from '../../runtime/queue.ts';
+import type { News } from './clusters.ts';
+import type { Destination } from './destination.ts';
+import { culprits, driftActionAt, isIgnored, judge, nextDrift } from './drift.ts';
+import type { LiveChange } from './live.ts';
+import type { UnitObject } from './unit-object.ts';
+import type { UnitMemory } from './unit.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Finisher } from '../runtime/finisher.ts';
+import type { FluxObjects } from '../runtime/flux-objects.ts';
+import { objectId } from '../runtime/flux-objects.ts';
+import type { KeyedQueue } from '../runtime/queue.ts';
+import { PRIORITY } from '../runtime/queue.ts';
 
 interface ClusterNewsOptions {
-  kustomizations: FluxObjects;
+  /** The units, and how they mark what they own. */
+  objects: FluxObjects;
+  ownership: Ownership;
   /** What is known of the units, by `namespace/name`. */
   memories: ReadonlyMap<string, UnitMemory>;
   finisher: Finisher;
@@ -66,13 +69,13 @@ export class ClusterNews {
    * before; one that another unit took over belongs to that one.
    */
   #ownerOf({ before, after }: LiveChange): string | null {
-    const { namespace } = this.#options;
+    const { namespace, ownership } = this.#options;
     for (const owner of [after?.owner, before?.owner]) {
-      if (owner?.kind !== 'Kustomization') continue;
+      if (owner?.kind !== ownership.kind) continue;
       // Another agent's unit: nothing is known of it here.
       if (namespace !== undefined && owner.namespace !== namespace) return null;
       const id = objectId(owner);
-      if (this.#options.kustomizations.get(id) !== undefined) return id;
+      if (this.#options.objects.get(id) !== undefined) return id;
     }
     return null;
   }
@@ -82,7 +85,8 @@ export class ClusterNews {
     if (memory === undefined) return;
     const isJudged = memory.settling !== null && memory.verdicts.note(change);
     if (memory.terminateBy !== null) this.#wake(id);
-    else if (judge(change, memory)) this.#repair(id, memory, change);
+    else if (judge(change, memory) && !isIgnored(memory, change.id, this.#driftModeOf(id)))
+      this.#repair(id, memory, change);
     else if (isJudged) this.#wake(id);
     else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#wake(id);
     else if (memory.overdue.has(change.id) && change.before?.health.status !== change.after?.health.status)
@@ -116,11 +120,11 @@ export class ClusterNews {
 
   /** The first corrections are made at once; who insists is named, and waits longer each time. */
   #repairWhenDue(id: string, memory: UnitMemory, drifted: { id: string; key: ObjectKey }): void {
-    const { clock, kustomizations, finisher } = this.#options;
+    const { clock, objects, finisher, ownership } = this.#options;
     if (!this.#wakeWhenDue(id, memory, drifted.id)) return;
     const now = clock.now();
-    const object = kustomizations.get(id);
-    const managers = culprits(memory, drifted.id, APPLY_MANAGER);
+    const object = objects.get(id);
+    const managers = culprits(memory, drifted.id, ownership.manager);
     const fight = managers === null || object === undefined ? null : memory.fights.news(drifted.id, now);
     if (managers === null || object === undefined || fight === null) return;
     const { level, reason, text } = say(ownMessages.driftLoop, { object: drifted.key, managers, ...fight });
@@ -138,12 +142,12 @@ export class ClusterNews {
   }
 
   #isSuspended(id: string): boolean {
-    const object = this.#options.kustomizations.get(id) as Kustomization | undefined;
+    const object = this.#options.objects.get(id) as UnitObject | undefined;
     return object?.spec.suspend === true;
   }
 
   #driftModeOf(id: string): DriftMode {
-    const object = this.#options.kustomizations.get(id);
+    const object = this.#options.objects.get(id);
     return object === undefined ? 'correct' : unitDriftMode(object);
   }
 

@@ -1,17 +1,30 @@
-import type { Kustomization, Said } from '@plumb/api';
+import type { Said } from '@plumb/api';
 import { asPlumbError, ownMessages, PlumbError, say } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
-import { awayOf, type Destination } from '../../delivery/destination.ts';
-import type { LiveObjects } from '../../delivery/live.ts';
-import { kubeConfigReference } from '../../delivery/remotes.ts';
-import type { UnitMemory } from '../../delivery/unit.ts';
-import type { Outcome } from '../../runtime/outcome.ts';
-import type { Hands } from './act.ts';
-import type { Facts } from './facts.ts';
+import { awayOf, type Destination } from './destination.ts';
+import type { LiveObjects } from './live.ts';
+import { kubeConfigReference } from './remotes.ts';
+import type { UnitMemory } from './unit.ts';
+import type { Outcome } from '../runtime/outcome.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Clusters } from './clusters.ts';
+import type { Remotes } from './remotes.ts';
+import type { UnitObject } from './unit-object.ts';
+
+/** What it takes to get to a unit's cluster. */
+export interface Reach {
+  /** Where the Flux objects are, and what they refer to. */
+  cluster: Cluster;
+  /** Another cluster under the same leave. */
+  over: (cluster: Cluster) => Cluster;
+  clusters: Clusters;
+  remoteClusters: Pick<Remotes, 'find'>;
+  clock: Clock;
+}
 
 interface Context {
   memory: UnitMemory;
-  hands: Hands;
+  hands: Reach;
 }
 
 /** Where the objects of a unit are: what it sends goes there under the leave to work on the unit. */
@@ -29,10 +42,7 @@ const PATIENCE = 2_000;
  * Finds out for each run which cluster the unit's objects go to: what spec.kubeConfig refers to is read, as Flux does.
  * @throws PlumbError as `Remotes.find`, and `api-forbidden` when the cluster refuses the credentials
  */
-export async function approach(
-  object: Kustomization,
-  context: Context & { signal: AbortSignal },
-): Promise<Destination> {
+export async function approach(object: UnitObject, context: Context & { signal: AbortSignal }): Promise<Destination> {
   const { memory, hands, signal } = context;
   const { spec, metadata, status } = object;
   if (spec.kubeConfig === undefined) return goTo(memory, hands.clusters.use(memory.uid, null));
@@ -53,7 +63,11 @@ export function siteOf({ memory, hands }: Context): Site {
 }
 
 /** How a run ends whose cluster is away; null when it is not. It holds no worker, and is woken when the cluster is back. */
-export function unreachable(object: Kustomization, facts: Facts, { memory, hands }: Context): Outcome<Facts> | null {
+export function unreachable<Facts>(
+  object: UnitObject,
+  facts: Facts,
+  { memory, hands }: Context,
+): Outcome<Facts> | null {
   const { destination } = memory;
   const said = awaySaid(object, destination);
   if (said === null || destination === null) return null;
@@ -64,14 +78,14 @@ export function unreachable(object: Kustomization, facts: Facts, { memory, hands
 }
 
 /** Since when the unit's cluster does not answer; null while it does. */
-export function awaySaid(object: Kustomization, destination: Destination | null): Said | null {
+export function awaySaid(object: UnitObject, destination: Destination | null): Said | null {
   const away = awayOf(destination);
   if (away === null || destination === null) return null;
   const { since, error } = away;
   return say(ownMessages.clusterAway, { host: destination.host, from: fromOf(object), since: new Date(since), error });
 }
 
-async function confirm(object: Kustomization, destination: Destination): Promise<void> {
+async function confirm(object: UnitObject, destination: Destination): Promise<void> {
   try {
     await destination.confirm();
   } catch (thrown) {
@@ -87,7 +101,7 @@ function goTo(memory: UnitMemory, destination: Destination): Destination {
   return destination;
 }
 
-function fromOf(object: Kustomization): string {
+function fromOf(object: UnitObject): string {
   const { kind = 'Secret', name = '' } = kubeConfigReference(object) ?? {};
   return `${kind}/${object.metadata.namespace ?? ''}/${name}`;
 }

@@ -1,15 +1,15 @@
 import type { Kustomization, KubeObject, ObjectKey } from '@plumb/api';
 import { keyId } from '@plumb/api';
-import type { Observed } from '@plumb/core';
+import { OWNERSHIPS, type Observed } from '@plumb/core';
 import { FakeClock } from '@plumb/testkit';
 import { beforeEach, expect, test } from 'vitest';
-import type { Destination } from '../../delivery/destination.ts';
-import type { LiveChange } from '../../delivery/live.ts';
-import { UnitMemory } from '../../delivery/unit.ts';
-import type { Finisher } from '../../runtime/finisher.ts';
-import type { FluxObjects } from '../../runtime/flux-objects.ts';
-import type { KeyedQueue } from '../../runtime/queue.ts';
-import { kustomization } from '../../testing/builders.ts';
+import type { Destination } from './destination.ts';
+import type { LiveChange } from './live.ts';
+import { UnitMemory } from './unit.ts';
+import type { Finisher } from '../runtime/finisher.ts';
+import type { FluxObjects } from '../runtime/flux-objects.ts';
+import type { KeyedQueue } from '../runtime/queue.ts';
+import { kustomization } from '../testing/builders.ts';
 import { ClusterNews } from './cluster-news.ts';
 
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
@@ -32,7 +32,8 @@ beforeEach(() => {
   memory.applied.set(ID, { desiredDigest: 'd', ownedHash: 'h', uid: 'u', resourceVersion: '1' });
   [said, woken] = [[], []];
   news = new ClusterNews({
-    kustomizations: { get: () => object as KubeObject } as unknown as FluxObjects,
+    ownership: OWNERSHIPS.Kustomization,
+    objects: { get: () => object as KubeObject } as unknown as FluxObjects,
     memories: new Map([['shop/apps', memory]]),
     finisher: { say: (_of: KubeObject, event: { reason: string }) => said.push(event.reason) } as unknown as Finisher,
     queue: () =>

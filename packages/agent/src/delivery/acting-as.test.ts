@@ -1,6 +1,6 @@
 import type { Cluster } from '@plumb/kube';
 import { expect, test } from 'vitest';
-import { kustomization } from '../../testing/builders.ts';
+import { kustomization } from '../testing/builders.ts';
 import { actingAs, tenantOf, userOf } from './acting-as.ts';
 
 /** A cluster that only says as whom it is used. */
