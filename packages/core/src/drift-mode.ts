@@ -15,20 +15,18 @@ export function ownDriftMode(object: Annotated): DriftMode | undefined {
   return given === undefined ? undefined : (knownMode(given) ?? 'correct');
 }
 
-type Detection = HelmRelease['spec']['driftDetection'];
-
 /** A unit's own object. */
-type Unit = Annotated & { readonly kind?: string; readonly spec?: { readonly driftDetection?: Detection } };
+type Unit = Annotated & { readonly kind?: string; readonly spec?: object };
 
 /** spec.driftDetection.mode of a HelmRelease. */
 const DETECTION = { enabled: 'correct', warn: 'warn', disabled: 'ignore' } as const;
 
 /** What a unit says of drift, for those of its objects that say nothing. */
 export function unitDriftMode(unit: Unit): DriftMode {
-  const { kind, spec } = unit;
-  return (
-    ownDriftMode(unit) ?? (kind === 'HelmRelease' ? DETECTION[spec?.driftDetection?.mode ?? 'disabled'] : 'correct')
-  );
+  const own = ownDriftMode(unit);
+  if (own !== undefined || unit.kind !== 'HelmRelease') return own ?? 'correct';
+  const { driftDetection } = (unit.spec ?? {}) as Pick<HelmRelease['spec'], 'driftDetection'>;
+  return DETECTION[driftDetection?.mode ?? 'disabled'];
 }
 
 /** The value of the annotation where it is none of the modes; else null. */

@@ -36,6 +36,8 @@ export interface WatchOptions {
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
+  /** Every object's metadata and nothing else of it. */
+  metadataOnly?: boolean;
   resourceVersion: string;
   signal: AbortSignal;
 }

@@ -22,6 +22,8 @@ export interface ReflectorOptions {
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
+  /** Every object's metadata and nothing else of it. */
+  metadataOnly?: boolean;
   signal: AbortSignal;
   /**
    * Milliseconds between comparisons with a consistent list of metadata, which find events the watch never brought. Each wait is spread

@@ -106,7 +106,10 @@ class MemoryClient implements Cluster {
     );
     const { collection } = this.#collection(kind);
     const matches = matcherOf(kind, options);
-    const present = (object: KubeObject): KubeObject => this.#server.present(kind, object);
+    const present = (object: KubeObject): KubeObject => {
+      const { metadata, ...whole } = this.#server.present(kind, object);
+      return options.metadataOnly === true ? { ...PARTIAL, metadata } : { ...whole, metadata };
+    };
     const stream = new WatchStream({
       collection,
       matches,

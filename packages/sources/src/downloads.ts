@@ -31,6 +31,11 @@ export interface Downloads {
    * holds is refused, or beyond a limit), `timeout`, `cancelled`
    */
   fetch(source: UnitRef, offer: ArtifactOffer, request: DownloadRequest): Promise<Artifact>;
+  /**
+   * The bytes of a tarball, of which the digest is checked: kept on the disk, and downloaded where they are not there.
+   * @throws PlumbError as `fetch`
+   */
+  archive(source: UnitRef, offer: ArtifactOffer, request: DownloadRequest): Promise<Uint8Array>;
   /** Forgets what is not in use, and was not asked for within the last minutes. */
   keepOnly(uses: DownloadUses): Promise<void>;
   close(): Promise<void>;

@@ -32,6 +32,7 @@ function fetcher(world: World) {
     downloads: {
       open: () => Promise.resolve(onDisk ? TREE : null),
       fetch: (_source, { url }) => answer(`download ${url}`, downloaded),
+      archive: () => Promise.reject(new Error('not asked for here')),
       keepOnly: () => Promise.resolve(),
       close: () => Promise.resolve(),
     },

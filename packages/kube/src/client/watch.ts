@@ -12,6 +12,8 @@ const SHORTEST_S = 300;
 const LONGEST_S = 600;
 /** How long past its own end a watch may stay open before it counts as dead. */
 const GRACE_MS = 30_000;
+/** Asks for `PartialObjectMetadata` in place of the kind's own objects: metadata and nothing else. */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 
 /**
  * One watch, until the server ends it. The server is asked to end it after 5 to 10 minutes, so that load spreads and a watch
@@ -53,7 +55,7 @@ async function open(
   options: WatchOptions,
   { subject, seconds }: { subject: Subject; seconds: number },
 ): Promise<Stream | null> {
-  const { namespace, labelSelector, fieldSelector, resourceVersion, signal } = options;
+  const { namespace, labelSelector, fieldSelector, resourceVersion, metadataOnly, signal } = options;
   const path = withQuery(collectionPath(info, namespace), {
     watch: true,
     allowWatchBookmarks: true,
@@ -63,7 +65,9 @@ async function open(
     fieldSelector,
   });
   try {
-    return await caller.stream({ verb: 'watch', resource: info.resource, method: 'GET', path, subject, signal });
+    const accept = metadataOnly === true ? { accept: METADATA_ONLY } : {};
+    const call = { verb: 'watch', resource: info.resource, method: 'GET', path, ...accept, subject, signal } as const;
+    return await caller.stream(call);
   } catch (error) {
     if (isGone(error) || isFutureVersion(error)) return null;
     throw error;

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { asPlumbError, systemError, type UnitRef } from '@plumb/api';
+import { asPlumbError, systemError, type PlumbError, type UnitRef } from '@plumb/api';
 import type { Artifact } from '../artifact.ts';
 import type { ArtifactOffer, DownloadRequest, Downloads, DownloadsOptions, DownloadUses } from '../downloads.ts';
 import { Layout } from '../layout.ts';
@@ -16,6 +16,9 @@ import { unpack } from './unpack.ts';
 const KEEP_FOR = 10 * 60_000;
 /** All trees of downloads follow the same rules: they show everything. */
 const RULES = 'all';
+
+/** Of an artifact that was unpacked its data and the list of what is in it, of one that is used as it is the tarball. */
+const ENDINGS = ['.data', '.json', '.tgz'] as const;
 
 /** Downloaded artifacts below one folder: of each its data, and the list of what is in it. */
 export function createDownloads(options: DownloadsOptions): Downloads {
@@ -52,10 +55,28 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       await writeFile(`${tarball}.json`, printListing(listing), { mode: 0o600 });
       await rename(`${tarball}.json`, `${place}.json`);
     } catch (error) {
-      const told = asPlumbError(error);
-      throw told.code === 'internal' ? systemError('storage-failed', told.message, error) : told;
+      throw asTold(error);
     } finally {
       for (const file of [tarball, data, `${tarball}.json`]) await rm(file, { force: true });
+    }
+  };
+
+  /** Brings a tarball to its place, as it is. */
+  const bringWhole = async (
+    file: string,
+    offer: ArtifactOffer,
+    { timeout, tries = 3 }: DownloadRequest,
+  ): Promise<void> => {
+    const tarball = join(scratch, `${crypto.randomUUID()}.tgz`);
+    const signal = AbortSignal.any([end.signal, AbortSignal.timeout(timeout)]);
+    try {
+      await fetchTarball(offer, { file: tarball, limit: limits.totalBytes, tries, signal, env, hostOverride, stall });
+      await mkdir(join(file, '..'), { recursive: true, mode: 0o700 });
+      await rename(tarball, file);
+    } catch (error) {
+      throw asTold(error);
+    } finally {
+      await rm(tarball, { force: true });
     }
   };
 
@@ -79,11 +100,22 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       if (artifact !== null) return artifact;
       throw systemError('storage-failed', `artifact ${offer.revision} was downloaded and is not on the disk any more`);
     },
+    archive: async (source, offer, request) => {
+      const file = `${await placeOf(source, offer.digest)}.tgz`;
+      const here = await readWhole(file, offer.digest);
+      if (here !== null) return here;
+      const bringing = underWay.get(file) ?? bringWhole(file, offer, request).finally(() => underWay.delete(file));
+      underWay.set(file, bringing);
+      await untilCancelled(bringing, request.signal);
+      const brought = await readWhole(file, offer.digest);
+      if (brought !== null) return brought;
+      throw systemError('storage-failed', `artifact ${offer.revision} was downloaded and is not on the disk any more`);
+    },
     keepOnly: async (uses) => {
       const oldest = performance.now() - keepFor;
       const kept = keptFiles(uses, folderOf);
       for (const [place, at] of usedAt) {
-        if (at >= oldest) kept.add(`${place}.data`).add(`${place}.json`);
+        if (at >= oldest) for (const ending of ENDINGS) kept.add(`${place}${ending}`);
         else usedAt.delete(place);
       }
       await sweep(join(root, 'downloads'), kept);
@@ -93,6 +125,19 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       await Promise.allSettled(underWay.values());
     },
   };
+}
+
+function asTold(error: unknown): PlumbError {
+  const told = asPlumbError(error);
+  return told.code === 'internal' ? systemError('storage-failed', told.message, error) : told;
+}
+
+/** @returns null where it is not here, or not as it was: then it is downloaded again */
+async function readWhole(file: string, digest: string): Promise<Uint8Array | null> {
+  const bytes = await readFile(file).catch(() => null);
+  if (bytes === null) return null;
+  const { hash, hex } = digestOf(digest);
+  return hash.update(bytes).digest('hex') === hex ? bytes : null;
 }
 
 /** @returns null where it is not here, or not whole: then it is downloaded again */
@@ -120,7 +165,7 @@ function keptFiles(uses: DownloadUses, folderOf: (source: UnitRef) => string): S
       // What no download can be named is not here either.
       if (!isDigest(digest)) continue;
       const place = join(folderOf(source), digestOf(digest).name);
-      kept.add(`${place}.data`).add(`${place}.json`);
+      for (const ending of ENDINGS) kept.add(`${place}${ending}`);
     }
   }
   return kept;
@@ -132,7 +177,7 @@ async function sweep(folder: string, kept: ReadonlySet<string>): Promise<void> {
     const path = join(entry.parentPath, entry.name);
     if (
       entry.isFile() &&
-      /\.(?:data|json)$/.test(entry.name) &&
+      ENDINGS.some((ending) => entry.name.endsWith(ending)) &&
       !path.startsWith(join(folder, 'scratch')) &&
       !kept.has(path)
     )
