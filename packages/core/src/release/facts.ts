@@ -1,0 +1,113 @@
+import type { HelmRelease } from '@plumb/api';
+
+/** The states of a record in Helm's storage (helm pkg/release/common/status.go). */
+export type HelmStatus =
+  | 'deployed'
+  | 'superseded'
+  | 'failed'
+  | 'uninstalled'
+  | 'uninstalling'
+  | 'pending-install'
+  | 'pending-upgrade'
+  | 'pending-rollback'
+  | 'unknown';
+
+/** What can be done to a release. `correct` puts drifted objects right; `uninstall` removes a release that moved away. */
+export type ActionName =
+  | 'install'
+  | 'upgrade'
+  | 'unlock'
+  | 'test'
+  | 'rollback'
+  | 'uninstall-remediation'
+  | 'uninstall'
+  | 'correct';
+
+/** The newest record of a release in Helm's storage, as far as a decision needs it. */
+export interface LastRelease {
+  readonly version: number;
+  readonly status: HelmStatus;
+  /** Digest of the record, by the method of the snapshot of this version in status.history. */
+  readonly digest: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly chartName: string;
+  readonly chartVersion: string;
+  /** Digest of the values that the record holds. */
+  readonly configDigest: string;
+  /** Its action neither succeeded nor failed: it was cut short, and the record unlocked since (see unlockedBy). */
+  readonly interrupted: boolean;
+}
+
+/** What is declared now. Digests are empty where nothing is declared. */
+export interface WantedRelease {
+  /** As releaseNameOf gives it. */
+  readonly releaseName: string;
+  readonly chartName: string;
+  /** With the digest that is appended for charts of an OCIRepository. */
+  readonly chartVersion: string;
+  /** Digest of the values that a release made now would record: with preserveValues, of the merged ones. */
+  readonly configDigest: string;
+  readonly postRenderersDigest: string;
+  readonly commonMetadataDigest: string;
+}
+
+/** All that a decision about a release is made from. Plain data; times are milliseconds. */
+export interface ReleaseFacts {
+  /** Its status is that of this moment, counters and history included. */
+  readonly release: HelmRelease;
+  /** Null when there is no record. */
+  readonly last: LastRelease | null;
+  readonly wanted: WantedRelease;
+  /** Whether somebody is at work on the release who is still alive: an action of this process, or whoever else the caller takes for alive. */
+  readonly held: boolean;
+  /** Objects differ from what the release says, and that is to be put right (`correct`) or only told (`warn`). Null: they do not, or nobody looks. */
+  readonly drifted: 'correct' | 'warn' | null;
+  /** What became of the record that previousSnapshot names: `changed` when its digest is another one, `none` when no snapshot is one to roll back to. */
+  readonly target: 'there' | 'missing' | 'changed' | 'none';
+  /** Version of the newest record in storage older than `last` that was deployed or superseded, to roll back to in place of a missing target. */
+  readonly fallback: number | null;
+  /** A force token that was not handled yet. */
+  readonly forceRequested: boolean;
+  /** A reset token that was not handled yet. */
+  readonly resetRequested: boolean;
+  /** Something that the release depends on changed since it ran out of retries: a dependency turned ready, the cluster came back. */
+  readonly changedSinceExhausted: boolean;
+  /** Time since the last try ended; Infinity where nobody knows. */
+  readonly sinceLastTry: number;
+  /** What this run did already, in order. */
+  readonly done: readonly ActionName[];
+}
+
+/** Whether an action was under way when the record was written. Helm's list leaves out `uninstalling`, which binds a release just as well. */
+export function isPending(status: string): boolean {
+  return status.startsWith('pending-') || status === 'uninstalling';
+}
+
+const UNLOCKED = "Release unlocked from stale '";
+
+/** The description of a record that is unlocked, in Flux's words (internal/reconcile/unlock.go). */
+export function unlockedBy(status: HelmStatus): string {
+  return `${UNLOCKED}${status}' state`;
+}
+
+/** Whether a record's description says that it was unlocked. */
+export function isUnlocked(description: string): boolean {
+  return description.startsWith(UNLOCKED);
+}
+
+/** The action that a pending record was made by, for its snapshot in status.history. */
+export function pendingAction(status: HelmStatus): 'install' | 'upgrade' | 'rollback' | 'uninstall' | undefined {
+  switch (status) {
+    case 'pending-install':
+      return 'install';
+    case 'pending-upgrade':
+      return 'upgrade';
+    case 'pending-rollback':
+      return 'rollback';
+    case 'uninstalling':
+      return 'uninstall';
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+import type { ReleaseSnapshot } from '@plumb/api';
+
+// status.history of a HelmRelease (helm-controller api/v2/snapshot_types.go). The lists given are left as they are.
+
+type History = readonly ReleaseSnapshot[] | undefined;
+
+/** Kept when none of the older snapshots is one to roll back to. */
+const KEPT_WITHOUT_TARGET = 5;
+
+export function newestFirst(history: History): ReleaseSnapshot[] {
+  return (history ?? []).toSorted((a, b) => b.version - a.version);
+}
+
+export function latestSnapshot(history: History): ReleaseSnapshot | undefined {
+  return newestFirst(history)[0];
+}
+
+/** The snapshot a rollback goes to: the newest one before the latest that was deployed, and did not fail its tests unless that is ignored. */
+export function previousSnapshot(history: History, ignoreTestFailures: boolean): ReleaseSnapshot | undefined {
+  return newestFirst(history)
+    .slice(1)
+    .find((snapshot) => isTarget(snapshot, ignoreTestFailures));
+}
+
+/** The history down to the snapshot a rollback goes to; without one, its five newest. */
+export function truncateHistory(history: History, ignoreTestFailures: boolean): ReleaseSnapshot[] {
+  const sorted = newestFirst(history);
+  const target = sorted.findIndex((snapshot, index) => index > 0 && isTarget(snapshot, ignoreTestFailures));
+  return sorted.slice(0, target < 0 ? KEPT_WITHOUT_TARGET : target + 1);
+}
+
+/** The five newest: what is kept under RetryOnFailure, which never rolls back. */
+export function newestSnapshots(history: History): ReleaseSnapshot[] {
+  return newestFirst(history).slice(0, KEPT_WITHOUT_TARGET);
+}
+
+/**
+ * The history with what a record is now: in place of its earlier snapshot, whose test results, source and action stay where the
+ * new one says nothing of them, or as one more. Newest first.
+ */
+export function recordSnapshot(history: History, snapshot: ReleaseSnapshot): ReleaseSnapshot[] {
+  const others = (history ?? []).filter((one) => !isSameRecord(one, snapshot));
+  const before = (history ?? []).find((one) => isSameRecord(one, snapshot));
+  return newestFirst([...others, { ...keptOf(before), ...snapshot }]);
+}
+
+function keptOf(before: ReleaseSnapshot | undefined): Partial<ReleaseSnapshot> {
+  const { testHooks, ociDigest, action } = before ?? {};
+  return {
+    ...(testHooks === undefined ? {} : { testHooks }),
+    ...(ociDigest === undefined ? {} : { ociDigest }),
+    ...(action === undefined ? {} : { action }),
+  };
+}
+
+/** Whether both are of one record: name, namespace and number. */
+export function isSameRecord(
+  a: Pick<ReleaseSnapshot, 'name' | 'namespace' | 'version'>,
+  b: Pick<ReleaseSnapshot, 'name' | 'namespace' | 'version'>,
+): boolean {
+  return a.name === b.name && a.namespace === b.namespace && a.version === b.version;
+}
+
+function isTarget(snapshot: ReleaseSnapshot, ignoreTestFailures: boolean): boolean {
+  const wasGood = snapshot.status === 'deployed' || snapshot.status === 'superseded';
+  return wasGood && (ignoreTestFailures || !hasFailedTest(snapshot));
+}
+
+/** Whether its tests were run; a chart without tests has the empty map. */
+export function wasTested(snapshot: ReleaseSnapshot | undefined): boolean {
+  return snapshot?.testHooks !== undefined;
+}
+
+export function hasFailedTest(snapshot: ReleaseSnapshot | undefined): boolean {
+  return Object.values(snapshot?.testHooks ?? {}).some(({ phase }) => phase === 'Failed');
+}
+
+/** `shop/cart.v3`. */
+export function fullReleaseName({
+  namespace,
+  name,
+  version,
+}: {
+  namespace: string;
+  name: string;
+  version: number;
+}): string {
+  return `${namespace}/${name}.v${version}`;
+}
+
+/** `podinfo@6.9.2`. */
+export function versionedChartName({ chartName, chartVersion }: { chartName: string; chartVersion: string }): string {
+  return `${chartName}@${chartVersion}`;
+}

@@ -1,0 +1,90 @@
+import type { ReleaseSnapshot } from '@plumb/api';
+import type { LastRelease, ReleaseFacts } from './facts.ts';
+import { isPending } from './facts.ts';
+import { testFailuresCount } from './failures.ts';
+import { fullReleaseName, hasFailedTest, isSameRecord, latestSnapshot, wasTested } from './history.ts';
+import { targetChanged } from './names.ts';
+import { testOptionsOf } from './options.ts';
+
+/** Where a release is. docs/spec/helmrelease.md says what each means. */
+export type StateName =
+  | 'Absent'
+  | 'Unmanaged'
+  | 'OutOfSync'
+  | 'Locked'
+  | 'Drifted'
+  | 'Untested'
+  | 'Failed'
+  | 'InSync'
+  | 'Moved';
+
+export interface ReleaseState {
+  readonly name: StateName;
+  /** Why it is there, for people; empty where the name says all. */
+  readonly reason: string;
+  /** The newest record was not known as it is, and is taken over: status.history has to record it before anything else is done. */
+  readonly adopt: boolean;
+}
+
+/** Where a release is, from what is stored, declared and observed. Total: every record leads somewhere. Pure. */
+export function stateOf(facts: ReleaseFacts): ReleaseState {
+  const { last, release } = facts;
+  const moved = targetChanged(release, facts.wanted);
+  if (moved !== null) return state('Moved', `${moved} changed`);
+  if (last === null) return state('Absent', 'no release in storage for object');
+  if (isPending(last.status)) return state('Locked', `release with status '${last.status}'`);
+  if (last.status === 'uninstalled') return state('Absent', 'found uninstalled release in storage');
+
+  const latest = latestSnapshot(release.status?.history);
+  const known = knowledgeOf(latest, last);
+  if (known === 'none') return unknownState(facts, last, latest);
+  const settled = last.status === 'failed' ? state('Failed', '') : settledState(facts, last, latest);
+  return { ...settled, adopt: known === 'older' };
+}
+
+function state(name: StateName, reason: string, adopt = false): ReleaseState {
+  return { name, reason, adopt };
+}
+
+/**
+ * Whether status.history knows the newest record as it is, knows it as it was while our own action on it was still under way and the
+ * status was not written any more, or does not know it.
+ */
+function knowledgeOf(latest: ReleaseSnapshot | undefined, last: LastRelease): 'same' | 'older' | 'none' {
+  if (latest === undefined) return 'none';
+  if (latest.digest === last.digest) return 'same';
+  return isSameRecord(latest, last) && isPending(latest.status) ? 'older' : 'none';
+}
+
+/** Somebody else made, or changed, the newest record. One that is just what is declared is taken over, anything else is upgraded. */
+function unknownState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSnapshot | undefined): ReleaseState {
+  const found =
+    latest === undefined ? 'found existing release in storage' : 'release not observed to be made for object';
+  if (last.status !== 'deployed' || mismatch(facts, last) !== null) return state('Unmanaged', found);
+  const reason = `${fullReleaseName(last)} is as declared, though made by others: taken over as it is`;
+  const next = testedState(facts, undefined);
+  return { ...next, reason: next.reason === '' ? reason : `${next.reason}; ${reason}`, adopt: true };
+}
+
+/** Of a record that ended and is known. Of superseded and unknown ones nobody can say what is in force: an upgrade settles that. */
+function settledState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSnapshot | undefined): ReleaseState {
+  if (last.status !== 'deployed') return state('Unmanaged', `newest release in storage has status '${last.status}'`);
+  const reason = mismatch(facts, last);
+  return reason === null ? testedState(facts, latest) : state('OutOfSync', reason);
+}
+
+/** What of a record is not as declared, in Flux's words; null when nothing is. */
+function mismatch({ release: { status }, wanted }: ReleaseFacts, last: LastRelease): string | null {
+  if (last.chartName !== wanted.chartName || last.chartVersion !== wanted.chartVersion) return 'release chart changed';
+  if (last.configDigest !== wanted.configDigest) return 'release config values changed';
+  const { observedPostRenderersDigest = '', observedCommonMetadataDigest = '' } = status ?? {};
+  if (observedPostRenderersDigest !== wanted.postRenderersDigest) return 'postrenderers digest has changed';
+  return observedCommonMetadataDigest === wanted.commonMetadataDigest ? null : 'common metadata digest has changed';
+}
+
+/** Of a release that is as declared: its tests first, then its objects. */
+function testedState({ release, drifted }: ReleaseFacts, tested: ReleaseSnapshot | undefined): ReleaseState {
+  if (testOptionsOf(release.spec).enable && !wasTested(tested)) return state('Untested', '');
+  if (testFailuresCount(release) && hasFailedTest(tested)) return state('Failed', 'release has test in failed phase');
+  return drifted === null ? state('InSync', '') : state('Drifted', '');
+}
