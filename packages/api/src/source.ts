@@ -5,8 +5,8 @@ import type { ArtifactStatus } from './schema/common.ts';
 /** What is read of a source, whatever its kind. */
 export interface Source {
   kind: string;
-  metadata: Pick<ObjectMeta, 'name' | 'namespace'>;
-  status?: { artifact?: OfferedArtifact };
+  metadata: Pick<ObjectMeta, 'name' | 'namespace' | 'generation'>;
+  status?: { artifact?: OfferedArtifact; observedGeneration?: number; stalled?: string };
 }
 
 export type OfferedArtifact = Pick<ArtifactStatus, 'revision' | 'digest' | 'url' | 'metadata'>;
@@ -16,8 +16,23 @@ const LONGEST = 4_096;
 /** A source as somebody else wrote it. An artifact without what it must have counts as none. */
 export function readSource({ kind, metadata, ...fields }: KubeObject): Source {
   const { status } = fields;
-  const artifact = isMap(status) && isMap(status['artifact']) ? readArtifact(status['artifact']) : undefined;
-  return { kind, metadata, ...(artifact !== undefined && { status: { artifact } }) };
+  if (!isMap(status)) return { kind, metadata };
+  const artifact = isMap(status['artifact']) ? readArtifact(status['artifact']) : undefined;
+  const { observedGeneration } = status;
+  const stalled = stalledMessage(status['conditions']);
+  const read = {
+    ...(artifact !== undefined && { artifact }),
+    ...(typeof observedGeneration === 'number' && { observedGeneration }),
+    ...(stalled !== undefined && { stalled }),
+  };
+  return { kind, metadata, status: read };
+}
+
+/** What the condition Stalled says, where it is there. */
+function stalledMessage(conditions: unknown): string | undefined {
+  if (!Array.isArray(conditions)) return undefined;
+  const stalled = conditions.filter(isMap).find(({ type, status }) => type === 'Stalled' && status === 'True');
+  return stalled === undefined ? undefined : String(stalled['message']).slice(0, LONGEST);
 }
 
 function readArtifact({

@@ -38,6 +38,8 @@ export interface ApplyContext {
   inForce: boolean;
   /** What holds for drift of objects that say nothing of it themselves. */
   drift: DriftMode;
+  /** Ignored fields are set with each change of the declaration, and only then left to others. */
+  setsIgnored?: boolean;
   /** A value of any object may come from a Secret: none is told. */
   hidesValues: boolean;
   /** Requests this unit may have under way at once. */

@@ -84,7 +84,7 @@ function isSafe(action: Action, cause: Cause, at: { alone: boolean; context: App
 /** An object of ours by its labels: the plan has seen its rules already. */
 async function lookAtKnown(action: Action, context: ApplyContext): Promise<Checked> {
   const stored = storedOf(action, context);
-  if (stored.ignored.length > 0) {
+  if (stored.ignored.length > 0 && context.setsIgnored !== true) {
     const live = await context.cluster.get(action.key, { signal: context.signal });
     if (live !== null) return lookAtPart(action, live, context);
   }

@@ -1,4 +1,4 @@
-import type { ObjectKey } from '@plumb/api';
+import type { KubeObject, ObjectKey } from '@plumb/api';
 import { asPlumbError, keyId, PlumbError } from '@plumb/api';
 import type { Plan } from '@plumb/core';
 import { inventoryBefore, makePlan, nextInventory } from '@plumb/core';
@@ -21,6 +21,8 @@ export interface DeliveryRequest {
   /** What the unit owns so far, from its status. */
   inventory: readonly ObjectKey[];
   prune: boolean;
+  /** Whether an object without the unit's labels is its own all the same; by default none is. */
+  owns?: (object: KubeObject) => boolean;
   /** Kinds applied in a stage of their own before the rest. */
   customStageKinds: readonly GroupKind[];
   gates: readonly Gate[];
@@ -68,7 +70,7 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') unit.letGo(keyId(key));
   if (request.cause !== 'drift') letGoOfUndeclared(context);
   const { cluster, hidesValues, parallel, signal } = context;
-  const pruning = { cluster, unit: unit.ref, hidesValues, parallel, signal };
+  const pruning = { cluster, unit: unit.ref, owns: request.owns, hidesValues, parallel, signal };
   const pruned = await prune([...plan.prune, ...(await thereUnseen(plan.unseen, pruning))], pruning);
   changes.push(...pruned.changes);
   const kept = new Set(pruned.kept.map(keyId));

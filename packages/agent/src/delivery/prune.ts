@@ -9,6 +9,10 @@ import { toldOf } from './hide-secrets.ts';
 export interface PruneContext {
   cluster: Cluster;
   unit: UnitRef;
+  /** Whether an object without the unit's labels is its own all the same; by default none is. */
+  owns?: ((object: KubeObject) => boolean) | undefined;
+  /** What becomes of what the objects made; by default it goes after them. */
+  propagation?: 'Background' | 'Foreground' | 'Orphan';
   /** A value of any object may come from a Secret: none is told. */
   hidesValues: boolean;
   /** Requests this unit may have under way at once. */
@@ -66,18 +70,18 @@ const ATTEMPTS = 5;
 
 /** @returns false when there was nothing of ours to delete */
 async function deleteOwned(key: ObjectKey, context: PruneContext): Promise<boolean> {
-  const { cluster, unit, signal } = context;
+  const { cluster, signal, propagation = 'Background' } = context;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     if ((await cluster.resource(key)) === null) return false;
     const object = await cluster.get(key, { signal });
-    if (object === null || !isOwned(object, unit) || object.metadata.deletionTimestamp !== undefined) return false;
+    if (object === null || !isOwned(object, context) || object.metadata.deletionTimestamp !== undefined) return false;
     const { uid, resourceVersion } = object.metadata;
     try {
       const preconditions = {
         ...(uid === undefined ? {} : { uid }),
         ...(resourceVersion === undefined ? {} : { resourceVersion }),
       };
-      await cluster.delete(key, { preconditions, propagationPolicy: 'Background', signal });
+      await cluster.delete(key, { preconditions, propagationPolicy: propagation, signal });
       return true;
     } catch (thrown) {
       // It changed after it was read: look again whether it is still ours to delete.
@@ -90,7 +94,8 @@ async function deleteOwned(key: ObjectKey, context: PruneContext): Promise<boole
   });
 }
 
-function isOwned(object: KubeObject, unit: UnitRef): boolean {
+function isOwned(object: KubeObject, { unit, owns }: PruneContext): boolean {
   const { manager } = ownershipOf(unit);
-  return isSameUnit(ownerOf(object, manager), unit) && allowsPruning(rulesOf(object, manager));
+  const isOurs = isSameUnit(ownerOf(object, manager), unit) || owns?.(object) === true;
+  return isOurs && allowsPruning(rulesOf(object, manager));
 }

@@ -52,7 +52,7 @@ function forgetUnanswered(action: Action, error: PlumbError, context: ApplyConte
 
 /** What may be sent of an object with ignored fields depends on what is there; any other need not be read. */
 async function readIgnored({ action }: Checked, context: ApplyContext): Promise<KubeObject | null> {
-  if (storedOf(action, context).ignored.length === 0) return null;
+  if (storedOf(action, context).ignored.length === 0 || context.setsIgnored === true) return null;
   return context.cluster.get(action.key, { signal: context.signal });
 }
 
@@ -63,7 +63,8 @@ async function apply(
 ): Promise<{ answer: KubeObject; recreated: string[] | null }> {
   const stored = storedOf(action, context);
   try {
-    return { answer: await send(declaredOf(stored, there), context, false), recreated: null };
+    const declared = context.setsIgnored === true ? bodyOf(stored) : declaredOf(stored, there);
+    return { answer: await send(declared, context, false), recreated: null };
   } catch (thrown) {
     const error = asPlumbError(thrown);
     const recreated = immutableFields(error.message);

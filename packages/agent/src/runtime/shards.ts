@@ -14,7 +14,10 @@ export interface Claim {
 }
 
 /** What a run may change the cluster through, and when it must end. */
-export type Leave = Pick<Claim, 'cluster' | 'over' | 'signal'>;
+export interface Leave extends Pick<Claim, 'cluster' | 'over' | 'signal'> {
+  /** Does work that goes on after the run, under the same leave. `signal` aborts when that is over. */
+  hold<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+}
 
 /** Which objects this replica works on. */
 export interface Shards {

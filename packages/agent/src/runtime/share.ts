@@ -79,13 +79,15 @@ export class Share {
     const { cluster } = claim;
     const signal = AbortSignal.any([claim.signal, lost.signal]);
     const over = claim.over.bind(claim);
+    const lasting = AbortSignal.any([this.#stop, claim.signal]);
+    const hold = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => claim.run(() => work(lasting));
     this.#held.add(id);
     this.#running.set(id, lost);
     try {
       await claim.run(async () => {
         if (this.#takenOver.has(id)) await this.#objects.refresh(id, this.#stop);
         this.#takenOver.delete(id);
-        await runner.run(id, { cluster, over, signal: AbortSignal.any([this.#stop, signal]) });
+        await runner.run(id, { cluster, over, hold, signal: AbortSignal.any([this.#stop, signal]) });
       });
     } catch (error) {
       if (!signal.aborted) throw error;

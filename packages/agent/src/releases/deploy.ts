@@ -1,0 +1,180 @@
+import type { ObjectKey, PlumbError } from '@plumb/api';
+import { asPlumbError, HELM_APPLY_MANAGER, keyId } from '@plumb/api';
+import type { HookEvent } from '@plumb/core';
+import { deliver } from '../delivery/deliver.ts';
+import type { Delivery } from '../delivery/deliver.ts';
+import type { ApplyContext, Change } from '../delivery/apply.ts';
+import { prune } from '../delivery/prune.ts';
+import type { StoredBundle } from '../delivery/unit.ts';
+import { awaitHealth } from './await-health.ts';
+import type { ActionContext } from './context.ts';
+import { ownedBy } from './marks.ts';
+import type { HelmStatus } from '@plumb/core';
+import type { ReleaseRecord } from './record.ts';
+import { runHooksOf } from './run-hooks.ts';
+import type { StoredRelease } from './storage.ts';
+
+/** A release that is to be brought into force: installed, upgraded to, or rolled back to. */
+export interface Deployment {
+  /** As it is stored before anything else is done: pending. */
+  record: ReleaseRecord;
+  bundle: StoredBundle;
+  /** Brings the bundle's bodies into memory, where they are not. */
+  loadBodies: () => Promise<void>;
+  hooks: { before: HookEvent; after: HookEvent } | null;
+  /** Objects of earlier versions: those that the new one does not have are deleted. */
+  before: readonly ObjectKey[];
+  /** Records that this one takes the place of. */
+  superseded: readonly StoredRelease[];
+  timeout: number;
+  wait: boolean;
+  waitForJobs: boolean;
+  /** Delete and make anew what cannot be changed. */
+  force: boolean;
+  cleanupOnFail: boolean;
+  /** What the record says when it is in force. */
+  done: string;
+}
+
+/** How bringing a release into force ended. */
+export interface Deployed {
+  /** Every record that was written, as it is now; the newest first. Empty: nothing was stored, and nothing done. */
+  records: ReleaseRecord[];
+  changes: readonly Change[];
+  /** What the release owns now. */
+  inventory: readonly ObjectKey[];
+  error: PlumbError | null;
+}
+
+/**
+ * Stores the release as pending, runs hooks, applies, waits, and stores how it ended. Whatever fails after it was stored leaves a record that says so.
+ * Never throws for what happens after that.
+ */
+export async function deploy(deployment: Deployment, context: ActionContext): Promise<Deployed> {
+  const { record, superseded } = deployment;
+  let stored = await context.store.create(record);
+  const save = async (): Promise<void> => {
+    stored = await context.store.update(stored, record);
+  };
+  const seen: { delivery: Delivery | null } = { delivery: null };
+  try {
+    const { hooks, timeout } = deployment;
+    if (hooks !== null) await runHooksOf(hooks.before, { record, timeout, save }, context);
+    seen.delivery = await bringIn(deployment, context);
+    if (seen.delivery.error !== null) throw seen.delivery.error;
+    await awaitObjects(deployment, seen.delivery, context);
+    if (hooks !== null) await runHooksOf(hooks.after, { record, timeout, save }, context);
+    const replaced: ReleaseRecord[] = [];
+    for (const { metadata, record: old } of superseded) {
+      const next = withStatus(old, 'superseded');
+      await context.store.update({ record: old, metadata }, next);
+      replaced.push(next);
+    }
+    Object.assign(record.info, { status: 'deployed', description: deployment.done });
+    await save();
+    return { records: [record, ...replaced], ...told(seen.delivery, deployment), error: null };
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    const facts = told(seen.delivery, deployment);
+    const inventory = deployment.cleanupOnFail ? await cleanUp(facts, deployment, context) : facts.inventory;
+    Object.assign(record.info, { status: 'failed', description: descriptionOf(record, error) });
+    const left = await save().then(
+      () => error,
+      // The lock is found without a holder, and opened, by the next run.
+      () => error,
+    );
+    return { records: [record], ...facts, inventory, error: left };
+  }
+}
+
+function told(delivery: Delivery | null, { before }: Deployment): Pick<Deployed, 'changes' | 'inventory'> {
+  return { changes: delivery?.changes ?? [], inventory: delivery?.inventory ?? before };
+}
+
+export function withStatus(record: ReleaseRecord, status: HelmStatus): ReleaseRecord {
+  return { ...record, info: { ...record.info, status } };
+}
+
+/** In Helm's words. A description is no place for a whole manifest. */
+function descriptionOf({ name, version }: ReleaseRecord, { message }: PlumbError): string {
+  const what = version === 1 ? 'Release' : 'Upgrade';
+  return `${what} "${name}" failed: ${message.slice(0, 4_096)}`;
+}
+
+async function bringIn(deployment: Deployment, context: ActionContext): Promise<Delivery> {
+  const { bundle, before, loadBodies } = deployment;
+  if (bundle.objects.length === 0) return removeAll(deployment, context);
+  const request = {
+    cause: 'routine',
+    inventory: before,
+    prune: true,
+    customStageKinds: [],
+    gates: [],
+    loadBodies,
+    owns: ownedBy(deployment.record),
+    // The record that is stored already lists what may come to be.
+    saveInventory: () => Promise.resolve(),
+  } as const;
+  return deliver(request, applyContextOf(deployment, context));
+}
+
+export function applyContextOf(
+  { bundle, force, timeout }: Pick<Deployment, 'bundle' | 'force' | 'timeout'>,
+  context: ActionContext,
+): ApplyContext {
+  const { cluster, live, clock, unit, parallel, stageTimeout, onAnswer } = context;
+  return {
+    cluster,
+    live,
+    clock,
+    unit,
+    bundle,
+    fieldManager: HELM_APPLY_MANAGER,
+    overriddenManagers: ['helm'],
+    force,
+    deliveredBefore: false,
+    inForce: false,
+    drift: 'correct',
+    setsIgnored: true,
+    hidesValues: context.secrets.length > 0,
+    parallel,
+    stageTimeout: Math.min(stageTimeout, timeout),
+    signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeout)]),
+    onAnswer,
+  };
+}
+
+/** A chart may well come to render nothing: then all it had goes, as with Helm. */
+async function removeAll({ before, record }: Deployment, context: ActionContext): Promise<Delivery> {
+  const { cluster, unit, parallel, signal, secrets } = context;
+  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues: secrets.length > 0, parallel, signal };
+  for (const key of before) unit.disown(keyId(key));
+  const { changes, kept, failures } = await prune(before, pruning);
+  const error = failures.length === 0 ? null : asPlumbError(new Error(failures.join('\n')));
+  return { changes, drift: [], found: [], inventory: kept, error };
+}
+
+async function awaitObjects(deployment: Deployment, { changes }: Delivery, context: ActionContext): Promise<void> {
+  const { wait, waitForJobs, timeout, bundle } = deployment;
+  if (!wait) return;
+  const skipped = new Set(changes.filter(({ action }) => action === 'skipped').map(({ key }) => keyId(key)));
+  const keys = bundle.objects.map(({ key }) => key).filter((key) => !skipped.has(keyId(key)));
+  await awaitHealth({ keys, timeout, jobs: waitForJobs, hidesValues: context.secrets.length > 0 }, context);
+}
+
+/** Deletes what this try made. @returns what the release still owns */
+async function cleanUp(
+  { changes, inventory }: Pick<Deployed, 'changes' | 'inventory'>,
+  { before, record }: Deployment,
+  context: ActionContext,
+): Promise<readonly ObjectKey[]> {
+  const known = new Set(before.map(keyId));
+  const made = changes.filter(({ key, action }) => action === 'created' && !known.has(keyId(key))).map(({ key }) => key);
+  const { cluster, unit, parallel, signal, secrets } = context;
+  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues: secrets.length > 0, parallel, signal };
+  for (const key of made) unit.disown(keyId(key));
+  const { kept } = await prune(made, pruning);
+  const gone = new Set(made.map(keyId));
+  for (const key of kept) gone.delete(keyId(key));
+  return inventory.filter((key) => !gone.has(keyId(key)));
+}

@@ -1,0 +1,61 @@
+/**
+ * A piece of work that goes on after the run that began it. What it waits for holds no worker: a run waits for the work's end, or until the work
+ * itself only waits for others.
+ */
+export class Job<T> {
+  readonly ended: Promise<T>;
+  readonly #cancel = new AbortController();
+  readonly #parked = Promise.withResolvers<void>();
+  #nudge: (() => void) | null = null;
+  #hasEnded = false;
+
+  /** @param work is to heed the signal, and to wait through the job */
+  constructor(work: (job: Job<T>, signal: AbortSignal) => Promise<T>) {
+    this.ended = work(this, this.#cancel.signal).finally(() => {
+      this.#hasEnded = true;
+    });
+    this.ended.catch(() => undefined);
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Resolves when it has ended, or does nothing but wait. */
+  async settled(): Promise<void> {
+    await Promise.race([this.#parked.promise, this.ended.then(ignore, ignore)]);
+  }
+
+  cancel(reason: unknown): void {
+    this.#cancel.abort(reason);
+  }
+
+  /** What the work waits for may have come. */
+  nudge(): void {
+    this.#nudge?.();
+  }
+
+  /** For the work: waits for something else, while nobody need wait for the work. */
+  async wait<W>(waiting: Promise<W>): Promise<W> {
+    this.#parked.resolve();
+    return waiting;
+  }
+
+  /** For the work: waits for a nudge, for `ms` milliseconds at most, or until the signal aborts. */
+  async waitForNudge(ms: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    const end = (): void => resolve();
+    signal.addEventListener('abort', end, { once: true });
+    this.#nudge = resolve;
+    try {
+      if (!signal.aborted) await this.wait(promise);
+    } finally {
+      clearTimeout(timer);
+      this.#nudge = null;
+      signal.removeEventListener('abort', end);
+    }
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,90 @@
+import type { ObjectKey, PlumbError } from '@plumb/api';
+import { asPlumbError, displayKey, formatDuration, keyId, PlumbError as Failure, systemError } from '@plumb/api';
+import type { UninstallOptions } from '@plumb/core';
+import type { Change } from '../delivery/apply.ts';
+import { prune } from '../delivery/prune.ts';
+import type { ActionContext } from './context.ts';
+import { withStatus } from './deploy.ts';
+import { ownedBy } from './marks.ts';
+import type { ReleaseRecord } from './record.ts';
+import { runHooksOf } from './run-hooks.ts';
+import type { StoredRelease } from './storage.ts';
+
+/** How uninstalling ended. */
+export interface Removed {
+  /** The record as it was last, whether it is still stored or not. */
+  record: ReleaseRecord;
+  changes: readonly Change[];
+  /** What could not be deleted. */
+  inventory: readonly ObjectKey[];
+  error: PlumbError | null;
+}
+
+const PROPAGATION = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' } as const;
+
+/**
+ * Uninstalls a release: hooks, its objects in reverse order, hooks, its records. What a rule of the chart keeps (`helm.sh/resource-policy`), and what carries
+ * no mark of it any more, stays.
+ * @param keys all the release may have made, by its records and by the status
+ */
+export async function removeRelease(
+  last: StoredRelease,
+  keys: readonly ObjectKey[],
+  options: UninstallOptions,
+  context: ActionContext,
+): Promise<Removed> {
+  const { store, clock, unit, job, live, signal } = context;
+  let stored = last;
+  let record = withStatus(last.record, 'uninstalling');
+  record.info.description = 'Deletion in progress (or silently failed)';
+  const save = async (): Promise<void> => {
+    stored = await store.update(stored, record);
+  };
+  let changes: readonly Change[] = [];
+  let kept: readonly ObjectKey[] = keys;
+  try {
+    await save();
+    if (options.hooks) await runHooksOf('pre-delete', { record, timeout: options.timeout, save }, context);
+    if (options.wait) await live.watchKinds(keys);
+    for (const key of keys) unit.disown(keyId(key));
+    unit.applied.clear();
+    const pruned = await prune(keys, pruningOf(record, options, context));
+    changes = pruned.changes;
+    kept = pruned.kept;
+    if (pruned.failures.length > 0)
+      throw new Failure('prune-failed', pruned.failures.join('\n'), { fault: 'system', policy: 'retry' });
+    if (options.wait) await job.wait(awaitGone(pruned.changes, options.timeout, context));
+    if (options.hooks) await runHooksOf('post-delete', { record, timeout: options.timeout, save }, context);
+    record = withStatus(record, 'uninstalled');
+    record.info = { ...record.info, description: 'Uninstallation complete', deleted: new Date(clock.time()).toISOString() };
+    if (options.keepHistory) await save();
+    else for (const { version } of await store.list(record.name)) await store.delete(record.name, version);
+    return { record, changes, inventory: kept, error: null };
+  } catch (thrown) {
+    const error = signal.aborted ? systemError('cancelled', 'the uninstall was cut short', thrown) : asPlumbError(thrown);
+    record.info.description = `Deletion failed: ${error.message.slice(0, 4_096)}`;
+    await save().catch(() => undefined);
+    return { record, changes, inventory: kept, error };
+  }
+}
+
+function pruningOf(record: ReleaseRecord, { propagation }: UninstallOptions, context: ActionContext) {
+  const { cluster, unit, parallel, signal, secrets } = context;
+  return {
+    cluster,
+    unit: unit.ref,
+    owns: ownedBy(record),
+    propagation: PROPAGATION[propagation],
+    hidesValues: secrets.length > 0,
+    parallel,
+    signal,
+  };
+}
+
+async function awaitGone(changes: readonly Change[], timeout: number, { live, signal }: ActionContext): Promise<void> {
+  const left = (): ObjectKey[] => changes.map(({ key }) => key).filter((key) => live.get(keyId(key)) !== undefined);
+  if (await live.until(() => left().length === 0, timeout, signal)) return;
+  if (signal.aborted) throw systemError('cancelled', 'the wait was cut short', signal.reason);
+  const names = left().map(displayKey).join(', ');
+  throw new Failure('timeout', `still there after ${formatDuration(timeout)}: ${names}`, { fault: 'user', policy: 'retry' });
+}

@@ -1,0 +1,141 @@
+import type { KubeObject, ObjectKey } from '@plumb/api';
+import { asPlumbError, displayKey, formatDuration, HELM_APPLY_MANAGER, keyId, keyOf, PlumbError, systemError } from '@plumb/api';
+import { deletesHook, hooksFor, isSameUnit, ownerOf } from '@plumb/core';
+import type { HookDeletePolicy, HookEvent } from '@plumb/core';
+import { hookObjects } from '@plumb/render';
+import { sleep } from '../runtime/clock.ts';
+import { namespacedIn, type ActionContext } from './context.ts';
+import { hookProgress } from './hook-progress.ts';
+import { logsOf } from './logs.ts';
+import type { HookRecord, ReleaseRecord } from './record.ts';
+
+export interface HookRun {
+  record: ReleaseRecord;
+  hooks: readonly HookRecord[];
+  /** Milliseconds for each. */
+  timeout: number;
+  /** Writes what is known of the hooks by now. */
+  save: () => Promise<void>;
+}
+
+/** The hooks of an event, in Helm's order. @throws PlumbError that names the hook that failed, and why */
+export async function runHooksOf(event: HookEvent, run: Omit<HookRun, 'hooks'>, context: ActionContext): Promise<void> {
+  await runHooks({ ...run, hooks: hooksFor(run.record.hooks ?? [], event) }, context);
+}
+
+/**
+ * Runs hooks one after the other, as Helm does (helm pkg/action/hooks.go): the objects of before go first where the hook says so, then its own are made
+ * and waited for. Those that succeeded are deleted when all have.
+ */
+export async function runHooks(run: HookRun, context: ActionContext): Promise<void> {
+  try {
+    for (const hook of run.hooks) await runOne(hook, run, context);
+    for (const hook of run.hooks.toReversed()) await deleteFor(hook, 'hook-succeeded', run, context);
+  } finally {
+    context.live.keepOnly(context.unit.uid, new Set());
+  }
+}
+
+async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): Promise<void> {
+  const { clock } = context;
+  const timeOf = (): string => new Date(clock.time()).toISOString();
+  await deleteFor(hook, 'before-hook-creation', run, context);
+  hook.last_run = { started_at: timeOf(), phase: 'Running' };
+  await run.save();
+  try {
+    for (const object of await objectsOf(hook, run, context)) await make(object, run, context);
+    hook.last_run = { ...hook.last_run, completed_at: timeOf(), phase: 'Succeeded' };
+  } catch (thrown) {
+    hook.last_run = { ...hook.last_run, completed_at: timeOf(), phase: 'Failed' };
+    const error = asPlumbError(thrown);
+    if (error.code !== 'cancelled') await deleteFor(hook, 'hook-failed', run, context).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function objectsOf(hook: HookRecord, { record }: HookRun, { cluster }: ActionContext): Promise<KubeObject[]> {
+  const { name = '', kind = '', path = '', manifest = '', events = [], weight = 0 } = hook;
+  const { delete_policies: deletePolicies = [], output_log_policies: outputLogPolicies = [] } = hook;
+  const spec = { release: { name: record.name, namespace: record.namespace, revision: record.version, isUpgrade: false } };
+  const text = { name, kind, path, manifest, events, weight, deletePolicies, outputLogPolicies };
+  return hookObjects(text, spec, { isNamespaced: namespacedIn(cluster) });
+}
+
+async function make(object: KubeObject, run: HookRun, context: ActionContext): Promise<void> {
+  const { live, unit } = context;
+  const made = await create(object, context);
+  const key = keyOf(made);
+  if (hookProgress(made).state !== 'running') return;
+  await live.watchObject(key, unit.uid);
+  await awaitHook(key, run, context);
+}
+
+/** One of its name that an unfinished run of ours left does not keep a hook from running. */
+async function create(object: KubeObject, context: ActionContext): Promise<KubeObject> {
+  const { cluster, unit, signal } = context;
+  const options = { fieldManager: HELM_APPLY_MANAGER, signal };
+  try {
+    return await cluster.create(object, options);
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    const key = keyOf(object);
+    if (error.code !== 'api-conflict') throw failure(key, error.message);
+    const there = await cluster.get(key, { signal });
+    if (there !== null && !isSameUnit(ownerOf(there, HELM_APPLY_MANAGER), unit.ref)) throw failure(key, error.message);
+    await remove(key, context);
+    return cluster.create(object, options);
+  }
+}
+
+async function awaitHook(key: ObjectKey, { timeout }: HookRun, context: ActionContext): Promise<void> {
+  const { cluster, live, clock, job, signal } = context;
+  const id = keyId(key);
+  const end = clock.now() + timeout;
+  for (;;) {
+    const seen = live.get(id)?.resourceVersion;
+    const object = await cluster.get(key, { signal });
+    if (object === null) throw failure(key, 'it was deleted while it ran');
+    const progress = hookProgress(object);
+    if (progress.state === 'succeeded') return;
+    if (progress.state === 'failed') throw failure(key, await withLogs(progress.why, object, context));
+    const left = end - clock.now();
+    if (left <= 0) throw failure(key, await withLogs(`it did not end within ${formatDuration(timeout)}`, object, context));
+    await job.wait(live.until(() => live.get(id)?.resourceVersion !== seen, left, signal));
+    if (signal.aborted) throw systemError('cancelled', 'the wait for a hook was cut short', signal.reason);
+  }
+}
+
+async function withLogs(why: string, object: KubeObject, context: ActionContext): Promise<string> {
+  const logs = await logsOf(object, context);
+  return [why === '' ? 'it failed' : why, ...(logs === '' ? [] : [`last lines of its log:\n${logs}`])].join('; ');
+}
+
+function failure(key: ObjectKey, why: string): PlumbError {
+  return new PlumbError('apply-failed', `hook ${displayKey(key)} failed: ${why}`, { fault: 'user', policy: 'retry' });
+}
+
+async function deleteFor(
+  hook: HookRecord,
+  policy: HookDeletePolicy,
+  run: HookRun,
+  context: ActionContext,
+): Promise<void> {
+  if (!deletesHook(hook, policy)) return;
+  for (const object of await objectsOf(hook, run, context)) {
+    if (object.metadata.name !== '') await remove(keyOf(object), context);
+  }
+}
+
+/** Milliseconds that the objects of a hook may take to be gone. */
+const GONE_WITHIN = 60_000;
+
+/** Deletes an object and waits until it is gone. */
+async function remove(key: ObjectKey, { cluster, clock, signal }: ActionContext): Promise<void> {
+  if ((await cluster.resource(key)) === null) return;
+  if (!(await cluster.delete(key, { propagationPolicy: 'Background', signal }))) return;
+  const end = clock.now() + GONE_WITHIN;
+  for (let wait = 20; (await cluster.get(key, { signal })) !== null; wait = Math.min(wait * 2, 1_000)) {
+    if (clock.now() >= end) throw failure(key, `it was deleted and is still there after ${formatDuration(GONE_WITHIN)}`);
+    await sleep(clock, wait);
+  }
+}
