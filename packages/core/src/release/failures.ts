@@ -38,7 +38,7 @@ export function isExhausted(release: HelmRelease, action: ReleaseAction): boolea
 }
 
 /** How an action failed. */
-export interface Failure {
+export interface ReleaseFailure {
   readonly action: ActionName;
   /** Whether it left a mark: a record in Helm's storage; of tests, that any was run. */
   readonly stored: boolean;
@@ -48,7 +48,7 @@ export interface Failure {
  * The counters after a failed action. `failures` counts all; installs and upgrades count for themselves when they left a record, since
  * only then there is something to remedy; a failed test counts for the install or upgrade it tested, unless that is to be ignored.
  */
-export function countFailure(release: HelmRelease, failure: Failure): FailureCounters {
+export function countFailure(release: HelmRelease, failure: ReleaseFailure): FailureCounters {
   const before = countersOf(release.status);
   const counters = { ...before, failures: before.failures + 1 };
   const counted = countedFor(release, failure);
@@ -57,7 +57,7 @@ export function countFailure(release: HelmRelease, failure: Failure): FailureCou
   return counters;
 }
 
-function countedFor(release: HelmRelease, { action, stored }: Failure): ReleaseAction | undefined {
+function countedFor(release: HelmRelease, { action, stored }: ReleaseFailure): ReleaseAction | undefined {
   if (!stored) return undefined;
   if (action === 'install' || action === 'upgrade') return action;
   if (action !== 'test') return undefined;
