@@ -177,7 +177,7 @@ function userLabels(labels: Record<string, string>): Record<string, string> {
 }
 
 /** The number is in the Secret's name, which nobody can change; null for a Secret that only has the labels. */
-function entryOf({ name: secret, labels = {} }: ObjectMeta, name: string): ReleaseEntry | null {
+export function entryOf({ name: secret, labels = {} }: ObjectMeta, name: string): ReleaseEntry | null {
   const start = `${PREFIX}${name}.v`;
   const number = secret.startsWith(start) ? secret.slice(start.length) : '';
   return /^[1-9]\d{0,14}$/.test(number) ? { version: Number(number), status: labels['status'] ?? 'unknown' } : null;

@@ -1,0 +1,121 @@
+import type { JsonObject, KubeObject, ObjectKey } from '@plumb/api';
+import { HELM_APPLY_MANAGER, parseApiVersion, printJson } from '@plumb/api';
+import { ownerLabels, releaseNamespaceOf } from '@plumb/core';
+import type { HelmLookup } from '@plumb/engine';
+import type { Cluster } from '@plumb/kube';
+import { bundleOfManifest, renderRelease } from '@plumb/render';
+import type { Bundle, RenderedRelease } from '@plumb/render';
+import type { StoredBundle } from '../delivery/unit.ts';
+import { storeBundle } from '../delivery/unit.ts';
+import { namespacedIn, type ActionContext } from './context.ts';
+import type { ReleaseRecord } from './record.ts';
+import type { Desired } from './wanted.ts';
+
+/** Milliseconds for one render, lookups included. */
+const RENDER = 60_000;
+
+export interface RenderWish {
+  revision: number;
+  isUpgrade: boolean;
+  validateSchema: boolean;
+  /** The release whose values are kept under the new ones (upgrade.preserveValues). */
+  keptValues: ReleaseRecord | null;
+}
+
+/** Renders what is declared now, as the release's identity sees the cluster. */
+export async function render(desired: Desired, wish: RenderWish, context: ActionContext): Promise<RenderedRelease> {
+  const { release, cluster, engine, signal } = context;
+  const { chart, values } = desired;
+  const { spec, metadata } = release;
+  const { keptValues } = wish;
+  const { name: kind, namespace = '' } = metadata;
+  const identity = { name: desired.wanted.releaseName, namespace: releaseNamespaceOf(release) };
+  return renderRelease(
+    engine,
+    chart.archive,
+    {
+      release: { ...identity, revision: wish.revision, isUpgrade: wish.isUpgrade },
+      values: values.json,
+      ...(chart.ociDigest === '' ? {} : { chartVersion: chart.version }),
+      ...(keptValues === null ? {} : { reuse: reuseOf(keptValues) }),
+      skipSchemaValidation: !wish.validateSchema,
+      postRenderers: spec.postRenderers ?? [],
+      postRenderStrategy: spec.postRenderStrategy ?? 'combined',
+      ...(spec.commonMetadata === undefined ? {} : { commonMetadata: spec.commonMetadata }),
+      ownerLabels: ownerLabels({ kind: 'HelmRelease', namespace, name: kind }),
+      ...(spec.driftDetection?.ignore === undefined ? {} : { ignore: spec.driftDetection.ignore }),
+    },
+    {
+      deadline: RENDER,
+      tenant: namespace,
+      signal,
+      secrets: values.secrets,
+      isNamespaced: namespacedIn(cluster),
+      ...(await capabilitiesOf(cluster)),
+      lookup: (asked) => lookUp(asked, cluster, signal),
+    },
+  );
+}
+
+function reuseOf({ chart, config }: ReleaseRecord): { chartValues: string; config: string } {
+  return { chartValues: printJson(chart?.values ?? {}), config: printJson(config ?? {}) };
+}
+
+/** What templates may ask of the cluster: its version, and all it serves, by `apps/v1` and by `apps/v1/Deployment`. */
+export async function capabilitiesOf(cluster: Cluster): Promise<{ kubeVersion: string; apiVersions: string[] }> {
+  const [kubeVersion, kinds] = await Promise.all([cluster.version(), cluster.discover()]);
+  const versions = new Set<string>();
+  for (const { group, version, kind } of kinds) {
+    const apiVersion = group === '' ? version : `${group}/${version}`;
+    versions.add(apiVersion).add(`${apiVersion}/${kind}`);
+  }
+  return { kubeVersion, apiVersions: [...versions].sort() };
+}
+
+async function lookUp(asked: HelmLookup, cluster: Cluster, signal: AbortSignal): Promise<string | null> {
+  const { apiVersion, kind, namespace, name } = asked;
+  const ref = { ...parseApiVersion(apiVersion), kind };
+  const resource = await cluster.resource(ref);
+  if (resource === null) return null;
+  const place = resource.namespaced ? namespace : '';
+  if (name !== '') {
+    const object = await cluster.get({ ...ref, namespace: place, name }, { signal });
+    return object === null ? null : printJson(withoutManagers(object));
+  }
+  const { items } = await cluster.list(ref, { ...(place === '' ? {} : { namespace: place }), signal });
+  return printJson({ apiVersion, kind: `${kind}List`, items: items.map(withoutManagers) });
+}
+
+function withoutManagers(object: KubeObject): JsonObject {
+  const { managedFields: _left, ...metadata } = object.metadata;
+  return { ...object, metadata } as unknown as JsonObject;
+}
+
+/** The objects a stored release says there are. */
+export async function bundleOf(record: ReleaseRecord, context: Pick<ActionContext, 'release' | 'cluster'>): Promise<Bundle> {
+  const { release, cluster } = context;
+  const { metadata, spec } = release;
+  const owner = { kind: 'HelmRelease', namespace: metadata.namespace ?? '', name: metadata.name };
+  const { name, namespace, version: revision, manifest = '' } = record;
+  return bundleOfManifest(
+    manifest,
+    {
+      release: { name, namespace, revision, isUpgrade: false },
+      ownerLabels: ownerLabels(owner),
+      ...(spec.driftDetection?.ignore === undefined ? {} : { ignore: spec.driftDetection.ignore }),
+    },
+    { isNamespaced: namespacedIn(cluster) },
+  );
+}
+
+/** The keys of all that a stored release says there is. */
+export async function keysOf(record: ReleaseRecord, context: Pick<ActionContext, 'release' | 'cluster'>): Promise<ObjectKey[]> {
+  const { objects } = await bundleOf(record, context);
+  return objects.map(({ key }) => key);
+}
+
+/** A bundle at rest, stamped with the release it is of. */
+export function stored(bundle: Bundle, { name, version }: Pick<ReleaseRecord, 'name' | 'version'>): StoredBundle {
+  const stamp = { specDigest: '', configs: '', revision: `${name}.v${version}`, artifactDigest: '' };
+  return storeBundle(bundle, stamp, HELM_APPLY_MANAGER);
+}

@@ -1,0 +1,99 @@
+import type { ReleaseSnapshot, TestHookStatus } from '@plumb/api';
+import { formatTime, printJson } from '@plumb/api';
+import { isUnlocked } from '@plumb/core';
+import type { LastRelease } from '@plumb/core';
+import type { Engine } from '@plumb/engine';
+import { ofEngine } from './engine-error.ts';
+import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
+
+interface Digesting {
+  engine: Pick<Engine, 'helmDigest' | 'helmValues'>;
+  release: { metadata: { namespace?: string } };
+  signal: AbortSignal;
+}
+
+const WITHIN = 30_000;
+
+/** How digests are computed: over the release as Helm 4 keeps it (helm-controller internal/release). */
+const API_VERSION = 'v2';
+
+/** A record as status.history keeps it. Its digests are those Flux would write. */
+export async function snapshotOf(
+  record: ReleaseRecord,
+  more: { action?: NonNullable<ReleaseSnapshot['action']>; ociDigest?: string },
+  context: Digesting,
+): Promise<ReleaseSnapshot> {
+  const { name, namespace, version, info } = record;
+  const { name: chartName, version: chartVersion, appVersion } = chartOf(record);
+  const { action, ociDigest = '' } = more;
+  const [digest, configDigest] = await digestsOf(record, ociDigest, context);
+  return {
+    apiVersion: API_VERSION,
+    digest,
+    name,
+    namespace,
+    version,
+    status: info.status ?? 'unknown',
+    chartName,
+    chartVersion,
+    ...(appVersion === '' ? {} : { appVersion }),
+    configDigest,
+    firstDeployed: timeOf(info.first_deployed),
+    lastDeployed: timeOf(info.last_deployed),
+    ...(info.deleted === undefined || info.deleted === '' ? {} : { deleted: timeOf(info.deleted) }),
+    ...(ociDigest === '' ? {} : { ociDigest }),
+    ...(action === undefined ? {} : { action }),
+  };
+}
+
+/** Digest of the record, and of the values it holds. */
+async function digestsOf(record: ReleaseRecord, ociDigest: string, context: Digesting): Promise<[string, string]> {
+  const { engine, release, signal } = context;
+  const bounds = { deadline: WITHIN, tenant: release.metadata.namespace ?? '', signal };
+  const { labels: _labels, ...kept } = record;
+  try {
+    const [digest, values] = await Promise.all([
+      engine.helmDigest({ record: printJson(kept), ...(ociDigest === '' ? {} : { ociDigest }), ...bounds }),
+      engine.helmValues({ layers: [{ yaml: printJson(record.config ?? {}) }], ...bounds }),
+    ]);
+    return [digest, 'digest' in values ? values.digest : ''];
+  } catch (error) {
+    throw ofEngine(error, []);
+  }
+}
+
+/** The newest record as a decision sees it. */
+export function lastOf(record: ReleaseRecord, snapshot: ReleaseSnapshot | undefined): LastRelease {
+  const { name, namespace, version, info } = record;
+  const chart = chartOf(record);
+  return {
+    version,
+    status: info.status ?? 'unknown',
+    digest: snapshot?.digest ?? '',
+    name,
+    namespace,
+    chartName: chart.name,
+    chartVersion: chart.version,
+    configDigest: snapshot?.configDigest ?? '',
+    interrupted: isUnlocked(info.description ?? ''),
+  };
+}
+
+/** The last runs of tests, by name; an empty map says that there are none. */
+export function testHooksOf(hooks: readonly HookRecord[]): Record<string, TestHookStatus> {
+  return Object.fromEntries(
+    hooks.map(({ name = '', last_run: { started_at, completed_at, phase } }): [string, TestHookStatus] => [
+      name,
+      {
+        ...(started_at === undefined || started_at === '' ? {} : { lastStarted: timeOf(started_at) }),
+        ...(completed_at === undefined || completed_at === '' ? {} : { lastCompleted: timeOf(completed_at) }),
+        ...(phase === '' ? {} : { phase }),
+      },
+    ]),
+  );
+}
+
+function timeOf(text: string | undefined): string {
+  const time = new Date(text ?? 0);
+  return formatTime(Number.isNaN(time.getTime()) ? new Date(0) : time);
+}
