@@ -5,8 +5,11 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"plumb.dev/go/helper"
 )
@@ -21,11 +24,18 @@ func (noNetwork) RoundTrip(request *http.Request) (*http.Response, error) {
 func main() {
 	http.DefaultTransport = noNetwork{}
 	os.Clearenv()
+	// Times are the same on every machine. Helm logs values.
+	time.Local = time.UTC
+	log.SetOutput(io.Discard)
 	helper.Run(helper.Program{
 		Name: "engine",
 		Operations: map[string]helper.Operation{
 			"cel.check":       celCheck,
 			"cel.eval":        celEval,
+			"helm.chart":      helmChart,
+			"helm.digest":     helmDigest,
+			"helm.template":   helmTemplate,
+			"helm.values":     helmValues,
 			"kustomize.build": kustomizeBuild,
 			"openpgp.verify":  openpgpVerify,
 			"substitute":      substitute,
@@ -33,6 +43,7 @@ func main() {
 		Versions: map[string]string{
 			"github.com/fluxcd/pkg/envsubst": "envsubst",
 			"github.com/google/cel-go":       "cel",
+			"helm.sh/helm/v4":                "helm",
 			"sigs.k8s.io/kustomize/api":      "kustomize",
 		},
 	})

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { celArguments, celErrors, celRuns, celValues } from './cel.ts';
 import type { Engine, EngineOptions, KustomizeObject, KustomizeResult } from './engine.ts';
+import { chartFile, mergedValues, rendered, templateCall, valuesCall } from './helm.ts';
+import type { HelmChartMetadata } from './helm.ts';
 import { openpgpFiles, openpgpVerdict } from './openpgp.ts';
 import { Pool } from './pool.ts';
 import type { Reply } from './protocol.ts';
@@ -9,7 +11,9 @@ import { substituted, textFiles } from './substitute.ts';
 
 /** Milliseconds that one call may take of a process, whatever its unit allows itself: processes are few, and others wait for them. */
 const longestBuild = 300_000;
+const longestTemplate = 60_000;
 const longestSubstitution = 30_000;
+const longestHelm = 30_000;
 
 /** Starts no process yet: helpers come with the first call and go when idle. */
 export function createEngine(options: EngineOptions): Engine {
@@ -47,6 +51,28 @@ export function createEngine(options: EngineOptions): Engine {
     async openpgpVerify({ payload, signature, keyRings, ...more }) {
       const files = openpgpFiles({ payload, signature, keyRings });
       return openpgpVerdict(await pool.call({ op: 'openpgp.verify', args: {}, files, ...more }));
+    },
+    async helmValues({ layers, ...more }) {
+      const call = { op: 'helm.values', ...valuesCall(layers), longest: longestHelm, ...more };
+      return mergedValues(await pool.call(call));
+    },
+    async helmChart({ chart, ...more }) {
+      const call = { op: 'helm.chart', args: {}, files: [chartFile(chart)], longest: longestHelm, ...more };
+      return (await pool.call(call)).result as HelmChartMetadata;
+    },
+    async helmTemplate({ deadline, tenant, signal, ...asked }) {
+      const call = { op: 'helm.template', ...templateCall(asked), longest: longestTemplate };
+      return rendered(await pool.call({ ...call, deadline, tenant, signal }));
+    },
+    async helmDigest({ record, ociDigest, ...more }) {
+      const call = {
+        op: 'helm.digest',
+        args: { ociDigest },
+        files: textFiles([record]),
+        longest: longestHelm,
+        ...more,
+      };
+      return ((await pool.call(call)).result as { digest: string }).digest;
     },
     usage: async () => pool.usage(),
     close: () => pool.close(),

@@ -1,3 +1,13 @@
+import type {
+  HelmChartMetadata,
+  HelmChartRequest,
+  HelmDigestRequest,
+  HelmTemplateRequest,
+  HelmTemplateResult,
+  HelmValuesRequest,
+  HelmValuesResult,
+} from './helm.ts';
+
 /** One file of a tree handed to the helper; `path` is relative to the tree's root, with `/`. */
 export interface EngineFile {
   path: string;
@@ -104,6 +114,14 @@ export interface Engine {
   celEval(request: CelEvalRequest): Promise<CelResult[]>;
   /** Checks a signature as of now: a key or signature that expired or was revoked does not count. */
   openpgpVerify(request: OpenpgpRequest): Promise<OpenpgpVerdict>;
+  /** Merges layers of values. */
+  helmValues(request: HelmValuesRequest): Promise<HelmValuesResult>;
+  /** Reads a chart's metadata, and with it whether the archive is one. */
+  helmChart(request: HelmChartRequest): Promise<HelmChartMetadata>;
+  /** Renders a chart as Helm's install and upgrade do. Nothing but the output of one call is kept; random functions of templates give another each time. */
+  helmTemplate(request: HelmTemplateRequest): Promise<HelmTemplateResult>;
+  /** What Flux writes to `status.history[].digest` for a release record (snapshots of `apiVersion: v2`). */
+  helmDigest(request: HelmDigestRequest): Promise<string>;
   /** What the helpers cost so far, those that ended included: for metrics and benchmarks. */
   usage(): Promise<{ cpuSeconds: number; peakRssBytes: number; running: number }>;
   close(): Promise<void>;

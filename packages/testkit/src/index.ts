@@ -7,6 +7,7 @@ export { believe, CloudServer, type Trust } from './clouds/cloud-server.ts';
 export { signerOf } from './clouds/sigv4.ts';
 export * from './control-plane.ts';
 export { clusterContract } from './cluster-contract.ts';
+export { packChart, tarball, type ChartFiles, type TarEntry } from './helm/pack-chart.ts';
 export * from '@plumb/memory-cluster';
 export { ownPeak, peakOf, resetOwnPeak } from './peak-memory.ts';
 export { Signing, type Signer } from './signing.ts';
