@@ -9,13 +9,16 @@ import { buildError, shown } from './errors.ts';
 import { limits } from './limits.ts';
 import type { BuildSpec } from './renderer.ts';
 
+/** The part of a spec that marks every object. */
+type Marks = Pick<BuildSpec, 'commonMetadata' | 'ownerLabels' | 'ignore'>;
+
 /**
  * Declared objects become a bundle: identities checked, common metadata and then the owner's labels set on each.
  * @throws PlumbError `build-failed` when two objects share an identity.
  */
 export function assemble(
   declared: readonly Declared[],
-  spec: BuildSpec,
+  spec: Marks,
   rest: Pick<Bundle, 'reads' | 'warnings' | 'secrets'>,
 ): Bundle {
   checkIdentities(declared);
@@ -40,7 +43,7 @@ export function assemble(
 }
 
 /** @throws PlumbError `invalid-spec` for rules that cannot be used */
-function ignoredFieldsOf({ ignore = [] }: BuildSpec): IgnoredFields {
+function ignoredFieldsOf({ ignore = [] }: Marks): IgnoredFields {
   const compiled = compileIgnoreRules(ignore);
   if (typeof compiled === 'function') return compiled;
   throw userError('invalid-spec', compiled.map(({ path, message }) => `${path} ${message}`).join('; '));
@@ -105,7 +108,7 @@ function withNamespace(key: ObjectKey): ObjectKey {
 }
 
 /** Sets labels and annotations on the object alone, never on templates inside it. Values parsed from YAML may be shared: copy. */
-function withMetadata(body: KubeObject, spec: BuildSpec): KubeObject {
+export function withMetadata(body: KubeObject, spec: Pick<Marks, 'commonMetadata' | 'ownerLabels'>): KubeObject {
   const labels = { ...body.metadata.labels, ...spec.commonMetadata?.labels, ...spec.ownerLabels };
   const annotations = { ...body.metadata.annotations, ...spec.commonMetadata?.annotations };
   const metadata = { ...body.metadata };

@@ -1,4 +1,4 @@
-import { PlumbError, userError } from '@plumb/api';
+import { PlumbError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { assemble } from './assemble.ts';
 import { decryptObjects } from './decrypt.ts';
@@ -6,9 +6,10 @@ import { buildError, pathError, shown } from './errors.ts';
 import { parseKustomization, saysNothing } from './kustomization.ts';
 import { generatedKustomization, kustomizeBuild } from './kustomize.ts';
 import type { Declaration, KustomizeRoot } from './kustomize.ts';
-import { withoutSecrets } from './mask.ts';
+import { withoutSecretsIn } from './mask.ts';
+import { checkCancelled } from './pace.ts';
 import { displayPath, relative } from './paths.ts';
-import { checkCancelled, declarePlain } from './plain.ts';
+import { declarePlain } from './plain.ts';
 import { readKustomization } from './reach.ts';
 import { ReadLog } from './reads.ts';
 import { remoteEntry } from './remote/entry.ts';
@@ -48,17 +49,11 @@ export function createRenderer({ engine }: { engine: Engine }): Renderer {
         const reads = { rules: artifact.rules, ids: log.ids(), remotes: sites.reads() };
         return assemble(objects, spec, { reads, warnings, secrets: [...all] });
       } catch (error) {
-        throw hidden(error, secrets);
+        // Generators and patches put what was decrypted anywhere, into names too.
+        throw withoutSecretsIn(error, secrets);
       }
     },
   };
-}
-
-/** Generators and patches put what was decrypted anywhere, into names too. */
-function hidden(error: unknown, secrets: readonly string[]): unknown {
-  if (!(error instanceof PlumbError) || error.code !== 'build-failed') return error;
-  const message = withoutSecrets(error.message, secrets);
-  return message === error.message ? error : userError('build-failed', message);
 }
 
 async function declare(engine: Engine, sites: Sites, spec: BuildSpec, options: BuildOptions): Promise<Declaration> {

@@ -25,15 +25,26 @@ export function declaredIn(path: string, documents: readonly YamlDocument[]): De
   const found: Declared[] = [];
   for (const { value, index, line } of documents) {
     const place = `${path}:${line}`;
-    const queue: Json[] = [value];
-    for (let at = 0; at < queue.length; at += 1) {
-      const item = queue[at] ?? null;
-      if (item === null || (isObject(item) && Object.keys(item).length === 0)) continue;
-      const items = listItems(item, place);
-      if (items !== null) queue.push(...items);
-      else found.push({ body: toObject(item, place), origin: { path, document: index }, place });
-      if (queue.length > limits.objects) throw buildError(place, `a list of more than ${limits.objects} objects`);
-    }
+    for (const item of singleItems(value, place))
+      found.push({ body: toObject(item, place), origin: { path, document: index }, place });
+  }
+  return found;
+}
+
+/**
+ * What one document declares: nothing, one object or those of a list, in its order.
+ * @throws PlumbError `build-failed` for more of them than the bounds allow
+ */
+export function singleItems(value: Json, place: string): Json[] {
+  const found: Json[] = [];
+  const queue: Json[] = [value];
+  for (let at = 0; at < queue.length; at += 1) {
+    const item = queue[at] ?? null;
+    if (item === null || (isObject(item) && Object.keys(item).length === 0)) continue;
+    const items = listItems(item, place);
+    if (items === null) found.push(item);
+    else queue.push(...items);
+    if (queue.length > limits.objects) throw buildError(place, `a list of more than ${limits.objects} objects`);
   }
   return found;
 }

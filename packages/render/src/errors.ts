@@ -11,6 +11,11 @@ export function pathError(what: string, cause?: unknown): PlumbError {
   return userError('invalid-path', shortened(oneLine(what), longestMessage), cause);
 }
 
+/** A chart cannot be rendered, in Helm's words: they name the template and its line where there is one. */
+export function chartError(what: string): PlumbError {
+  return userError('build-failed', shortened(oneLine(what), longestMessage));
+}
+
 /** Longest message; a path or a name in it may be as long as a repository likes. */
 const longestMessage = 1_000;
 

@@ -6,3 +6,7 @@ export { createRenderer } from './create-renderer.ts';
 export { readDocuments, readManifests } from './manifests.ts';
 export { printYaml } from './yaml/print.ts';
 export { mayMove } from './unchanged.ts';
+export { bundleOfManifest, crdObjects, hookObjects } from './helm/release-bundle.ts';
+export { commonMetadataDigest, postRenderersDigest } from './helm/digests.ts';
+export type * from './helm/release.ts';
+export { renderRelease } from './helm/render-release.ts';

@@ -7,6 +7,7 @@ import type { Declared } from './declared.ts';
 import { decryptInputs } from './decrypt.ts';
 import { buildError } from './errors.ts';
 import type { Kustomization } from './kustomization.ts';
+import { plainWords } from './kustomize-words.ts';
 import { limits } from './limits.ts';
 import { withoutContent, withoutSecrets } from './mask.ts';
 import { join } from './paths.ts';
@@ -129,7 +130,7 @@ function explain(
   reached: Reached,
   { root, sites, hide }: { root: KustomizeRoot; sites: Sites; hide: (text: string) => string },
 ): PlumbError {
-  const words = sites.labels(plainWords(unquoted(error.message)));
+  const words = sites.labels(plainWords(error.message));
   switch (error.code) {
     case 'failed':
       findMistake(reached, sites, error.message);
@@ -152,31 +153,6 @@ function findMistake(reached: Reached, sites: Sites, message: string): void {
   });
   // Files of one base may be built twice under two prefixes, and then hold one name rightly.
   if (message.includes('already registered id')) checkIdentities(declared);
-}
-
-/** What went wrong in a component comes in quotes, once for each component around it. */
-function unquoted(message: string): string {
-  const [whole, quoted = ''] = /(?:accumulateDirectory:|loader\.New) ("(?:[^"\\]|\\.)*")/.exec(message) ?? [];
-  if (whole === undefined) return message;
-  try {
-    return unquoted(message.replace(whole, () => String(JSON.parse(quoted))));
-  } catch {
-    // Go has escapes that JSON has not: the quotes stay, and what is in them is not shown.
-    return message;
-  }
-}
-
-/** kustomize tries an entry as a file, then as a folder, and tells of both: the last clause of the first is the cause. */
-function plainWords(message: string): string {
-  return message
-    .replaceAll(/accumulat(?:ing|ion) (?:resources|components|err)(?: from '[^']*')?[:=] ?'?/g, '')
-    .replace(/': must build at directory: .*$/s, '')
-    .replace(
-      /json: cannot unmarshal (?:number|bool) into Go struct field \w+\.([\w.]+) of type string/,
-      '$1 must be a string: quote it',
-    )
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .trim();
 }
 
 /** The kustomization a plain folder gets: what the scan found, in its order. */

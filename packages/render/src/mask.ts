@@ -1,3 +1,4 @@
+import { oneLine, PlumbError, userError } from '@plumb/api';
 import { shownLength } from './errors.ts';
 
 /**
@@ -21,6 +22,28 @@ export function withoutSecrets(message: string, secrets: readonly string[]): str
     .flatMap((secret) => (secret.length > shownLength ? [secret, secret.slice(0, shownLength)] : [secret]))
     .toSorted((a, b) => b.length - a.length)
     .reduce((text, secret) => text.replaceAll(secret, '…'), message);
+}
+
+/** The forms in which a program may show a text that it was given, beside the text itself: encoded, quoted, on one line, or a line of it. */
+export function secretForms(secrets: readonly string[]): string[] {
+  const forms = secrets.flatMap((secret) => [
+    secret,
+    Buffer.from(secret).toString('base64'),
+    JSON.stringify(secret).slice(1, -1),
+    oneLine(secret),
+    ...secret.split('\n').filter((line) => line.length >= longLine),
+  ]);
+  return [...new Set(forms)];
+}
+
+/** Shorter lines may be found anywhere: `-----`, `  key: 1`. */
+const longLine = 12;
+
+/** What went wrong in a build, without any of these texts. The cause may hold them too and is left out then. */
+export function withoutSecretsIn(error: unknown, secrets: readonly string[]): unknown {
+  if (!(error instanceof PlumbError) || error.code !== 'build-failed') return error;
+  const message = withoutSecrets(error.message, secrets);
+  return message === error.message ? error : userError('build-failed', message);
 }
 
 /** Shorter texts say nothing, and would be found anywhere. */

@@ -20,6 +20,8 @@ export interface YamlDocument {
 export interface YamlOptions {
   /** How plain scalars are read. Default: as kustomize reads manifests. */
   resolve?: (text: string) => Json;
+  /** Told of a key that is there twice in a map, of which the last counts then. Default: it is a mistake. */
+  onDuplicate?: (key: string, line: number) => void;
 }
 
 interface Anchor {
@@ -51,10 +53,9 @@ export function parseDocuments(path: string, content: Uint8Array, options: YamlO
   checkMarks(path, content);
   const text = decode(path, content);
   checkLineEnds(path, text);
-  const resolve = options.resolve ?? resolvePlain;
   return parseAgain(path, text, (read) => {
     const events = parseEvents(read, { maxDepth: limits.yamlDepth });
-    return new Composer(path, read, events, resolve).documents();
+    return new Composer(path, read, events, options).documents();
   });
 }
 
@@ -152,6 +153,7 @@ class Composer {
   readonly #text: string;
   readonly #events: Event[];
   readonly #resolve: (text: string) => Json;
+  readonly #onDuplicate: YamlOptions['onDuplicate'];
   #at = 0;
   /** Furthest place that was read: where an event has no place of its own, being empty. */
   #reached = 0;
@@ -160,11 +162,12 @@ class Composer {
   #aliases = 0;
   #weight = 0;
 
-  constructor(path: string, text: string, events: Event[], resolve: (text: string) => Json) {
+  constructor(path: string, text: string, events: Event[], { resolve = resolvePlain, onDuplicate }: YamlOptions) {
     this.#path = path;
     this.#text = text;
     this.#events = events;
     this.#resolve = resolve;
+    this.#onDuplicate = onDuplicate;
   }
 
   documents(): YamlDocument[] {
@@ -269,12 +272,17 @@ class Composer {
       }
       const key = this.#key(offset);
       if (key === '<<') throw this.#error(offset, "kustomize leaves out a quoted key '<<': use another name");
-      if (Object.hasOwn(map, key)) throw this.#error(offset, `duplicate key ${shown(key)}`);
+      if (Object.hasOwn(map, key)) this.#duplicate(key, offset);
       put(map, key, this.#node(placeOf(place, key)));
     }
     this.#next();
     for (const { value, offset } of merges) this.#merge(map, value, offset);
     return map;
+  }
+
+  #duplicate(key: string, offset: number): void {
+    if (this.#onDuplicate === undefined) throw this.#error(offset, `duplicate key ${shown(key)}`);
+    this.#onDuplicate(key, this.#line(offset < 0 ? this.#reached : offset));
   }
 
   #isMerge(event: ScalarEvent): boolean {

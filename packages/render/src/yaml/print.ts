@@ -2,10 +2,10 @@ import { dump } from 'js-yaml';
 
 /**
  * Prints a value as YAML that every reader of YAML 1.1 and 1.2 takes for the same: texts that look like something else are quoted. Keys keep their
- * order.
+ * order, unless they are to be sorted.
  */
-export function printYaml(value: unknown): string {
-  const text = dump(withoutBigints(value), { lineWidth: -1, noRefs: true });
+export function printYaml(value: unknown, { sortKeys = false }: { sortKeys?: boolean } = {}): string {
+  const text = dump(withoutBigints(value), { lineWidth: -1, noRefs: true, sortKeys });
   return text.replaceAll(
     /'\u0000(-?\d+)\u0000'|"\\0(-?\d+)\\0"/g,
     (_all, plain?: string, escaped?: string) => plain ?? escaped ?? '',

@@ -68,6 +68,11 @@ export function resolvePlain11(text: string): Json {
   return words11.get(text) ?? resolvePlain(text);
 }
 
+/** The same for manifests that Helm reads itself: with YAML 1.1's booleans, and dates that stay the text they are (sigs.k8s.io/yaml). */
+export function resolveHelm(text: string): Json {
+  return timestamp.test(text) ? text : resolvePlain11(text);
+}
+
 function resolveNumeric(text: string): Json {
   if (decimal.test(text)) return wholeNumber(text);
   if (special.test(text)) throw new NotJsonError(`${text} is not a number that JSON can hold: quote it`);
