@@ -1,10 +1,11 @@
 import {
   GIT_REPOSITORY,
+  HELM_CONTROLLER,
   HELM_RELEASE,
+  HELM_STATUS_MANAGER,
   KUSTOMIZATION_CONTROLLER,
   KUSTOMIZATION_STATUS_MANAGER,
   KUSTOMIZATION,
-  READ_SOURCES,
   SOURCE_CONTROLLER,
   WATCH_LABEL_SELECTOR,
   SOURCE_STATUS_MANAGER,
@@ -56,6 +57,7 @@ import { aloneWith } from './runtime/shards.ts';
 import { Share } from './runtime/share.ts';
 import { SourceObjects } from './runtime/source-objects.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
+import { READ_KINDS, serveReleases } from './serve-releases.ts';
 import { WatchedConfigs } from './runtime/watched-configs.ts';
 
 /** How an agent behaves. Times in milliseconds; everything has a default but the first group. */
@@ -244,6 +246,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const git = wire(GIT_REPOSITORY, SOURCE_CONTROLLER, SOURCE_STATUS_MANAGER);
   const laneOf = (id: string): string => kustomizations.laneOf(id);
   const units = wire(KUSTOMIZATION, KUSTOMIZATION_CONTROLLER, KUSTOMIZATION_STATUS_MANAGER, laneOf);
+  const releases = wire(HELM_RELEASE, HELM_CONTROLLER, HELM_STATUS_MANAGER, (id) => helm.controller.laneOf(id));
   const { counter, connect = connectOver(counter), ...finding } = options.remoteClusters ?? {};
   const identities = new CloudIdentities({ ...options.clouds, cluster });
   const remoteClusters = new Remotes({ ...finding, clouds: identities.direct });
@@ -257,7 +260,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     onNews: (destination, news) => kustomizations.onNews(destination, news),
     onNotice,
   });
-  measureApiServers(metrics, () => [clusters.own, ...clusters.remotes]);
+  measureApiServers(metrics, () => [clusters.own, ...clusters.remotes, ...helm.clusters.remotes]);
   const configs = new WatchedConfigs({
     ...scope,
     cluster,
@@ -265,6 +268,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     onChange: (key) => {
       gitRepositories.onConfig(key);
       kustomizations.onConfig(key);
+      helm.controller.onConfig(key);
     },
   });
   const { jitterPercent } = options;
@@ -272,7 +276,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const hands = { clock };
   const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
-  const readSources = READ_SOURCES.map((kind) => new OnDemandObjects(cluster, kind, { ...scope, clock }));
+  const readSources = READ_KINDS.map((kind) => new OnDemandObjects(cluster, kind, { ...scope, clock }));
   const sources = new SourceObjects(git.objects, readSources);
   const find = (namespace: string, name: string): GitRepository | undefined =>
     git.objects.get(objectId({ namespace, name })) as GitRepository | undefined;
@@ -355,6 +359,38 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       namespace: options.namespace,
     },
   });
+  const helm = serveReleases({
+    helmReleases: releases.objects,
+    kustomizations: units.objects,
+    sources,
+    downloads: options.downloads,
+    scope,
+    clusters: { cluster, connect, clock, checkInterval: options.checkInterval, onNotice },
+    hands: {
+      ...hands,
+      note: (object) => releases.objects.note(object),
+      remoteClusters,
+      engine: options.engine,
+      expressions: new Expressions(options.engine),
+      configs,
+      packs,
+      records,
+      parallel: options.concurrentApplies,
+      stageTimeout: STAGE_TIMEOUT,
+      defaultServiceAccount: options.defaultServiceAccount,
+    },
+    finisher: releases.finisher,
+    queue: releases.queueOf,
+    clock,
+    settings: {
+      crossNamespaceRefs: options.crossNamespaceRefs,
+      externalArtifacts: options.externalArtifacts,
+      dependencyInterval: options.dependencyInterval,
+      additiveReadyExpr: options.additiveReadyExpr,
+      jitterPercent,
+      namespace: options.namespace,
+    },
+  });
   metrics.gauge(
     'plumb_queue_age_seconds',
     'How long the oldest waiting Kustomization has waited.',
@@ -386,10 +422,18 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   });
   git.share.start(gitRepositories);
   units.share.start(kustomizations);
-  records?.keepOnly(uidsOf(units.objects, selects));
+  // A cluster that has no HelmReleases yet keeps nobody waiting.
+  releases.objects.ready().then(
+    () => {
+      releases.share.start(helm.controller);
+      records?.keepOnly(uidsOf(units.objects, selects).union(uidsOf(releases.objects, selects)));
+    },
+    () => undefined,
+  );
   const endTidying = repeat(clock, TIDY_EVERY, async () => {
     const uses = kustomizations.uses((id) => units.share.holds(id));
     if (uses === null) return;
+    helm.controller.noteUses(uses);
     sources.needOnly(uses.kinds);
     const kept = [options.remotes?.keepOnly(remoteUses(uses.bundles)), options.downloads.keepOnly(uses.artifacts)];
     await Promise.all(kept).catch((error: unknown) => onFault('what is not used any more could not be removed', error));
@@ -405,14 +449,20 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       endTidying();
       endTelling();
       stop.abort();
-      await Promise.all([git.queue.close(), units.queue.close()]);
-      await settleWithin(Promise.all([git.writer.flush(), units.writer.flush(), events.flush()]), LAST_WRITES, clock);
+      await Promise.all([git.queue.close(), units.queue.close(), releases.queue.close()]);
+      await settleWithin(
+        Promise.all([git.writer.flush(), units.writer.flush(), releases.writer.flush(), events.flush()]),
+        LAST_WRITES,
+        clock,
+      );
       await records?.flush();
       writes.abort();
       await Promise.all([
         clusters.close(),
+        helm.done(),
         git.objects.done(),
         units.objects.done(),
+        releases.objects.done(),
         configs.done(),
         helmReleases.done(),
         sources.done(),

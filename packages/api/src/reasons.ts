@@ -80,6 +80,8 @@ export type OwnReason =
   | 'DriftCorrected'
   | 'DriftDetected'
   | 'DriftLoop'
-  | 'UnknownDriftMode';
+  | 'UnknownDriftMode'
+  | 'ReleaseAdopted'
+  | 'ReleaseRecovery';
 
 export type Reason = SharedReason | SourceReason | HelmReason | OwnReason;

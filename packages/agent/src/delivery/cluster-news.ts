@@ -26,6 +26,8 @@ interface ClusterNewsOptions {
   clock: Clock;
   /** The only namespace whose units this agent acts on. */
   namespace: string | undefined;
+  /** Told of a unit that waits for the health of an object which changed; by default the unit runs. */
+  onHealth?: (id: string) => void;
 }
 
 /** What the clusters that units deliver to wake: changes of their objects, and whether they answer. */
@@ -46,7 +48,7 @@ export class ClusterNews {
     for (const [id, memory] of this.#unitsOf(destination)) {
       if (memory.settling === null) continue;
       memory.verdicts.note(change);
-      this.#wake(id);
+      this.#onHealth(id);
     }
   }
 
@@ -87,10 +89,16 @@ export class ClusterNews {
     if (memory.terminateBy !== null) this.#wake(id);
     else if (judge(change, memory) && !isIgnored(memory, change.id, this.#driftModeOf(id)))
       this.#repair(id, memory, change);
-    else if (isJudged) this.#wake(id);
-    else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#wake(id);
+    else if (isJudged) this.#onHealth(id);
+    else if (memory.settling !== null && healthMark(change.before) !== healthMark(change.after)) this.#onHealth(id);
     else if (memory.overdue.has(change.id) && change.before?.health.status !== change.after?.health.status)
       this.#tryAgain(id, memory);
+  }
+
+  #onHealth(id: string): void {
+    const { onHealth } = this.#options;
+    if (onHealth === undefined) this.#wake(id);
+    else onHealth(id);
   }
 
   /** What the unit waited for in vain is another by now: its next run need not wait for its time. */

@@ -1,4 +1,4 @@
-import type { HelmRelease, KubeObject } from '@plumb/api';
+import type { HelmRelease } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Engine } from '@plumb/engine';
 import type { Expressions } from '../delivery/expressions.ts';
@@ -33,18 +33,14 @@ export interface ActionContext {
   job: Waiting;
   /** Aborts when the action is to end. */
   signal: AbortSignal;
+  /** Aborts when nothing may be sent any more, not even how it ended. */
+  lasting: AbortSignal;
   /** Called when an apply's answer is in. */
   onAnswer: (id: string) => void;
-  /** Tells of what is worth an event before the action has ended. */
-  tell: (text: string) => void;
 }
 
 /** Whether the cluster knows a kind as namespaced; null for one that it does not serve. */
 export function namespacedIn(cluster: Cluster) {
   return async (kind: { group: string; version: string; kind: string }): Promise<boolean | null> =>
     (await cluster.resource(kind))?.namespaced ?? null;
-}
-
-export function isNamed(object: KubeObject): boolean {
-  return object.metadata.name !== '';
 }

@@ -20,7 +20,7 @@ export async function applyDefinitions(
   const { metadata } = context.release;
   const labels = ownerLabels({ kind: 'HelmRelease', namespace: metadata.namespace ?? '', name: metadata.name });
   const made: KubeObject[] = [];
-  for (const { body, key } of crdObjects(crds, labels)) {
+  for (const { body, key } of await crdObjects(crds, labels)) {
     try {
       const one = await bring(body, policy, context);
       if (one !== null) made.push(one);

@@ -169,7 +169,9 @@ async function cleanUp(
   context: ActionContext,
 ): Promise<readonly ObjectKey[]> {
   const known = new Set(before.map(keyId));
-  const made = changes.filter(({ key, action }) => action === 'created' && !known.has(keyId(key))).map(({ key }) => key);
+  const made = changes
+    .filter(({ key, action }) => action === 'created' && !known.has(keyId(key)))
+    .map(({ key }) => key);
   const { cluster, unit, parallel, signal, secrets } = context;
   const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues: secrets.length > 0, parallel, signal };
   for (const key of made) unit.disown(keyId(key));

@@ -31,4 +31,3 @@ async function podOf({ metadata }: KubeObject, { cluster, signal }: ActionContex
 function createdAt({ metadata }: KubeObject): string {
   return String((metadata as unknown as { creationTimestamp?: string }).creationTimestamp ?? '');
 }
-

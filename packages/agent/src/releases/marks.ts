@@ -25,7 +25,10 @@ export function foreignMarks({ metadata }: KubeObject, { name, namespace }: Name
   ];
   const flaws = wanted.flatMap(([sort, given, key, value]) => {
     if (given === value) return [];
-    const why = given === undefined ? `missing key "${key}": must be set to "${value}"` : `key "${key}" must equal "${value}": current value is "${given}"`;
+    const why =
+      given === undefined
+        ? `missing key "${key}": must be set to "${value}"`
+        : `key "${key}" must equal "${value}": current value is "${given}"`;
     return [`${sort} validation error: ${why}`];
   });
   return flaws.length === 0 ? null : flaws.join('; ');

@@ -40,8 +40,8 @@ export interface Task {
   /** Of a rollback: the number of the record it goes to. */
   to: number | null;
   desired: Desired | null;
-  /** The newest record, as it is stored. */
-  last: StoredRelease | null;
+  /** Reads the newest record, once. */
+  last: () => Promise<StoredRelease | null>;
   /** What the status says the release owns. */
   owned: readonly ObjectKey[];
   /** Records in storage, where that is known. */
@@ -98,12 +98,13 @@ const PERFORMERS = {
   rollback,
   unlock,
   test,
-  correct: (task, context) => correct(lastIn(task), context),
+  correct: (task, context) => correct(() => lastIn(task), context),
   uninstall,
   'uninstall-remediation': uninstall,
 } as const satisfies Record<ActionName, (task: Task, context: ActionContext) => Promise<Ended>>;
 
-function lastIn({ last }: Task): StoredRelease {
+async function lastIn(task: Task): Promise<StoredRelease> {
+  const last = await task.last();
   if (last === null) throw systemError('internal', 'there is no release to work on');
   return last;
 }
@@ -119,24 +120,24 @@ async function bringDesired(
   options: InstallOptions | UpgradeOptions,
   context: ActionContext,
 ): Promise<Ended> {
-  const { release } = context;
   const desired = desiredIn(task);
-  const isUpgrade = action === 'upgrade' && task.last !== null;
-  const version = (task.last?.record.version ?? 0) + 1;
-  const keptValues = 'preserveValues' in options && options.preserveValues ? (task.last?.record ?? null) : null;
+  const last = await task.last();
+  const isUpgrade = action === 'upgrade' && last !== null;
+  const version = (last?.record.version ?? 0) + 1;
+  const keptValues = 'preserveValues' in options && options.preserveValues ? (last?.record ?? null) : null;
   const wish = { revision: version, isUpgrade, validateSchema: options.validateSchema, keptValues };
   let rendered = await render(desired, wish, context);
   // What a chart defines itself, its templates may ask for.
   if (await applyDefinitions(rendered, options.crds, context)) rendered = await render(desired, wish, context);
-  const record = recordOf(desired, rendered, { version, isUpgrade }, task, context);
-  record.apply_method = methodOf(options.serverSide, isUpgrade ? (task.last?.record ?? null) : null);
+  const record = recordOf(desired, rendered, { version, before: isUpgrade ? last.record : null }, context);
+  record.apply_method = methodOf(options.serverSide, isUpgrade ? last.record : null);
   const before = await ownedKeys(task, isUpgrade, context);
   const keys = rendered.bundle.objects.map(({ key }) => key);
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: before }, record, context);
   if ('createNamespace' in options && options.createNamespace) await createNamespace(context);
   const bundle = stored(rendered.bundle, record);
-  const superseded = isUpgrade ? await supersededBy(task, context) : [];
-  await makeRoom(task, context);
+  const superseded = isUpgrade ? await supersededBy(last, context) : [];
+  await makeRoom(last, task.count, context);
   const isInstall = !isUpgrade;
   const ended = await deploy(
     {
@@ -173,27 +174,26 @@ function methodOf(wish: boolean | ServerSide, before: ReleaseRecord | null): 'ss
 function recordOf(
   { wanted }: Desired,
   rendered: RenderedRelease,
-  { version, isUpgrade }: { version: number; isUpgrade: boolean },
-  { last }: Task,
+  { version, before }: { version: number; before: ReleaseRecord | null },
   { release, clock }: ActionContext,
 ): ReleaseRecord {
   const now = new Date(clock.time()).toISOString();
   return {
     name: wanted.releaseName,
     info: {
-      first_deployed: (isUpgrade ? last?.record.info.first_deployed : undefined) ?? now,
+      first_deployed: before?.info.first_deployed ?? now,
       last_deployed: now,
-      description: isUpgrade ? 'Preparing upgrade' : 'Initial install underway',
-      status: isUpgrade ? 'pending-upgrade' : 'pending-install',
+      description: before === null ? 'Initial install underway' : 'Preparing upgrade',
+      status: before === null ? 'pending-install' : 'pending-upgrade',
       ...(rendered.notes === '' ? {} : { notes: rendered.notes }),
     },
-    chart: parseJson(rendered.chartJson) as NonNullable<ReleaseRecord['chart']>,
+    chart: parseJson(rendered.chartJson) as unknown as NonNullable<ReleaseRecord['chart']>,
     config: parseJson(rendered.config) as JsonObject,
     manifest: rendered.manifest,
     hooks: rendered.hooks.map(hookRecord),
     version,
     namespace: releaseNamespaceOf(release),
-    ...(last?.record.labels === undefined ? {} : { labels: last.record.labels }),
+    ...(before?.labels === undefined ? {} : { labels: before.labels }),
   };
 }
 
@@ -213,7 +213,9 @@ function hookRecord(hook: RenderedRelease['hooks'][number]): HookRecord {
 }
 
 /** All that earlier versions of the release may have made: by the status, by its newest record, and by the one that is in force. */
-async function ownedKeys({ last, owned }: Task, isUpgrade: boolean, context: ActionContext): Promise<ObjectKey[]> {
+async function ownedKeys(task: Task, isUpgrade: boolean, context: ActionContext): Promise<ObjectKey[]> {
+  const { owned } = task;
+  const last = await task.last();
   if (last === null || !isUpgrade) return unionOfKeys(owned);
   const newest = await keysOf(last.record, context);
   if (last.record.info.status === 'deployed') return unionOfKeys(owned, newest);
@@ -222,15 +224,18 @@ async function ownedKeys({ last, owned }: Task, isUpgrade: boolean, context: Act
 }
 
 /** The records a new one takes the place of: those that say they are in force. */
-async function supersededBy({ last }: Task, { store }: ActionContext): Promise<StoredRelease[]> {
-  if (last === null) return [];
+async function supersededBy(last: StoredRelease, { store }: ActionContext): Promise<StoredRelease[]> {
   if (last.record.info.status === 'deployed') return [last];
   const inForce = await store.deployed(last.record.name);
   return inForce === null ? [] : [inForce];
 }
 
 /** Helm keeps so many records, the new one included. */
-async function makeRoom({ last, count }: Task, { release, store }: ActionContext): Promise<void> {
+async function makeRoom(
+  last: StoredRelease | null,
+  count: number | null,
+  { release, store }: ActionContext,
+): Promise<void> {
   const most = maxHistoryOf(release.spec);
   if (last === null || most === 0 || (count !== null && count < most)) return;
   await store.prune(last.record.name, most - 1);
@@ -274,10 +279,14 @@ async function deployedEnd(
 
 async function rollback(task: Task, context: ActionContext): Promise<Ended> {
   const { release, store, clock } = context;
-  const { record: newest } = lastIn(task);
+  const last = await lastIn(task);
+  const { record: newest } = last;
   const target = await store.get(newest.name, task.to ?? 0);
   if (target === null)
-    throw systemError('apply-failed', `release ${newest.namespace}/${newest.name}.v${task.to ?? 0} is not in storage any more`);
+    throw systemError(
+      'apply-failed',
+      `release ${newest.namespace}/${newest.name}.v${task.to ?? 0} is not in storage any more`,
+    );
   const options = rollbackOptionsOf(release.spec);
   const { record: old } = target;
   const now = new Date(clock.time()).toISOString();
@@ -297,8 +306,8 @@ async function rollback(task: Task, context: ActionContext): Promise<Ended> {
   delete record.info.deleted;
   const before = await ownedKeys(task, true, context);
   const bundle = stored(await bundleOf(record, context), record);
-  const superseded = await supersededBy(task, context);
-  await makeRoom(task, context);
+  const superseded = await supersededBy(last, context);
+  await makeRoom(last, task.count, context);
   const ended = await deploy(
     {
       record,
@@ -321,7 +330,7 @@ async function rollback(task: Task, context: ActionContext): Promise<Ended> {
 
 /** Nobody who is alive works on the release: what its record waits for will never come. */
 async function unlock(task: Task, context: ActionContext): Promise<Ended> {
-  const last = lastIn(task);
+  const last = await lastIn(task);
   const { status = 'unknown' } = last.record.info;
   if (!isPending(status)) throw systemError('internal', `a release in status '${status}' is not locked`);
   const info = { ...last.record.info, status: 'failed' as const, description: unlockedBy(status) };
@@ -343,7 +352,7 @@ async function unlock(task: Task, context: ActionContext): Promise<Ended> {
 }
 
 async function test(task: Task, context: ActionContext): Promise<Ended> {
-  const last = lastIn(task);
+  const last = await lastIn(task);
   const { release, store } = context;
   const { timeout, filters } = testOptionsOf(release.spec);
   const record: ReleaseRecord = { ...last.record, hooks: (last.record.hooks ?? []).map((hook) => ({ ...hook })) };
@@ -373,7 +382,7 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
 }
 
 async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
-  const last = lastIn(task);
+  const last = await lastIn(task);
   const keys = await ownedKeys(task, true, context);
   const options = uninstallOptionsOf(context.release.spec);
   const { record, changes, inventory, error } = await removeRelease(last, keys, options, context);
@@ -391,4 +400,3 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
     changes,
   };
 }
-

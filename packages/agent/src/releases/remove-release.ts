@@ -56,12 +56,18 @@ export async function removeRelease(
     if (options.wait) await job.wait(awaitGone(pruned.changes, options.timeout, context));
     if (options.hooks) await runHooksOf('post-delete', { record, timeout: options.timeout, save }, context);
     record = withStatus(record, 'uninstalled');
-    record.info = { ...record.info, description: 'Uninstallation complete', deleted: new Date(clock.time()).toISOString() };
+    record.info = {
+      ...record.info,
+      description: 'Uninstallation complete',
+      deleted: new Date(clock.time()).toISOString(),
+    };
     if (options.keepHistory) await save();
     else for (const { version } of await store.list(record.name)) await store.delete(record.name, version);
     return { record, changes, inventory: kept, error: null };
   } catch (thrown) {
-    const error = signal.aborted ? systemError('cancelled', 'the uninstall was cut short', thrown) : asPlumbError(thrown);
+    const error = signal.aborted
+      ? systemError('cancelled', 'the uninstall was cut short', thrown)
+      : asPlumbError(thrown);
     record.info.description = `Deletion failed: ${error.message.slice(0, 4_096)}`;
     await save().catch(() => undefined);
     return { record, changes, inventory: kept, error };
@@ -86,5 +92,8 @@ async function awaitGone(changes: readonly Change[], timeout: number, { live, si
   if (await live.until(() => left().length === 0, timeout, signal)) return;
   if (signal.aborted) throw systemError('cancelled', 'the wait was cut short', signal.reason);
   const names = left().map(displayKey).join(', ');
-  throw new Failure('timeout', `still there after ${formatDuration(timeout)}: ${names}`, { fault: 'user', policy: 'retry' });
+  throw new Failure('timeout', `still there after ${formatDuration(timeout)}: ${names}`, {
+    fault: 'user',
+    policy: 'retry',
+  });
 }

@@ -92,7 +92,10 @@ function withoutManagers(object: KubeObject): JsonObject {
 }
 
 /** The objects a stored release says there are. */
-export async function bundleOf(record: ReleaseRecord, context: Pick<ActionContext, 'release' | 'cluster'>): Promise<Bundle> {
+export async function bundleOf(
+  record: ReleaseRecord,
+  context: Pick<ActionContext, 'release' | 'cluster'>,
+): Promise<Bundle> {
   const { release, cluster } = context;
   const { metadata, spec } = release;
   const owner = { kind: 'HelmRelease', namespace: metadata.namespace ?? '', name: metadata.name };
@@ -109,7 +112,10 @@ export async function bundleOf(record: ReleaseRecord, context: Pick<ActionContex
 }
 
 /** The keys of all that a stored release says there is. */
-export async function keysOf(record: ReleaseRecord, context: Pick<ActionContext, 'release' | 'cluster'>): Promise<ObjectKey[]> {
+export async function keysOf(
+  record: ReleaseRecord,
+  context: Pick<ActionContext, 'release' | 'cluster'>,
+): Promise<ObjectKey[]> {
   const { objects } = await bundleOf(record, context);
   return objects.map(({ key }) => key);
 }

@@ -1,5 +1,14 @@
 import type { KubeObject, ObjectKey } from '@plumb/api';
-import { asPlumbError, displayKey, formatDuration, HELM_APPLY_MANAGER, keyId, keyOf, PlumbError, systemError } from '@plumb/api';
+import {
+  asPlumbError,
+  displayKey,
+  formatDuration,
+  HELM_APPLY_MANAGER,
+  keyId,
+  keyOf,
+  PlumbError,
+  systemError,
+} from '@plumb/api';
 import { deletesHook, hooksFor, isSameUnit, ownerOf } from '@plumb/core';
 import type { HookDeletePolicy, HookEvent } from '@plumb/core';
 import { hookObjects } from '@plumb/render';
@@ -56,7 +65,9 @@ async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): P
 async function objectsOf(hook: HookRecord, { record }: HookRun, { cluster }: ActionContext): Promise<KubeObject[]> {
   const { name = '', kind = '', path = '', manifest = '', events = [], weight = 0 } = hook;
   const { delete_policies: deletePolicies = [], output_log_policies: outputLogPolicies = [] } = hook;
-  const spec = { release: { name: record.name, namespace: record.namespace, revision: record.version, isUpgrade: false } };
+  const spec = {
+    release: { name: record.name, namespace: record.namespace, revision: record.version, isUpgrade: false },
+  };
   const text = { name, kind, path, manifest, events, weight, deletePolicies, outputLogPolicies };
   return hookObjects(text, spec, { isNamespaced: namespacedIn(cluster) });
 }
@@ -99,7 +110,8 @@ async function awaitHook(key: ObjectKey, { timeout }: HookRun, context: ActionCo
     if (progress.state === 'succeeded') return;
     if (progress.state === 'failed') throw failure(key, await withLogs(progress.why, object, context));
     const left = end - clock.now();
-    if (left <= 0) throw failure(key, await withLogs(`it did not end within ${formatDuration(timeout)}`, object, context));
+    if (left <= 0)
+      throw failure(key, await withLogs(`it did not end within ${formatDuration(timeout)}`, object, context));
     await job.wait(live.until(() => live.get(id)?.resourceVersion !== seen, left, signal));
     if (signal.aborted) throw systemError('cancelled', 'the wait for a hook was cut short', signal.reason);
   }
@@ -135,7 +147,8 @@ async function remove(key: ObjectKey, { cluster, clock, signal }: ActionContext)
   if (!(await cluster.delete(key, { propagationPolicy: 'Background', signal }))) return;
   const end = clock.now() + GONE_WITHIN;
   for (let wait = 20; (await cluster.get(key, { signal })) !== null; wait = Math.min(wait * 2, 1_000)) {
-    if (clock.now() >= end) throw failure(key, `it was deleted and is still there after ${formatDuration(GONE_WITHIN)}`);
+    if (clock.now() >= end)
+      throw failure(key, `it was deleted and is still there after ${formatDuration(GONE_WITHIN)}`);
     await sleep(clock, wait);
   }
 }

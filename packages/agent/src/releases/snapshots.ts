@@ -9,7 +9,8 @@ import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
 interface Digesting {
   engine: Pick<Engine, 'helmDigest' | 'helmValues'>;
   release: { metadata: { namespace?: string } };
-  signal: AbortSignal;
+  /** Aborts when nobody wants to know any more. */
+  lasting: AbortSignal;
 }
 
 const WITHIN = 30_000;
@@ -48,7 +49,7 @@ export async function snapshotOf(
 
 /** Digest of the record, and of the values it holds. */
 async function digestsOf(record: ReleaseRecord, ociDigest: string, context: Digesting): Promise<[string, string]> {
-  const { engine, release, signal } = context;
+  const { engine, release, lasting: signal } = context;
   const bounds = { deadline: WITHIN, tenant: release.metadata.namespace ?? '', signal };
   const { labels: _labels, ...kept } = record;
   try {

@@ -37,6 +37,8 @@ export interface StoreOptions {
   readonly namespace: string;
   readonly clock: Pick<Clock, 'time'>;
   readonly signal?: AbortSignal;
+  /** Told of each Secret as the server answered to a write. */
+  readonly onWrite?: (metadata: ObjectMeta) => void;
 }
 
 /**
@@ -48,8 +50,10 @@ export class ReleaseStore {
   readonly #namespace: string;
   readonly #clock: Pick<Clock, 'time'>;
   readonly #options: { signal?: AbortSignal };
+  readonly #onWrite: (metadata: ObjectMeta) => void;
 
-  constructor({ cluster, namespace, clock, signal }: StoreOptions) {
+  constructor({ cluster, namespace, clock, signal, onWrite = () => undefined }: StoreOptions) {
+    this.#onWrite = onWrite;
     this.#cluster = cluster;
     this.#namespace = namespace;
     this.#clock = clock;
@@ -103,6 +107,7 @@ export class ReleaseStore {
     const stamps = { createdAt: this.#seconds() };
     const secret = await this.#secretOf(record, key, { name: key.name, namespace: key.namespace }, stamps);
     const { metadata } = await this.#cluster.create(secret, { fieldManager: FIELD_MANAGER, ...this.#options });
+    this.#onWrite(metadata);
     return { record, metadata: kept(metadata) };
   }
 
@@ -116,6 +121,7 @@ export class ReleaseStore {
     const stamps = { ...(createdAt === undefined ? {} : { createdAt }), modifiedAt: this.#seconds() };
     const secret = await this.#secretOf(record, key, before, stamps);
     const { metadata } = await this.#cluster.update(secret, { fieldManager: FIELD_MANAGER, ...this.#options });
+    this.#onWrite(metadata);
     return { record, metadata: kept(metadata) };
   }
 

@@ -1,16 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeObject } from '@plumb/api';
+import type { KubeObject, ObjectMeta } from '@plumb/api';
+import { HELM_APPLY_MANAGER } from '@plumb/api';
 import type { Cluster, Reflector, ReflectorOptions } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
+import { compareVersions } from '../runtime/versions.ts';
 import { entryOf, type ReleaseEntry } from './storage.ts';
 
 const SECRET = { group: '', version: 'v1', kind: 'Secret' } as const;
 /** Milliseconds a run waits for the first list; where it may not be read, runs ask for themselves. */
 const LIST_WITHIN = 5_000;
 
-/** An entry, and the version of the Secret it is in. */
+/** An entry, and what its Secret tells beside. */
 export interface StoredEntry extends ReleaseEntry {
   resourceVersion: string;
+  /** Whether this agent, or Flux, wrote it. */
+  isOurs: boolean;
+  /** When it was last written, in milliseconds since the epoch. */
+  writtenAt: number;
 }
 
 /**
@@ -53,13 +59,18 @@ export class StoredReleases {
     return [...(found?.values() ?? [])].toSorted((a, b) => b.version - a.version);
   }
 
+  /** What the server answered to a write of ours: an event that is older tells nothing any more. */
+  note(metadata: ObjectMeta): void {
+    this.#put(metadata);
+  }
+
   async done(): Promise<void> {
     await this.#reflector?.done();
   }
 
   async #start(): Promise<void> {
     const sink = {
-      upsert: (object: KubeObject) => this.#put(object),
+      upsert: ({ metadata }: KubeObject) => this.#put(metadata),
       remove: (object: KubeObject) => this.#drop(object),
       synced: () => {
         this.#isListed = true;
@@ -72,14 +83,16 @@ export class StoredReleases {
     over.abort();
   }
 
-  #put({ metadata }: KubeObject): void {
+  #put(metadata: ObjectMeta): void {
     const { namespace = '', labels = {}, resourceVersion = '' } = metadata;
     const name = labels['name'] ?? '';
     const entry = entryOf(metadata, name);
     if (entry === null) return;
     const id = idOf(namespace, name);
     const release = this.#releases.get(id) ?? new Map<number, StoredEntry>();
-    this.#releases.set(id, release.set(entry.version, { ...entry, resourceVersion }));
+    const known = release.get(entry.version);
+    if (known !== undefined && compareVersions(resourceVersion, known.resourceVersion) <= 0) return;
+    this.#releases.set(id, release.set(entry.version, { ...entry, resourceVersion, ...origin(metadata) }));
     this.#onChange(namespace, name);
   }
 
@@ -94,6 +107,13 @@ export class StoredReleases {
     if (release.size === 0) this.#releases.delete(id);
     this.#onChange(namespace, name);
   }
+}
+
+/** Who wrote a Secret last, and when, as its fields tell. */
+function origin({ managedFields = [], labels = {} }: ObjectMeta): Pick<StoredEntry, 'isOurs' | 'writtenAt'> {
+  const isOurs = managedFields.some(({ manager }) => manager === HELM_APPLY_MANAGER);
+  const seconds = Number(labels['modifiedAt'] ?? labels['createdAt'] ?? 0);
+  return { isOurs, writtenAt: Number.isFinite(seconds) ? seconds * 1_000 : 0 };
 }
 
 const idOf = (namespace: string, name: string): string => `${namespace}/${name}`;

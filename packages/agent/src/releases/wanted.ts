@@ -31,4 +31,3 @@ export function wantedOf(release: HelmRelease, chart: Chart, configDigest: strin
     commonMetadataDigest: commonMetadata === undefined ? '' : commonMetadataDigest(commonMetadata),
   };
 }
-

@@ -30,6 +30,12 @@ export class SourceObjects {
     return object === undefined ? undefined : readSource(object);
   }
 
+  /** The uid and generation of an object; undefined for one that is not in view. */
+  generation(kind: string, id: string): string | undefined {
+    const object = kind === GIT_REPOSITORY.kind ? this.#gitRepositories.get(id) : this.#others.get(kind)?.get(id);
+    return object === undefined ? undefined : `${object.metadata.uid ?? ''} ${object.metadata.generation ?? 0}`;
+  }
+
   access(kind: string): Access {
     const { availability = 'listed', trouble = null } = this.#others.get(kind) ?? {};
     return { availability, trouble };

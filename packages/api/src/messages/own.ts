@@ -206,6 +206,22 @@ export const ownMessages = {
       `${displayKey(p.object)}: ${DRIFT_ANNOTATION} is "${cut(p.value)}", which is none of correct, warn and ignore; its drift is corrected`,
     example: { object: CART, value: 'warning' },
   }),
+  releaseAdopted: message({
+    id: 'release-adopted',
+    level: 'info',
+    reason: 'ReleaseAdopted',
+    channels: ['event', 'log'],
+    text: (p: { why: string }) => p.why,
+    example: { why: 'shop/cart.v3 is as declared, though made by others: taken over as it is' },
+  }),
+  releaseRecovery: message({
+    id: 'release-recovery',
+    level: 'info',
+    reason: 'ReleaseRecovery',
+    channels: ['event', 'log'],
+    text: (p: { action: string; why: string }) => `going on with ${p.action}: ${p.why}`,
+    example: { action: 'upgrade', why: 'what the release depends on changed since it was given up' },
+  }),
   recreated: message({
     id: 'recreated',
     level: 'info',

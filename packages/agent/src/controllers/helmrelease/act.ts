@@ -1,0 +1,417 @@
+import type { HelmRelease, HelmReleaseStatus, KubeObject, PlumbError, Said, Source, UnitRef } from '@plumb/api';
+import {
+  asPlumbError,
+  HELM_APPLY_MANAGER,
+  helmReleaseMessages as messages,
+  ownMessages,
+  say,
+  systemError,
+} from '@plumb/api';
+import {
+  backoffDelay,
+  countersOf,
+  ignoresTestFailures,
+  NO_FAILURES,
+  nextOf,
+  parseInventoryEntry,
+  resetReason,
+  stateOf,
+  storageNamespaceOf,
+  truncateHistory,
+  installOptionsOf,
+  rollbackOptionsOf,
+  testOptionsOf,
+  uninstallOptionsOf,
+  upgradeOptionsOf,
+} from '@plumb/core';
+import type { ActionName, Next, ReleaseFacts } from '@plumb/core';
+import type { Engine } from '@plumb/engine';
+import { approach, unreachable, type Reach } from '../../delivery/approach.ts';
+import { userOf } from '../../delivery/acting-as.ts';
+import type { Expressions } from '../../delivery/expressions.ts';
+import type { Packs } from '../../delivery/packs.ts';
+import type { Records } from '../../delivery/records.ts';
+import type { UnitMemory } from '../../delivery/unit.ts';
+import type { Charts } from '../../releases/charts.ts';
+import { Job } from '../../releases/job.ts';
+import { perform, type Task, type TaskEnd } from '../../releases/perform.ts';
+import type { StoredReleases } from '../../releases/stored-releases.ts';
+import { valuesOf } from '../../releases/values.ts';
+import { wantedOf, type Desired } from '../../releases/wanted.ts';
+import { addFinalizer } from '../../runtime/finalizer.ts';
+import { requestedAt } from '../../runtime/flux-object.ts';
+import type { EventRecord } from '../../runtime/events.ts';
+import type { Outcome } from '../../runtime/outcome.ts';
+import type { Leave } from '../../runtime/shards.ts';
+import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
+import type { Facts } from './facts.ts';
+import type { ReleaseMemory } from './memory.ts';
+import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
+import { sourceOf } from './source.ts';
+import { afterTask, beforeTask, event } from './task-report.ts';
+
+/** What the effects of a HelmRelease work with. */
+export interface Hands extends Reach, Pick<Leave, 'hold'> {
+  /** Takes in what the server answers to a write to one of the controller's own objects. */
+  note: (object: KubeObject) => void;
+  charts: Charts;
+  engine: Engine;
+  expressions: Expressions;
+  /** What the agent's own cluster has of releases. */
+  storage: StoredReleases;
+  configs: WatchedConfigs;
+  packs: Packs;
+  /** Null: a restart reads everything from the cluster. */
+  records: Records | null;
+  signal: AbortSignal;
+  parallel: number;
+  stageTimeout: number;
+  /** The service account for releases that name none; undefined: the agent's own identity. */
+  defaultServiceAccount: string | undefined;
+  onAnswer: (unit: UnitMemory, id: string) => void;
+  /** An action has ended: whoever began it goes on. */
+  wake: (unit: UnitRef) => void;
+}
+
+interface Context {
+  memory: ReleaseMemory;
+  hands: Hands;
+}
+
+/** Time between tries that failed for the same inputs: Flux's, in milliseconds. */
+const FAILURE_BACKOFF = { min: 750, max: 15 * 60_000 };
+/** An action that lasts longer is told. */
+export const TELL_AFTER = 1_000;
+
+/** What kept a reconciliation from going on, as it is told. */
+class Trouble extends Error {
+  readonly said: Said;
+  readonly error: PlumbError;
+  constructor(said: Said, error: PlumbError) {
+    super(said.text, { cause: error });
+    this.said = said;
+    this.error = error;
+  }
+}
+
+async function trying<T>(work: Promise<T>, said: (error: PlumbError) => Said): Promise<T> {
+  try {
+    return await work;
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    throw new Trouble(said(error), error);
+  }
+}
+
+/** The release as far as the run has come: the object with the status that is to be, and what is to be told. */
+interface Draft {
+  release: HelmRelease & { status: HelmReleaseStatus };
+  events: EventRecord[];
+}
+
+/** Brings the release to what is declared, one action after the other, until nothing is left to do or something has to be waited for. */
+export async function actReconcile(
+  object: HelmRelease,
+  step: { source: Source; isFresh: boolean; inputs: string },
+  context: Context,
+): Promise<Outcome<Facts>> {
+  const { memory, hands } = context;
+  const draft: Draft = { release: { ...object, status: object.status ?? {} }, events: [] };
+  try {
+    await begin(draft, step, context);
+    const away = unreachable(object, factsOfDraft(draft), { memory: memory.unit, hands });
+    if (away !== null) return away;
+    return await goOn(draft, context);
+  } catch (thrown) {
+    const away = unreachable(object, factsOfDraft(draft), { memory: memory.unit, hands });
+    if (away !== null) return away;
+    const trouble = thrown instanceof Trouble ? thrown : stateTrouble(asPlumbError(thrown));
+    memory.underway = null;
+    return fail(draft, trouble, step.inputs, context);
+  }
+}
+
+function stateTrouble(error: PlumbError): Trouble {
+  return new Trouble(say(messages.stateFailed, { error: error.message }), error);
+}
+
+function factsOfDraft({ release, events }: Draft): Facts {
+  return { status: release.status, events, running: null, isStalled: false };
+}
+
+/** What comes before anything is done to a release: its finalizer, its cluster, its chart and its values. */
+async function begin(
+  draft: Draft,
+  { source, isFresh, inputs }: { source: Source; isFresh: boolean; inputs: string },
+  { memory, hands }: Context,
+): Promise<void> {
+  const { unit } = memory;
+  const { release } = draft;
+  const isNew = isFresh || memory.underway === null;
+  if (isNew) unit.answering = requestedAt(release) ?? null;
+  unit.actAs(userOf(release, hands));
+  await addFinalizer(release as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
+  const reaching = approach(release, { memory: unit, hands, signal: hands.signal });
+  await trying(reaching, ({ message }) => say(messages.clusterFailed, { error: message }));
+  if (!isNew) return;
+  const desired = await desiredOf(release, source, hands);
+  memory.underway = { inputs, desired, done: [], startedAt: hands.clock.now() };
+  // Elsewhere nobody watches what is stored.
+  if (release.spec.kubeConfig !== undefined) memory.known = null;
+}
+
+async function desiredOf(release: HelmRelease, source: Source, hands: Hands): Promise<Desired> {
+  const offer = source.status?.artifact;
+  if (offer === undefined) throw stateTrouble(systemError('artifact-missing', 'the source has no artifact any more'));
+  const asker = { tenant: release.metadata.namespace ?? '', signal: hands.signal };
+  const values = await trying(valuesOf(release, hands), ({ message }) =>
+    say(messages.valuesFailed, { error: message }),
+  );
+  const chart = await trying(hands.charts.load(sourceOf(release), offer, asker), chartSaid);
+  return { chart, values, wanted: wantedOf(release, chart, values.digest) };
+}
+
+function chartSaid({ status, retryAfter = 0, message }: PlumbError): Said {
+  if (status === 404) return say(messages.artifactNotThere, { retry: retryAfter });
+  return say(messages.chartFailed, { error: message });
+}
+
+/** From state to state, until one is at rest. */
+async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
+  const { memory } = context;
+  const { underway } = memory;
+  if (underway === null) throw systemError('internal', 'no reconciliation is under way');
+  if (memory.job !== null) await absorb(draft, memory.job, context);
+  for (;;) {
+    const sight = await factsOf(draft.release, underway, context);
+    const reset = resetReason(sight.facts);
+    if (reset !== null) Object.assign(draft.release.status, NO_FAILURES);
+    if (reset !== null) memory.isExhausted = false;
+    Object.assign(draft.release.status, attempted(draft.release, underway.desired));
+    const state = stateOf(sight.facts);
+    if (state.adopt) await adopt(draft, sight, state.reason, context);
+    const next = nextOf(state, sight.facts);
+    if (next.do !== 'act') return end(draft, next, context);
+    if (state.name === 'Unmanaged') draft.release.status.history = [];
+    tellRecovery(draft, next, sight.facts, context);
+    const isDone = await act(draft, next, sight, context);
+    if (!isDone) return underwayOutcome(draft, context);
+  }
+}
+
+/** What is tried now (helm-controller, reconcileRelease). */
+function attempted(release: HelmRelease, { chart, values }: Desired): HelmReleaseStatus {
+  const { status = {} } = release;
+  return {
+    lastAttemptedGeneration: release.metadata.generation ?? 0,
+    lastAttemptedRevision: chart.version,
+    ...(chart.ociDigest === '' && status.lastAttemptedRevisionDigest === undefined
+      ? {}
+      : { lastAttemptedRevisionDigest: chart.ociDigest }),
+    lastAttemptedConfigDigest: values.digest,
+    storageNamespace: storageNamespaceIn(release),
+  };
+}
+
+/** A release that moves away is still where it was. */
+function storageNamespaceIn({ status, ...release }: HelmRelease): string {
+  const known = status?.storageNamespace ?? '';
+  return known === '' || (status?.history ?? []).length === 0 ? storageNamespaceOf(release as HelmRelease) : known;
+}
+
+/** What healed by itself, or is tried although it was given up, is told with the reason. */
+function tellRecovery(
+  draft: Draft,
+  next: Extract<Next, { do: 'act' }>,
+  facts: ReleaseFacts,
+  { memory }: Context,
+): void {
+  const isFallback = next.action === 'rollback' && facts.fallback === next.to && facts.target !== 'there';
+  if (!memory.isExhausted && !isFallback) return;
+  const said = say(ownMessages.releaseRecovery, { action: next.action, why: next.why });
+  draft.events.push(event(said, undefined, memory.underway?.desired.wanted ?? null));
+}
+
+async function adopt(draft: Draft, sight: Sighted, why: string, { memory, hands }: Context): Promise<void> {
+  const { status, bundle } = await adopted(draft.release, sight, { memory, hands });
+  Object.assign(draft.release.status, status);
+  keep(bundle, memory, hands);
+  const said = say(ownMessages.releaseAdopted, { why });
+  draft.events.push(event(said, undefined, memory.underway?.desired.wanted ?? null));
+}
+
+/** @returns whether the action has ended */
+async function act(
+  draft: Draft,
+  next: Extract<Next, { do: 'act' }>,
+  sight: Sighted,
+  context: Context,
+): Promise<boolean> {
+  const { memory, hands } = context;
+  const { unit } = memory;
+  const { release } = draft;
+  draft.release.status = beforeTask(release, next.action);
+  const task: Task = {
+    action: next.action,
+    to: next.action === 'rollback' ? next.to : null,
+    desired: memory.underway?.desired ?? null,
+    last: sight.last,
+    owned: (release.status.inventory?.entries ?? []).map(parseInventoryEntry),
+    count: sight.count,
+  };
+  memory.task = { action: next.action, timeout: timeoutOf(next.action, release), startedAt: hands.clock.now() };
+  memory.changed = false;
+  const job = new Job<TaskEnd>((self, cancelled) =>
+    hands.hold((lasting) => perform(task, actionContext(release, { memory, hands, job: self, lasting, cancelled }))),
+  );
+  memory.job = job;
+  job.ended.then(
+    () => hands.wake(unit.ref),
+    () => hands.wake(unit.ref),
+  );
+  await job.settled();
+  if (!job.hasEnded) return false;
+  await absorb(draft, job, context);
+  return true;
+}
+
+/** Takes in what an action came to. */
+async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Context): Promise<void> {
+  const { underway } = memory;
+  const ended = await job.ended;
+  memory.job = null;
+  memory.task = null;
+  if (underway === null) throw systemError('internal', 'no reconciliation is under way');
+  underway.done.push(ended.action);
+  const { wanted } = underway.desired;
+  const told = afterTask(draft.release, ended, wanted, hands.clock.time());
+  draft.release.status = told.status;
+  draft.events.push(...told.events);
+  if (ended.bundle !== undefined) keep(ended.bundle, memory, hands);
+  else hands.records?.note(memory.unit);
+  if (ended.last !== undefined) {
+    const { last } = ended;
+    const mark = last === null ? '' : `${last.version} ${last.status}`;
+    memory.known = { last, snapshot: ended.snapshots[0] ?? null, mark };
+  }
+  if (ended.action === 'install' || ended.action === 'upgrade') memory.triedAt = hands.clock.now();
+  if (ended.action === 'correct') noteCorrection(ended, memory, hands);
+  if (ended.action === 'uninstall' && ended.error === null) {
+    // What comes now is another release.
+    Object.assign(draft.release.status, NO_FAILURES, { history: [], storageNamespace: '', inventory: { entries: [] } });
+    memory.known = null;
+  }
+}
+
+const DRIFT_BACKOFF = { min: 250, max: 60_000 };
+
+function noteCorrection({ error }: TaskEnd, { unit }: ReleaseMemory, { clock }: Hands): void {
+  const count = error === null ? 0 : unit.driftFailed.count + 1;
+  const wait = count === 0 ? 0 : Math.max(error?.retryAfter ?? 0, backoffDelay(count, clock.random(), DRIFT_BACKOFF));
+  unit.driftFailed = { count, retryAt: count === 0 ? 0 : clock.now() + wait };
+}
+
+/** What the release is held to from now on. */
+function keep(bundle: UnitMemory['bundle'], { unit }: ReleaseMemory, { packs, records }: Hands): void {
+  const { bundle: before } = unit;
+  if (before !== null && before.pack !== bundle?.pack) packs.drop(before.pack);
+  unit.bundle = bundle;
+  if (bundle === null) return;
+  packs.hold(bundle.pack)();
+  unit.applied.changed = false;
+  records?.note(unit);
+}
+
+function timeoutOf(action: ActionName, { spec }: HelmRelease): number {
+  const options = {
+    install: installOptionsOf,
+    upgrade: upgradeOptionsOf,
+    correct: upgradeOptionsOf,
+    unlock: upgradeOptionsOf,
+    rollback: rollbackOptionsOf,
+    test: testOptionsOf,
+    uninstall: uninstallOptionsOf,
+    'uninstall-remediation': uninstallOptionsOf,
+  } as const satisfies Record<ActionName, unknown>;
+  return options[action](spec).timeout;
+}
+
+/** The action waits for something: so does the run, without a worker. */
+export function underwayOutcome(draft: Draft, { memory, hands }: Context): Outcome<Facts> {
+  const { task } = memory;
+  const facts = factsOfDraft(draft);
+  if (task === null) return { type: 'again', facts, after: TELL_AFTER };
+  const took = hands.clock.now() - task.startedAt;
+  const isLong = took >= TELL_AFTER;
+  const running = isLong ? { action: task.action, timeout: task.timeout } : null;
+  return { type: 'again', facts: { ...facts, running }, after: isLong ? task.timeout : TELL_AFTER - took };
+}
+
+/** Nothing is left to do now. */
+function end(draft: Draft, next: Exclude<Next, { do: 'act' }>, context: Context): Outcome<Facts> {
+  const { memory, hands } = context;
+  const { underway, failed, unit } = memory;
+  const { release } = draft;
+  const facts = factsOfDraft(draft);
+  const now = hands.clock.now();
+  if (next.do === 'wait') return { type: 'again', facts, after: 30_000 };
+  memory.underway = null;
+  const inputs = underway?.inputs ?? '';
+  if (next.do === 'rest') {
+    const history = truncateHistory(release.status.history, ignoresTestFailures(release));
+    Object.assign(release.status, countersOf(undefined), { history });
+    if (underway !== null) memory.reconciled = { inputs, wanted: underway.desired.wanted, at: now };
+    memory.failed = null;
+    memory.isExhausted = false;
+    memory.changed = false;
+    unit.spread = null;
+    return { type: 'done', facts: { ...facts, status: healed(release, context) } };
+  }
+  const count = failed?.inputs === inputs ? failed.count + 1 : 1;
+  const isGivenUp = next.do === 'exhausted';
+  const backoff = isGivenUp ? 0 : backoffDelay(count, hands.clock.random(), FAILURE_BACKOFF);
+  const after = Math.max(next.after, backoff);
+  const said = isGivenUp ? exhaustedSaid(next) : attemptSaid(release, next.why);
+  memory.isExhausted = isGivenUp;
+  memory.failed = { said, inputs, retryAt: now + after, count };
+  return { type: 'retry', facts: { ...facts, isStalled: isGivenUp }, said, after };
+}
+
+/** What was remedied and is as declared all the same counts as upgraded (helm-controller, actionForState). */
+function healed({ status }: Draft['release'], _context: Context): HelmReleaseStatus {
+  const conditions = status.conditions ?? [];
+  const remediated = conditions.find(({ type, status: value }) => type === 'Remediated' && value === 'True');
+  const latest = status.history?.[0];
+  if (remediated === undefined || latest === undefined) return status;
+  const { namespace, name, version, chartName, chartVersion } = latest;
+  const release = `${namespace}/${name}.v${version}`;
+  const said = say(messages.upgraded, { release, chart: `${chartName}@${chartVersion}` });
+  const others = conditions.filter(({ type }) => type !== 'Remediated' && type !== 'Released');
+  const { reason, text: message } = said;
+  return { ...status, conditions: [...others, { ...remediated, type: 'Released', reason, message }] };
+}
+
+function exhaustedSaid(next: Extract<Next, { do: 'exhausted' }>): Said {
+  if (next.reason === 'MissingRollbackTarget') return { ...say(messages.missingTarget, {}), text: next.text };
+  return { ...say(messages.retriesExceeded, { action: '', attempts: 0 }), text: next.text };
+}
+
+/** What the last action came to is why it is tried again. */
+function attemptSaid({ status }: Draft['release'], why: string): Said {
+  const told = ['Remediated', 'TestSuccess', 'Released'].flatMap(
+    (type) => status.conditions?.find((one) => one.type === type) ?? [],
+  );
+  const newest = told.toSorted((a, b) => (b.observedGeneration ?? 0) - (a.observedGeneration ?? 0))[0];
+  const said = say(messages.upgradeFailed, { release: '', chart: '', error: why });
+  return newest === undefined ? said : { ...said, text: newest.message };
+}
+
+function fail({ release, events }: Draft, { said, error }: Trouble, inputs: string, context: Context): Outcome<Facts> {
+  const { memory, hands } = context;
+  const now = hands.clock.now();
+  const count = memory.failed?.inputs === inputs ? memory.failed.count + 1 : 1;
+  const after = Math.max(error.retryAfter ?? 0, backoffDelay(count, hands.clock.random(), FAILURE_BACKOFF));
+  memory.failed = { said, inputs, retryAt: now + after, count };
+  const facts = { status: release.status, events, running: null, isStalled: false };
+  return { type: 'retry', facts, said, after };
+}

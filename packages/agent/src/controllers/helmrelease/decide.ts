@@ -1,0 +1,166 @@
+import type { HelmRelease, Said, Source } from '@plumb/api';
+import { checkHelmRelease, FINALIZER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
+import { compileIgnoreRules, dependenciesOf, dependencyCycle, dependencyFlaw } from '@plumb/core';
+import type { Dependable, Dependency, ExpressionResult } from '@plumb/core';
+import { requestedAt } from '../../runtime/flux-object.ts';
+import type { Access } from '../../runtime/source-objects.ts';
+import type { FailedRun, Reconciled } from './memory.ts';
+import { accessFlaw, sourceFlaw } from './source.ts';
+
+/** All a decision is made from. Plain data; times are milliseconds. */
+export interface Seen {
+  object: HelmRelease | undefined;
+  now: number;
+  source: Source | undefined;
+  access: Access;
+  /** Names all that a reconciliation is made from. */
+  inputs: string;
+  dependency: (id: string) => Dependable | undefined;
+  expressions: {
+    flaw: string | null;
+    trouble: string | null;
+    result: (dependency: Dependency) => ExpressionResult | undefined;
+  };
+  reconciled: Reconciled | null;
+  failed: FailedRun | null;
+  /** What an unfinished reconciliation is made from; null for none. */
+  underway: string | null;
+  /** Its action waits for something. */
+  isBusy: boolean;
+  /** The value of requestedAt the last reconciliation began with. */
+  answering: string | null;
+  awaiting: boolean;
+  /** Objects that somebody changed, and that may be looked at now. */
+  drifted: number;
+  driftRetryAt: number;
+  /** The record of the release is not the one that was looked at last. */
+  isStorageNews: boolean;
+  /** Something it depends on changed since its retries were spent. */
+  changed: boolean;
+  interval: number;
+  settings: {
+    crossNamespaceRefs: boolean;
+    externalArtifacts: boolean;
+    dependencyInterval: number;
+    additiveReadyExpr: boolean;
+  };
+}
+
+/** What to do now. */
+export type Step =
+  | { do: 'forget' }
+  | { do: 'finalize' }
+  | { do: 'rest' }
+  | { do: 'refuse'; said: Said }
+  | { do: 'await'; said: Said; after: number }
+  /** An action is under way, and nothing newer is to be done. */
+  | { do: 'wait' }
+  /** An action is under way that was for something else. */
+  | { do: 'cancel' }
+  | { do: 'reconcile'; source: Source; isFresh: boolean }
+  | { do: 'idle'; after: number };
+
+export function decide(seen: Seen): Step {
+  const { object } = seen;
+  if (object === undefined) return { do: 'forget' };
+  if (object.metadata.deletionTimestamp !== undefined)
+    return object.metadata.finalizers?.includes(FINALIZER) ? { do: 'finalize' } : { do: 'forget' };
+  if (object.spec.suspend === true) return seen.isBusy ? { do: 'wait' } : { do: 'rest' };
+  const flaw = specFlaw(object, seen);
+  if (flaw !== null) return { do: 'refuse', said: flaw };
+  if (seen.underway !== null) return goOn(seen, seen.underway);
+  return isDue(object, seen) ? begin(object, seen) : { do: 'idle', after: idleTime(seen) };
+}
+
+/** A reconciliation that began goes on, unless what it was for is another thing by now. */
+function goOn(seen: Seen, underway: string): Step {
+  const isNewer = underway !== seen.inputs;
+  if (seen.isBusy) return { do: isNewer && seen.source?.status?.artifact !== undefined ? 'cancel' : 'wait' };
+  const { source } = seen;
+  if (source === undefined) return { do: 'idle', after: seen.settings.dependencyInterval };
+  return { do: 'reconcile', source, isFresh: isNewer };
+}
+
+function begin(object: HelmRelease, seen: Seen): Step {
+  const { source, access, settings } = seen;
+  const said = expressionsTrouble(seen) ?? dependenciesFlaw(object, seen) ?? sourceFlaw(object, source, access);
+  if (said !== null || source === undefined) {
+    return {
+      do: 'await',
+      said: said ?? say(ownMessages.notEvaluated, { error: '' }),
+      after: settings.dependencyInterval,
+    };
+  }
+  return { do: 'reconcile', source, isFresh: true };
+}
+
+/** A mistake in the object itself: nothing but a change of it can help. */
+function specFlaw(object: HelmRelease, { expressions, settings }: Seen): Said | null {
+  const checked = checkHelmRelease(object);
+  if (!checked.ok) return say(ownMessages.invalidSpec, { problems: checked.problems });
+  if (expressions.flaw !== null) return say(messages.invalidExpression, { error: expressions.flaw });
+  const ignored = compileIgnoreRules(object.spec.driftDetection?.ignore ?? []);
+  if (typeof ignored !== 'function') return say(ownMessages.invalidSpec, { problems: ignored });
+  return accessFlaw(object, settings);
+}
+
+/** A failure holds back the same inputs until its retry. */
+function isDue(object: HelmRelease, seen: Seen): boolean {
+  const { failed, reconciled, inputs, now } = seen;
+  if (isAsked(object, seen.answering) || seen.changed || seen.isStorageNews) return true;
+  const isHeld = failed !== null && failed.inputs === inputs && now < failed.retryAt;
+  if (isHeld) return false;
+  const isElapsed = reconciled !== null && now >= reconciled.at + seen.interval;
+  const isNew = failed !== null || seen.awaiting || reconciled?.inputs !== inputs;
+  return isNew || isElapsed || (seen.drifted > 0 && now >= seen.driftRetryAt);
+}
+
+/** A new value of the annotation requestedAt asks for a run, whatever else is due. */
+export function isAsked(object: HelmRelease, answering: string | null): boolean {
+  const requested = requestedAt(object);
+  return requested !== undefined && requested !== object.status?.lastHandledReconcileAt && requested !== answering;
+}
+
+/** Names the inputs of a reconciliation: the same text, the same work. */
+export function inputsOf(object: HelmRelease, source: Source | undefined, configs: readonly string[]): string {
+  const { uid, generation } = object.metadata;
+  const artifact = source?.status?.artifact;
+  return [[uid, generation, artifact?.revision ?? '', artifact?.digest ?? ''].join(' '), ...configs].join('\n');
+}
+
+function expressionsTrouble({ expressions: { trouble } }: Seen): Said | null {
+  return trouble === null ? null : say(ownMessages.notEvaluated, { error: trouble });
+}
+
+function dependenciesFlaw(object: HelmRelease, seen: Seen): Said | null {
+  const cycle = dependencyCycle(object, seen.dependency, seen.settings.additiveReadyExpr);
+  if (cycle !== null) return say(ownMessages.dependencyCycle, { cycle });
+  for (const dependency of dependenciesOf(object)) {
+    const said = oneFlaw(object, dependency, seen);
+    if (said !== null) return said;
+  }
+  return null;
+}
+
+function oneFlaw(object: HelmRelease, dependency: Dependency, seen: Seen): Said | null {
+  const { id, readyExpr } = dependency;
+  const found = seen.dependency(id);
+  const name = nameOf(dependency);
+  if (found === undefined) return say(messages.dependencyNotFound, { dependency: name });
+  const flaw = dependencyFlaw(object, found, undefined);
+  const usual = flaw === null ? null : say(messages.dependencyNotReady, { dependency: name });
+  if (readyExpr === '') return usual;
+  const result = seen.expressions.result(dependency);
+  if (result !== undefined && 'error' in result) return say(messages.dependencyNotEvaluated, result);
+  if (result?.value !== true) return say(messages.dependencyNotReadyByExpression, { dependency: name });
+  return seen.settings.additiveReadyExpr ? usual : null;
+}
+
+function nameOf({ id, kind }: Dependency): string {
+  return kind === 'HelmRelease' ? id.slice('HelmRelease/'.length) : id;
+}
+
+function idleTime({ failed, reconciled, now, interval, drifted, driftRetryAt }: Seen): number {
+  const next = failed?.retryAt ?? (reconciled === null ? now : reconciled.at + interval);
+  return Math.max(0, (drifted > 0 ? Math.min(next, driftRetryAt) : next) - now);
+}

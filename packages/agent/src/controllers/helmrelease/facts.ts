@@ -1,0 +1,13 @@
+import type { HelmReleaseStatus } from '@plumb/api';
+import type { EventRecord } from '../../runtime/events.ts';
+
+/** What a run did for a HelmRelease, for its report. */
+export interface Facts {
+  /** The status as far as the run has changed it. */
+  status: HelmReleaseStatus | undefined;
+  events: readonly EventRecord[];
+  /** The action that is under way, and its timeout in milliseconds. */
+  running: { action: string; timeout: number } | null;
+  /** Retries are spent: nothing is tried before something changes, or for a long time. */
+  isStalled: boolean;
+}

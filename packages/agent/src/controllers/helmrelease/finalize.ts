@@ -1,0 +1,138 @@
+import type { HelmRelease, KubeObject, Said } from '@plumb/api';
+import { asPlumbError, HELM_APPLY_MANAGER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
+import { latestSnapshot, parseInventoryEntry } from '@plumb/core';
+import { approach, awaySaid, siteOf } from '../../delivery/approach.ts';
+import { awayOf } from '../../delivery/destination.ts';
+import { Job } from '../../releases/job.ts';
+import { perform, type TaskEnd } from '../../releases/perform.ts';
+import { dropFinalizer } from '../../runtime/finalizer.ts';
+import type { Hands } from './act.ts';
+import { dropHelmChart } from './helm-chart.ts';
+import type { ReleaseMemory } from './memory.ts';
+import { actionContext, storeOf } from './see-release.ts';
+
+interface Context {
+  memory: ReleaseMemory;
+  hands: Hands;
+}
+
+/** How the end of a HelmRelease goes on. `wait`: an action waits for something; `retry`: it failed, and is tried again; `gone`: it is over. */
+export interface Finalized {
+  next: 'gone' | 'retry' | 'wait';
+  /** The uninstall, where it ended now. */
+  ended: TaskEnd | null;
+  said: readonly Said[];
+}
+
+/** How long a cluster that cannot be reached holds up the deletion, in milliseconds. */
+const GIVE_UP_AFTER = 60 * 60_000;
+
+/**
+ * Uninstalls the release and lets go of its object (helm-controller, reconcileDelete). A suspended one, one that was never installed, and one whose
+ * service account or kubeconfig is gone leave all as it is.
+ */
+export async function finalize(object: HelmRelease, context: Context): Promise<Finalized> {
+  const { memory } = context;
+  if (object.spec.suspend === true) return letGo(object, context, []);
+  const reason = await unreachableFor(object, context);
+  if (reason !== null) return reason;
+  if (await isAccountGone(object, context))
+    return letGo(object, context, [leftSaid(object, 'its service account is gone')]);
+  const job = memory.job ?? (await begin(object, context));
+  if (job === null) return letGo(object, context, []);
+  memory.job = job;
+  await job.settled();
+  if (!job.hasEnded) return { next: 'wait', ended: null, said: [] };
+  memory.job = null;
+  const ended = await job.ended;
+  // What was under way before it was deleted is cut short: then the uninstall begins.
+  if (ended.action !== 'uninstall') return finalize(object, context);
+  if (ended.error !== null) return { next: 'retry', ended, said: [] };
+  return { ...(await letGo(object, context, [])), ended };
+}
+
+/** The uninstall of what is stored; null where nothing is. */
+async function begin(object: HelmRelease, context: Context): Promise<Job<TaskEnd> | null> {
+  const { memory, hands } = context;
+  const { storageNamespace = '', history } = object.status ?? {};
+  const latest = latestSnapshot(history);
+  if (storageNamespace === '' || latest === undefined) return null;
+  const store = storeOf(object, storageNamespace, context);
+  const last = await store.last(latest.name);
+  const owned = (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
+  if (last === null || (last.record.info.status === 'uninstalled' && owned.length === 0)) return null;
+  const task = {
+    action: 'uninstall',
+    to: null,
+    desired: null,
+    last: () => Promise.resolve(last),
+    owned,
+    count: null,
+  } as const;
+  const job = new Job<TaskEnd>((self, cancelled) =>
+    hands.hold((lasting) => {
+      const parts = { memory, hands, job: self, lasting, cancelled };
+      return perform(task, {
+        ...actionContext(object, parts),
+        store: storeOf(object, storageNamespace, context, lasting),
+      });
+    }),
+  );
+  job.ended.then(
+    () => hands.wake(memory.unit.ref),
+    () => hands.wake(memory.unit.ref),
+  );
+  return job;
+}
+
+/** @returns how it goes on where the cluster cannot be got at; null where it can */
+async function unreachableFor(object: HelmRelease, context: Context): Promise<Finalized | null> {
+  const { memory, hands } = context;
+  const { unit } = memory;
+  try {
+    await approach(object, { memory: unit, hands, signal: hands.signal });
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    if (error.code === 'cancelled') throw error;
+    if (error.code === 'api-not-found') return letGo(object, context, [leftSaid(object, error.message)]);
+    return giveUpInTime(object, error.message, context);
+  }
+  const said = awayOf(unit.destination) === null ? null : awaySaid(object, unit.destination);
+  if (said !== null) return giveUpInTime(object, said.text, context);
+  unit.unreachedSince = null;
+  return null;
+}
+
+async function giveUpInTime(object: HelmRelease, error: string, context: Context): Promise<Finalized> {
+  const { memory, hands } = context;
+  const now = hands.clock.now();
+  memory.unit.unreachedSince ??= now;
+  if (now - memory.unit.unreachedSince >= GIVE_UP_AFTER) return letGo(object, context, [leftSaid(object, error)]);
+  return { next: 'retry', ended: null, said: [say(messages.clusterFailed, { error })] };
+}
+
+function leftSaid(object: HelmRelease, error: string): Said {
+  const objects = (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
+  return say(ownMessages.clusterLeft, { error, objects });
+}
+
+/** Accounts are impersonated in the cluster the release is in. Where they may not be read there, they count as being there. */
+async function isAccountGone(object: HelmRelease, { memory, hands }: Context): Promise<boolean> {
+  const name = object.spec.serviceAccountName ?? hands.defaultServiceAccount;
+  if (name === undefined) return false;
+  const { cluster } = siteOf({ memory: memory.unit, hands });
+  const key = { group: '', version: 'v1', kind: 'ServiceAccount', namespace: object.metadata.namespace ?? '', name };
+  try {
+    return (await cluster.get(key, { signal: hands.signal })) === null;
+  } catch (thrown) {
+    if (object.spec.kubeConfig === undefined || asPlumbError(thrown).code !== 'api-forbidden') throw thrown;
+    return false;
+  }
+}
+
+async function letGo(object: HelmRelease, { hands }: Context, said: readonly Said[]): Promise<Finalized> {
+  const chart = object.status?.helmChart ?? '';
+  if (chart !== '' && object.spec.suspend !== true) await dropHelmChart(object, chart, hands);
+  await dropFinalizer(object as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
+  return { next: 'gone', ended: null, said };
+}

@@ -1,0 +1,177 @@
+import type {
+  ConditionChange,
+  ConditionRemoval,
+  HelmRelease,
+  HelmReleaseStatus,
+  JsonObject,
+  ObjectKey,
+  Said,
+} from '@plumb/api';
+import {
+  displayKey,
+  FORCE_AT_ANNOTATION,
+  helmReleaseMessages as messages,
+  RESET_AT_ANNOTATION,
+  say,
+  setConditions,
+} from '@plumb/api';
+import { latestSnapshot, readySummary, testOptionsOf } from '@plumb/core';
+import { conditionOf, isTold, requestedAt } from '../../runtime/flux-object.ts';
+import { mergePatch } from '../../runtime/merge-patch.ts';
+import type { EventRecord } from '../../runtime/events.ts';
+import type { Outcome, Report } from '../../runtime/outcome.ts';
+import type { Facts } from './facts.ts';
+import { event } from './task-report.ts';
+
+type Change = ConditionChange | ConditionRemoval;
+
+/** Milliseconds; `drifted`: objects whose drift is told and left, undefined while that is not known. */
+export interface Moment {
+  now: number;
+  interval: number;
+  drifted: readonly ObjectKey[] | undefined;
+}
+
+/** What people are told of a run, and when the next one is. Pure. */
+export function report(object: HelmRelease, outcome: Outcome<Facts>, moment: Moment): Report {
+  const { facts } = outcome;
+  const release = { ...object, status: facts.status ?? object.status ?? {} };
+  switch (outcome.type) {
+    case 'done': {
+      const status = doneStatus(release, moment);
+      return { status: changed(object, status), events: facts.events, after: moment.interval, result: 'success' };
+    }
+    case 'again': {
+      const status = facts.running === null ? release.status : runningStatus(release, facts.running, moment);
+      return { status: changed(object, status), events: facts.events, after: outcome.after, result: 'requeue' };
+    }
+    case 'retry': {
+      const { said, after } = outcome;
+      const status = facts.isStalled ? stalledStatus(release, said, moment) : failedStatus(release, said, moment);
+      const events = [...facts.events, ...failureEvents(object, said)];
+      return { status: changed(object, status), events, after, result: facts.isStalled ? 'terminal' : 'error' };
+    }
+    case 'terminal': {
+      const status = refusedStatus(release, outcome.said, moment);
+      const events = [...facts.events, ...failureEvents(object, outcome.said)];
+      return { status: changed(object, status), events, after: null, result: 'terminal' };
+    }
+  }
+}
+
+function changed(object: HelmRelease, status: HelmReleaseStatus): JsonObject | null {
+  const [before, after] = [(object.status ?? {}) as JsonObject, status as JsonObject];
+  return mergePatch(before, after) === null ? null : after;
+}
+
+/** All is as declared, or differs in a way that is only told. */
+function doneStatus(release: Observed, { now, drifted }: Moment): HelmReleaseStatus {
+  const changes: Change[] = [
+    { type: 'Reconciling', remove: true },
+    { type: 'Stalled', remove: true },
+    ...driftedChanges(release, drifted),
+  ];
+  if (!testOptionsOf(release.spec).enable) changes.push({ type: 'TestSuccess', remove: true });
+  const between = setConditions(release.status.conditions, changes, new Date(now));
+  const conditions = setConditions(between, readyChanges(release, between), new Date(now));
+  return { ...release.status, conditions, ...observed(release), ...handled(release) };
+}
+
+type Observed = HelmRelease & { status: HelmReleaseStatus };
+
+/** Ready says what the newest of Remediated, TestSuccess and Released says. */
+function readyChanges(release: Observed, conditions: HelmReleaseStatus['conditions']): Change[] {
+  const generation = release.metadata.generation ?? 0;
+  const summary = readySummary(conditions, generation, testOptionsOf(release.spec));
+  return summary === null ? [] : [{ type: 'Ready', ...summary } as Change];
+}
+
+function driftedChanges(release: Observed, drifted: readonly ObjectKey[] | undefined): Change[] {
+  if (drifted === undefined) return [];
+  const mode = release.spec.driftDetection?.mode ?? 'disabled';
+  const latest = latestSnapshot(release.status.history);
+  const name = latest === undefined ? '' : `${latest.namespace}/${latest.name}.v${latest.version}`;
+  if (drifted.length > 0) {
+    const said = say(messages.drifted, { release: name, changes: drifted.map(displayKey) });
+    return [conditionOf(release, 'Drifted', 'True', said)];
+  }
+  if (mode === 'disabled' || latest === undefined) return [{ type: 'Drifted', remove: true }];
+  return [conditionOf(release, 'Drifted', 'False', say(messages.noDrift, { release: name }))];
+}
+
+function runningStatus(release: Observed, running: NonNullable<Facts['running']>, { now }: Moment): HelmReleaseStatus {
+  const said = say(messages.running, running);
+  const changes: Change[] = [conditionOf(release, 'Reconciling', 'True', said), { type: 'Stalled', remove: true }];
+  const isRelease = running.action === 'install' || running.action === 'upgrade';
+  if (isRelease) changes.push(conditionOf(release, 'Ready', 'Unknown', said));
+  return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
+}
+
+/** It is tried again by itself. What actions came to is told by Ready; what kept them from beginning is, too. */
+function failedStatus(release: Observed, said: Said, { now, drifted }: Moment): HelmReleaseStatus {
+  const summary = OF_ACTIONS.has(said.id) ? readyChanges(release, release.status.conditions) : [];
+  const ready = summary.length > 0 ? summary : [conditionOf(release, 'Ready', 'False', said)];
+  const retrying: Said = { ...said, reason: 'ProgressingWithRetry' };
+  const changes = [
+    conditionOf(release, 'Reconciling', 'True', retrying),
+    ...ready,
+    ...driftedChanges(release, drifted),
+  ];
+  const conditions = setConditions(release.status.conditions, changes, new Date(now));
+  return { ...release.status, conditions, ...handled(release) };
+}
+
+function stalledStatus(release: Observed, said: Said, { now }: Moment): HelmReleaseStatus {
+  const changes = [conditionOf(release, 'Stalled', 'True', said), ...readyChanges(release, release.status.conditions)];
+  const between = setConditions(release.status.conditions, changes, new Date(now));
+  const hasReady = between.some(({ type }) => type === 'Ready');
+  const conditions = hasReady
+    ? between
+    : setConditions(between, [conditionOf(release, 'Ready', 'False', said)], new Date(now));
+  return { ...release.status, conditions, ...observed(release), ...handled(release) };
+}
+
+/** Nothing is done before the object itself is another. */
+function refusedStatus(release: Observed, said: Said, { now }: Moment): HelmReleaseStatus {
+  const changes = [conditionOf(release, 'Stalled', 'True', said), conditionOf(release, 'Ready', 'False', said)];
+  const conditions = setConditions(release.status.conditions, changes, new Date(now));
+  return { ...release.status, conditions, ...observed(release), ...handled(release) };
+}
+
+/** Failures that the conditions of actions tell already. */
+const OF_ACTIONS: ReadonlySet<string> = new Set([
+  messages.installFailed.id,
+  messages.upgradeFailed.id,
+  messages.testFailed.id,
+  messages.rollbackFailed.id,
+  messages.removeFailed.id,
+  messages.rolledBack.id,
+  messages.removed.id,
+]);
+
+/** A failure where it is new, given as its entry says. What actions came to was told when they ended. */
+function failureEvents(object: HelmRelease, said: Said): EventRecord[] {
+  if (OF_ACTIONS.has(said.id) || isTold(object, said) || !said.channels.includes('log')) return [];
+  const stalled = object.status?.conditions?.find(({ type }) => type === 'Stalled');
+  if (stalled?.status === 'True' && stalled.message === said.text) return [];
+  const told = event(said, latestSnapshot(object.status?.history), null);
+  return [said.channels.includes('event') ? told : { ...told, logOnly: true }];
+}
+
+function observed({ metadata }: HelmRelease): { observedGeneration: number } {
+  return { observedGeneration: metadata.generation ?? 0 };
+}
+
+/** The tokens are recorded whatever the outcome (I7). */
+export function handled(object: HelmRelease): HelmReleaseStatus {
+  const token = requestedAt(object);
+  if (token === undefined) return {};
+  const { annotations = {} } = object.metadata;
+  const isForced = annotations[FORCE_AT_ANNOTATION] === token;
+  const isReset = annotations[RESET_AT_ANNOTATION] === token;
+  return {
+    lastHandledReconcileAt: token,
+    ...(isForced ? { lastHandledForceAt: token } : {}),
+    ...(isReset ? { lastHandledResetAt: token } : {}),
+  };
+}

@@ -1,0 +1,269 @@
+import type { HelmRelease, HelmReleaseStatus } from '@plumb/api';
+import { FORCE_AT_ANNOTATION, RESET_AT_ANNOTATION } from '@plumb/api';
+import {
+  hasFailedTest,
+  ignoresTestFailures,
+  inventoryOf,
+  isPending,
+  latestSnapshot,
+  previousSnapshot,
+  recordSnapshot,
+  storageNamespaceOf,
+  targetChanged,
+  unitDriftMode,
+} from '@plumb/core';
+import type { ReleaseFacts, WantedRelease } from '@plumb/core';
+import { actingAs } from '../../delivery/acting-as.ts';
+import { siteOf } from '../../delivery/approach.ts';
+import { bundleIn, driftToLookAt } from '../../releases/correct.ts';
+import type { StoredBundle } from '../../delivery/unit.ts';
+import type { ActionContext, Waiting } from '../../releases/context.ts';
+import { releaseName } from '../../releases/wanted.ts';
+import { lastOf, snapshotOf } from '../../releases/snapshots.ts';
+import { ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
+import type { StoredEntry } from '../../releases/stored-releases.ts';
+import { requestedAt } from '../../runtime/flux-object.ts';
+import type { Hands } from './act.ts';
+import type { KnownRelease, ReleaseMemory, Underway } from './memory.ts';
+
+interface Context {
+  memory: ReleaseMemory;
+  hands: Hands;
+}
+
+/** What a decision is made from, and the newest record for whoever acts on it. */
+export interface Sighted {
+  facts: ReleaseFacts;
+  /** Reads the newest record, once. */
+  last: () => Promise<StoredRelease | null>;
+  known: KnownRelease;
+  /** Records in storage; null where that is not known. */
+  count: number | null;
+}
+
+/** Where a release is stored, and its name there: where it was, while it moves away. */
+interface Place {
+  namespace: string;
+  name: string;
+}
+
+export function placeOf(release: HelmRelease, wanted: Pick<WantedRelease, 'releaseName' | 'chartName'> | null): Place {
+  const latest = latestSnapshot(release.status?.history);
+  const moved = wanted !== null && targetChanged(release, wanted) !== null;
+  if (moved && latest !== undefined) return { namespace: release.status?.storageNamespace ?? '', name: latest.name };
+  return { namespace: storageNamespaceOf(release), name: releaseName(release) };
+}
+
+/** What the agent's own cluster is known to have of a release; undefined where nobody watches. */
+export function entriesOf(
+  release: HelmRelease,
+  place: Place,
+  { storage }: Pick<Hands, 'storage'>,
+): StoredEntry[] | undefined {
+  return release.spec.kubeConfig === undefined ? storage.entries(place.namespace, place.name) : undefined;
+}
+
+/** Names the newest record. */
+export function markOf(entries: readonly ReleaseEntry[]): string {
+  const newest = entries[0];
+  return newest === undefined ? '' : `${newest.version} ${newest.status}`;
+}
+
+/** How long a release that somebody else works on, such as a person with helm, is left alone. Milliseconds. */
+const FOREIGN_WORK = 10 * 60_000;
+
+export async function factsOf(release: HelmRelease, underway: Underway, context: Context): Promise<Sighted> {
+  const { memory, hands } = context;
+  const { wanted } = underway.desired;
+  if (release.spec.kubeConfig === undefined) await hands.storage.ready();
+  const place = placeOf(release, wanted);
+  const store = storeOf(release, place.namespace, context);
+  const watched = entriesOf(release, place, hands);
+  const isCurrent = memory.known !== null && (watched === undefined || markOf(watched) === memory.known.mark);
+  const entries: readonly ReleaseEntry[] | null = isCurrent
+    ? (watched ?? null)
+    : (watched ?? (await store.list(place.name)));
+  const read = reading(place, entries, { store, memory });
+  if (!isCurrent && entries !== null) memory.known = await knownOf(release, entries, read, context);
+  const known = memory.known ?? { last: null, snapshot: null, mark: '' };
+  const facts: ReleaseFacts = {
+    release,
+    last: known.last,
+    wanted,
+    held: isHeld(known, watched, context),
+    drifted: driftOf(release, memory, hands.clock.now()),
+    ...(await targetsOf(release, { known, entries, store, place }, context)),
+    ...requests(release),
+    changedSinceExhausted: memory.isExhausted && memory.changed,
+    sinceLastTry: memory.triedAt === null ? Infinity : hands.clock.now() - memory.triedAt,
+    done: underway.done,
+  };
+  return { facts, last: read, known, count: entries?.length ?? null };
+}
+
+export function storeOf(
+  release: HelmRelease,
+  namespace: string,
+  { memory, hands }: Context,
+  signal = hands.signal,
+): ReleaseStore {
+  const site = siteOf({ memory: memory.unit, hands });
+  const cluster = actingAs(release, { ...hands, cluster: site.cluster });
+  const isWatched = release.spec.kubeConfig === undefined;
+  return new ReleaseStore({
+    cluster,
+    namespace,
+    clock: hands.clock,
+    signal,
+    ...(isWatched ? { onWrite: (metadata) => hands.storage.note(metadata) } : {}),
+  });
+}
+
+/** Reads the newest record once, when somebody needs it. */
+function reading(
+  { name }: Place,
+  entries: readonly ReleaseEntry[] | null,
+  { store, memory }: { store: ReleaseStore; memory: ReleaseMemory },
+): () => Promise<StoredRelease | null> {
+  let found: Promise<StoredRelease | null> | null = null;
+  const version = entries === null ? memory.known?.last?.version : entries[0]?.version;
+  return () => (found ??= version === undefined ? Promise.resolve(null) : store.get(name, version));
+}
+
+async function knownOf(
+  release: HelmRelease,
+  entries: readonly ReleaseEntry[],
+  read: () => Promise<StoredRelease | null>,
+  { hands }: Context,
+): Promise<KnownRelease> {
+  const stored = await read();
+  const mark = stored === null ? markOf(entries) : `${stored.record.version} ${stored.record.info.status ?? 'unknown'}`;
+  if (stored === null) return { last: null, snapshot: null, mark };
+  const { record } = stored;
+  const before = release.status?.history?.find(
+    ({ version, name, namespace }) =>
+      version === record.version && name === record.name && namespace === record.namespace,
+  );
+  const digesting = { engine: hands.engine, release, lasting: hands.signal };
+  const ociDigest = before?.ociDigest;
+  const snapshot = await snapshotOf(record, ociDigest === undefined ? {} : { ociDigest }, digesting);
+  return { last: lastOf(record, snapshot), snapshot, mark };
+}
+
+/** Ours nobody else works on: the leave to work on the release is ours alone. */
+function isHeld(known: KnownRelease, watched: readonly StoredEntry[] | undefined, { hands }: Context): boolean {
+  const newest = watched?.[0];
+  if (known.last === null || newest === undefined || !isPending(known.last.status) || newest.isOurs) return false;
+  return hands.clock.time() - newest.writtenAt < FOREIGN_WORK;
+}
+
+function driftOf(release: HelmRelease, { unit }: ReleaseMemory, now: number): ReleaseFacts['drifted'] {
+  if (now < unit.driftFailed.retryAt) return null;
+  return driftToLookAt(unit, unitDriftMode(release), now).size > 0 ? 'correct' : null;
+}
+
+interface Stored {
+  known: KnownRelease;
+  entries: readonly ReleaseEntry[] | null;
+  store: ReleaseStore;
+  place: Place;
+}
+
+/** What a rollback could go to: looked at only where one may come. */
+async function targetsOf(
+  release: HelmRelease,
+  { known, entries, store, place }: Stored,
+  { hands }: Context,
+): Promise<Pick<ReleaseFacts, 'target' | 'fallback'>> {
+  const { last } = known;
+  const { history } = release.status ?? {};
+  if (last === null || (last.status !== 'failed' && !hasFailedTest(latestSnapshot(history))))
+    return { target: 'none', fallback: null };
+  const all = entries ?? (await store.list(place.name));
+  const good = all.filter(({ version, status }) => version < last.version && GOOD.has(status));
+  const fallback = good[0]?.version ?? null;
+  const previous = previousSnapshot(history, ignoresTestFailures(release));
+  if (previous === undefined) return { target: 'none', fallback };
+  const stored = await store.get(place.name, previous.version);
+  if (stored === null) return { target: 'missing', fallback };
+  const { ociDigest } = previous;
+  const digesting = { engine: hands.engine, release, lasting: hands.signal };
+  const { digest } = await snapshotOf(stored.record, ociDigest === undefined ? {} : { ociDigest }, digesting);
+  return { target: digest === previous.digest ? 'there' : 'changed', fallback };
+}
+
+const GOOD: ReadonlySet<string> = new Set(['deployed', 'superseded']);
+
+/** Requests that were not handled yet; each counts where it equals the request for a run (helm-controller api/v2/annotations.go). */
+function requests(release: HelmRelease): Pick<ReleaseFacts, 'forceRequested' | 'resetRequested'> {
+  const { annotations = {} } = release.metadata;
+  const { status } = release;
+  const token = requestedAt(release);
+  const isAsked = (annotation: string, handled: string | undefined): boolean =>
+    token !== undefined && annotations[annotation] === token && handled !== token;
+  return {
+    forceRequested: isAsked(FORCE_AT_ANNOTATION, status?.lastHandledForceAt),
+    resetRequested: isAsked(RESET_AT_ANNOTATION, status?.lastHandledResetAt),
+  };
+}
+
+/** Takes over a record that was not known as it is. */
+export async function adopted(
+  release: HelmRelease,
+  { last, known }: Sighted,
+  context: Context,
+): Promise<{ status: HelmReleaseStatus; bundle: StoredBundle | null }> {
+  const stored = await last();
+  if (stored === null || known.snapshot === null) return { status: {}, bundle: null };
+  const { wanted } = context.memory.underway?.desired ?? {};
+  const bundle = await bundleIn(stored, {
+    release,
+    cluster: siteOf({ memory: context.memory.unit, hands: context.hands }).cluster,
+  });
+  const { ociDigest = '' } = known.snapshot;
+  const history = recordSnapshot(release.status?.history, {
+    ...known.snapshot,
+    ...(ociDigest === '' ? {} : { ociDigest }),
+  });
+  const digests =
+    wanted === undefined
+      ? {}
+      : {
+          observedPostRenderersDigest: wanted.postRenderersDigest,
+          observedCommonMetadataDigest: wanted.commonMetadataDigest,
+        };
+  const isInForce = stored.record.info.status === 'deployed';
+  const entries = inventoryOf(bundle.objects.map(({ key }) => key));
+  return {
+    status: { history, inventory: { entries }, ...(isInForce ? digests : {}) },
+    bundle: isInForce ? bundle : null,
+  };
+}
+
+/** What an action works with. */
+export function actionContext(
+  release: HelmRelease,
+  parts: Context & { job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
+): ActionContext {
+  const { memory, hands, job, lasting, cancelled } = parts;
+  const { unit, underway } = memory;
+  const site = siteOf({ memory: unit, hands });
+  const { namespace } = placeOf(release, underway?.desired.wanted ?? null);
+  return {
+    release,
+    unit,
+    cluster: actingAs(release, { ...hands, cluster: site.cluster }),
+    live: site.live,
+    store: storeOf(release, namespace, parts, lasting),
+    engine: hands.engine,
+    expressions: hands.expressions,
+    clock: hands.clock,
+    parallel: hands.parallel,
+    stageTimeout: hands.stageTimeout,
+    secrets: underway?.desired.values.secrets ?? [],
+    job,
+    signal: AbortSignal.any([lasting, cancelled]),
+    lasting,
+    onAnswer: (id) => hands.onAnswer(unit, id),
+  };
+}

@@ -1,0 +1,243 @@
+import type {
+  ConditionChange,
+  ConditionRemoval,
+  HelmRelease,
+  HelmReleaseStatus,
+  ReleaseSnapshot,
+  Said,
+} from '@plumb/api';
+import {
+  eventType,
+  formatDuration,
+  helmReleaseMessages as messages,
+  ownMessages,
+  say,
+  setConditions,
+} from '@plumb/api';
+import {
+  countFailure,
+  fullReleaseName,
+  inventoryOf,
+  latestSnapshot,
+  NO_FAILURES,
+  recordSnapshot,
+  releaseNamespaceOf,
+  remediationOf,
+  testOptionsOf,
+  versionedChartName,
+  wasTested,
+} from '@plumb/core';
+import type { ActionName, WantedRelease } from '@plumb/core';
+import { displayKey } from '@plumb/api';
+import type { DriftNote } from '../../delivery/drift.ts';
+import type { TaskEnd } from '../../releases/perform.ts';
+import type { EventRecord } from '../../runtime/events.ts';
+import { conditionOf } from '../../runtime/flux-object.ts';
+
+type Change = ConditionChange | ConditionRemoval;
+
+/** What is told of one action, and what the status says after it. */
+export interface Told {
+  status: HelmReleaseStatus;
+  events: EventRecord[];
+}
+
+export const GROUP = 'helm.toolkit.fluxcd.io';
+
+interface Names {
+  release: string;
+  chart: string;
+}
+
+/** The status before an action begins: what is tried (helm-controller, reconcileRelease). */
+export function beforeTask(release: HelmRelease, action: ActionName): HelmReleaseStatus {
+  const status = release.status ?? {};
+  if (action === 'install' || action === 'upgrade') return { ...status, lastAttemptedReleaseAction: action };
+  return status;
+}
+
+/** What an action came to: conditions, history, counters, inventory and events (helm-controller internal/reconcile). Pure. */
+export function afterTask(release: HelmRelease, end: TaskEnd, wanted: WantedRelease, now: number): Told {
+  const before = release.status ?? {};
+  const history = historyAfter(before.history, end);
+  const counted = countersAfter(release, end);
+  const { inventory, took, action } = end;
+  const isRelease = action === 'install' || action === 'upgrade';
+  const status: HelmReleaseStatus = {
+    ...before,
+    ...counted,
+    history,
+    ...(inventory === undefined ? {} : { inventory: { entries: inventoryOf(inventory) } }),
+    ...(isRelease ? { lastAttemptedReleaseActionDuration: formatDuration(took) } : {}),
+    ...(isRelease && end.error === null ? observedDigests(wanted) : {}),
+  };
+  const names = namesOf(release, history, wanted, end);
+  const { changes, said } = TOLD[action](release, end, names);
+  const conditions = setConditions(before.conditions, changes, new Date(now));
+  const after = { ...status, conditions };
+  const warned = end.warnings.length === 0 ? [] : [say(ownMessages.buildWarnings, { warnings: end.warnings })];
+  return { status: after, events: [...warned, ...said].map((one) => event(one, latestSnapshot(history), wanted)) };
+}
+
+function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRelease): HelmReleaseStatus {
+  return { observedPostRenderersDigest: postRenderersDigest, observedCommonMetadataDigest: commonMetadataDigest };
+}
+
+/** An install begins a life of its own: what was before it is nothing to roll back to. */
+function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
+  const start = end.action === 'install' && end.stored ? [] : history;
+  return end.snapshots
+    .toReversed()
+    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(start ?? [])]);
+}
+
+function countersAfter(release: HelmRelease, { action, error, stored }: TaskEnd): HelmReleaseStatus {
+  if (error !== null && error.code !== 'cancelled') return { ...countFailure(release, { action, stored }) };
+  if (action !== 'install' && action !== 'upgrade') return {};
+  // Under RetryOnFailure failures count only while the release is failed.
+  return remediationOf(release, action).retryInterval === null ? {} : { ...NO_FAILURES };
+}
+
+/** A release that was not stored has no number yet. */
+function namesOf(
+  release: HelmRelease,
+  history: readonly ReleaseSnapshot[],
+  wanted: WantedRelease,
+  end: TaskEnd,
+): Names {
+  const latest = end.snapshots[0] ?? latestSnapshot(history);
+  const isNew = end.action === 'install' || end.action === 'upgrade';
+  if (latest === undefined || (isNew && end.error !== null)) {
+    const { releaseName: name, chartName, chartVersion } = wanted;
+    return {
+      release: `${releaseNamespaceOf(release)}/${name}`,
+      chart: versionedChartName({ chartName, chartVersion }),
+    };
+  }
+  return { release: fullReleaseName(latest), chart: versionedChartName(latest) };
+}
+
+interface Telling {
+  changes: Change[];
+  said: Said[];
+}
+
+type Tell = (release: HelmRelease, end: TaskEnd, names: Names) => Telling;
+
+const TOLD = {
+  install: (release, end, names) =>
+    released(release, end, names, { done: messages.installed, failed: messages.installFailed }),
+  upgrade: (release, end, names) =>
+    released(release, end, names, { done: messages.upgraded, failed: messages.upgradeFailed }),
+  rollback: (release, { error }, names) =>
+    remediated(
+      release,
+      error === null
+        ? say(messages.rolledBack, names)
+        : say(messages.rollbackFailed, { ...names, error: error.message }),
+    ),
+  'uninstall-remediation': (release, { error }, names) =>
+    remediated(
+      release,
+      error === null ? say(messages.removed, names) : say(messages.removeFailed, { ...names, error: error.message }),
+    ),
+  uninstall: (release, { error }, names) => {
+    const said =
+      error === null
+        ? say(messages.uninstalled, names)
+        : say(messages.uninstallFailed, { ...names, error: error.message });
+    return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
+  },
+  unlock: (_release, { unlocked = 'unknown' }, names) => ({
+    changes: [],
+    said: [say(messages.unlocked, { ...names, status: unlocked })],
+  }),
+  test: tested,
+  correct: corrected,
+} as const satisfies Record<ActionName, Tell>;
+
+function released(
+  release: HelmRelease,
+  { error, snapshots }: TaskEnd,
+  names: Names,
+  {
+    done,
+    failed,
+  }: {
+    done: typeof messages.installed | typeof messages.upgraded;
+    failed: typeof messages.installFailed | typeof messages.upgradeFailed;
+  },
+): Telling {
+  const gone: Change[] = [
+    { type: 'TestSuccess', remove: true },
+    { type: 'Remediated', remove: true },
+  ];
+  if (error !== null) {
+    const said = say(failed, { ...names, error: error.message });
+    return { changes: [...gone, conditionOf(release, 'Released', 'False', said)], said: [said] };
+  }
+  const said = say(done, names);
+  const changes = [...gone, conditionOf(release, 'Released', 'True', said)];
+  const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshots[0]);
+  if (isUntested) changes.push(conditionOf(release, 'TestSuccess', 'Unknown', say(messages.awaitingTests, names)));
+  return { changes, said: [said] };
+}
+
+function remediated(release: HelmRelease, said: Said): Telling {
+  const isDone = said.level !== 'error';
+  return { changes: [conditionOf(release, 'Remediated', isDone ? 'True' : 'False', said)], said: [said] };
+}
+
+function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): Telling {
+  const said =
+    error === null
+      ? say(messages.tested, { ...names, tests })
+      : say(messages.testFailed, { ...names, error: error.message });
+  return { changes: [conditionOf(release, 'TestSuccess', error === null ? 'True' : 'False', said)], said: [said] };
+}
+
+/** Drift that was put right, or told and left. */
+function corrected(_release: HelmRelease, { error, drift, changes }: TaskEnd, { release }: Names): Telling {
+  if (error !== null) return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message })] };
+  const done = changes.filter(({ action }) => action === 'created' || action === 'configured');
+  const notes = drift.map(driftLine);
+  if (done.length > 0) {
+    const lines = done.map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`);
+    return { changes: [], said: [say(messages.corrected, { release, changes: lines })] };
+  }
+  return { changes: [], said: notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })] };
+}
+
+function driftLine(note: DriftNote): string {
+  if (note.how === 'removed') return `${displayKey(note.key)} removed`;
+  return `${displayKey(note.key)} changed${pathsOf(note)}`;
+}
+
+function detailOf(key: DriftNote['key'], drift: readonly DriftNote[]): string {
+  const note = drift.find((one) => displayKey(one.key) === displayKey(key));
+  return note === undefined ? '' : pathsOf(note);
+}
+
+function pathsOf({ paths, managers }: DriftNote): string {
+  if (paths.length === 0) return '';
+  const by = managers.length === 0 ? '' : ` by ${managers.join(', ')}`;
+  return ` (${paths.slice(0, 10).join(', ')}${by})`;
+}
+
+/** With what Flux puts on events of releases: the chart's version, the digest of the values, and where both come from. */
+export function event(
+  { level, reason, text }: Said,
+  latest: ReleaseSnapshot | undefined,
+  wanted: Pick<WantedRelease, 'chartVersion' | 'configDigest'> | null,
+): EventRecord {
+  const { appVersion = '', ociDigest = '' } = latest ?? {};
+  const marks = {
+    revision: wanted?.chartVersion ?? latest?.chartVersion ?? '',
+    token: wanted?.configDigest ?? latest?.configDigest ?? '',
+    'app-version': appVersion,
+    'oci-digest': ociDigest,
+  };
+  const given = Object.entries(marks).filter(([, value]) => value !== '');
+  const annotations = Object.fromEntries(given.map(([key, value]) => [`${GROUP}/${key}`, value]));
+  return { type: eventType(level), reason, message: text, ...(given.length === 0 ? {} : { annotations }) };
+}
