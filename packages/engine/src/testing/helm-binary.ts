@@ -8,6 +8,9 @@ import type { HelmText } from '../helm.ts';
 /** Upstream's helm, of another release than the library in the engine: the set-up unpacks it. */
 const helmPath = fileURLToPath(new URL('../../../../build/helm', import.meta.url));
 
+/** The binary is for Linux on amd64. */
+export const helmRuns = process.platform === 'linux' && process.arch === 'x64';
+
 export interface HelmRun {
   chart: Uint8Array;
   values?: string | undefined;
