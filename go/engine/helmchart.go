@@ -174,10 +174,11 @@ func (i *chartInspection) file(in io.Reader, name string, depth int) error {
 	if !nested {
 		return nil
 	}
-	if err := i.archive(kept.Bytes(), depth+1+strings.Count(name, "/charts/")); err != nil {
+	err = i.archive(kept.Bytes(), depth+strings.Count(name, "/charts/"))
+	if err != nil && depth == 0 {
 		return fmt.Errorf("%s: %w", inside, err)
 	}
-	return nil
+	return err
 }
 
 func archiveProblem(err error) error {

@@ -90,7 +90,19 @@ func helmTemplate(ctx context.Context, raw json.RawMessage, files []helper.File)
 	if len(r.lookups.needs) > 0 && len(r.lookups.needs) < maxNeeds {
 		return helper.Answer{Result: templateNeeds{Needs: r.lookups.needs}}, nil
 	}
-	return answer, err
+	return answer, shortened(err)
+}
+
+// maxMessage bounds an error: one of a recursion tells every turn.
+const maxMessage = 4 << 10
+
+// shortened keeps both ends of a long message.
+func shortened(err error) error {
+	if err == nil || len(err.Error()) <= maxMessage {
+		return err
+	}
+	text := err.Error()
+	return errors.New(strings.ToValidUTF8(text[:maxMessage/2], "") + " … " + strings.ToValidUTF8(text[len(text)-maxMessage/2:], ""))
 }
 
 type rendering struct {

@@ -1,41 +1,21 @@
 import { createHash } from 'node:crypto';
 import { afterAll, describe, expect, test } from 'vitest';
-import { packChart } from '@plumb/testkit';
+import { CHART_YAML, chartOf } from '@plumb/testkit';
 import type { ChartFiles } from '@plumb/testkit';
 import { createEngine } from './create-engine.ts';
-import type { HelmRendered, HelmTemplateRequest, HelmTemplateResult, HelmValuesLayer } from './helm.ts';
+import type { HelmValuesLayer } from './helm.ts';
 import { enginePath } from './testing/fake-helper.ts';
+import { askFor, renderChart } from './testing/render-chart.ts';
+import type { Asked } from './testing/render-chart.ts';
 
 const engine = createEngine({ path: enginePath, slots: 1 });
 afterAll(() => engine.close());
 
 const deadline = 20_000;
-const chartYaml = 'apiVersion: v2\nname: web\nversion: 1.2.3\n';
-
-function ask(
-  files: ChartFiles,
-  values = '{}',
-  over: Partial<Omit<HelmTemplateRequest, 'chart' | 'values'>> = {},
-): Promise<HelmTemplateResult> {
-  return engine.helmTemplate({
-    chart: packChart({ 'Chart.yaml': chartYaml, ...files }),
-    values,
-    release: { name: 'shop', namespace: 'apps', revision: 1, isUpgrade: false },
-    kubeVersion: 'v1.37.2',
-    apiVersions: ['v1', 'apps/v1', 'apps/v1/Deployment'],
-    lookups: [],
-    skipSchemaValidation: false,
-    deadline,
-    ...over,
-  });
-}
-
-async function render(...asked: Parameters<typeof ask>): Promise<HelmRendered> {
-  const result = await ask(...asked);
-  if ('needs' in result) throw new Error(`asks for ${JSON.stringify(result.needs)}`);
-  return result;
-}
-
+const ask = (chart: ChartFiles, values = '{}', over: Partial<Asked> = {}) =>
+  askFor(engine, { ...over, chart: chartOf(chart), values });
+const render = (chart: ChartFiles, values = '{}', over: Partial<Asked> = {}) =>
+  renderChart(engine, { ...over, chart: chartOf(chart), values });
 const merge = (...layers: HelmValuesLayer[]) => engine.helmValues({ layers, deadline });
 
 /** What one template gives for these values. */
@@ -119,7 +99,7 @@ describe('values', () => {
 describe('a chart', () => {
   test('tells its metadata', async () => {
     const more = 'appVersion: "7"\ntype: library\ndeprecated: true\ndescription: Web\nkubeVersion: ">=1.30"\n';
-    const chart = packChart({ 'Chart.yaml': chartYaml + more });
+    const chart = chartOf({ 'Chart.yaml': CHART_YAML + more });
     expect(await engine.helmChart({ chart, deadline })).toEqual({
       name: 'web',
       version: '1.2.3',

@@ -21,6 +21,13 @@ export function packChart(files: ChartFiles, folder = 'chart'): Uint8Array {
   return tarball(Object.entries(files).map(([path, content]) => ({ name: `${folder}/${path}`, content })));
 }
 
+export const CHART_YAML = 'apiVersion: v2\nname: web\nversion: 1.2.3\n';
+
+/** The archive of a chart `web`, or what a Chart.yaml among the files says. */
+export function chartOf(files: ChartFiles): Uint8Array {
+  return packChart({ 'Chart.yaml': CHART_YAML, ...files });
+}
+
 /** A gzip-compressed tar archive of these entries in their order. */
 export function tarball(entries: readonly TarEntry[]): Uint8Array {
   const blocks = entries.flatMap(({ content = '', ...entry }) => {
