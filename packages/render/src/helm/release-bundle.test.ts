@@ -94,6 +94,14 @@ describe('a stored manifest', () => {
     expect(bundle.objects.map(({ origin }) => origin.path)).toEqual(['manifest, document 0']);
   });
 
+  test('holds as many objects as one build may', async () => {
+    const items = Array.from({ length: 20_001 }, () => '{"apiVersion":"v1"}').join(',');
+    const list = `---\n# Source: web/templates/a.yaml\n{"apiVersion":"v1","kind":"List","items":[${items}]}\n`;
+    await expect(bundleOfManifest(list, spec, { isNamespaced })).rejects.toThrow(
+      'web/templates/a.yaml: a list of more than 20000 objects',
+    );
+  });
+
   test('names the template of what is wrong', async () => {
     const manifest = '---\n# Source: web/templates/a.yaml\nkind: ConfigMap\nmetadata: {name: a}\n';
     const error: unknown = await bundleOfManifest(manifest, spec, { isNamespaced }).catch((thrown: unknown) => thrown);
