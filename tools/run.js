@@ -16,6 +16,7 @@ const JOBS = {
     program: 'tools/test/main.ts',
     args: [],
     binaries: TESTS_NEED,
+    helm: true,
   },
   check: { program: 'tools/check/main.ts', args: [], binaries: [] },
   bench: {

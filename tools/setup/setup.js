@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 
 import { buildBinaries } from './go-build.js';
 import { cacheDirectory, describeBinaries, linkBinary } from './go-binaries.js';
+import { linkHelm } from './helm-binary.js';
 import { withLock } from './lock.js';
 import { findNode } from './node.js';
 import { installPackages, packagesMatch } from './packages.js';
@@ -17,8 +18,9 @@ const COMPILE_CPU_MINUTES = 11;
 const SERIAL_MINUTES = 1.5;
 
 /**
- * What a job needs: Go commands, and with any of them the bundled command line. What it can begin without is built beside it.
- * @typedef {{ binaries: readonly CommandName[], later?: readonly CommandName[] }} Needs
+ * What a job needs: Go commands, and with any of them the bundled command line. What it can begin without is built beside it. `helm` is upstream's,
+ * to compare with.
+ * @typedef {{ binaries: readonly CommandName[], later?: readonly CommandName[], helm?: boolean }} Needs
  */
 
 /**
@@ -65,6 +67,7 @@ export async function setUpRest(root, names, signal) {
 /** @param {string} root @param {Needs} needs @returns {Promise<string>} the Node to run TypeScript with */
 async function withProgram(root, needs) {
   const node = findNode(root);
+  if (needs.helm === true) linkHelm(root);
   if (needs.binaries.length > 0) await buildProgram(root, describeProgram(root), node);
   return node;
 }

