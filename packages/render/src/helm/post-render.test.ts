@@ -162,6 +162,13 @@ describe('post-renderers', () => {
     expect(bundle.objects[0]?.body['data']).toEqual({ text: 'a\u2028b\u0085c\ufeffd\u007f' });
   });
 
+  test('keep the order of the templates, that of hooks of one weight too', async () => {
+    const names = ['c', 'a', 'b'];
+    const files = { 'templates/h.yaml': names.map((name) => hook(name)).join('---\n') };
+    const { hooks } = await render(files, { postRenderers: [annotate('seen')] });
+    expect(hooks.map(({ name }) => name)).toEqual(names);
+  });
+
   test('keep every digit of a number', async () => {
     const { bundle } = await render(
       { 'templates/a.yaml': `${configMap('a')}spec: {n: 12345678901234567890}\n` },

@@ -113,6 +113,8 @@ async function build(
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     resources: [INPUT],
+    // As Flux has it. What is told from the rest afterwards keeps its place.
+    sortOptions: { order: 'fifo' },
     ...(patches.length > 0 && { patches }),
     ...(images.length > 0 && { images }),
   };

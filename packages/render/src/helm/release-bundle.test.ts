@@ -38,8 +38,10 @@ describe('a kind that the cluster does not serve yet', () => {
     expect((await names(files)).slice(1)).toEqual(['Planet//x', 'Planet//z']);
   });
 
-  test('is in a namespace where nobody says', async () => {
-    expect(await names({ 'templates/a.yaml': custom('Planet') })).toEqual(['Planet/mine/x', 'Planet/apps/z']);
+  test('is in a namespace where nobody says, or not in words that can be read', async () => {
+    const expected = ['Planet/mine/x', 'Planet/apps/z'];
+    expect(await names({ 'templates/a.yaml': custom('Planet') })).toEqual(expected);
+    expect(await names({ 'templates/a.yaml': custom('Planet'), 'crds/a.yaml': 'a: [' })).toEqual(expected);
   });
 
   test('is asked for once', async () => {
