@@ -42,7 +42,7 @@ export interface Bundle {
   digest: string;
   objects: readonly Desired[];
   reads: ReadSet;
-  /** What kustomize says beside the objects, each once. */
+  /** What is to be told beside the objects, each once: what kustomize warns of, and what is strange in a chart. */
   warnings: readonly string[];
   /** Texts that stood in encrypted files or Secrets with variables: values of objects that must not be shown, whatever their kind. */
   secrets: readonly string[];

@@ -1,5 +1,7 @@
+import { PlumbError } from '@plumb/api';
 import type { Json, KubeObject } from '@plumb/api';
 import type { HelmText } from '@plumb/engine';
+import { YAMLException } from 'js-yaml';
 import { singleItems, toObject } from '../declared.ts';
 import { buildError, shown } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -25,6 +27,8 @@ export interface ReadOptions extends Partial<Pick<BuildOptions, 'deadline' | 'si
   mayGenerateNames?: boolean;
   /** Told of what is read, though something is wrong with it. */
   warn?: (warning: string) => void;
+  /** Reads a text that is no YAML to this package: to Helm's parser it was, or it would not have come this far. */
+  otherwise?: (text: HelmText) => Promise<Json[]>;
 }
 
 /** A name for those that have none, where one must be. */
@@ -40,8 +44,11 @@ export async function readObjects(texts: readonly HelmText[], options: ReadOptio
   checkTotal(contents);
   const turn = paced(options);
   const objects: ChartObject[] = [];
-  for (const [index, { path }] of texts.entries()) {
-    objects.push(...objectsIn(path, contents[index] ?? new Uint8Array(), options));
+  for (const [index, text] of texts.entries()) {
+    const { path } = text;
+    const values = await valuesIn(text, contents[index] ?? new Uint8Array(), options);
+    for (const item of values.flatMap((value) => singleItems(value, path)))
+      objects.push({ path, body: objectOf(item, path, options.mayGenerateNames === true) });
     if (objects.length > limits.objects)
       throw buildError(path, `with it the release has more than ${limits.objects} objects`);
     await turn(path);
@@ -49,16 +56,29 @@ export async function readObjects(texts: readonly HelmText[], options: ReadOptio
   return objects;
 }
 
-function objectsIn(path: string, content: Uint8Array, { reader, mayGenerateNames, warn }: ReadOptions): ChartObject[] {
+async function valuesIn(text: HelmText, content: Uint8Array, options: ReadOptions): Promise<Json[]> {
+  const { reader, warn, otherwise } = options;
   // Lines are counted in what the template gave, not in the template.
-  const place = `${path} (rendered)`;
-  const documents = parseDocuments(place, content, {
-    resolve: reader === 'helm' ? resolveHelm : resolvePlain,
-    onDuplicate: (key, line) =>
-      warn?.(`${place}:${line}: the key ${shown(key)} is there twice in a map: the last one counts`),
-  });
-  return documents.flatMap(({ value }) =>
-    singleItems(value, path).map((item) => ({ path, body: objectOf(item, path, mayGenerateNames === true) })),
+  const place = `${text.path} (rendered)`;
+  try {
+    const documents = parseDocuments(place, content, {
+      resolve: reader === 'helm' ? resolveHelm : resolvePlain,
+      onDuplicate: (key, line) =>
+        warn?.(`${place}:${line}: the key ${shown(key)} is there twice in a map: the last one counts`),
+    });
+    return documents.map(({ value }) => value);
+  } catch (error) {
+    if (otherwise === undefined || !isStrange(error, text)) throw error;
+    return await otherwise(text).catch(() => {
+      throw error;
+    });
+  }
+}
+
+/** Whether it is the syntax that was refused, and not its size. What aliases make of a text that cannot be read here nobody can bound. */
+function isStrange(error: unknown, { text }: HelmText): boolean {
+  return (
+    error instanceof PlumbError && error.cause instanceof YAMLException && !(text.includes('&') && text.includes('*'))
   );
 }
 

@@ -1,5 +1,6 @@
 import type { KubeObject } from '@plumb/api';
 import type { HelmText } from '@plumb/engine';
+import { paced } from '../pace.ts';
 import { printYaml } from '../yaml/print.ts';
 import type { ChartObject } from './chart-objects.ts';
 
@@ -11,8 +12,14 @@ export function printObject(body: KubeObject): string {
 }
 
 /** The text that a release record holds. */
-export function printManifest(objects: readonly ChartObject[]): string {
-  return objects.map(({ path, body }) => `---\n# Source: ${oneLine(path)}\n${printObject(body)}`).join('');
+export async function printManifest(objects: readonly ChartObject[]): Promise<string> {
+  const turn = paced({});
+  let text = '';
+  for (const { path, body } of objects) {
+    text += `---\n# Source: ${oneLine(path)}\n${printObject(body)}`;
+    await turn(path);
+  }
+  return text;
 }
 
 /** A file may have any name; here it must stay in its comment. */

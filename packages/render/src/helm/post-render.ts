@@ -1,7 +1,7 @@
 import { displayKey, keyOf, parseJson, printJson, systemError } from '@plumb/api';
-import type { KubeObject, PostRenderer } from '@plumb/api';
+import type { Json, KubeObject, PostRenderer } from '@plumb/api';
 import { EngineError } from '@plumb/engine';
-import type { Engine, KustomizeResult } from '@plumb/engine';
+import type { Engine, HelmText, KustomizeResult } from '@plumb/engine';
 import { toObject } from '../declared.ts';
 import { buildError } from '../errors.ts';
 import { plainWords } from '../kustomize-words.ts';
@@ -43,7 +43,8 @@ export async function postRender(
   for (const [index, { kustomize }] of postRenderers.entries()) {
     if (kustomize === undefined) continue;
     place = `spec.postRenderers[${index}]`;
-    const { objects: built, warnings } = await build(engine, bodies, { kustomize, place }, options);
+    const input = bodies.map(asYaml).join('---\n');
+    const { objects: built, warnings } = await build(engine, input, { kustomize, place }, options);
     for (const warning of warnings) options.warn(`${place}: ${withoutContent(warning)}`);
     bodies = built.map(({ json }) => toObject(parseJson(json), place));
   }
@@ -91,9 +92,19 @@ function unmarked(body: KubeObject, lost: string): ChartObject {
   return { path, body: { ...body, metadata: hasAny ? { ...metadata, annotations } : metadata } };
 }
 
+/** What kustomize makes of a text of manifests. @throws PlumbError as post-renderers do */
+export async function kustomizeRead(
+  engine: Pick<Engine, 'kustomizeBuild'>,
+  { path, text }: HelmText,
+  options: PostRenderOptions,
+): Promise<Json[]> {
+  const { objects } = await build(engine, text, { kustomize: {}, place: path }, options);
+  return objects.map(({ json }) => parseJson(json));
+}
+
 async function build(
   engine: Pick<Engine, 'kustomizeBuild'>,
-  bodies: readonly KubeObject[],
+  input: string,
   { kustomize, place }: { kustomize: Kustomize; place: string },
   { until, tenant = '', signal }: PostRenderOptions,
 ): Promise<KustomizeResult> {
@@ -102,12 +113,14 @@ async function build(
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     resources: [INPUT],
+    // As Flux has it. What is told from the rest afterwards keeps its place.
+    sortOptions: { order: 'fifo' },
     ...(patches.length > 0 && { patches }),
     ...(images.length > 0 && { images }),
   };
   const files = [
     { path: 'kustomization.yaml', content: Buffer.from(printJson(kustomization)) },
-    { path: INPUT, content: Buffer.from(bodies.map(asYaml).join('---\n')) },
+    { path: INPUT, content: Buffer.from(input) },
   ];
   const deadline = Math.max(1, Math.ceil(until - performance.now()));
   try {

@@ -29,7 +29,9 @@ export async function bundleOf(
 ): Promise<Bundle> {
   const { release, ownerLabels, ignore = [] } = spec;
   checkIgnore(ignore);
-  const scopes = new Scopes(isNamespaced, async () => [...objects, ...(await readObjects(crds, { reader: 'helm' }))]);
+  // Whether the definitions can be used is found out where they are applied, if they are.
+  const definitions = (): Promise<ChartObject[]> => readObjects(crds, { reader: 'helm' }).catch(() => []);
+  const scopes = new Scopes(isNamespaced, async () => [...objects, ...(await definitions())]);
   const declared = await Promise.all(
     objects.map(async ({ path, body }): Promise<Declared> => {
       if (body.metadata.name === '')

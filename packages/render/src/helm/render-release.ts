@@ -1,10 +1,10 @@
 import type { Engine, HelmRendered, HelmText } from '@plumb/engine';
 import { withMetadata } from '../assemble.ts';
-import { secretForms, withoutSecretsIn } from '../mask.ts';
+import { secretForms, withoutSecrets, withoutSecretsIn } from '../mask.ts';
 import { readObjects } from './chart-objects.ts';
 import type { ChartObject, ReadOptions } from './chart-objects.ts';
 import { printManifest } from './manifest.ts';
-import { postRender } from './post-render.ts';
+import { kustomizeRead, postRender } from './post-render.ts';
 import type { PostRenderOptions } from './post-render.ts';
 import { bundleOf } from './release-bundle.ts';
 import type { ReleaseOptions, ReleaseSpec, RenderedRelease } from './release.ts';
@@ -24,45 +24,31 @@ export async function renderRelease(
   spec: ReleaseSpec,
   options: ReleaseOptions,
 ): Promise<RenderedRelease> {
-  const secrets = secretForms(options.secrets);
-  try {
-    return await rendered(engine, chart, spec, { ...options, secrets });
-  } catch (error) {
-    throw withoutSecretsIn(error, secrets);
-  }
-}
-
-async function rendered(
-  engine: Pick<Engine, 'helmTemplate' | 'kustomizeBuild'>,
-  chart: Uint8Array,
-  spec: ReleaseSpec,
-  options: ReleaseOptions,
-): Promise<RenderedRelease> {
-  const until = performance.now() + options.deadline;
+  const { deadline, tenant, signal, isNamespaced, secrets } = options;
+  const forms = secretForms(secrets);
   const warnings = new Set<string>();
-  const warn = (warning: string): unknown => warnings.add(warning);
-  const templates = await renderTemplates(engine, chart, spec, options);
-  for (const warning of strangers(templates.crds)) warn(warning);
-  const { tenant, signal } = options;
-  const more = { until, warn, ...(tenant !== undefined && { tenant }), ...(signal !== undefined && { signal }) };
-  const { hooks, manifests } = await finished(engine, templates, spec, more);
-  const { isNamespaced } = options;
-  const bundle = await bundleOf(
-    manifests,
-    spec,
-    { isNamespaced, crds: templates.crds },
-    { warnings: [...warnings], secrets: options.secrets },
-  );
-  return {
-    chart: templates.metadata,
-    chartJson: templates.chart,
-    config: templates.config,
-    notes: templates.notes,
-    manifest: printManifest(manifests),
-    hooks,
-    crds: templates.crds,
-    bundle,
-  };
+  const warn = (warning: string): unknown => warnings.add(withoutSecrets(warning, forms));
+  const until = performance.now() + deadline;
+  try {
+    const templates = await renderTemplates(engine, chart, spec, { ...options, secrets: forms });
+    const { crds } = templates;
+    for (const warning of strangers(crds)) warn(warning);
+    const bounds = { until, warn, ...(tenant !== undefined && { tenant }), ...(signal !== undefined && { signal }) };
+    const { hooks, manifests } = await finished(engine, templates, spec, bounds);
+    const bundle = await bundleOf(manifests, spec, { isNamespaced, crds }, { warnings: [...warnings], secrets });
+    return {
+      chart: templates.metadata,
+      chartJson: templates.chart,
+      config: templates.config,
+      notes: templates.notes,
+      manifest: await printManifest(manifests),
+      hooks,
+      crds,
+      bundle,
+    };
+  } catch (error) {
+    throw withoutSecretsIn(error, forms);
+  }
 }
 
 /** Flux and Helm leave out what else is in folders of definitions, which is seldom what its author meant. */
@@ -89,6 +75,7 @@ async function finished(
     reader: 'kustomize',
     deadline: Math.max(1, until - performance.now()),
     warn,
+    otherwise: (text) => kustomizeRead(engine, text, options),
     ...(signal !== undefined && { signal }),
   };
   const manifests = await readObjects(documents, reading);

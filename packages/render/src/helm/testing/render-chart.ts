@@ -1,5 +1,3 @@
-import { packChart } from '@plumb/testkit';
-import type { ChartFiles } from '@plumb/testkit';
 import type { Engine } from '@plumb/engine';
 import type { KubeObject } from '@plumb/api';
 import { renderRelease } from '../render-release.ts';
@@ -32,17 +30,12 @@ export function releaseOptions(change: Partial<ReleaseOptions> = {}): ReleaseOpt
   };
 }
 
-/** A chart `web` of these files. */
-export function chartOf(files: ChartFiles): Uint8Array {
-  return packChart({ 'Chart.yaml': 'apiVersion: v2\nname: web\nversion: 1.2.3\n', ...files });
-}
-
 export function renderChart(
   engine: Pick<Engine, 'helmTemplate' | 'kustomizeBuild'>,
-  files: ChartFiles,
+  chart: Uint8Array,
   { spec = {}, options = {} }: { spec?: Partial<ReleaseSpec>; options?: Partial<ReleaseOptions> } = {},
 ): Promise<RenderedRelease> {
-  return renderRelease(engine, chartOf(files), releaseSpec(spec), releaseOptions(options));
+  return renderRelease(engine, chart, releaseSpec(spec), releaseOptions(options));
 }
 
 /** The objects of a release by `Kind/namespace/name`. */
