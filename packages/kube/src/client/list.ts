@@ -47,8 +47,10 @@ class Pages {
       const page = await this.#page(next);
       const metadata = page['metadata'] as JsonObject | undefined;
       const version = metadata?.['resourceVersion'];
-      if (!Array.isArray(page['items']) || typeof version !== 'string') throw malformed(this.#subject, 'is not a list');
-      for (const item of page['items']) items.push(completeItem(item, this.#info));
+      // A list of nothing but metadata has null for none.
+      const found = page['items'] === null ? [] : page['items'];
+      if (!Array.isArray(found) || typeof version !== 'string') throw malformed(this.#subject, 'is not a list');
+      for (const item of found) items.push(completeItem(item, this.#info));
       next =
         typeof metadata?.['continue'] === 'string' && metadata['continue'] !== '' ? metadata['continue'] : undefined;
       if (next === undefined) return { resourceVersion: version, items };

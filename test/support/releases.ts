@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { HelmRelease, KubeObject, ObjectKey } from '@plumb/api';
+import { HELM_CHART, HELM_RELEASE, READ_SOURCES } from '@plumb/api';
+import { createDownloads, type Downloads } from '@plumb/sources';
+import { packChart, type ChartFiles } from '@plumb/testkit';
+import { ArtifactServer, digestOf } from './artifact-server.ts';
+import { OwnPlane } from './own-plane.ts';
+import { definitionOf } from './source-kinds.ts';
+import { condition, World, type StartAgent } from './world.ts';
+
+/** Charts, as somebody offers them in HelmCharts, and the releases that are made of them. */
+export class Releases {
+  readonly world: World;
+  readonly plane: OwnPlane;
+  readonly #server: ArtifactServer;
+  readonly #dir: string;
+  #downloads: Downloads | null = null;
+
+  private constructor(world: World, plane: OwnPlane, server: ArtifactServer, dir: string) {
+    this.world = world;
+    this.plane = plane;
+    this.#server = server;
+    this.#dir = dir;
+  }
+
+  static async start(options: StartAgent = {}): Promise<Releases> {
+    const dir = await mkdtemp(join(tmpdir(), 'plumb-releases-'));
+    const plane = await OwnPlane.start();
+    const server = await ArtifactServer.start();
+    const world = await World.start({ kubeconfig: plane.kubeconfig, agent: false });
+    for (const kind of [...READ_SOURCES, HELM_CHART]) await world.apply(definitionOf(kind));
+    const releases = new Releases(world, plane, server, dir);
+    await releases.startAgent(options);
+    return releases;
+  }
+
+  async startAgent(options: StartAgent = {}): Promise<void> {
+    this.#downloads = createDownloads({ dir: join(this.#dir, 'data'), hostOverride: this.#server.host });
+    const { connect, ...rest } = options;
+    await this.world.startAgent({
+      connect: { kubeconfig: this.plane.kubeconfig, ...connect },
+      downloads: this.#downloads,
+      dependencyInterval: 1_000,
+      ...rest,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.world.close();
+    await this.#downloads?.close();
+    await this.plane.close();
+    await this.#server.close();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  /** Offers a chart under the name of a HelmChart. */
+  async chart(name: string, files: ChartFiles, version = '1.0.0'): Promise<void> {
+    const named = { 'Chart.yaml': `apiVersion: v2\nname: ${name}\nversion: ${version}\n`, ...files };
+    const archive = Buffer.from(packChart(named, name));
+    const digest = digestOf(archive);
+    const path = `/helmchart/${name}-${version}-${digest.slice(-12)}.tgz`;
+    this.#server.put(path, archive);
+    const key = { ...HELM_CHART, namespace: this.world.namespace, name };
+    const there = await this.world.get(key);
+    if (there === null) {
+      await this.world.apply({
+        apiVersion: 'source.toolkit.fluxcd.io/v1',
+        kind: HELM_CHART.kind,
+        metadata: { name, namespace: this.world.namespace },
+        spec: { chart: name },
+      });
+    }
+    const url = `http://source-controller.flux-system.svc.cluster.local.${path}`;
+    const artifact = {
+      path,
+      url,
+      revision: version,
+      digest,
+      lastUpdateTime: '2026-01-01T00:00:00Z',
+      size: archive.length,
+    };
+    await this.world.cluster.patch(key, { status: { artifact } }, { type: 'merge', subresource: 'status' });
+  }
+
+  key(name: string): ObjectKey {
+    return { ...HELM_RELEASE, namespace: this.world.namespace, name };
+  }
+
+  /** Declares a release of the chart of its name. */
+  release(name: string, spec: Record<string, unknown> = {}): Promise<KubeObject> {
+    return this.world.apply({
+      apiVersion: 'helm.toolkit.fluxcd.io/v2',
+      kind: 'HelmRelease',
+      metadata: { name, namespace: this.world.namespace },
+      spec: { interval: '10m', timeout: '30s', chartRef: { kind: 'HelmChart', name }, ...spec } as never,
+    });
+  }
+
+  async until(name: string, what: string, holds: (release: HelmRelease) => boolean, ms = 30_000): Promise<HelmRelease> {
+    const found = await this.world.until(
+      this.key(name),
+      what,
+      (object) => object !== null && holds(object as unknown as HelmRelease),
+      ms,
+    );
+    return found as unknown as HelmRelease;
+  }
+
+  /** Waits until it is ready at what is declared now. */
+  ready(name: string, ms = 30_000): Promise<HelmRelease> {
+    return this.until(
+      name,
+      'be Ready at its generation',
+      (release) =>
+        condition(release as unknown as KubeObject, 'Ready')?.status === 'True' &&
+        release.status?.observedGeneration === release.metadata.generation,
+      ms,
+    );
+  }
+
+  object(kind: string, name: string, group = ''): Promise<KubeObject | null> {
+    return this.world.get({ group, version: 'v1', kind, namespace: this.world.namespace, name });
+  }
+}
