@@ -46,8 +46,10 @@ export interface WantedRelease {
   readonly chartName: string;
   /** With the digest that is appended for charts of an OCIRepository. */
   readonly chartVersion: string;
-  /** Digest of the values that a release made now would record: with preserveValues, of the merged ones. */
+  /** Digest of the values that are declared. */
   readonly configDigest: string;
+  /** With upgrade.preserveValues: digest of the values that a release made now would record, those of the last one under the declared ones. */
+  readonly recordedDigest?: string;
   readonly postRenderersDigest: string;
   readonly commonMetadataDigest: string;
 }
