@@ -1,5 +1,5 @@
 import type { ObjectKey, PlumbError } from '@plumb/api';
-import { asPlumbError, HELM_APPLY_MANAGER, keyId } from '@plumb/api';
+import { asPlumbError, HELM_APPLY_MANAGER, keyId, reworded } from '@plumb/api';
 import type { HookEvent } from '@plumb/core';
 import { deliver } from '../delivery/deliver.ts';
 import type { Delivery } from '../delivery/deliver.ts';
@@ -59,11 +59,11 @@ export async function deploy(deployment: Deployment, context: ActionContext): Pr
   const seen: { delivery: Delivery | null } = { delivery: null };
   try {
     const { hooks, timeout } = deployment;
-    if (hooks !== null) await runHooksOf(hooks.before, { record, timeout, save }, context);
+    if (hooks !== null) await runNamed(hooks.before, { record, timeout, save }, context);
     seen.delivery = await bringIn(deployment, context);
     if (seen.delivery.error !== null) throw seen.delivery.error;
     await awaitObjects(deployment, seen.delivery, context);
-    if (hooks !== null) await runHooksOf(hooks.after, { record, timeout, save }, context);
+    if (hooks !== null) await runNamed(hooks.after, { record, timeout, save }, context);
     const replaced: ReleaseRecord[] = [];
     for (const { metadata, record: old } of superseded) {
       const next = withStatus(old, 'superseded');
@@ -84,6 +84,24 @@ export async function deploy(deployment: Deployment, context: ActionContext): Pr
       () => error,
     );
     return { records: [record], ...facts, inventory, error: left };
+  }
+}
+
+/** How Helm begins to tell of hooks that failed. */
+const HOOKS_FAILED: Readonly<Partial<Record<HookEvent, string>>> = {
+  'pre-install': 'failed pre-install',
+  'post-install': 'failed post-install',
+  'pre-upgrade': 'pre-upgrade hooks failed',
+  'post-upgrade': 'post-upgrade hooks failed',
+};
+
+async function runNamed(...[event, run, context]: Parameters<typeof runHooksOf>): Promise<void> {
+  try {
+    await runHooksOf(event, run, context);
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    const what = HOOKS_FAILED[event];
+    throw what === undefined || error.code === 'cancelled' ? error : reworded(error, `${what}: ${error.message}`);
   }
 }
 

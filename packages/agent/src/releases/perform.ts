@@ -26,7 +26,8 @@ import { correct } from './correct.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
 import { refuseForeign } from './ownership.ts';
-import type { HookRecord, ReleaseRecord } from './record.ts';
+import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
+import { refuseUnserved } from './refuse-unserved.ts';
 import { removeRelease } from './remove-release.ts';
 import { bundleOf, keysOf, render, stored } from './render.ts';
 import { runHooks } from './run-hooks.ts';
@@ -68,6 +69,8 @@ export interface TaskEnd {
   tests: number;
   /** Status of the record that was unlocked. */
   unlocked?: HelmStatus;
+  /** Of a rollback: what it went to. */
+  target?: Pick<ReleaseSnapshot, 'namespace' | 'name' | 'version' | 'chartName' | 'chartVersion'>;
   /** What the render warned of. */
   warnings: readonly string[];
   /** Milliseconds. */
@@ -122,42 +125,57 @@ async function bringDesired(
 ): Promise<Ended> {
   const desired = desiredIn(task);
   const last = await task.last();
-  const isUpgrade = action === 'upgrade' && last !== null;
+  const old = action === 'upgrade' ? last : null;
   const version = (last?.record.version ?? 0) + 1;
-  const keptValues = 'preserveValues' in options && options.preserveValues ? (last?.record ?? null) : null;
-  const wish = { revision: version, isUpgrade, validateSchema: options.validateSchema, keptValues };
-  let rendered = await render(desired, wish, context);
-  // What a chart defines itself, its templates may ask for.
-  if (await applyDefinitions(rendered, options.crds, context)) rendered = await render(desired, wish, context);
-  const record = recordOf(desired, rendered, { version, before: isUpgrade ? last.record : null }, context);
-  record.apply_method = methodOf(options.serverSide, isUpgrade ? last.record : null);
-  const before = await ownedKeys(task, isUpgrade, context);
+  const rendered = await renderDesired(desired, { old, version, options }, context);
+  const record = recordOf(desired, rendered, { version, before: old?.record ?? null }, context);
+  record.apply_method = methodOf(options.serverSide, old?.record ?? null);
+  const before = await ownedKeys(task, old, context);
   const keys = rendered.bundle.objects.map(({ key }) => key);
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: before }, record, context);
   if ('createNamespace' in options && options.createNamespace) await createNamespace(context);
   const bundle = stored(rendered.bundle, record);
-  const superseded = isUpgrade ? await supersededBy(last, context) : [];
+  const superseded = old === null ? [] : await supersededBy(old, context);
   await makeRoom(last, task.count, context);
-  const isInstall = !isUpgrade;
-  const ended = await deploy(
-    {
-      record,
-      bundle,
-      loadBodies: () => Promise.resolve(),
-      hooks: options.hooks ? hookEvents(isInstall ? 'install' : 'upgrade') : null,
-      before,
-      superseded,
-      timeout: options.timeout,
-      wait: options.wait,
-      waitForJobs: options.waitForJobs,
-      force: 'force' in options && options.force,
-      cleanupOnFail: 'cleanupOnFail' in options && options.cleanupOnFail,
-      done: isInstall ? 'Install complete' : 'Upgrade complete',
-    },
-    context,
-  );
+  const deployment = { record, bundle, before, superseded, ...deploymentOf(options, old === null) };
+  const ended = await deploy(deployment, context);
   const told = await deployedEnd(ended, { action, ociDigest: desired.chart.ociDigest, bundle }, context);
   return { ...told, warnings: rendered.bundle.warnings };
+}
+
+/** All that is known before anything is stored: until then there is nothing to remedy. */
+async function renderDesired(
+  desired: Desired,
+  wish: { old: StoredRelease | null; version: number; options: InstallOptions | UpgradeOptions },
+  context: ActionContext,
+): Promise<RenderedRelease> {
+  const { old, version, options } = wish;
+  const preserves = 'preserveValues' in options && options.preserveValues;
+  const keptValues = preserves && old !== null ? await inForceOr(old, context) : null;
+  const { validateSchema, crds } = options;
+  const asked = { revision: version, isUpgrade: old !== null, validateSchema, keptValues };
+  let rendered = await render(desired, asked, context);
+  // What a chart defines itself, its templates may ask for.
+  if (await applyDefinitions(rendered, crds, context)) rendered = await render(desired, asked, context);
+  await refuseUnserved(rendered.bundle, context);
+  return rendered;
+}
+
+function deploymentOf(
+  options: InstallOptions | UpgradeOptions,
+  isInstall: boolean,
+): Omit<Deployment, 'record' | 'bundle' | 'before' | 'superseded'> {
+  const { timeout, wait, waitForJobs } = options;
+  return {
+    loadBodies: () => Promise.resolve(),
+    hooks: options.hooks ? hookEvents(isInstall ? 'install' : 'upgrade') : null,
+    timeout,
+    wait,
+    waitForJobs,
+    force: 'force' in options && options.force,
+    cleanupOnFail: 'cleanupOnFail' in options && options.cleanupOnFail,
+    done: isInstall ? 'Install complete' : 'Upgrade complete',
+  };
 }
 
 function hookEvents(what: 'install' | 'upgrade' | 'rollback'): NonNullable<Deployment['hooks']> {
@@ -213,14 +231,18 @@ function hookRecord(hook: RenderedRelease['hooks'][number]): HookRecord {
 }
 
 /** All that earlier versions of the release may have made: by the status, by its newest record, and by the one that is in force. */
-async function ownedKeys(task: Task, isUpgrade: boolean, context: ActionContext): Promise<ObjectKey[]> {
-  const { owned } = task;
-  const last = await task.last();
-  if (last === null || !isUpgrade) return unionOfKeys(owned);
+async function ownedKeys({ owned }: Task, last: StoredRelease | null, context: ActionContext): Promise<ObjectKey[]> {
+  if (last === null) return unionOfKeys(owned);
   const newest = await keysOf(last.record, context);
   if (last.record.info.status === 'deployed') return unionOfKeys(owned, newest);
   const inForce = await context.store.deployed(last.record.name);
   return unionOfKeys(owned, newest, inForce === null ? [] : await keysOf(inForce.record, context));
+}
+
+/** The values that are kept are those of the release in force; where none is, of the newest one. */
+async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise<ReleaseRecord> {
+  if (last.record.info.status === 'deployed') return last.record;
+  return (await store.deployed(last.record.name))?.record ?? last.record;
 }
 
 /** The records a new one takes the place of: those that say they are in force. */
@@ -247,7 +269,12 @@ async function createNamespace({ release, cluster, signal }: ActionContext): Pro
   if ((await cluster.get(key, { signal })) !== null) return;
   // As Helm labels it.
   const metadata = { name, labels: { name } };
-  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata }, { signal });
+  try {
+    await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata }, { signal });
+  } catch (thrown) {
+    // Somebody else was faster.
+    if (asPlumbError(thrown).code !== 'api-conflict') throw thrown;
+  }
 }
 
 /** What is told of a release that was to be brought into force. */
@@ -304,7 +331,7 @@ async function rollback(task: Task, context: ActionContext): Promise<Ended> {
     apply_method: methodOf(options.serverSide, old),
   };
   delete record.info.deleted;
-  const before = await ownedKeys(task, true, context);
+  const before = await ownedKeys(task, last, context);
   const bundle = stored(await bundleOf(record, context), record);
   const superseded = await supersededBy(last, context);
   await makeRoom(last, task.count, context);
@@ -325,7 +352,12 @@ async function rollback(task: Task, context: ActionContext): Promise<Ended> {
     },
     context,
   );
-  return deployedEnd(ended, { action: 'rollback', ociDigest: '', bundle }, context);
+  const told = await deployedEnd(ended, { action: 'rollback', ociDigest: '', bundle }, context);
+  const { name: chartName, version: chartVersion } = chartOf(old);
+  return {
+    ...told,
+    target: { namespace: old.namespace, name: old.name, version: old.version, chartName, chartVersion },
+  };
 }
 
 /** Nobody who is alive works on the release: what its record waits for will never come. */
@@ -383,7 +415,7 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
 
 async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   const last = await lastIn(task);
-  const keys = await ownedKeys(task, true, context);
+  const keys = await ownedKeys(task, last, context);
   const options = uninstallOptionsOf(context.release.spec);
   const { record, changes, inventory, error } = await removeRelease(last, keys, options, context);
   const action = task.action === 'uninstall' ? 'uninstall' : 'uninstall-remediation';

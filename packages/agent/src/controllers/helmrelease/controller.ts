@@ -40,7 +40,8 @@ import { dependencyVersion, findDependency, observeRelease } from './observe.ts'
 import { report } from './report.ts';
 import { placeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
-import { afterTask, event } from './task-report.ts';
+import { event } from './task-report.ts';
+import type { TaskEnd } from '../../releases/perform.ts';
 
 export interface HelmReleaseControllerOptions {
   helmReleases: FluxObjects;
@@ -344,9 +345,12 @@ export class HelmReleaseController {
 
   #onObject(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
     if (object === undefined || before === undefined || isNews(before, object)) this.#wake(id, PRIORITY.request);
-    else if (this.#memories.get(id)?.unit.awaitingSince != null && saidByUsers(before) !== saidByUsers(object))
-      this.#wake(id);
+    else if (this.#isAwaiting(id) && saidByUsers(before) !== saidByUsers(object)) this.#wake(id);
     this.#onDependency(dependableId({ kind: 'HelmRelease', ...parseObjectId(id) }), object, before);
+  }
+
+  #isAwaiting(id: string): boolean {
+    return (this.#memories.get(id)?.unit.awaitingSince ?? null) !== null;
   }
 
   /** Readiness wakes whoever depends on it; any other change those that wait with a readyExpr, which may ask for anything. */
@@ -354,7 +358,7 @@ export class HelmReleaseController {
     const isTurn = readyMark(object) !== readyMark(before);
     for (const unit of isTurn ? this.#options.helmReleases.ids() : this.#memories.keys()) {
       const memory = this.#memories.get(unit);
-      if (!isTurn && (memory?.unit.awaitingSince == null || !memory.unit.expressions.judges(id))) continue;
+      if (!isTurn && !(this.#isAwaiting(unit) && memory?.unit.expressions.judges(id) === true)) continue;
       const dependant = this.#find(unit);
       if (isTurn && !dependsOn(dependant, id)) continue;
       if (memory !== undefined) memory.changed = true;
@@ -403,7 +407,7 @@ function withHelmChart(status: HelmRelease['status'], helmChart: string | undefi
   return helmChart === '' ? rest : { ...rest, helmChart };
 }
 
-function uninstallSaid(ended: Parameters<typeof afterTask>[1]): Said[] {
+function uninstallSaid(ended: TaskEnd): Said[] {
   const [latest] = ended.snapshots;
   if (latest === undefined)
     return ended.error === null ? [] : [say(messages.stateFailed, { error: ended.error.message })];

@@ -1,5 +1,5 @@
-import type { HelmRelease, HelmReleaseStatus } from '@plumb/api';
-import { FORCE_AT_ANNOTATION, RESET_AT_ANNOTATION } from '@plumb/api';
+import type { HelmRelease, HelmReleaseStatus, JsonObject } from '@plumb/api';
+import { FORCE_AT_ANNOTATION, parseJson, RESET_AT_ANNOTATION } from '@plumb/api';
 import {
   hasFailedTest,
   ignoresTestFailures,
@@ -11,6 +11,7 @@ import {
   storageNamespaceOf,
   targetChanged,
   unitDriftMode,
+  withKeptValues,
 } from '@plumb/core';
 import type { ReleaseFacts, WantedRelease } from '@plumb/core';
 import { actingAs } from '../../delivery/acting-as.ts';
@@ -19,7 +20,7 @@ import { bundleIn, driftToLookAt } from '../../releases/correct.ts';
 import type { StoredBundle } from '../../delivery/unit.ts';
 import type { ActionContext, Waiting } from '../../releases/context.ts';
 import { releaseName } from '../../releases/wanted.ts';
-import { lastOf, snapshotOf } from '../../releases/snapshots.ts';
+import { digestOfValues, lastOf, snapshotOf } from '../../releases/snapshots.ts';
 import { ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
 import type { StoredEntry } from '../../releases/stored-releases.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
@@ -89,7 +90,7 @@ export async function factsOf(release: HelmRelease, underway: Underway, context:
   const facts: ReleaseFacts = {
     release,
     last: known.last,
-    wanted,
+    wanted: { ...wanted, ...(await recordedDigest(release, known, read, context)) },
     held: isHeld(known, watched, context),
     drifted: driftOf(release, memory, hands.clock.now()),
     ...(await targetsOf(release, { known, entries, store, place }, context)),
@@ -148,6 +149,21 @@ async function knownOf(
   const ociDigest = before?.ociDigest;
   const snapshot = await snapshotOf(record, ociDigest === undefined ? {} : { ociDigest }, digesting);
   return { last: lastOf(record, snapshot), snapshot, mark };
+}
+
+/** Only a release in force is compared with what is declared: the values that it was made with are then the ones that are kept. */
+async function recordedDigest(
+  { spec }: HelmRelease,
+  { last }: KnownRelease,
+  read: () => Promise<StoredRelease | null>,
+  { memory, hands }: Context,
+): Promise<Pick<WantedRelease, 'recordedDigest'>> {
+  if (spec.upgrade?.preserveValues !== true || last?.status !== 'deployed') return {};
+  const [stored, declared] = [await read(), memory.underway?.desired.values.json];
+  if (stored === null || declared === undefined) return {};
+  const merged = withKeptValues(parseJson(declared) as JsonObject, stored.record.config ?? {});
+  const bounds = { tenant: memory.unit.ref.namespace, signal: hands.signal };
+  return { recordedDigest: await digestOfValues(merged, { engine: hands.engine, ...bounds }) };
 }
 
 /** Ours nobody else works on: the leave to work on the release is ours alone. */
