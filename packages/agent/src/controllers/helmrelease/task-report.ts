@@ -164,8 +164,8 @@ function released(
     done,
     failed,
   }: {
-    done: typeof messages.installed | typeof messages.upgraded;
-    failed: typeof messages.installFailed | typeof messages.upgradeFailed;
+    done: typeof messages.installed;
+    failed: typeof messages.installFailed;
   },
 ): Telling {
   const gone: Change[] = [
