@@ -42,7 +42,7 @@ export interface Told {
   events: EventRecord[];
 }
 
-export const GROUP = 'helm.toolkit.fluxcd.io';
+const GROUP = 'helm.toolkit.fluxcd.io';
 
 interface Names {
   release: string;
