@@ -30,7 +30,7 @@ import {
 import type { ActionName, WantedRelease } from '@plumb/core';
 import { displayKey } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
-import type { TaskEnd } from '../../releases/perform.ts';
+import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import { conditionOf } from '../../runtime/flux-object.ts';
 
@@ -164,8 +164,8 @@ function released(
     done,
     failed,
   }: {
-    done: typeof messages.installed | typeof messages.upgraded;
-    failed: typeof messages.installFailed | typeof messages.upgradeFailed;
+    done: typeof messages.installed;
+    failed: typeof messages.installFailed;
   },
 ): Telling {
   const gone: Change[] = [
