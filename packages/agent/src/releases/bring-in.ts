@@ -23,8 +23,9 @@ import { desiredIn, lastIn, type Ended, type Task } from './task.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
 
-type Options = Omit<InstallOptions & UpgradeOptions, 'serverSide'> &
-  Pick<InstallOptions | UpgradeOptions, 'serverSide'>;
+interface Options extends Omit<InstallOptions, 'serverSide'>, Omit<UpgradeOptions, 'serverSide'> {
+  serverSide: boolean | ServerSide;
+}
 
 /** What only one of both actions can be told. */
 const NO_EXTRAS = { createNamespace: false, replace: false, force: false, preserveValues: false, cleanupOnFail: false };
