@@ -2,6 +2,7 @@ import type { JsonObject, ObjectKey, ReleaseSnapshot } from '@plumb/api';
 import { parseJson, systemError } from '@plumb/api';
 import {
   installOptionsOf,
+  madeWithAt,
   maxHistoryOf,
   releaseNamespaceOf,
   rollbackOptionsOf,
@@ -18,7 +19,7 @@ import { refuseForeign } from './ownership.ts';
 import type { HookRecord, ReleaseRecord } from './record.ts';
 import { bundleOf, keysOf, render, stored } from './render.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
-import type { StoredRelease } from './storage.ts';
+import { madeWithIn, type StoredRelease } from './storage.ts';
 import { desiredIn, lastIn, type Ended, type Task } from './task.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
@@ -54,11 +55,12 @@ async function bringDesired(
   if (options.createNamespace) await createNamespace(context);
   const bundle = stored(rendered.bundle, record);
   const superseded = before === null ? [] : await supersededBy(before, context);
-  await makeRoom(last, task.count, context);
   const isUpgrade = before !== null;
   const deployment: Deployment = {
     ...options,
     record,
+    madeWith: desiredIn(task).wanted,
+    makeRoom: () => makeRoom(last, task.count, context),
     bundle,
     loadBodies: () => Promise.resolve(),
     hooks: options.hooks ? hookEvents(isUpgrade ? 'upgrade' : 'install') : null,
@@ -166,7 +168,7 @@ async function supersededBy(last: StoredRelease, { store }: ActionContext): Prom
   return inForce === null ? [] : [inForce];
 }
 
-/** Helm keeps so many records, the new one included. */
+/** Helm keeps so many records, the new one included. `count`: how many there were before. */
 async function makeRoom(
   last: StoredRelease | null,
   count: number | null,
@@ -174,7 +176,7 @@ async function makeRoom(
 ): Promise<void> {
   const most = maxHistoryOf(release.spec);
   if (last === null || most === 0 || (count !== null && count < most)) return;
-  await store.prune(last.record.name, most - 1);
+  await store.prune(last.record.name, most);
 }
 
 async function createNamespace({ release, cluster, signal }: ActionContext): Promise<void> {
@@ -194,7 +196,7 @@ async function deployedEnd(
 ): Promise<Ended> {
   const [newest] = records;
   const snapshots = await Promise.all(
-    records.map((record, index) => {
+    records.map(({ record }, index) => {
       const more = index === 0 ? { action: what.action, ociDigest: what.ociDigest } : {};
       return snapshotOf(record, more, context);
     }),
@@ -243,11 +245,12 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   const before = await ownedKeys(task, last, context);
   const bundle = stored(await bundleOf(record, context), record);
   const superseded = await supersededBy(last, context);
-  await makeRoom(last, task.count, context);
   const ended = await deploy(
     {
       ...options,
       record,
+      madeWith: madeWithAt(release.status, { version: old.version, madeWith: madeWithIn(target) }),
+      makeRoom: () => makeRoom(last, task.count, context),
       bundle,
       loadBodies: () => Promise.resolve(),
       hooks: options.hooks ? hookEvents('rollback') : null,

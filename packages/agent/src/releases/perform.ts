@@ -53,7 +53,7 @@ async function unlock(task: Task, context: ActionContext): Promise<Ended> {
   if (!isPending(status)) throw systemError('internal', `a release in status '${status}' is not locked`);
   const info = { ...last.record.info, status: 'failed' as const, description: unlockedBy(status) };
   const record = { ...last.record, info };
-  await context.store.update(last, record);
+  const stored = await context.store.update(last, record);
   const action = pendingAction(status);
   const snapshot = await snapshotOf(record, action === undefined ? {} : { action }, context);
   const inventory = unionOfKeys(task.owned, await keysOf(record, context));
@@ -62,7 +62,7 @@ async function unlock(task: Task, context: ActionContext): Promise<Ended> {
     error: null,
     stored: true,
     snapshots: [snapshot],
-    last: lastOf(record, snapshot),
+    last: lastOf(stored, snapshot),
     bundle: null,
     inventory,
     unlocked: status,
@@ -94,7 +94,7 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
     error,
     stored: ran > 0 && (error === null || testFailuresCount(release)),
     snapshots: [snapshot],
-    last: lastOf(record, snapshot),
+    last: lastOf({ ...current, record }, snapshot),
     tests: ran,
   };
 }
@@ -102,9 +102,10 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
 async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   const last = await lastIn(task);
   const keys = await ownedKeys(task, last, context);
-  const options = uninstallOptionsOf(context.release.spec);
+  const isRemedy = task.action === 'uninstall-remediation';
+  const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
   const { record, changes, inventory, error } = await removeRelease(last, keys, options, context);
-  const action = task.action === 'uninstall' ? 'uninstall' : 'uninstall-remediation';
+  const action = isRemedy ? 'uninstall-remediation' : 'uninstall';
   const snapshot = await snapshotOf(record, { action }, context);
   const isStored = options.keepHistory || error !== null;
   return {
@@ -112,7 +113,7 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
     error,
     stored: true,
     snapshots: [snapshot],
-    last: isStored ? lastOf(record, snapshot) : null,
+    last: isStored ? lastOf({ ...last, record }, snapshot) : null,
     bundle: null,
     inventory,
     changes,

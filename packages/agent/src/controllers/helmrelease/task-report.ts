@@ -15,6 +15,7 @@ import {
   setConditions,
 } from '@plumb/api';
 import {
+  adoptSnapshot,
   countFailure,
   fullReleaseName,
   inventoryOf,
@@ -85,6 +86,7 @@ function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRe
 
 /** An install begins a life of its own: what was before it is nothing to roll back to. */
 function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
+  if (end.action === 'unlock') return end.snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
   const start = end.action === 'install' && end.stored ? [] : history;
   return end.snapshots
     .toReversed()
