@@ -127,7 +127,7 @@ export function applyContextOf(
     unit,
     bundle,
     fieldManager: HELM_APPLY_MANAGER,
-    overriddenManagers: ['helm'],
+    overriddenManagers: isTakenOver(bundle, unit) ? [] : FORMER_MANAGERS,
     force,
     deliveredBefore: false,
     inForce: false,
@@ -139,6 +139,14 @@ export function applyContextOf(
     signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeout)]),
     onAnswer,
   };
+}
+
+/** Field managers of Helm itself, whose fields are taken over. */
+const FORMER_MANAGERS = ['helm'];
+
+/** Whether all objects were applied by us before: then nothing of Helm's is left. */
+function isTakenOver({ objects }: StoredBundle, { applied }: ActionContext['unit']): boolean {
+  return objects.every(({ key }) => applied.has(keyId(key)));
 }
 
 /** A chart may well come to render nothing: then all it had goes, as with Helm. */
