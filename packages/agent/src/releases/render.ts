@@ -32,7 +32,7 @@ export async function render(desired: Desired, wish: RenderWish, context: Action
   const identity = { name: desired.wanted.releaseName, namespace: releaseNamespaceOf(release) };
   return renderRelease(
     engine,
-    chart.archive,
+    await chart.archive(signal),
     {
       release: { ...identity, revision: wish.revision, isUpgrade: wish.isUpgrade },
       values: values.json,

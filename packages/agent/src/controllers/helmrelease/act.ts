@@ -281,9 +281,9 @@ async function act(
 /** Takes in what an action came to. */
 async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Context): Promise<void> {
   const { underway } = memory;
-  const ended = await job.ended;
   memory.job = null;
   memory.task = null;
+  const ended = await job.ended;
   if (underway === null) throw systemError('internal', 'no reconciliation is under way');
   underway.done.push(ended.action);
   const { wanted } = underway.desired;
