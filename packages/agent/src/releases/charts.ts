@@ -57,9 +57,11 @@ export class Charts {
     }
   }
 
-  #read(archive: Chart['archive'], digest: string, { tenant, signal }: Asker): Promise<HelmChartMetadata> {
+  /** Several may wait for one answer: it ends with none of them. */
+  #read(archive: Chart['archive'], digest: string, { tenant }: Asker): Promise<HelmChartMetadata> {
     const known = this.#metadata.get(digest);
     if (known !== undefined) return known;
+    const signal = AbortSignal.timeout(DOWNLOAD + READ);
     const reading = archive(signal)
       .then((chart) => this.#engine.helmChart({ chart, deadline: READ, tenant, signal }))
       .catch((error: unknown) => {
