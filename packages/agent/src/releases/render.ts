@@ -62,7 +62,7 @@ function reuseOf({ chart, config }: ReleaseRecord): { chartValues: string; confi
 }
 
 /** What templates may ask of the cluster: its version, and all it serves, by `apps/v1` and by `apps/v1/Deployment`. */
-export async function capabilitiesOf(cluster: Cluster): Promise<{ kubeVersion: string; apiVersions: string[] }> {
+async function capabilitiesOf(cluster: Cluster): Promise<{ kubeVersion: string; apiVersions: string[] }> {
   const [kubeVersion, kinds] = await Promise.all([versionOf(cluster), cluster.discover()]);
   const versions = new Set<string>();
   for (const { group, version, kind } of kinds) {

@@ -340,7 +340,7 @@ function timeoutOf(action: ActionName, { spec }: HelmRelease): number {
 }
 
 /** The action waits for something: so does the run, without a worker. */
-export function underwayOutcome(draft: Draft, { memory, hands }: Context): Outcome<Facts> {
+function underwayOutcome(draft: Draft, { memory, hands }: Context): Outcome<Facts> {
   const { task } = memory;
   const facts = factsOfDraft(draft);
   if (task === null) return { type: 'again', facts, after: TELL_AFTER };

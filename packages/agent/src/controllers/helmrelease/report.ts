@@ -163,7 +163,7 @@ function observed({ metadata }: HelmRelease): { observedGeneration: number } {
 }
 
 /** The tokens are recorded whatever the outcome (I7). */
-export function handled(object: HelmRelease): HelmReleaseStatus {
+function handled(object: HelmRelease): HelmReleaseStatus {
   const token = requestedAt(object);
   if (token === undefined) return {};
   const { annotations = {} } = object.metadata;

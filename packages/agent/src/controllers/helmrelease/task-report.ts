@@ -43,7 +43,7 @@ export interface Told {
   events: EventRecord[];
 }
 
-export const GROUP = 'helm.toolkit.fluxcd.io';
+const GROUP = 'helm.toolkit.fluxcd.io';
 
 interface Names {
   release: string;
