@@ -2,7 +2,7 @@ import type { JsonObject, KubeObject, ObjectKey } from '@plumb/api';
 import { HELM_APPLY_MANAGER, parseApiVersion, printJson } from '@plumb/api';
 import { ownerLabels, releaseNamespaceOf } from '@plumb/core';
 import type { HelmLookup } from '@plumb/engine';
-import type { Cluster } from '@plumb/kube';
+import type { Cluster, Connection } from '@plumb/kube';
 import { bundleOfManifest, renderRelease } from '@plumb/render';
 import type { Bundle, RenderedRelease } from '@plumb/render';
 import type { StoredBundle } from '../delivery/unit.ts';
@@ -32,7 +32,7 @@ export async function render(desired: Desired, wish: RenderWish, context: Action
   const identity = { name: desired.wanted.releaseName, namespace: releaseNamespaceOf(release) };
   return renderRelease(
     engine,
-    chart.archive,
+    await chart.archive(signal),
     {
       release: { ...identity, revision: wish.revision, isUpgrade: wish.isUpgrade },
       values: values.json,
@@ -63,13 +63,31 @@ function reuseOf({ chart, config }: ReleaseRecord): { chartValues: string; confi
 
 /** What templates may ask of the cluster: its version, and all it serves, by `apps/v1` and by `apps/v1/Deployment`. */
 async function capabilitiesOf(cluster: Cluster): Promise<{ kubeVersion: string; apiVersions: string[] }> {
-  const [kubeVersion, kinds] = await Promise.all([cluster.version(), cluster.discover()]);
+  const [kubeVersion, kinds] = await Promise.all([versionOf(cluster), cluster.discover()]);
   const versions = new Set<string>();
   for (const { group, version, kind } of kinds) {
     const apiVersion = group === '' ? version : `${group}/${version}`;
     versions.add(apiVersion).add(`${apiVersion}/${kind}`);
   }
   return { kubeVersion, apiVersions: [...versions].sort() };
+}
+
+/** Versions by connection: a server that is upgraded goes away before. */
+const versions = new WeakMap<Connection, Promise<string>>();
+
+function versionOf(cluster: Cluster): Promise<string> {
+  const { connection } = cluster;
+  const known = versions.get(connection);
+  if (known !== undefined) return known;
+  const asked = cluster.version();
+  const forget = (): void => {
+    versions.delete(connection);
+    end();
+  };
+  const end = connection.listen(forget);
+  versions.set(connection, asked);
+  asked.catch(forget);
+  return asked;
 }
 
 async function lookUp(asked: HelmLookup, cluster: Cluster, signal: AbortSignal): Promise<string | null> {

@@ -152,7 +152,11 @@ const install = object('How the release is installed.', {
       remediateLastFailure: Type.Optional(flag('Uninstall after the last try too. By default it is left as it is.')),
     }),
   ),
-  replace: Type.Optional(flag('Use the name of a release that was uninstalled and kept in the history.')),
+  replace: Type.Optional(
+    flag(
+      'Without meaning here: the name of a release that was uninstalled is free, whether its records were kept or not.',
+    ),
+  ),
   serverSideApply: Type.Optional(flag('Recorded with the release: how helm is to apply it. By default true.')),
   skipCRDs: Type.Optional(flag('Deprecated: crds says it.')),
   strategy: Type.Optional(installStrategy),

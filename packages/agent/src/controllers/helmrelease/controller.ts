@@ -18,7 +18,7 @@ import { kubeConfigReference } from '../../delivery/remotes.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
-import type { TaskEnd } from '../../releases/perform.ts';
+import type { TaskEnd } from '../../releases/task.ts';
 import { configsOf } from '../../releases/values.ts';
 import { isNews } from '../../runtime/flux-object.ts';
 import type { Clock } from '../../runtime/clock.ts';
