@@ -99,11 +99,17 @@ func readValues(content []byte) (map[string]any, error) {
 	return values, nil
 }
 
-// quoted is what YAML's reader quotes of a text, names of anchors included.
-var quoted = regexp.MustCompile("`[^`]*`" + `|"[^"]*"|'[^']*'|(anchor|tag) \S+`)
+// quoted is how YAML's reader quotes.
+var quoted = regexp.MustCompile("`[^`]*`" + `|"[^"]*"|'[^']*'`)
 
+// withoutQuotes leaves of what is quoted only the marks of YAML itself, such as ','.
 func withoutQuotes(message string) string {
-	return quoted.ReplaceAllString(message, "${1}…")
+	return quoted.ReplaceAllStringFunc(message, func(text string) string {
+		if len(text) == len("','") && strings.ContainsAny(text, ",:-]}") {
+			return text
+		}
+		return "…"
+	})
 }
 
 // setPath sets the value at a path as Flux does (fluxcd/pkg chartutil, ReplacePathValue and ReplacePathLiteralValue).

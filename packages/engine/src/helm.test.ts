@@ -68,6 +68,14 @@ describe('values', () => {
     expect(result).toMatchObject({ json: JSON.stringify({ x: { y: value } }) });
   });
 
+  test('that are no YAML say where, in the words of the reader', async () => {
+    const result = await merge({ yaml: 'a: [1\nb: 2\n' });
+    expect(result).toEqual({
+      layer: 0,
+      error: "error converting YAML to JSON: yaml: line 1: did not find expected ',' or ']'",
+    });
+  });
+
   test.each<[string, HelmValuesLayer]>([
     ['YAML that is none', { yaml: 'password: "hunter2\n' }],
     ['YAML that is no map', { yaml: '- hunter2\n' }],
@@ -180,6 +188,20 @@ describe('a rendering', () => {
     );
   });
 
+  test('is the same each time', async () => {
+    const names = ['d', 'b', 'e', 'a', 'c'];
+    const below = names.map((name) => ({
+      [`charts/${name}/Chart.yaml`]: `apiVersion: v2\nname: ${name}\nversion: 1.0.0\n`,
+      [`charts/${name}/crds/x.yaml`]: 'kind: CustomResourceDefinition\n',
+      [`charts/${name}/values.yaml`]: '{b: 1, a: 2}',
+      [`charts/${name}/templates/a.yaml`]: 'a: {{ toYaml .Values | quote }}',
+    }));
+    const files: ChartFiles = Object.assign({}, ...below);
+    const first = await render(files);
+    expect(first.crds.map(({ path }) => path)).toEqual(names.sort().map((name) => `web/charts/${name}/crds/x.yaml`));
+    for (let time = 0; time < 20; time += 1) expect(await render(files)).toEqual(first);
+  });
+
   test('reuses the values of the release before on request', async () => {
     const files = {
       'values.yaml': 'a: new\nb: new\nc: new\n',
@@ -239,6 +261,16 @@ describe('the digest of a release record', () => {
     expect(await engine.helmDigest({ record: '{"name":"foo"}', deadline })).toBe(
       'sha256:f1498f27a16a09cd7e1ee610d924df065c03d30035638babc95dd9a8d412ce4d',
     );
+  });
+
+  test('leaves out what the Helm of helm-controller does not know, and the hooks where all are tests', async () => {
+    const [, only] = record.hooks;
+    const bare = { name: 'shop', version: 3, info: { status: 'deployed' }, hooks: [only], namespace: 'apps' };
+    const expected =
+      '{"name":"shop","version":3,"info":{"status":"deployed"},"chartMetadata":{},"config":null,"manifest":"","hooks":null,"namespace":"apps"}\n';
+    const back = { ...bare, info: { ...bare.info, rollback_revision: 1 }, config: {} };
+    expect(await engine.helmDigest({ record: JSON.stringify(bare), deadline })).toBe(sha256(expected));
+    expect(await engine.helmDigest({ record: JSON.stringify(back), deadline })).toBe(sha256(expected));
   });
 
   test('covers the digest of what the chart came from', async () => {

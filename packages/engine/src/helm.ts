@@ -90,7 +90,10 @@ export interface HelmText {
 
 export interface HelmRendered {
   metadata: HelmChartMetadata;
-  /** In Helm's install order. One may hold nothing but comments. */
+  /**
+   * In Helm's install order. One may hold nothing but comments. The manifest of a release record is `---\n# Source: <path>\n<text>\n` for each, one after
+   * another.
+   */
   documents: HelmText[];
   /** In Helm's order, which is not yet that of their weights. */
   hooks: HelmHook[];

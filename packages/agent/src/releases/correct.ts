@@ -1,7 +1,7 @@
 import { deliver } from '../delivery/deliver.ts';
 import type { ActionContext } from './context.ts';
 import { applyContextOf } from './deploy.ts';
-import type { TaskEnd } from './perform.ts';
+import type { TaskEnd } from './task.ts';
 import { bundleOf, stored } from './render.ts';
 import type { StoredRelease } from './storage.ts';
 import { refill, type StoredBundle, type UnitMemory } from '../delivery/unit.ts';

@@ -15,6 +15,7 @@ import {
   setConditions,
 } from '@plumb/api';
 import {
+  adoptSnapshot,
   countFailure,
   fullReleaseName,
   inventoryOf,
@@ -30,7 +31,7 @@ import {
 import type { ActionName, WantedRelease } from '@plumb/core';
 import { displayKey } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
-import type { TaskEnd } from '../../releases/perform.ts';
+import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import { conditionOf } from '../../runtime/flux-object.ts';
 
@@ -85,6 +86,7 @@ function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRe
 
 /** An install begins a life of its own: what was before it is nothing to roll back to. */
 function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
+  if (end.action === 'unlock') return end.snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
   const start = end.action === 'install' && end.stored ? [] : history;
   return end.snapshots
     .toReversed()
@@ -164,8 +166,8 @@ function released(
     done,
     failed,
   }: {
-    done: typeof messages.installed | typeof messages.upgraded;
-    failed: typeof messages.installFailed | typeof messages.upgradeFailed;
+    done: typeof messages.installed;
+    failed: typeof messages.installFailed;
   },
 ): Telling {
   const gone: Change[] = [
