@@ -17,7 +17,7 @@ import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
 import { refuseForeign } from './ownership.ts';
 import type { HookRecord, ReleaseRecord } from './record.ts';
-import { bundleOf, keysOf, render, stored } from './render.ts';
+import { bundleOf, keysOf, render, stored, type RenderWish } from './render.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
 import { desiredIn, lastIn, type Ended, type Task } from './task.ts';
@@ -81,10 +81,9 @@ async function prepare(
   context: ActionContext,
 ): Promise<{ record: ReleaseRecord; rendered: RenderedRelease }> {
   const desired = desiredIn(task);
-  const { validateSchema, preserveValues, serverSide, crds } = options;
-  const version = (last?.record.version ?? 0) + 1;
-  const keptValues = preserveValues ? (before?.record ?? null) : null;
-  const wish = { revision: version, isUpgrade: before !== null, validateSchema, keptValues };
+  const { serverSide, crds } = options;
+  const wish = wishOf({ last, before }, options);
+  const { revision: version } = wish;
   let rendered = await render(desired, wish, context);
   if (await applyDefinitions(rendered, crds, context)) rendered = await render(desired, wish, context);
   const record = recordOf(
@@ -94,6 +93,19 @@ async function prepare(
   );
   record.apply_method = methodOf(serverSide, before?.record ?? null);
   return { record, rendered };
+}
+
+/** What the next record is rendered with. `last` is the newest one, `before` the one that is upgraded; null: there is none. */
+export function wishOf(
+  { last, before }: { last: StoredRelease | null; before: StoredRelease | null },
+  { validateSchema, preserveValues }: Pick<Options, 'validateSchema' | 'preserveValues'>,
+): RenderWish {
+  return {
+    revision: (last?.record.version ?? 0) + 1,
+    isUpgrade: before !== null,
+    validateSchema,
+    keptValues: preserveValues ? (before?.record ?? null) : null,
+  };
 }
 
 /** A release as it is stored before anything else is done. */
@@ -152,7 +164,7 @@ function hookRecord(hook: RenderedRelease['hooks'][number]): HookRecord {
 export async function ownedKeys(
   { owned }: Pick<Task, 'owned'>,
   last: StoredRelease | null,
-  context: ActionContext,
+  context: Pick<ActionContext, 'release' | 'cluster' | 'store'>,
 ): Promise<ObjectKey[]> {
   if (last === null) return unionOfKeys(owned);
   const newest = await keysOf(last.record, context);

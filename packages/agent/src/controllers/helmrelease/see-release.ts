@@ -27,9 +27,18 @@ import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
 import type { KnownRelease, ReleaseMemory, Underway } from './memory.ts';
 
+/** What looking at a release takes. */
+export interface Sight extends Pick<
+  Hands,
+  'cluster' | 'over' | 'clock' | 'engine' | 'signal' | 'defaultServiceAccount'
+> {
+  clusters: Pick<Hands['clusters'], 'own'>;
+  storage: Pick<Hands['storage'], 'ready' | 'entries' | 'note'>;
+}
+
 interface Context {
   memory: ReleaseMemory;
-  hands: Hands;
+  hands: Sight;
 }
 
 /** What a decision is made from, and the newest record for whoever acts on it. */
@@ -59,7 +68,7 @@ export function placeOf(release: HelmRelease, wanted: Pick<WantedRelease, 'relea
 export function entriesOf(
   release: HelmRelease,
   place: Place,
-  { storage }: Pick<Hands, 'storage'>,
+  { storage }: Pick<Sight, 'storage'>,
 ): StoredEntry[] | undefined {
   return release.spec.kubeConfig === undefined ? storage.entries(place.namespace, place.name) : undefined;
 }
@@ -254,7 +263,7 @@ export async function adopted(
 /** What an action works with. */
 export function actionContext(
   release: HelmRelease,
-  parts: Context & { job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
+  parts: { memory: ReleaseMemory; hands: Hands; job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
 ): ActionContext {
   const { memory, hands, job, lasting, cancelled } = parts;
   const { unit, underway } = memory;
