@@ -178,6 +178,7 @@ function recordOf(
   { release, clock }: ActionContext,
 ): ReleaseRecord {
   const now = new Date(clock.time()).toISOString();
+  const config = parseJson(rendered.config) as JsonObject;
   return {
     name: wanted.releaseName,
     info: {
@@ -188,9 +189,10 @@ function recordOf(
       ...(rendered.notes === '' ? {} : { notes: rendered.notes }),
     },
     chart: parseJson(rendered.chartJson) as unknown as NonNullable<ReleaseRecord['chart']>,
-    config: parseJson(rendered.config) as JsonObject,
-    manifest: rendered.manifest,
-    hooks: rendered.hooks.map(hookRecord),
+    // Helm writes nothing of what is empty.
+    ...(Object.keys(config).length === 0 ? {} : { config }),
+    ...(rendered.manifest === '' ? {} : { manifest: rendered.manifest }),
+    ...(rendered.hooks.length === 0 ? {} : { hooks: rendered.hooks.map(hookRecord) }),
     version,
     namespace: releaseNamespaceOf(release),
     ...(before?.labels === undefined ? {} : { labels: before.labels }),
@@ -300,7 +302,7 @@ async function rollback(task: Task, context: ActionContext): Promise<Ended> {
       status: 'pending-rollback',
       description: `Rollback to ${old.version}`,
     },
-    hooks: (old.hooks ?? []).map((hook) => ({ ...hook, last_run: { phase: '' } })),
+    ...(old.hooks === undefined ? {} : { hooks: old.hooks.map((hook) => ({ ...hook, last_run: { phase: '' } })) }),
     apply_method: methodOf(options.serverSide, old),
   };
   delete record.info.deleted;

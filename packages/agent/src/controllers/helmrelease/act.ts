@@ -116,7 +116,8 @@ export async function actReconcile(
   context: Context,
 ): Promise<Outcome<Facts>> {
   const { memory, hands } = context;
-  const draft: Draft = { release: { ...object, status: object.status ?? {} }, events: [] };
+  // A copy: what the watch shows must not change under it.
+  const draft: Draft = { release: { ...object, status: { ...object.status } }, events: [] };
   try {
     await begin(draft, step, context);
     const away = unreachable(object, factsOfDraft(draft), { memory: memory.unit, hands });
