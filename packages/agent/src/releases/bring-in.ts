@@ -125,9 +125,10 @@ function recordOf(
       ...(notes === '' ? {} : { notes }),
     },
     chart: parseJson(chartJson) as unknown as NonNullable<ReleaseRecord['chart']>,
-    config: parseJson(config) as JsonObject,
-    manifest,
-    hooks: hooks.map(hookRecord),
+    // Helm writes nothing of what is empty.
+    ...(config === '{}' ? {} : { config: parseJson(config) as JsonObject }),
+    ...(manifest === '' ? {} : { manifest }),
+    ...(hooks.length === 0 ? {} : { hooks: hooks.map(hookRecord) }),
     version,
     namespace: releaseNamespaceOf(release),
     ...(before?.labels === undefined ? {} : { labels: before.labels }),
@@ -250,7 +251,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
       status: 'pending-rollback',
       description: `Rollback to ${old.version}`,
     },
-    hooks: (old.hooks ?? []).map((hook) => ({ ...hook, last_run: { phase: '' } })),
+    ...(old.hooks === undefined ? {} : { hooks: old.hooks.map((hook) => ({ ...hook, last_run: { phase: '' } })) }),
     apply_method: methodOf(options.serverSide, old),
   };
   delete record.info.deleted;

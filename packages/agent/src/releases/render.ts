@@ -112,6 +112,8 @@ async function lookUp(asked: HelmLookup, cluster: Cluster, signal: AbortSignal):
   if (resource === null) return null;
   const place = resource.namespaced ? namespace : '';
   if (name !== '') {
+    // Helm asks for it beside all namespaces, where nothing is.
+    if (resource.namespaced && place === '') return null;
     const object = await cluster.get({ ...ref, namespace: place, name }, { signal });
     return object === null ? null : printJson(withoutManagers(object));
   }

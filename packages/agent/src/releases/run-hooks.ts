@@ -48,6 +48,8 @@ export async function runHooks(run: HookRun, context: ActionContext): Promise<vo
 async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): Promise<void> {
   const { clock } = context;
   const timeOf = (): string => new Date(clock.time()).toISOString();
+  // Helm records what holds for one that says nothing, once it has run.
+  if ((hook.delete_policies ?? []).length === 0) hook.delete_policies = ['before-hook-creation'];
   await deleteFor(hook, 'before-hook-creation', run, context);
   hook.last_run = { started_at: timeOf(), phase: 'Running' };
   await run.save();
