@@ -50,7 +50,11 @@ test.each([
   {
     case: 'Drifted=False of a HelmRelease',
     kind: 'HelmRelease',
-    conditions: [READY, condition('Drifted', { status: 'False', reason: 'NoDriftDetected' })],
+    conditions: [
+      condition('Stalled', { reason: 'RetriesExceeded' }),
+      failing,
+      condition('Drifted', { status: 'False', reason: 'NoDriftDetected' }),
+    ],
     rules: [],
   },
   { case: 'a generation from the future', conditions: [READY], observedGeneration: 3, rules: ['S05'] },
