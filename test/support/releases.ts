@@ -147,4 +147,10 @@ export class Releases {
   object(kind: string, name: string, group = ''): Promise<KubeObject | null> {
     return this.world.get({ group, version: 'v1', kind, namespace: this.world.namespace, name });
   }
+
+  /** Asks for a run, and waits until it has ended. */
+  async answered(name: string): Promise<HelmRelease> {
+    const token = await this.world.request(this.key(name));
+    return this.until(name, `answer ${token}`, ({ status }) => status?.lastHandledReconcileAt === token);
+  }
 }

@@ -61,6 +61,8 @@ async function deleteSucceeded(hooks: readonly HookRecord[], run: HookRun, conte
 async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): Promise<void> {
   const { clock } = context;
   const timeOf = (): string => new Date(clock.time()).toISOString();
+  // Helm records what holds for one that says nothing, once it has run.
+  if ((hook.delete_policies ?? []).length === 0) hook.delete_policies = ['before-hook-creation'];
   await deleteFor(hook, 'before-hook-creation', run, context);
   hook.last_run = { started_at: timeOf(), phase: 'Running' };
   await run.save();

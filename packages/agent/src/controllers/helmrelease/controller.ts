@@ -18,6 +18,7 @@ import { kubeConfigReference } from '../../delivery/remotes.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
+import type { TaskEnd } from '../../releases/task.ts';
 import { configsOf } from '../../releases/values.ts';
 import { isNews } from '../../runtime/flux-object.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -41,7 +42,6 @@ import { report } from './report.ts';
 import { placeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { event } from './task-report.ts';
-import type { TaskEnd } from '../../releases/perform.ts';
 
 export interface HelmReleaseControllerOptions {
   helmReleases: FluxObjects;
@@ -131,6 +131,12 @@ export class HelmReleaseController {
       const place = placeOf(object, memory.reconciled?.wanted ?? null);
       if (place.namespace === namespace && place.name === name && this.#see(id, memory).isStorageNews) this.#wake(id);
     }
+  }
+
+  /** Objects that somebody changes again and again. */
+  get driftLoops(): number {
+    const now = this.#options.clock.now();
+    return this.#memories.values().reduce((sum, { unit }) => sum + unit.fights.count(now), 0);
   }
 
   /** Objects whose drift is left as it is, and told. */

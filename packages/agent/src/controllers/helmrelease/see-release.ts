@@ -1,13 +1,13 @@
 import type { HelmRelease, HelmReleaseStatus, JsonObject } from '@plumb/api';
 import { FORCE_AT_ANNOTATION, parseJson, RESET_AT_ANNOTATION } from '@plumb/api';
 import {
+  adoptedStatus,
   hasFailedTest,
   ignoresTestFailures,
   inventoryOf,
   isPending,
   latestSnapshot,
   previousSnapshot,
-  recordSnapshot,
   storageNamespaceOf,
   targetChanged,
   unitDriftMode,
@@ -27,9 +27,18 @@ import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
 import type { KnownRelease, ReleaseMemory, Underway } from './memory.ts';
 
+/** What looking at a release takes. */
+export interface Sight extends Pick<
+  Hands,
+  'cluster' | 'over' | 'clock' | 'engine' | 'signal' | 'defaultServiceAccount'
+> {
+  clusters: Pick<Hands['clusters'], 'own'>;
+  storage: Pick<Hands['storage'], 'ready' | 'entries' | 'note'>;
+}
+
 interface Context {
   memory: ReleaseMemory;
-  hands: Hands;
+  hands: Sight;
 }
 
 /** What a decision is made from, and the newest record for whoever acts on it. */
@@ -59,7 +68,7 @@ export function placeOf(release: HelmRelease, wanted: Pick<WantedRelease, 'relea
 export function entriesOf(
   release: HelmRelease,
   place: Place,
-  { storage }: Pick<Hands, 'storage'>,
+  { storage }: Pick<Sight, 'storage'>,
 ): StoredEntry[] | undefined {
   return release.spec.kubeConfig === undefined ? storage.entries(place.namespace, place.name) : undefined;
 }
@@ -96,7 +105,7 @@ export async function factsOf(release: HelmRelease, underway: Underway, context:
     ...(await targetsOf(release, { known, entries, store, place }, context)),
     ...requests(release),
     changedSinceExhausted: memory.isExhausted && memory.changed,
-    sinceLastTry: memory.triedAt === null ? Infinity : hands.clock.now() - memory.triedAt,
+    sinceLastTry: sinceLastTry(release, context),
     done: underway.done,
   };
   return { facts, last: read, known, count: entries?.length ?? null };
@@ -148,7 +157,7 @@ async function knownOf(
   const digesting = { engine: hands.engine, release, lasting: hands.signal };
   const ociDigest = before?.ociDigest;
   const snapshot = await snapshotOf(record, ociDigest === undefined ? {} : { ociDigest }, digesting);
-  return { last: lastOf(record, snapshot), snapshot, mark };
+  return { last: lastOf(stored, snapshot), snapshot, mark };
 }
 
 /** Only a release in force is compared with what is declared: the values that it was made with are then the ones that are kept. */
@@ -176,6 +185,13 @@ function isHeld(known: KnownRelease, watched: readonly StoredEntry[] | undefined
 function driftOf(release: HelmRelease, { unit }: ReleaseMemory, now: number): ReleaseFacts['drifted'] {
   if (now < unit.driftFailed.retryAt) return null;
   return driftToLookAt(unit, unitDriftMode(release), now).size > 0 ? 'correct' : null;
+}
+
+/** After a restart the status tells: what failed last was deployed, or tried to be, at a time that its snapshot has. */
+function sinceLastTry({ status }: HelmRelease, { memory, hands }: Context): number {
+  if (memory.triedAt !== null) return hands.clock.now() - memory.triedAt;
+  const at = Date.parse(latestSnapshot(status?.history)?.lastDeployed ?? '');
+  return Number.isNaN(at) ? Infinity : Math.max(hands.clock.time() - at, 0);
 }
 
 interface Stored {
@@ -226,32 +242,17 @@ function requests(release: HelmRelease): Pick<ReleaseFacts, 'forceRequested' | '
 /** Takes over a record that was not known as it is. */
 export async function adopted(
   release: HelmRelease,
-  { last, known }: Sighted,
-  context: Context,
+  { last, known, facts }: Sighted,
+  { memory, hands }: Context,
 ): Promise<{ status: HelmReleaseStatus; bundle: StoredBundle | null }> {
   const stored = await last();
   if (stored === null || known.snapshot === null) return { status: {}, bundle: null };
-  const { wanted } = context.memory.underway?.desired ?? {};
-  const bundle = await bundleIn(stored, {
-    release,
-    cluster: siteOf({ memory: context.memory.unit, hands: context.hands }).cluster,
-  });
-  const { ociDigest = '' } = known.snapshot;
-  const history = recordSnapshot(release.status?.history, {
-    ...known.snapshot,
-    ...(ociDigest === '' ? {} : { ociDigest }),
-  });
-  const digests =
-    wanted === undefined
-      ? {}
-      : {
-          observedPostRenderersDigest: wanted.postRenderersDigest,
-          observedCommonMetadataDigest: wanted.commonMetadataDigest,
-        };
-  const isInForce = stored.record.info.status === 'deployed';
+  const { cluster } = siteOf({ memory: memory.unit, hands });
+  const bundle = await bundleIn(stored, { release, cluster });
   const entries = inventoryOf(bundle.objects.map(({ key }) => key));
+  const isInForce = stored.record.info.status === 'deployed';
   return {
-    status: { history, inventory: { entries }, ...(isInForce ? digests : {}) },
+    status: { ...adoptedStatus(facts, known.snapshot), inventory: { entries } },
     bundle: isInForce ? bundle : null,
   };
 }
@@ -259,7 +260,7 @@ export async function adopted(
 /** What an action works with. */
 export function actionContext(
   release: HelmRelease,
-  parts: Context & { job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
+  parts: { memory: ReleaseMemory; hands: Hands; job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
 ): ActionContext {
   const { memory, hands, job, lasting, cancelled } = parts;
   const { unit, underway } = memory;
