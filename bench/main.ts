@@ -7,16 +7,18 @@ import type { Measurement } from './cases.ts';
 import * as cases from './cases.ts';
 import { largeFiles, unitFiles, unitList } from './content.ts';
 import { secondsByPlace } from './profile.ts';
+import { releasesCases } from './releases.ts';
 import { guardedSecrets, judgeSecrets, plainSecrets, secretsCases } from './secrets.ts';
 import { Stage } from './stage.ts';
 
-const USAGE = `npm run bench -- [--suite units,large,commits,idle,secrets,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
+const USAGE = `npm run bench -- [--suite units,large,commits,idle,secrets,releases,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
 
 Starts a control plane of its own for each run, measures, prints a table and keeps the measurements under bench-results/.
   --suite    which cases: units (first sync, one of N changes, a commit elsewhere, drift, at rest,
              restart, and a bare script's applies of as many objects, the yardstick of the hour), large (one Kustomization of many objects),
              commits (many commits in a row), idle (memory of an agent without work), secrets (units with an encrypted
-             Secret and variables beside the same without), profile (where the agent's CPU seconds go in a first sync).
+             Secret and variables beside the same without), releases (HelmReleases of a chart of four objects: as many
+             as --units says), profile (where the agent's CPU seconds go in a first sync).
              Default: units
   --units    Kustomizations of four objects each
   --runs     how often all of it is repeated
@@ -91,6 +93,11 @@ const suites: Record<string, Suite> = {
     const guarded = guardedSecrets(units, values.interval);
     await onStage(guarded.files, async (stage) => (await secretsCases(stage, 'encrypted', guarded)).forEach(keepBoth));
     judgeSecrets(measured);
+  },
+  releases: async (keep) => {
+    await onStage({ README: 'charts come from elsewhere' }, async (stage) => {
+      for (const measurement of await releasesCases(stage, number('units'), number('trials'))) keep(measurement);
+    });
   },
   profile: async (keep) => {
     const units = number('units');

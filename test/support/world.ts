@@ -277,6 +277,7 @@ export class World {
   async problems(): Promise<string[]> {
     const found = [...this.faults];
     for (const kind of [GIT_REPOSITORY, KUSTOMIZATION, HELM_RELEASE]) {
+      if ((await this.cluster.resource(kind)) === null) continue;
       const { items } = await this.cluster.list(kind, { namespace: this.namespace });
       for (const object of items)
         found.push(...checkStatus(object).map((broken) => `${kind.kind}/${object.metadata.name}: ${broken}`));

@@ -11,3 +11,26 @@ export { buildBundle, type BuildContext } from './delivery/prepare.ts';
 export { deliverOnce, type OnceOptions } from './delivery/deliver-once.ts';
 export type { Change } from './delivery/apply.ts';
 export { Referenced, readReferences, referencesOf, type Reference } from './delivery/references.ts';
+export {
+  foreseeRelease,
+  type Foreseen,
+  type ForeseeOptions,
+  type Standing,
+} from './controllers/helmrelease/foresee.ts';
+export { helmChartOf, sourceFlaw, sourceOf as chartSourceOf } from './controllers/helmrelease/source.ts';
+export { Charts, type Chart } from './releases/charts.ts';
+export { refuseForeign } from './releases/ownership.ts';
+export type { ReleaseRecord } from './releases/record.ts';
+export type { StoredRelease } from './releases/storage.ts';
+export {
+  apiVersionsOf,
+  bundleOf as bundleOfRecord,
+  renderIn,
+  surroundingsOf,
+  type RenderWish,
+  type Surroundings,
+} from './releases/render.ts';
+export { ownedBy } from './releases/marks.ts';
+export { valuesOf as releaseValuesOf, type Values } from './releases/values.ts';
+export { wantedOf, type Desired as DesiredRelease } from './releases/wanted.ts';
+export { wishOf } from './releases/bring-in.ts';

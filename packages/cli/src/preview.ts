@@ -2,13 +2,21 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { Decryption } from '@plumb/agent';
-import type { Kustomization, KubeObject } from '@plumb/api';
+import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
 import { systemError, userError } from '@plumb/api';
 import { createDecryptor, createEngine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import type { Built } from '@plumb/preview';
-import { buildUnit, liveUnit, readUnitSource, refuseIncluded, unitAmong, withLiveStatus } from '@plumb/preview';
+import {
+  buildUnit,
+  KUSTOMIZATIONS,
+  liveUnit,
+  readUnitSource,
+  refuseIncluded,
+  unitAmong,
+  withLiveStatus,
+} from '@plumb/preview';
 import { createRenderer, readManifests } from '@plumb/render';
 import type { RemoteBases } from '@plumb/sources';
 import { createRemoteBases, openLocal, repositoryRoot } from '@plumb/sources';
@@ -108,7 +116,7 @@ export async function withPreview<T>(
     const place = placeOf(unit, options, context.folder);
     const given = await manifestsOf(partsOf(options.with));
     const beside = options.kustomizationFile === '' ? [] : await manifestsOf([options.kustomizationFile]);
-    const source = await readUnitSource({ unit, given: [...given, ...beside], cluster, signal });
+    const source = await readUnitSource({ ref: sourceOf(unit), given: [...given, ...beside], cluster, signal });
     for (const note of source.notes) context.stderr.write(`note: ${visibleText(note)}\n`);
     const { revision } = options;
     const env = gitEnvironment(context.environment);
@@ -166,10 +174,15 @@ async function unitOf(
         'invalid-spec',
         `Kustomization ${namespace}/${name} is in the cluster: give --kubeconfig, or --kustomization-file`,
       );
-    return liveUnit(cluster, { name, namespace }, signal);
+    return liveUnit(KUSTOMIZATIONS, cluster, { name, namespace }, signal);
   }
-  const declared = unitAmong(await manifestsOf([file]), { name, namespace }, file);
-  return cluster === null || !owned ? declared : withLiveStatus(cluster, declared, signal);
+  const declared = unitAmong(KUSTOMIZATIONS, await manifestsOf([file]), { name, namespace }, file);
+  return cluster === null || !owned ? declared : withLiveStatus(KUSTOMIZATIONS, cluster, declared, signal);
+}
+
+function sourceOf({ metadata, spec }: Kustomization): UnitRef {
+  const { kind, name, namespace = metadata.namespace ?? '' } = spec.sourceRef;
+  return { kind, namespace, name };
 }
 
 /** The root of the artifact, and the folder in it. */

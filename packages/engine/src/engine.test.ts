@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createEngine } from './create-engine.ts';
 import type { Engine, EngineError, EngineFile, EngineOptions } from './engine.ts';
 import { enginePath, fakeHelper } from './testing/fake-helper.ts';
+import { askFor } from './testing/render-chart.ts';
 
 const open: Engine[] = [];
 
@@ -259,9 +260,9 @@ describe('helpers are shared', () => {
     expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4']);
   });
 
-  test('what a unit allows itself does not take one for longer than five minutes, or half a minute to put variables in', async () => {
+  test('what a unit allows itself does not take one for longer than five minutes, a minute for a chart, or half a minute for values and variables', async () => {
     using helper = fakeHelper(
-      "hello({ operations: ['kustomize.build', 'substitute'] });" +
+      "hello({ operations: ['kustomize.build', 'substitute', 'helm.values', 'helm.chart', 'helm.template', 'helm.digest'] });" +
         "onCall(({ id, deadline }) => answer(id, { error: { code: 'failed', message: String(deadline) } }));",
     );
     const engine = engineWith({ path: helper.path });
@@ -274,6 +275,11 @@ describe('helpers are shared', () => {
     expect(await given(build(engine, small, { deadline: day }))).toBe(300_000);
     const substitution = { objects: ['{"a":"$b"}'], variables: {}, strict: false, deadline: day };
     expect(await given(engine.substitute(substitution))).toBe(30_000);
+    const chart = new Uint8Array();
+    expect(await given(askFor(engine, { chart, deadline: day }))).toBe(60_000);
+    expect(await given(engine.helmValues({ layers: [], deadline: day }))).toBe(30_000);
+    expect(await given(engine.helmChart({ chart, deadline: day }))).toBe(30_000);
+    expect(await given(engine.helmDigest({ record: '{}', deadline: day }))).toBe(30_000);
   });
 });
 

@@ -68,6 +68,43 @@ describe('values', () => {
     expect(result).toMatchObject({ json: JSON.stringify({ x: { y: value } }) });
   });
 
+  const path = (at: string, value: string): HelmValuesLayer => ({ path: at, value, literal: false });
+  // The fourth is a test of fluxcd/pkg chartutil, the others follow from how its maps are shared.
+  test.each<[string, HelmValuesLayer[], string, string]>([
+    ['over those of files', [{ yaml: 'a: {b: 1, c: 2}' }], '{"a":{"b":3}}', '{"a":{"b":3,"c":2}}'],
+    ['beside those of a path', [path('a.b', 'x')], '{"a":{"c":"y"}}', '{"a":{"b":"x","c":"y"}}'],
+    ['under those of a path', [path('a.b', 'x')], '{"a":{"b":"y"}}', '{"a":{"b":"x"}}'],
+    [
+      'under those of a path, over those of a file after it',
+      [path('nested.list[0]', 'value'), { yaml: 'flat: value\nnested: {list: [one, two, three]}' }],
+      '{"nested":{"list":["list","item","option"]}}',
+      '{"flat":"value","nested":{"list":["value","item","option"]}}',
+    ],
+    ['over those of a path at the top', [path('a', 'x')], '{"a":"y"}', '{"a":"y"}'],
+    [
+      'over those of a path into a map of a file',
+      [{ yaml: 'a: {}' }, path('a.b', 'x')],
+      '{"a":{"b":"y"}}',
+      '{"a":{"b":"y"}}',
+    ],
+  ])('that go over all go %s', async (_where, layers, over, json) => {
+    expect(await engine.helmValues({ layers, over, deadline })).toMatchObject({ json });
+  });
+
+  test('that go over all and are none are named by their place', async () => {
+    const result = await engine.helmValues({ layers: [{ yaml: 'a: 1' }], over: '["hunter2"]', deadline });
+    expect(result).toEqual({ layer: 1, error: expect.stringMatching(/\w/) as string });
+    expect(JSON.stringify(result)).not.toContain('hunter2');
+  });
+
+  test('that are no YAML say where, in the words of the reader', async () => {
+    const result = await merge({ yaml: 'a: [1\nb: 2\n' });
+    expect(result).toEqual({
+      layer: 0,
+      error: "error converting YAML to JSON: yaml: line 1: did not find expected ',' or ']'",
+    });
+  });
+
   test.each<[string, HelmValuesLayer]>([
     ['YAML that is none', { yaml: 'password: "hunter2\n' }],
     ['YAML that is no map', { yaml: '- hunter2\n' }],
@@ -180,6 +217,20 @@ describe('a rendering', () => {
     );
   });
 
+  test('is the same each time', async () => {
+    const names = ['d', 'b', 'e', 'a', 'c'];
+    const below = names.map((name) => ({
+      [`charts/${name}/Chart.yaml`]: `apiVersion: v2\nname: ${name}\nversion: 1.0.0\n`,
+      [`charts/${name}/crds/x.yaml`]: 'kind: CustomResourceDefinition\n',
+      [`charts/${name}/values.yaml`]: '{b: 1, a: 2}',
+      [`charts/${name}/templates/a.yaml`]: 'a: {{ toYaml .Values | quote }}',
+    }));
+    const files: ChartFiles = Object.assign({}, ...below);
+    const first = await render(files);
+    expect(first.crds.map(({ path }) => path)).toEqual(names.sort().map((name) => `web/charts/${name}/crds/x.yaml`));
+    for (let time = 0; time < 20; time += 1) expect(await render(files)).toEqual(first);
+  });
+
   test('reuses the values of the release before on request', async () => {
     const files = {
       'values.yaml': 'a: new\nb: new\nc: new\n',
@@ -239,6 +290,16 @@ describe('the digest of a release record', () => {
     expect(await engine.helmDigest({ record: '{"name":"foo"}', deadline })).toBe(
       'sha256:f1498f27a16a09cd7e1ee610d924df065c03d30035638babc95dd9a8d412ce4d',
     );
+  });
+
+  test('leaves out what the Helm of helm-controller does not know, and the hooks where all are tests', async () => {
+    const [, only] = record.hooks;
+    const bare = { name: 'shop', version: 3, info: { status: 'deployed' }, hooks: [only], namespace: 'apps' };
+    const expected =
+      '{"name":"shop","version":3,"info":{"status":"deployed"},"chartMetadata":{},"config":null,"manifest":"","hooks":null,"namespace":"apps"}\n';
+    const back = { ...bare, info: { ...bare.info, rollback_revision: 1 }, config: {} };
+    expect(await engine.helmDigest({ record: JSON.stringify(bare), deadline })).toBe(sha256(expected));
+    expect(await engine.helmDigest({ record: JSON.stringify(back), deadline })).toBe(sha256(expected));
   });
 
   test('covers the digest of what the chart came from', async () => {

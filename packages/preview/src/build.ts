@@ -1,13 +1,13 @@
 import type { BuildContext, Reference } from '@plumb/agent';
 import { buildBundle, Referenced, readReferences, referencesOf } from '@plumb/agent';
-import type { JsonObject, Kustomization, KubeObject, UnitRef } from '@plumb/api';
+import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
 import { asPlumbError, displayKey, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Bundle, Renderer } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
-import { isMeant } from './given.ts';
+import { givenFor, WHERE_TO_READ } from './given.ts';
 import { leftClosed } from './left-closed.ts';
-import { isSecret, Secrets } from './secrets.ts';
+import { Secrets } from './secrets.ts';
 import { withStandIns } from './stand-in.ts';
 
 export interface BuildRequest {
@@ -101,9 +101,8 @@ async function referredObjects(
   ref: UnitRef,
 ): Promise<Map<string, KubeObject | null>> {
   const references = referencesOf(unit);
-  const objects = given.map(asStored);
   const isGiven = ({ kind, name }: Reference): KubeObject | undefined =>
-    objects.find((object) => isMeant(object, { kind, namespace: ref.namespace, name }));
+    givenFor(given, { kind, namespace: ref.namespace, name });
   const missing = references.filter((reference) => isGiven(reference) === undefined);
   if (cluster === null) refuseUnknown(unit, { missing, namespace: ref.namespace });
   const read = cluster === null ? null : await readReferences(missing, ref.namespace, { cluster, signal });
@@ -115,17 +114,6 @@ async function referredObjects(
   );
 }
 
-/** As an API server keeps a Secret: what is written as text is data (Secret v1: stringData). */
-function asStored(object: KubeObject): KubeObject {
-  const { stringData, ...rest } = object;
-  if (!isSecret(object) || typeof stringData !== 'object' || stringData === null) return object;
-  const texts = Object.entries(stringData).map(([key, text]) => [key, Buffer.from(String(text)).toString('base64')]);
-  return {
-    ...rest,
-    data: { ...(rest['data'] as JsonObject | undefined), ...(Object.fromEntries(texts) as JsonObject) },
-  };
-}
-
 /** Without a cluster nobody knows whether an optional one is there: it counts as missing. Keys are needed for nothing but to decrypt. */
 function refuseUnknown(
   { spec }: Kustomization,
@@ -134,6 +122,8 @@ function refuseUnknown(
   const needed = (spec.postBuild?.substituteFrom ?? []).filter(({ optional }) => optional !== true);
   const first = missing.find(({ kind, name }) => needed.some((from) => from.kind === kind && from.name === name));
   if (first === undefined) return;
-  const text = `the Kustomization refers to ${displayKey({ ...first, namespace })}, which is in the cluster: give it in a file (--with), or the cluster to read it from (--kubeconfig)`;
-  throw userError('build-failed', text);
+  throw userError(
+    'build-failed',
+    `the Kustomization refers to ${displayKey({ ...first, namespace })}, ${WHERE_TO_READ}`,
+  );
 }

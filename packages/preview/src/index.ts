@@ -1,6 +1,24 @@
 export { buildUnit, type BuildRequest, type Built } from './build.ts';
-export { diffUnit, type DiffRequest, type ObjectDiff } from './diff.ts';
+export { diffUnit, type DiffRequest } from './diff.ts';
+export type { ObjectDiff } from './trial.ts';
 export { printBuilt } from './print.ts';
-export { liveUnit, unitAmong, withLiveStatus, type UnitName } from './read-unit.ts';
+export {
+  HELM_RELEASES,
+  KUSTOMIZATIONS,
+  liveUnit,
+  unitAmong,
+  withLiveStatus,
+  type UnitKind,
+  type UnitName,
+} from './read-unit.ts';
 export { rehearse, type Rehearsal, type RehearseRequest } from './rehearse.ts';
 export { readUnitSource, refuseIncluded, type UnitSource } from './source.ts';
+export { buildRelease, type BuildReleaseRequest, type BuiltRelease } from './release/build-release.ts';
+export { loadChart, type ChartRequest } from './release/chart-place.ts';
+export type { LoadedChart } from './release/chart-offer.ts';
+export { compareReleases } from './release/compare-releases.ts';
+export { declareRelease, type DeclareRequest, type DeclaredRelease } from './release/declare.ts';
+export { diffRelease, type DiffReleaseRequest, type HookRun, type ReleaseDiff } from './release/diff-release.ts';
+export { printRelease, type Extras } from './release/print-release.ts';
+export { roomOf, type Room } from './release/surroundings.ts';
+export { Secrets } from './secrets.ts';

@@ -1,3 +1,5 @@
+import type { KubeObject } from '@plumb/api';
+import { oneLine } from '@plumb/api';
 import { compareForApply } from '@plumb/core';
 import { printYaml } from '@plumb/render';
 import type { Built } from './build.ts';
@@ -5,7 +7,13 @@ import type { Built } from './build.ts';
 /** The objects of a build in apply order, as one YAML stream, secrets masked. */
 export function printBuilt({ bundle, secrets }: Pick<Built, 'bundle' | 'secrets'>): string {
   const objects = bundle.objects.toSorted((a, b) => compareForApply(a.key, b.key));
-  return objects.map((desired) => `---\n${printYaml(inOrder(secrets.masked(desired)))}`).join('');
+  return objects.map((desired) => printObject(secrets.masked(desired))).join('');
+}
+
+/** A document of a YAML stream. @param said comments before it, a line each */
+export function printObject(object: KubeObject, said: readonly string[] = []): string {
+  const lines = said.map((line) => `# ${oneLine(line)}\n`).join('');
+  return `---\n${lines}${printYaml(inOrder(object))}`;
 }
 
 const FIRST = ['apiVersion', 'kind', 'metadata'];

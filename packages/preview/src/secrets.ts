@@ -57,12 +57,14 @@ export class Secrets {
       const changes = fieldChanges(other, body);
       const parents = changes.filter(({ before }) => before === undefined).map(({ path }) => parentOf(path));
       const shown = maskedKey(key, masked);
+      // Of a second build of the same objects, what a secret has a part in there counts too.
+      const { paths = [], parents: before = [] } = this.#parts.get(keyId(key)) ?? {};
       this.#parts.set(keyId(key), {
         masked,
         key: shown,
         // Items without a name of their own may have stood elsewhere before.
-        paths: changes.map(({ path }) => path.replace(/\[\d+\].*$/s, '')),
-        parents: new Set(parents),
+        paths: [...paths, ...changes.map(({ path }) => path.replace(/\[\d+\].*$/s, ''))],
+        parents: new Set([...before, ...parents]),
       });
       for (const name of [shown.name, shown.namespace, shown.kind]) this.#open.add(name);
     }
@@ -70,10 +72,19 @@ export class Secrets {
 
   /** A copy of an object of the build without secret values. */
   masked({ key, body }: Pick<Desired, 'key' | 'body'>): KubeObject {
-    const object = this.#parts.get(keyId(key))?.masked ?? body;
+    return this.#withMasks(this.#parts.get(keyId(key))?.masked ?? body, body);
+  }
+
+  #withMasks(object: KubeObject, body: KubeObject): KubeObject {
     const hidden = isSecret(body) ? ['data', 'stringData'].filter((field) => isFilled(object[field])) : [];
     const masks = hidden.map((field) => [field, masksFor(object[field] as object)] as const);
     return { ...(this.value(object, MASK) as KubeObject), ...Object.fromEntries(masks) };
+  }
+
+  /** A copy of an object that is none of the build, such as a hook's, without secret values. `other`: the same with other values in the Secrets. */
+  hidden(body: KubeObject, other: KubeObject | null): KubeObject {
+    const object = other === null ? body : (maskDifferences(body, other, (text) => this.#made.add(text)) as KubeObject);
+    return this.#withMasks(object, body);
   }
 
   /** The name of an object, masked where a value has a part in it. */
@@ -101,6 +112,14 @@ export class Secrets {
   message(text: string): string {
     const known = this.#without(text);
     return this.#open === null ? known : maskSecretText(known, [...this.#open]);
+  }
+
+  /** A text that is made of a release, line by line without secret values. `other`: the same with other values in the Secrets. */
+  text(text: string, other: string): string {
+    const [lines, others] = [text.split('\n'), other.split('\n')];
+    const isSame = (line: string, index: number): boolean =>
+      lines.length === others.length ? line === others[index] : others.includes(line);
+    return lines.map((line, index) => (isSame(line, index) ? this.message(line) : MASK)).join('\n');
   }
 
   /** The same failure, told without secret values. */

@@ -1,5 +1,5 @@
 import { crds } from '@plumb/api';
-import type { JsonObject, Kustomization, KubeObject } from '@plumb/api';
+import type { JsonObject, KubeObject, UnitRef } from '@plumb/api';
 import { MemoryCluster } from '@plumb/memory-cluster';
 import type { Artifact } from '@plumb/sources';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -8,10 +8,7 @@ import type { UnitSource } from './source.ts';
 
 const { signal } = new AbortController();
 
-function unitOf(sourceRef: JsonObject = {}): Kustomization {
-  const spec = { sourceRef: { kind: 'GitRepository', name: 'shop', ...sourceRef } };
-  return { metadata: { name: 'apps', namespace: 'flux-system' }, spec } as Kustomization;
-}
+const SHOP: UnitRef = { kind: 'GitRepository', namespace: 'flux-system', name: 'shop' };
 
 function gitRepository(spec: JsonObject, namespace = 'flux-system', apiVersion = 'source.toolkit.fluxcd.io/v1') {
   const metadata = { name: 'shop', ...(namespace === '' ? {} : { namespace }) };
@@ -19,8 +16,8 @@ function gitRepository(spec: JsonObject, namespace = 'flux-system', apiVersion =
   return { apiVersion, kind: 'GitRepository', metadata, spec: filled } satisfies KubeObject;
 }
 
-const read = (given: readonly KubeObject[], cluster: MemoryCluster | null = null, unit = unitOf()) =>
-  readUnitSource({ unit, given, cluster, signal });
+const read = (given: readonly KubeObject[], cluster: MemoryCluster | null = null, ref: Partial<UnitRef> = {}) =>
+  readUnitSource({ ref: { ...SHOP, ...ref }, given, cluster, signal });
 
 describe('the source of a unit', () => {
   let cluster: MemoryCluster;
@@ -40,7 +37,7 @@ describe('the source of a unit', () => {
       included: [],
       notes: [],
     });
-    const named = await read([], cluster, unitOf({ namespace: 'other' }));
+    const named = await read([], cluster, { namespace: 'other' });
     expect(named).toMatchObject({ ref: { namespace: 'other' }, content: { ignore: 'elsewhere' } });
   });
 
@@ -53,10 +50,10 @@ describe('the source of a unit', () => {
 
   test.each([
     { name: 'no cluster', seen: () => null },
-    { name: 'a cluster without it', seen: () => cluster, unit: unitOf({ name: 'never' }) },
+    { name: 'a cluster without it', seen: () => cluster, ref: { name: 'never' } },
     { name: 'a cluster without its kind', seen: () => new MemoryCluster() },
-  ])('that nobody has counts as one without settings, and is named: $name', async ({ seen, unit = unitOf() }) => {
-    const { content, notes } = await read([], seen(), unit);
+  ])('that nobody has counts as one without settings, and is named: $name', async ({ seen, ref }) => {
+    const { content, notes } = await read([], seen(), ref);
     expect(content).toEqual({});
     expect(notes).toEqual([
       expect.stringMatching(/^GitRepository\/flux-system\/(shop|never) is in no file that was given/) as string,
@@ -64,7 +61,7 @@ describe('the source of a unit', () => {
   });
 
   test('of another kind is not read', async () => {
-    const { content, notes } = await read([], cluster, unitOf({ kind: 'OCIRepository' }));
+    const { content, notes } = await read([], cluster, { kind: 'OCIRepository' });
     expect({ content, notes }).toEqual({ content: {}, notes: [] });
   });
 

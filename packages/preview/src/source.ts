@@ -1,4 +1,4 @@
-import type { GitRepository, Kustomization, KubeObject, UnitRef } from '@plumb/api';
+import type { GitRepository, KubeObject, UnitRef } from '@plumb/api';
 import { checkGitRepository, displayKey, GIT_REPOSITORY, keyOf, ownMessages, say, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Artifact } from '@plumb/sources';
@@ -22,7 +22,8 @@ export interface UnitSource {
 }
 
 export interface SourceRequest {
-  unit: Kustomization;
+  /** The source, by its full name. */
+  ref: UnitRef;
   /** Objects of files: they take the place of those in the cluster. */
   given: readonly KubeObject[];
   cluster: Pick<Cluster, 'get' | 'resource'> | null;
@@ -30,14 +31,12 @@ export interface SourceRequest {
 }
 
 /**
- * Reads what the source of a unit puts into its artifact. One that nobody has counts as one without settings, and so does one that is no GitRepository.
+ * Reads what a source puts into its artifact. One that nobody has counts as one without settings, and so does one that is no GitRepository.
  * @throws PlumbError `invalid-spec`, and as the Cluster port has it
  */
 export async function readUnitSource(request: SourceRequest): Promise<UnitSource> {
-  const { metadata, spec } = request.unit;
-  const { kind, name, namespace = metadata.namespace ?? '' } = spec.sourceRef;
-  const ref: UnitRef = { kind, namespace, name };
-  if (kind !== GIT_REPOSITORY.kind) return { ref, content: {}, included: [], notes: [] };
+  const { ref } = request;
+  if (ref.kind !== GIT_REPOSITORY.kind) return { ref, content: {}, included: [], notes: [] };
   const source = await find(ref, request);
   if (source === null) return { ref, content: {}, included: [], notes: [unknownNote(ref)] };
   const { ignore, sparseCheckout: sparse = [], include = [] } = source.spec;

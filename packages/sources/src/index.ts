@@ -8,3 +8,5 @@ export { proxied, type ProxiedAnswer, type ProxiedRequest } from './net/proxied.
 export { serveArtifacts, type ArtifactServerOptions } from './artifact-server.ts';
 export { createRemoteBases } from './remotes/create-remote-bases.ts';
 export { createDownloads } from './downloads/create-downloads.ts';
+export { readChartFolder, type ChartFolder } from './charts/chart-folder.ts';
+export { contentOf, packContent, type ChartContent } from './charts/chart-archive.ts';

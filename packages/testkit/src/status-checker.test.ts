@@ -17,10 +17,10 @@ function condition(type: string, change: Record<string, unknown> = {}): Record<s
   };
 }
 
-function objectWith(conditions: Record<string, unknown>[], observedGeneration = 2): KubeObject {
+function objectWith(conditions: Record<string, unknown>[], observedGeneration = 2, kind = 'K'): KubeObject {
   return {
     apiVersion: 'v1',
-    kind: 'K',
+    kind,
     metadata: { name: 'a', generation: 2 },
     status: { observedGeneration, conditions },
   };
@@ -46,6 +46,13 @@ test.each([
     rules: ['S03'],
   },
   { case: 'Reconciling=False', conditions: [condition('Reconciling', { status: 'False' }), READY], rules: ['S04'] },
+  { case: 'Drifted=False', conditions: [READY, condition('Drifted', { status: 'False' })], rules: ['S04'] },
+  {
+    case: 'Drifted=False of a HelmRelease',
+    kind: 'HelmRelease',
+    conditions: [READY, condition('Drifted', { status: 'False', reason: 'NoDriftDetected' })],
+    rules: [],
+  },
   { case: 'a generation from the future', conditions: [READY], observedGeneration: 3, rules: ['S05'] },
   { case: 'a condition from the future', conditions: [condition('Ready', { observedGeneration: 3 })], rules: ['S05'] },
   {
@@ -75,6 +82,6 @@ test.each([
     observedGeneration: 1,
     rules: ['S14'],
   },
-])('$case breaks $rules', ({ conditions, observedGeneration, rules }) => {
-  expect(checkStatus(objectWith(conditions, observedGeneration)).map((line) => line.slice(0, 3))).toEqual(rules);
+])('$case breaks $rules', ({ conditions, observedGeneration, kind, rules }) => {
+  expect(checkStatus(objectWith(conditions, observedGeneration, kind)).map((line) => line.slice(0, 3))).toEqual(rules);
 });

@@ -13,6 +13,7 @@ interface Status {
   observedGeneration: number | undefined;
   conditions: readonly Condition[];
   generation: number;
+  kind: string;
 }
 
 interface Rule {
@@ -31,7 +32,6 @@ const ONLY_WHEN_TRUE = [
   'ArtifactOutdated',
   'FetchFailed',
   'BuildFailed',
-  'Drifted',
   'StorageOperationFailed',
   'IncludeUnavailable',
 ];
@@ -67,8 +67,11 @@ const RULES: readonly Rule[] = [
   {
     id: 'S04',
     says: 'conditions about something wrong or under way are there only while True',
-    broken: ({ conditions }) =>
-      each(conditions, ({ type, status }) => ONLY_WHEN_TRUE.includes(type) && status !== 'True'),
+    broken: ({ conditions, kind }) => {
+      // Of a HelmRelease it says that somebody looked.
+      const others = kind === 'HelmRelease' ? ONLY_WHEN_TRUE : [...ONLY_WHEN_TRUE, 'Drifted'];
+      return each(conditions, ({ type, status }) => others.includes(type) && status !== 'True');
+    },
   },
   {
     id: 'S05',
@@ -158,6 +161,7 @@ function statusOf(object: KubeObject): Status {
     observedGeneration: status.observedGeneration,
     conditions: status.conditions ?? [],
     generation: object.metadata.generation ?? 0,
+    kind: object.kind,
   };
 }
 

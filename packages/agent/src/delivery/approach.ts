@@ -56,7 +56,13 @@ export async function approach(object: UnitObject, context: Context & { signal: 
   return destination;
 }
 
-export function siteOf({ memory, hands }: Context): Site {
+export function siteOf({
+  memory,
+  hands,
+}: {
+  memory: UnitMemory;
+  hands: Pick<Reach, 'cluster' | 'over'> & { clusters: Pick<Clusters, 'own'> };
+}): Site {
   const destination = memory.destination ?? hands.clusters.own;
   const { id, cluster, live } = destination;
   return { live, cluster: id === '' ? hands.cluster : hands.over(cluster) };

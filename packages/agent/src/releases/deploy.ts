@@ -1,6 +1,6 @@
 import type { ObjectKey, PlumbError } from '@plumb/api';
 import { asPlumbError, HELM_APPLY_MANAGER, keyId } from '@plumb/api';
-import type { HookEvent } from '@plumb/core';
+import type { HelmStatus, HookEvent, MadeWith } from '@plumb/core';
 import { deliver } from '../delivery/deliver.ts';
 import type { Delivery } from '../delivery/deliver.ts';
 import type { ApplyContext, Change } from '../delivery/apply.ts';
@@ -9,7 +9,6 @@ import type { StoredBundle } from '../delivery/unit.ts';
 import { awaitHealth } from './await-health.ts';
 import type { ActionContext } from './context.ts';
 import { ownedBy } from './marks.ts';
-import type { HelmStatus } from '@plumb/core';
 import type { ReleaseRecord } from './record.ts';
 import { runHooksOf } from './run-hooks.ts';
 import type { StoredRelease } from './storage.ts';
@@ -18,12 +17,16 @@ import type { StoredRelease } from './storage.ts';
 export interface Deployment {
   /** As it is stored before anything else is done: pending. */
   record: ReleaseRecord;
+  /** What it is made with, beside its chart and its values. */
+  madeWith: MadeWith;
   bundle: StoredBundle;
   /** Brings the bundle's bodies into memory, where they are not. */
   loadBodies: () => Promise<void>;
   hooks: { before: HookEvent; after: HookEvent } | null;
   /** Objects of earlier versions: those that the new one does not have are deleted. */
   before: readonly ObjectKey[];
+  /** Deletes the oldest records beyond those that are kept. */
+  makeRoom: () => Promise<void>;
   /** Records that this one takes the place of. */
   superseded: readonly StoredRelease[];
   timeout: number;
@@ -38,8 +41,8 @@ export interface Deployment {
 
 /** How bringing a release into force ended. */
 export interface Deployed {
-  /** Every record that was written, as it is now; the newest first. Empty: nothing was stored, and nothing done. */
-  records: ReleaseRecord[];
+  /** Every record that was written, as it is now; the newest first. */
+  records: StoredRelease[];
   changes: readonly Change[];
   /** What the release owns now. */
   inventory: readonly ObjectKey[];
@@ -52,38 +55,32 @@ export interface Deployed {
  */
 export async function deploy(deployment: Deployment, context: ActionContext): Promise<Deployed> {
   const { record, superseded } = deployment;
-  let stored = await context.store.create(record);
+  let stored = await context.store.create(record, deployment.madeWith);
   const save = async (): Promise<void> => {
     stored = await context.store.update(stored, record);
   };
   const seen: { delivery: Delivery | null } = { delivery: null };
   try {
     const { hooks, timeout } = deployment;
+    await deployment.makeRoom();
     if (hooks !== null) await runHooksOf(hooks.before, { record, timeout, save }, context);
     seen.delivery = await bringIn(deployment, context);
     if (seen.delivery.error !== null) throw seen.delivery.error;
     await awaitObjects(deployment, seen.delivery, context);
     if (hooks !== null) await runHooksOf(hooks.after, { record, timeout, save }, context);
-    const replaced: ReleaseRecord[] = [];
-    for (const { metadata, record: old } of superseded) {
-      const next = withStatus(old, 'superseded');
-      await context.store.update({ record: old, metadata }, next);
-      replaced.push(next);
-    }
+    const replaced: StoredRelease[] = [];
+    for (const old of superseded) replaced.push(await context.store.update(old, withStatus(old.record, 'superseded')));
     Object.assign(record.info, { status: 'deployed', description: deployment.done });
     await save();
-    return { records: [record, ...replaced], ...told(seen.delivery, deployment), error: null };
+    return { records: [stored, ...replaced], ...told(seen.delivery, deployment), error: null };
   } catch (thrown) {
     const error = asPlumbError(thrown);
     const facts = told(seen.delivery, deployment);
     const inventory = deployment.cleanupOnFail ? await cleanUp(facts, deployment, context) : facts.inventory;
     Object.assign(record.info, { status: 'failed', description: descriptionOf(record, error) });
-    const left = await save().then(
-      () => error,
-      // The lock is found without a holder, and opened, by the next run.
-      () => error,
-    );
-    return { records: [record], ...facts, inventory, error: left };
+    // Where that cannot be stored, the next run finds a lock that nobody holds.
+    await save().catch(() => undefined);
+    return { records: [{ ...stored, record }], ...facts, inventory, error };
   }
 }
 
@@ -130,7 +127,7 @@ export function applyContextOf(
     unit,
     bundle,
     fieldManager: HELM_APPLY_MANAGER,
-    overriddenManagers: ['helm'],
+    overriddenManagers: isTakenOver(bundle, unit) ? [] : FORMER_MANAGERS,
     force,
     deliveredBefore: false,
     inForce: false,
@@ -142,6 +139,14 @@ export function applyContextOf(
     signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeout)]),
     onAnswer,
   };
+}
+
+/** Field managers of Helm itself, whose fields are taken over. */
+const FORMER_MANAGERS = ['helm'];
+
+/** Whether all objects were applied by us before: then nothing of Helm's is left. */
+function isTakenOver({ objects }: StoredBundle, { applied }: ActionContext['unit']): boolean {
+  return objects.every(({ key }) => applied.has(keyId(key)));
 }
 
 /** A chart may well come to render nothing: then all it had goes, as with Helm. */

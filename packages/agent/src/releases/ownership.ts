@@ -14,7 +14,7 @@ export async function refuseForeign(
   action: string,
   { keys, known }: { keys: readonly ObjectKey[]; known: readonly ObjectKey[] },
   record: Pick<ReleaseRecord, 'name' | 'namespace'>,
-  context: ActionContext,
+  context: Pick<ActionContext, 'cluster' | 'parallel' | 'signal'> & { unit: Pick<ActionContext['unit'], 'ref'> },
 ): Promise<void> {
   const { cluster, unit, parallel, signal } = context;
   const before = new Set(known.map(keyId));

@@ -30,7 +30,7 @@ const PROPAGATION = { background: 'Background', foreground: 'Foreground', orphan
 export async function removeRelease(
   last: StoredRelease,
   keys: readonly ObjectKey[],
-  options: UninstallOptions,
+  { isRemedy, ...options }: UninstallOptions & { isRemedy: boolean },
   context: ActionContext,
 ): Promise<Removed> {
   const { store, clock, unit, job, live, signal } = context;
@@ -68,6 +68,8 @@ export async function removeRelease(
     const error = signal.aborted
       ? systemError('cancelled', 'the uninstall was cut short', thrown)
       : asPlumbError(thrown);
+    // What a remedy left half done is a failed release; what is to go is still going.
+    if (isRemedy) record = withStatus(record, 'failed');
     record.info.description = `Deletion failed: ${error.message.slice(0, 4_096)}`;
     await save().catch(() => undefined);
     return { record, changes, inventory: kept, error };

@@ -1,10 +1,10 @@
-import type { JsonObject, KubeObject, ObjectKey } from '@plumb/api';
+import type { JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import { HELM_APPLY_MANAGER, parseApiVersion, printJson } from '@plumb/api';
 import { ownerLabels, releaseNamespaceOf } from '@plumb/core';
 import type { HelmLookup } from '@plumb/engine';
-import type { Cluster } from '@plumb/kube';
+import type { Cluster, Connection } from '@plumb/kube';
 import { bundleOfManifest, renderRelease } from '@plumb/render';
-import type { Bundle, RenderedRelease } from '@plumb/render';
+import type { Bundle, ReleaseOptions, RenderedRelease } from '@plumb/render';
 import type { StoredBundle } from '../delivery/unit.ts';
 import { storeBundle } from '../delivery/unit.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
@@ -22,9 +22,22 @@ export interface RenderWish {
   keptValues: ReleaseRecord | null;
 }
 
+/** What a render may ask of the cluster. */
+export type Surroundings = Pick<ReleaseOptions, 'kubeVersion' | 'apiVersions' | 'isNamespaced' | 'lookup'>;
+
 /** Renders what is declared now, as the release's identity sees the cluster. */
 export async function render(desired: Desired, wish: RenderWish, context: ActionContext): Promise<RenderedRelease> {
-  const { release, cluster, engine, signal } = context;
+  return renderIn(await surroundingsOf(context.cluster, context.signal), desired, wish, context);
+}
+
+/** Renders what is declared now, with what its templates are to find. */
+export async function renderIn(
+  surroundings: Surroundings,
+  desired: Desired,
+  wish: RenderWish,
+  context: Pick<ActionContext, 'release' | 'engine' | 'signal'>,
+): Promise<RenderedRelease> {
+  const { release, engine, signal } = context;
   const { chart, values } = desired;
   const { spec, metadata } = release;
   const { keptValues } = wish;
@@ -32,7 +45,7 @@ export async function render(desired: Desired, wish: RenderWish, context: Action
   const identity = { name: desired.wanted.releaseName, namespace: releaseNamespaceOf(release) };
   return renderRelease(
     engine,
-    chart.archive,
+    await chart.archive(signal),
     {
       release: { ...identity, revision: wish.revision, isUpgrade: wish.isUpgrade },
       values: values.json,
@@ -45,15 +58,7 @@ export async function render(desired: Desired, wish: RenderWish, context: Action
       ownerLabels: ownerLabels({ kind: 'HelmRelease', namespace, name: kind }),
       ...(spec.driftDetection?.ignore === undefined ? {} : { ignore: spec.driftDetection.ignore }),
     },
-    {
-      deadline: RENDER,
-      tenant: namespace,
-      signal,
-      secrets: values.secrets,
-      isNamespaced: namespacedIn(cluster),
-      ...(await capabilitiesOf(cluster)),
-      lookup: (asked) => lookUp(asked, cluster, signal),
-    },
+    { ...surroundings, deadline: RENDER, tenant: namespace, signal, secrets: values.secrets },
   );
 }
 
@@ -61,15 +66,43 @@ function reuseOf({ chart, config }: ReleaseRecord): { chartValues: string; confi
   return { chartValues: printJson(chart?.values ?? {}), config: printJson(config ?? {}) };
 }
 
-/** What templates may ask of the cluster: its version, and all it serves, by `apps/v1` and by `apps/v1/Deployment`. */
-export async function capabilitiesOf(cluster: Cluster): Promise<{ kubeVersion: string; apiVersions: string[] }> {
-  const [kubeVersion, kinds] = await Promise.all([cluster.version(), cluster.discover()]);
+/** A cluster as templates see it: its version, all it serves, and its objects. */
+export async function surroundingsOf(cluster: Cluster, signal: AbortSignal): Promise<Surroundings> {
+  const [kubeVersion, kinds] = await Promise.all([versionOf(cluster), cluster.discover()]);
+  return {
+    kubeVersion,
+    apiVersions: apiVersionsOf(kinds),
+    isNamespaced: namespacedIn(cluster),
+    lookup: (asked) => lookUp(asked, cluster, signal),
+  };
+}
+
+/** All that kinds are served by, as charts ask for it: `apps/v1` and `apps/v1/Deployment`. */
+export function apiVersionsOf(kinds: readonly KindRef[]): string[] {
   const versions = new Set<string>();
   for (const { group, version, kind } of kinds) {
     const apiVersion = group === '' ? version : `${group}/${version}`;
     versions.add(apiVersion).add(`${apiVersion}/${kind}`);
   }
-  return { kubeVersion, apiVersions: [...versions].sort() };
+  return [...versions].sort();
+}
+
+/** Versions by connection: a server that is upgraded goes away before. */
+const versions = new WeakMap<Connection, Promise<string>>();
+
+function versionOf(cluster: Cluster): Promise<string> {
+  const { connection } = cluster;
+  const known = versions.get(connection);
+  if (known !== undefined) return known;
+  const asked = cluster.version();
+  const forget = (): void => {
+    versions.delete(connection);
+    end();
+  };
+  const end = connection.listen(forget);
+  versions.set(connection, asked);
+  asked.catch(forget);
+  return asked;
 }
 
 async function lookUp(asked: HelmLookup, cluster: Cluster, signal: AbortSignal): Promise<string | null> {

@@ -1,10 +1,11 @@
 import type { ReleaseSnapshot, TestHookStatus } from '@plumb/api';
 import { formatTime, printJson } from '@plumb/api';
-import { isUnlocked } from '@plumb/core';
 import type { LastRelease } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { ofEngine } from './engine-error.ts';
+import { lastReleaseOf } from './last-release.ts';
 import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
+import type { StoredRelease } from './storage.ts';
 
 interface Digesting {
   engine: Pick<Engine, 'helmDigest' | 'helmValues'>;
@@ -64,20 +65,9 @@ async function digestsOf(record: ReleaseRecord, ociDigest: string, context: Dige
 }
 
 /** The newest record as a decision sees it. */
-export function lastOf(record: ReleaseRecord, snapshot: ReleaseSnapshot | undefined): LastRelease {
-  const { name, namespace, version, info } = record;
-  const chart = chartOf(record);
-  return {
-    version,
-    status: info.status ?? 'unknown',
-    digest: snapshot?.digest ?? '',
-    name,
-    namespace,
-    chartName: chart.name,
-    chartVersion: chart.version,
-    configDigest: snapshot?.configDigest ?? '',
-    interrupted: isUnlocked(info.description ?? ''),
-  };
+export function lastOf(stored: StoredRelease, snapshot: ReleaseSnapshot | undefined): LastRelease {
+  const { digest = '', configDigest = '' } = snapshot ?? {};
+  return lastReleaseOf(stored, { digest, configDigest });
 }
 
 /** The last runs of tests, by name; an empty map says that there are none. */

@@ -7,9 +7,10 @@ import { clusterWith } from '../testing/cluster-with.ts';
 import { chartOf } from './record.ts';
 import type { ReleaseRecord } from './record.ts';
 import { MAX_SECRET, MAX_UNPACKED } from './record-codec.ts';
-import { ReleaseStore } from './storage.ts';
+import { madeWithIn, ReleaseStore } from './storage.ts';
 
 const NAMESPACE = 'shop';
+const PLAIN = { postRenderersDigest: '', commonMetadataDigest: '' };
 const KEY = { group: '', version: 'v1', kind: 'Secret', namespace: NAMESPACE };
 
 let cluster: MemoryCluster;
@@ -92,7 +93,7 @@ const zipped = (value: unknown): string => twice(gzipSync(JSON.stringify(value))
 
 describe('a new record', () => {
   test('is a Secret as Helm makes it', async () => {
-    await store.create(record(3, { labels: { team: 'shop', status: 'mine' } }));
+    await store.create(record(3, { labels: { team: 'shop', status: 'mine' } }), PLAIN);
     const secret = await secretOf(3);
     expect(secret).toMatchObject({
       type: 'helm.sh/release.v1',
@@ -123,20 +124,20 @@ describe('a new record', () => {
 
   test('is read back as it was written, numbers to the last digit', async () => {
     const written = record(1, { labels: { team: 'shop' } });
-    await store.create(written);
+    await store.create(written, PLAIN);
     const { record: read } = (await store.get('cart', 1)) ?? {};
     expect(read).toEqual(written);
     expect(chartOf(read ?? written)).toEqual({ name: 'cart', version: '1.2.3', appVersion: '4.5' });
   });
 
   test('of a number that is there already is a conflict', async () => {
-    await store.create(record(1));
-    await expect(store.create(record(1))).rejects.toMatchObject({ code: 'api-conflict' });
+    await store.create(record(1), PLAIN);
+    await expect(store.create(record(1), PLAIN)).rejects.toMatchObject({ code: 'api-conflict' });
   });
 
   test('that is too large for a Secret is told with its size', async () => {
     const noise = Array.from({ length: 200_000 }, (_, index) => Math.sin(index).toString(36)).join('');
-    await expect(store.create(record(1, { manifest: noise }))).rejects.toThrow(
+    await expect(store.create(record(1, { manifest: noise }), PLAIN)).rejects.toThrow(
       /^Secret\/shop\/sh\.helm\.release\.v1\.cart\.v1 cannot hold the release: it takes \d{7} bytes, and a Secret holds 1048576; /,
     );
     expect(cluster.requests).toEqual([]);
@@ -145,7 +146,7 @@ describe('a new record', () => {
 
 describe('an update', () => {
   test('keeps what others put on the Secret, and says when it was made', async () => {
-    const first = await store.create(record(1, { labels: { team: 'shop' } }));
+    const first = await store.create(record(1, { labels: { team: 'shop' } }), PLAIN);
     await cluster.patch(
       { ...KEY, name: first.metadata.name },
       { metadata: { annotations: { backup: 'yes' } } },
@@ -166,16 +167,37 @@ describe('an update', () => {
   });
 
   test('of a record that somebody else changed since is a conflict, and changes nothing', async () => {
-    const first = await store.create(record(1));
+    const first = await store.create(record(1), PLAIN);
     await store.update(first, record(1, { info: { status: 'failed' } }));
     await expect(store.update(first, record(1))).rejects.toMatchObject({ code: 'api-conflict' });
     expect((await store.last('cart'))?.record.info.status).toBe('failed');
   });
 
   test('of a record that is gone does not bring it back', async () => {
-    const first = await store.create(record(1));
+    const first = await store.create(record(1), PLAIN);
     await store.delete('cart', 1);
     await expect(store.update(first, record(1))).rejects.toMatchObject({ code: 'api-not-found' });
+  });
+});
+
+describe('what a release was made with', () => {
+  const made = { postRenderersDigest: 'sha256:a', commonMetadataDigest: '' };
+
+  test('is noted beside its record, and stays through updates', async () => {
+    const first = await store.create(record(1), made);
+    await store.update(first, record(1, { info: { status: 'superseded' } }));
+    const read = await store.get('cart', 1);
+    expect(read === null ? null : madeWithIn(read)).toEqual(made);
+  });
+
+  test.each<[what: string, value: string | undefined]>([
+    ['nobody noted', undefined],
+    ['is no JSON', '{'],
+    ['says something else', '{"postRenderersDigest":1}'],
+    ['says nothing', 'null'],
+  ])('is not known where the note %s', (_what, value) => {
+    const annotations = value === undefined ? {} : { 'plumb.dev/made-with': value };
+    expect(madeWithIn({ metadata: { name: 'x', annotations } })).toBeNull();
   });
 });
 
@@ -190,9 +212,9 @@ describe('records', () => {
       [10, 'deployed'],
       [11, 'failed'],
     ] as const) {
-      await store.create(record(version, { info: { ...record().info, status } }));
+      await store.create(record(version, { info: { ...record().info, status } }), PLAIN);
     }
-    await store.create(record(1, { name: 'cart-db' }));
+    await store.create(record(1, { name: 'cart-db' }), PLAIN);
     cluster.clearRequests();
   });
 
@@ -229,19 +251,21 @@ describe('records', () => {
     expect((await store.list('cart')).map(({ version }) => version)).toEqual([11, 10, 9, 2]);
   });
 
-  test.each<[keep: number, left: string[]]>([
-    [9, ['v11 failed', 'v10 deployed', 'v9 superseded', 'v2 deployed']],
+  test.each<[maxHistory: number, left: string[]]>([
+    [0, ['v11 failed', 'v10 deployed', 'v9 superseded', 'v2 deployed']],
     [4, ['v11 failed', 'v10 deployed', 'v9 superseded', 'v2 deployed']],
     [3, ['v11 failed', 'v10 deployed', 'v9 superseded']],
     [2, ['v11 failed', 'v10 deployed']],
-    [1, ['v10 deployed']],
-    [0, ['v10 deployed']],
-  ])('down to %i of them are left by pruning, and always the one that is deployed', async (keep, left) => {
-    const gone = await store.prune('cart', keep);
-    expect(await statuses()).toEqual(left);
-    expect(gone).toBe(4 - left.length);
-    expect((await store.list('cart-db')).length).toBe(1);
-  });
+    [1, ['v11 failed', 'v10 deployed']],
+  ])(
+    'with maxHistory %i are pruned from the oldest on, but for the newest and the one that is deployed',
+    async (maxHistory, left) => {
+      const gone = await store.prune('cart', maxHistory);
+      expect(await statuses()).toEqual(left);
+      expect(gone).toBe(4 - left.length);
+      expect((await store.list('cart-db')).length).toBe(1);
+    },
+  );
 
   test('are all tried when one cannot be deleted', async () => {
     const stubborn = clusterWith(cluster, {
@@ -249,8 +273,8 @@ describe('records', () => {
         key.name.endsWith('.v2') ? Promise.reject(new Error('no')) : cluster.delete(key, options),
     });
     const other = new ReleaseStore({ cluster: stubborn, namespace: NAMESPACE, clock: { time: () => now } });
-    await expect(other.prune('cart', 1)).rejects.toThrow('no');
-    expect(await statuses()).toEqual(['v10 deployed', 'v2 deployed']);
+    await expect(other.prune('cart', 2)).rejects.toThrow('no');
+    expect(await statuses()).toEqual(['v11 failed', 'v10 deployed', 'v2 deployed']);
   });
 
   test('are deleted once', async () => {

@@ -1,5 +1,6 @@
 import { displayKey } from '@plumb/api';
 import type { KubeObject, ObjectKey, ObjectMeta } from '@plumb/api';
+import type { MadeWith } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Clock } from '../runtime/clock.ts';
 import { settleAll } from '../runtime/parallel.ts';
@@ -13,6 +14,8 @@ const TYPE = 'helm.sh/release.v1';
 const PREFIX = 'sh.helm.release.v1.';
 /** As Flux's own, so that records change hands without a trace in managedFields. */
 const FIELD_MANAGER = 'helm-controller';
+/** Helm and Flux drop it when they write a record, and know nothing of what it says. */
+const MADE_WITH_ANNOTATION = 'plumb.dev/made-with';
 const SYSTEM_LABELS: ReadonlySet<string> = new Set(['name', 'owner', 'status', 'version', 'createdAt', 'modifiedAt']);
 /** Deletions sent at once. */
 const PARALLEL = 4;
@@ -101,11 +104,15 @@ export class ReleaseStore {
     return null;
   }
 
-  /** Stores a new record. @throws PlumbError `api-conflict` when there is one of this number: somebody else was faster */
-  async create(record: ReleaseRecord): Promise<StoredRelease> {
+  /**
+   * Stores a new record, and notes beside it what its release is made with, which Helm's format has no field for.
+   * @throws PlumbError `api-conflict` when there is one of this number: somebody else was faster
+   */
+  async create(record: ReleaseRecord, madeWith: MadeWith): Promise<StoredRelease> {
     const key = this.#key(record.name, record.version);
-    const stamps = { createdAt: this.#seconds() };
-    const secret = await this.#secretOf(record, key, { name: key.name, namespace: key.namespace }, stamps);
+    const annotations = { [MADE_WITH_ANNOTATION]: JSON.stringify(madeWith) };
+    const bare = { name: key.name, namespace: key.namespace, annotations };
+    const secret = await this.#secretOf(record, key, bare, { createdAt: this.#seconds() });
     const { metadata } = await this.#cluster.create(secret, { fieldManager: FIELD_MANAGER, ...this.#options });
     this.#onWrite(metadata);
     return { record, metadata: kept(metadata) };
@@ -131,15 +138,17 @@ export class ReleaseStore {
   }
 
   /**
-   * Deletes the oldest records until `keep` are left; never the newest deployed one, for which another one stays less (helm:
-   * removeLeastRecent, which Helm calls with one less than maxHistory before it stores a record). All are tried; then the first failure is thrown.
+   * Deletes the oldest records beyond `maxHistory`, to be called once a new one is stored: neither that nor the newest deployed one. Helm deletes the
+   * same ones before it stores the new one, and so has less to go back to when it is killed in between (removeLeastRecent). 0 keeps all.
+   * All are tried; then the first failure is thrown.
    * @returns how many were deleted
    */
-  async prune(name: string, keep: number): Promise<number> {
+  async prune(name: string, maxHistory: number): Promise<number> {
+    if (maxHistory <= 0) return 0;
     const entries = await this.list(name);
-    const deployed = entries.find(({ status }) => status === 'deployed')?.version;
-    const oldest = entries.filter(({ version }) => version !== deployed).reverse();
-    const leaving = oldest.slice(0, Math.max(entries.length - Math.max(keep, 0), 0));
+    const deployed = entries.find(({ status }) => status === 'deployed');
+    const old = entries.slice(1).filter((entry) => entry !== deployed);
+    const leaving = old.reverse().slice(0, Math.max(entries.length - maxHistory, 0));
     const results = await settleAll(leaving, PARALLEL, ({ version }) => this.delete(name, version));
     const failure = results.find((result) => !result.ok);
     if (failure !== undefined) throw failure.error;
@@ -203,4 +212,16 @@ async function readSecret(
     record: { ...record, namespace: record.namespace || key.namespace, labels },
     metadata: kept(secret.metadata),
   };
+}
+
+/** What is noted beside a record of what its release was made with; null where nothing is, as with records that helm or Flux wrote. */
+export function madeWithIn({ metadata }: Pick<StoredRelease, 'metadata'>): MadeWith | null {
+  try {
+    const noted = JSON.parse(metadata.annotations?.[MADE_WITH_ANNOTATION] ?? 'null') as Partial<MadeWith> | null;
+    const { postRenderersDigest, commonMetadataDigest } = noted ?? {};
+    if (typeof postRenderersDigest !== 'string' || typeof commonMetadataDigest !== 'string') return null;
+    return { postRenderersDigest, commonMetadataDigest };
+  } catch {
+    return null;
+  }
 }

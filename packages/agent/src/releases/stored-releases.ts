@@ -54,7 +54,8 @@ export class StoredReleases {
 
   /** The records of a release, newest first; undefined where that is not known. */
   entries(namespace: string, name: string): StoredEntry[] | undefined {
-    if (!this.#isListed) return undefined;
+    const { namespace: only } = this.#options;
+    if (!this.#isListed || (only !== undefined && only !== namespace)) return undefined;
     const found = this.#releases.get(idOf(namespace, name));
     return [...(found?.values() ?? [])].toSorted((a, b) => b.version - a.version);
   }

@@ -25,14 +25,6 @@ const BROKEN = {
 
 /** What is said about a HelmRelease, in Flux's texts (helm-controller, internal/controller and internal/reconcile). */
 export const helmReleaseMessages = {
-  prerequisites: message({
-    id: 'helm-prerequisites',
-    level: 'info',
-    reason: 'Progressing',
-    channels: ['condition'],
-    text: () => 'Fulfilling prerequisites',
-    example: {},
-  }),
   running: message({
     id: 'helm-running',
     level: 'info',

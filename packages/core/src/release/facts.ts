@@ -23,6 +23,12 @@ export type ActionName =
   | 'uninstall'
   | 'correct';
 
+/** What a release was made with beside its chart and values; empty where with nothing. */
+export interface MadeWith {
+  readonly postRenderersDigest: string;
+  readonly commonMetadataDigest: string;
+}
+
 /** The newest record of a release in Helm's storage, as far as a decision needs it. */
 export interface LastRelease {
   readonly version: number;
@@ -35,12 +41,14 @@ export interface LastRelease {
   readonly chartVersion: string;
   /** Digest of the values that the record holds. */
   readonly configDigest: string;
+  /** Null where nobody noted it beside the record: helm and Flux do not. */
+  readonly madeWith: MadeWith | null;
   /** Its action neither succeeded nor failed: it was cut short, and the record unlocked since (see unlockedBy). */
   readonly interrupted: boolean;
 }
 
 /** What is declared now. Digests are empty where nothing is declared. */
-export interface WantedRelease {
+export interface WantedRelease extends MadeWith {
   /** As releaseNameOf gives it. */
   readonly releaseName: string;
   readonly chartName: string;
@@ -48,8 +56,6 @@ export interface WantedRelease {
   readonly chartVersion: string;
   /** Digest of the values that a release made now would record: with preserveValues, of the merged ones. */
   readonly configDigest: string;
-  readonly postRenderersDigest: string;
-  readonly commonMetadataDigest: string;
 }
 
 /** All that a decision about a release is made from. Plain data; times are milliseconds. */
@@ -65,7 +71,7 @@ export interface ReleaseFacts {
   readonly drifted: 'correct' | 'warn' | null;
   /** What became of the record that previousSnapshot names: `changed` when its digest is another one, `none` when no snapshot is one to roll back to. */
   readonly target: 'there' | 'missing' | 'changed' | 'none';
-  /** Version of the newest record in storage older than `last` that was deployed or superseded, to roll back to in place of a missing target. */
+  /** Number of the newest record before `last` that was deployed or superseded and that status.history does not name, to roll back to where the target is not there. */
   readonly fallback: number | null;
   /** A force token that was not handled yet. */
   readonly forceRequested: boolean;
@@ -73,7 +79,7 @@ export interface ReleaseFacts {
   readonly resetRequested: boolean;
   /** Something that the release depends on changed since it ran out of retries: a dependency turned ready, the cluster came back. */
   readonly changedSinceExhausted: boolean;
-  /** Time since the last try ended; Infinity where nobody knows. */
+  /** Time since the last install, upgrade or remedy ended; Infinity where nobody knows. */
   readonly sinceLastTry: number;
   /** What this run did already, in order. */
   readonly done: readonly ActionName[];

@@ -44,6 +44,16 @@ export function recordSnapshot(history: History, snapshot: ReleaseSnapshot): Rel
   return newestFirst([...others, { ...keptOf(before), ...snapshot }]);
 }
 
+/**
+ * The history with what the newest record in storage is. What it says of newer ones is dropped: they are gone, and the next record takes
+ * their number. What it says of an older one of the same number was of another record.
+ */
+export function adoptSnapshot(history: History, snapshot: ReleaseSnapshot): ReleaseSnapshot[] {
+  const latest = latestSnapshot(history);
+  if (latest !== undefined && isSameRecord(latest, snapshot)) return recordSnapshot(history, snapshot);
+  return newestFirst([...(history ?? []).filter(({ version }) => version < snapshot.version), snapshot]);
+}
+
 function keptOf(before: ReleaseSnapshot | undefined): Partial<ReleaseSnapshot> {
   const { testHooks, ociDigest, action } = before ?? {};
   return {

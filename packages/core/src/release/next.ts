@@ -115,7 +115,8 @@ function resumeReason(facts: ReleaseFacts, action: ReleaseAction): string | null
 
 /** Time until a release that was given up is tried again by itself. */
 function leftToWait(facts: ReleaseFacts, action: ReleaseAction): number {
-  const waited = wasTried(facts) ? 0 : facts.sinceLastTry;
+  const isFresh = wasTried(facts) || facts.done.some((one) => TYPES[one] === 'remedy');
+  const waited = isFresh ? 0 : facts.sinceLastTry;
   return Math.max(resumeDelay(resumesOf(facts.release, action)) - waited, 0);
 }
 

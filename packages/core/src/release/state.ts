@@ -1,8 +1,9 @@
-import type { ReleaseSnapshot } from '@plumb/api';
+import type { HelmReleaseStatus, ReleaseSnapshot } from '@plumb/api';
 import type { LastRelease, ReleaseFacts } from './facts.ts';
 import { isPending } from './facts.ts';
 import { testFailuresCount } from './failures.ts';
-import { fullReleaseName, hasFailedTest, isSameRecord, latestSnapshot, wasTested } from './history.ts';
+import { adoptSnapshot, fullReleaseName, hasFailedTest, isSameRecord, latestSnapshot, wasTested } from './history.ts';
+import { madeWithOf, observedDigests } from './made-with.ts';
 import { targetChanged } from './names.ts';
 import { testOptionsOf } from './options.ts';
 
@@ -22,8 +23,28 @@ export interface ReleaseState {
   readonly name: StateName;
   /** Why it is there, for people; empty where the name says all. */
   readonly reason: string;
-  /** The newest record was not known as it is, and is taken over: status.history has to record it before anything else is done. */
-  readonly adopt: boolean;
+  /**
+   * The newest record is not known as it is, and is taken over: `own` was left by an action of ours that was cut short, `foreign` was made or
+   * changed by others and is as declared. The status has to say so (adoptedStatus) before anything else is done. Null: it is known, or not taken over.
+   */
+  readonly adopt: 'own' | 'foreign' | null;
+}
+
+/** What the status says once the newest record is taken over. `snapshot` is what that record is now. */
+export function adoptedStatus(
+  { release: { status }, last }: ReleaseFacts,
+  snapshot: ReleaseSnapshot,
+): HelmReleaseStatus {
+  const history = adoptSnapshot(status?.history, snapshot);
+  if (last?.status !== 'deployed') return { ...status, history };
+  const isOurs = isLatest(status, last);
+  return { ...status, history, ...observedDigests(madeWithOf(last, { status, isOurs })) };
+}
+
+/** Whether the newest snapshot is of this record, the same or changed. */
+function isLatest(status: HelmReleaseStatus | undefined, last: LastRelease): boolean {
+  const latest = latestSnapshot(status?.history);
+  return latest !== undefined && isSameRecord(latest, last);
 }
 
 /** Where a release is, from what is stored, declared and observed. Total: every record leads somewhere. Pure. */
@@ -39,11 +60,11 @@ export function stateOf(facts: ReleaseFacts): ReleaseState {
   const known = knowledgeOf(latest, last);
   if (known === 'none') return unknownState(facts, last, latest);
   const settled = last.status === 'failed' ? state('Failed', '') : settledState(facts, last, latest);
-  return { ...settled, adopt: known === 'older' };
+  return { ...settled, adopt: known === 'older' ? 'own' : null };
 }
 
-function state(name: StateName, reason: string, adopt = false): ReleaseState {
-  return { name, reason, adopt };
+function state(name: StateName, reason: string): ReleaseState {
+  return { name, reason, adopt: null };
 }
 
 /**
@@ -62,8 +83,8 @@ function unknownState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSna
     latest === undefined ? 'found existing release in storage' : 'release not observed to be made for object';
   if (last.status !== 'deployed' || mismatch(facts, last) !== null) return state('Unmanaged', found);
   const reason = `${fullReleaseName(last)} is as declared, though made by others: taken over as it is`;
-  const next = testedState(facts, undefined);
-  return { ...next, reason: next.reason === '' ? reason : `${next.reason}; ${reason}`, adopt: true };
+  const next = testedState(facts, isLatest(facts.release.status, last) ? latest : undefined);
+  return { ...next, reason: next.reason === '' ? reason : `${next.reason}; ${reason}`, adopt: 'foreign' };
 }
 
 /** Of a record that ended and is known. Of superseded and unknown ones nobody can say what is in force: an upgrade settles that. */
@@ -77,9 +98,9 @@ function settledState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSna
 function mismatch({ release: { status }, wanted }: ReleaseFacts, last: LastRelease): string | null {
   if (last.chartName !== wanted.chartName || last.chartVersion !== wanted.chartVersion) return 'release chart changed';
   if (last.configDigest !== wanted.configDigest) return 'release config values changed';
-  const { observedPostRenderersDigest = '', observedCommonMetadataDigest = '' } = status ?? {};
-  if (observedPostRenderersDigest !== wanted.postRenderersDigest) return 'postrenderers digest has changed';
-  return observedCommonMetadataDigest === wanted.commonMetadataDigest ? null : 'common metadata digest has changed';
+  const made = madeWithOf(last, { status, isOurs: isLatest(status, last) });
+  if (made.postRenderersDigest !== wanted.postRenderersDigest) return 'postrenderers digest has changed';
+  return made.commonMetadataDigest === wanted.commonMetadataDigest ? null : 'common metadata digest has changed';
 }
 
 /** Of a release that is as declared: its tests first, then its objects. */

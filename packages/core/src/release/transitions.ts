@@ -20,60 +20,69 @@ export const STATE_ACTIONS = {
  */
 export type ActionOutcome = 'succeeded' | 'failed' | 'unstored' | 'killed';
 
-/** The states that may follow an action when nobody interferes. */
+/**
+ * The states that may follow an action when nobody interferes. Of one that was killed, those that may follow besides: it may have come as far as
+ * any other way leads.
+ */
 export const TRANSITIONS = {
   Absent: {
     succeeded: ['InSync', 'Untested'],
     failed: ['Failed'],
     unstored: ['Absent'],
-    killed: ['Absent', 'Locked', 'InSync', 'Untested', 'Failed', 'OutOfSync', 'Unmanaged'],
+    killed: ['Locked'],
   },
   Unmanaged: {
     succeeded: ['InSync', 'Untested'],
     failed: ['Failed'],
     unstored: ['Unmanaged'],
-    killed: ['Unmanaged', 'Locked', 'InSync', 'Untested', 'Failed', 'OutOfSync'],
+    killed: ['Locked'],
   },
   OutOfSync: {
     succeeded: ['InSync', 'Untested'],
     failed: ['Failed'],
     unstored: ['OutOfSync'],
-    killed: ['OutOfSync', 'Locked', 'InSync', 'Untested', 'Failed'],
+    killed: ['Locked'],
   },
   Locked: {
     succeeded: ['Failed'],
     failed: ['Locked'],
     unstored: ['Locked'],
-    killed: ['Locked', 'Failed'],
+    killed: ['Unmanaged'],
   },
   Drifted: {
     succeeded: ['InSync', 'Untested'],
     failed: ['Drifted', 'Failed'],
     unstored: ['Drifted'],
-    killed: ['Drifted', 'Locked', 'InSync', 'Untested', 'Failed'],
+    killed: ['Locked'],
   },
   Untested: {
     succeeded: ['InSync', 'Drifted', 'Untested'],
     failed: ['Failed', 'InSync', 'Drifted'],
     unstored: ['Untested'],
-    killed: ['Untested', 'Locked', 'Failed'],
+    killed: ['Locked'],
   },
   Failed: {
     succeeded: ['InSync', 'Untested', 'OutOfSync', 'Absent'],
     failed: ['Failed'],
     unstored: ['Failed'],
-    killed: ['Failed', 'Locked', 'InSync', 'Untested', 'OutOfSync', 'Absent'],
+    killed: ['Locked'],
   },
   InSync: {
     succeeded: ['InSync', 'Untested'],
     failed: ['Failed'],
     unstored: ['InSync'],
-    killed: ['InSync', 'Locked', 'Untested', 'Failed'],
+    killed: ['Locked'],
   },
   Moved: {
     succeeded: ['Absent', 'Unmanaged', 'Locked', 'Untested', 'Drifted', 'InSync'],
     failed: ['Moved'],
     unstored: ['Moved'],
-    killed: ['Moved'],
+    killed: [],
   },
 } as const satisfies Record<StateName, Record<ActionOutcome, readonly StateName[]>>;
+
+/** The states that may follow when an action that a state allows ends so. */
+export function statesAfter(state: StateName, outcome: ActionOutcome): ReadonlySet<StateName> {
+  const after = TRANSITIONS[state];
+  return new Set(outcome === 'killed' ? Object.values(after).flat() : after[outcome]);
+}

@@ -11,7 +11,7 @@ import type { Objects } from '../git/object-store.ts';
 import { ObjectStore } from '../git/object-store.ts';
 import { runGit } from '../git/run.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { GitTree } from '../tree/git-tree.ts';
+import { GitTree, NO_EXCLUSIONS } from '../tree/git-tree.ts';
 import { IgnoreFiles } from '../tree/ignore-files.ts';
 import { FolderStore, ROOT } from './folder-store.ts';
 import { Planted } from './planted.ts';
@@ -24,8 +24,8 @@ export interface LocalRequest {
   revision?: string;
   /** Whose artifact it takes the place of. */
   source: UnitRef;
-  /** What that source puts into its artifact. Content of other sources is not: it is not here. */
-  content?: Pick<Content, 'ignore' | 'sparse'>;
+  /** What that source puts into its artifact, or all that is there. Content of other sources is not: it is not here. */
+  content?: Pick<Content, 'ignore' | 'sparse'> | 'all';
   /** Environment git is given. */
   env?: Readonly<Record<string, string>>;
 }
@@ -75,8 +75,10 @@ export async function openLocal(request: LocalRequest): Promise<LocalArtifact> {
 async function offer(
   store: Objects,
   whole: string,
-  { ignore, sparse = [] }: Pick<Content, 'ignore' | 'sparse'>,
+  content: NonNullable<LocalRequest['content']>,
 ): Promise<Pick<Artifact, 'digest' | 'rules' | 'tree'>> {
+  if (content === 'all') return { digest: '', rules: 'all', tree: new GitTree(store, whole, NO_EXCLUSIONS) };
+  const { ignore, sparse = [] } = content;
   const objects = new Planted(store);
   const root = sparse.length === 0 ? whole : await onlyFolders(objects, whole, sparse);
   const rules = await new IgnoreFiles(objects, DEFAULT_LIMITS).rules(root, ignore);

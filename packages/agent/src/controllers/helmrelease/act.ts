@@ -24,7 +24,7 @@ import {
   uninstallOptionsOf,
   upgradeOptionsOf,
 } from '@plumb/core';
-import type { ActionName, Next, ReleaseFacts } from '@plumb/core';
+import type { ActionName, Next, ReleaseFacts, ReleaseState } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { approach, unreachable, type Reach } from '../../delivery/approach.ts';
 import { userOf } from '../../delivery/acting-as.ts';
@@ -34,7 +34,8 @@ import type { Records } from '../../delivery/records.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { Charts } from '../../releases/charts.ts';
 import { Job } from '../../releases/job.ts';
-import { perform, type Task, type TaskEnd } from '../../releases/perform.ts';
+import { perform } from '../../releases/perform.ts';
+import type { Task, TaskEnd } from '../../releases/task.ts';
 import type { StoredReleases } from '../../releases/stored-releases.ts';
 import { valuesOf } from '../../releases/values.ts';
 import { wantedOf, type Desired } from '../../releases/wanted.ts';
@@ -116,7 +117,7 @@ export async function actReconcile(
   context: Context,
 ): Promise<Outcome<Facts>> {
   const { memory, hands } = context;
-  // A copy: what the watch shows must not change under it.
+  // A copy: what is in view says what stands in the cluster.
   const draft: Draft = { release: { ...object, status: { ...object.status } }, events: [] };
   try {
     await begin(draft, step, context);
@@ -190,7 +191,7 @@ async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
     if (reset !== null) memory.isExhausted = false;
     Object.assign(draft.release.status, attempted(draft.release, underway.desired));
     const state = stateOf(sight.facts);
-    if (state.adopt) await adopt(draft, sight, state.reason, context);
+    if (state.adopt !== null) await adopt(draft, sight, state, context);
     const next = nextOf(state, sight.facts);
     if (next.do !== 'act') return end(draft, next, context);
     if (state.name === 'Unmanaged') draft.release.status.history = [];
@@ -233,14 +234,16 @@ function tellRecovery(
   draft.events.push(event(said, undefined, memory.underway?.desired.wanted ?? null));
 }
 
-async function adopt(draft: Draft, sight: Sighted, why: string, { memory, hands }: Context): Promise<void> {
+async function adopt(draft: Draft, sight: Sighted, state: ReleaseState, { memory, hands }: Context): Promise<void> {
   const { status, bundle } = await adopted(draft.release, sight, { memory, hands });
   Object.assign(draft.release.status, status);
   const { snapshot } = sight.known;
   if (snapshot?.status === 'deployed')
     draft.release.status.conditions = takenOver(draft.release, snapshot, hands.clock.time());
   keep(bundle, memory, hands);
-  const said = say(ownMessages.releaseAdopted, { why });
+  // What an action of ours left when it was cut short needs no word of its own.
+  if (state.adopt === 'own') return;
+  const said = say(ownMessages.releaseAdopted, { why: state.reason });
   draft.events.push(event(said, undefined, memory.underway?.desired.wanted ?? null));
 }
 
@@ -282,9 +285,9 @@ async function act(
 /** Takes in what an action came to. */
 async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Context): Promise<void> {
   const { underway } = memory;
-  const ended = await job.ended;
   memory.job = null;
   memory.task = null;
+  const ended = await job.ended;
   if (underway === null) throw systemError('internal', 'no reconciliation is under way');
   underway.done.push(ended.action);
   const { wanted } = underway.desired;
@@ -341,7 +344,7 @@ function timeoutOf(action: ActionName, { spec }: HelmRelease): number {
 }
 
 /** The action waits for something: so does the run, without a worker. */
-export function underwayOutcome(draft: Draft, { memory, hands }: Context): Outcome<Facts> {
+function underwayOutcome(draft: Draft, { memory, hands }: Context): Outcome<Facts> {
   const { task } = memory;
   const facts = factsOfDraft(draft);
   if (task === null) return { type: 'again', facts, after: TELL_AFTER };

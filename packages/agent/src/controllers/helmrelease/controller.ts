@@ -18,6 +18,7 @@ import { kubeConfigReference } from '../../delivery/remotes.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
+import type { TaskEnd } from '../../releases/task.ts';
 import { configsOf } from '../../releases/values.ts';
 import { isNews } from '../../runtime/flux-object.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -40,7 +41,7 @@ import { dependencyVersion, findDependency, observeRelease } from './observe.ts'
 import { report } from './report.ts';
 import { placeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
-import { afterTask, event } from './task-report.ts';
+import { event } from './task-report.ts';
 
 export interface HelmReleaseControllerOptions {
   helmReleases: FluxObjects;
@@ -130,6 +131,12 @@ export class HelmReleaseController {
       const place = placeOf(object, memory.reconciled?.wanted ?? null);
       if (place.namespace === namespace && place.name === name && this.#see(id, memory).isStorageNews) this.#wake(id);
     }
+  }
+
+  /** Objects that somebody changes again and again. */
+  get driftLoops(): number {
+    const now = this.#options.clock.now();
+    return this.#memories.values().reduce((sum, { unit }) => sum + unit.fights.count(now), 0);
   }
 
   /** Objects whose drift is left as it is, and told. */
@@ -344,8 +351,7 @@ export class HelmReleaseController {
 
   #onObject(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
     if (object === undefined || before === undefined || isNews(before, object)) this.#wake(id, PRIORITY.request);
-    else if (this.#memories.get(id)?.unit.awaitingSince != null && saidByUsers(before) !== saidByUsers(object))
-      this.#wake(id);
+    else if (this.#isAwaiting(id) && saidByUsers(before) !== saidByUsers(object)) this.#wake(id);
     this.#onDependency(dependableId({ kind: 'HelmRelease', ...parseObjectId(id) }), object, before);
   }
 
@@ -354,7 +360,7 @@ export class HelmReleaseController {
     const isTurn = readyMark(object) !== readyMark(before);
     for (const unit of isTurn ? this.#options.helmReleases.ids() : this.#memories.keys()) {
       const memory = this.#memories.get(unit);
-      if (!isTurn && (memory?.unit.awaitingSince == null || !memory.unit.expressions.judges(id))) continue;
+      if (!isTurn && !(this.#isAwaiting(unit) && memory?.unit.expressions.judges(id) === true)) continue;
       const dependant = this.#find(unit);
       if (isTurn && !dependsOn(dependant, id)) continue;
       if (memory !== undefined) memory.changed = true;
@@ -392,6 +398,10 @@ export class HelmReleaseController {
     }
   }
 
+  #isAwaiting(id: string): boolean {
+    return (this.#memories.get(id)?.unit.awaitingSince ?? null) !== null;
+  }
+
   #wake(id: string, priority: (typeof PRIORITY)[keyof typeof PRIORITY] = PRIORITY.routine): void {
     this.#options.queue().add(id, priority);
   }
@@ -403,7 +413,7 @@ function withHelmChart(status: HelmRelease['status'], helmChart: string | undefi
   return helmChart === '' ? rest : { ...rest, helmChart };
 }
 
-function uninstallSaid(ended: Parameters<typeof afterTask>[1]): Said[] {
+function uninstallSaid(ended: TaskEnd): Said[] {
   const [latest] = ended.snapshots;
   if (latest === undefined)
     return ended.error === null ? [] : [say(messages.stateFailed, { error: ended.error.message })];

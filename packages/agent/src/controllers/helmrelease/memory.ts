@@ -2,7 +2,7 @@ import type { ReleaseSnapshot, Said, UnitRef } from '@plumb/api';
 import type { ActionName, LastRelease, WantedRelease } from '@plumb/core';
 import { UnitMemory } from '../../delivery/unit.ts';
 import type { Job } from '../../releases/job.ts';
-import type { TaskEnd } from '../../releases/perform.ts';
+import type { TaskEnd } from '../../releases/task.ts';
 import type { Desired } from '../../releases/wanted.ts';
 
 /** The newest record of a release, and the version of its Secret at which it was looked at. */

@@ -60,8 +60,14 @@ export function report(object: HelmRelease, outcome: Outcome<Facts>, moment: Mom
 }
 
 function changed(object: HelmRelease, status: HelmReleaseStatus): JsonObject | null {
-  const [before, after] = [(object.status ?? {}) as JsonObject, status as JsonObject];
-  return mergePatch(before, after) === null ? null : after;
+  const after = withoutEmpty(status as JsonObject);
+  return mergePatch((object.status ?? {}) as JsonObject, after) === null ? null : after;
+}
+
+/** Flux leaves out what is zero or empty, and its definition of the kind refuses some of it. */
+function withoutEmpty(status: JsonObject): JsonObject {
+  const isEmpty = (value: unknown): boolean => value === 0 || value === '' || (Array.isArray(value) && !value.length);
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => !isEmpty(value)));
 }
 
 /** All is as declared, or differs in a way that is only told. */
@@ -163,7 +169,7 @@ function observed({ metadata }: HelmRelease): { observedGeneration: number } {
 }
 
 /** The tokens are recorded whatever the outcome (I7). */
-export function handled(object: HelmRelease): HelmReleaseStatus {
+function handled(object: HelmRelease): HelmReleaseStatus {
   const token = requestedAt(object);
   if (token === undefined) return {};
   const { annotations = {} } = object.metadata;

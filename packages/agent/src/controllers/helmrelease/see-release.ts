@@ -1,16 +1,17 @@
 import type { HelmRelease, HelmReleaseStatus } from '@plumb/api';
-import { FORCE_AT_ANNOTATION, RESET_AT_ANNOTATION } from '@plumb/api';
+import { FORCE_AT_ANNOTATION, printJson, RESET_AT_ANNOTATION } from '@plumb/api';
 import {
+  adoptedStatus,
   hasFailedTest,
   ignoresTestFailures,
   inventoryOf,
   isPending,
   latestSnapshot,
   previousSnapshot,
-  recordSnapshot,
   storageNamespaceOf,
   targetChanged,
   unitDriftMode,
+  upgradeOptionsOf,
 } from '@plumb/core';
 import type { ReleaseFacts, WantedRelease } from '@plumb/core';
 import { actingAs } from '../../delivery/acting-as.ts';
@@ -18,7 +19,7 @@ import { siteOf } from '../../delivery/approach.ts';
 import { bundleIn, driftToLookAt } from '../../releases/correct.ts';
 import type { StoredBundle } from '../../delivery/unit.ts';
 import type { ActionContext, Waiting } from '../../releases/context.ts';
-import { releaseName } from '../../releases/wanted.ts';
+import { releaseName, type Desired } from '../../releases/wanted.ts';
 import { lastOf, snapshotOf } from '../../releases/snapshots.ts';
 import { ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
 import type { StoredEntry } from '../../releases/stored-releases.ts';
@@ -26,9 +27,18 @@ import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
 import type { KnownRelease, ReleaseMemory, Underway } from './memory.ts';
 
+/** What looking at a release takes. */
+export interface Sight extends Pick<
+  Hands,
+  'cluster' | 'over' | 'clock' | 'engine' | 'signal' | 'defaultServiceAccount'
+> {
+  clusters: Pick<Hands['clusters'], 'own'>;
+  storage: Pick<Hands['storage'], 'ready' | 'entries' | 'note'>;
+}
+
 interface Context {
   memory: ReleaseMemory;
-  hands: Hands;
+  hands: Sight;
 }
 
 /** What a decision is made from, and the newest record for whoever acts on it. */
@@ -58,7 +68,7 @@ export function placeOf(release: HelmRelease, wanted: Pick<WantedRelease, 'relea
 export function entriesOf(
   release: HelmRelease,
   place: Place,
-  { storage }: Pick<Hands, 'storage'>,
+  { storage }: Pick<Sight, 'storage'>,
 ): StoredEntry[] | undefined {
   return release.spec.kubeConfig === undefined ? storage.entries(place.namespace, place.name) : undefined;
 }
@@ -89,13 +99,13 @@ export async function factsOf(release: HelmRelease, underway: Underway, context:
   const facts: ReleaseFacts = {
     release,
     last: known.last,
-    wanted,
+    wanted: await withKeptValues(release, underway.desired, read, context),
     held: isHeld(known, watched, context),
     drifted: driftOf(release, memory, hands.clock.now()),
     ...(await targetsOf(release, { known, entries, store, place }, context)),
     ...requests(release),
     changedSinceExhausted: memory.isExhausted && memory.changed,
-    sinceLastTry: memory.triedAt === null ? Infinity : hands.clock.now() - memory.triedAt,
+    sinceLastTry: sinceLastTry(release, context),
     done: underway.done,
   };
   return { facts, last: read, known, count: entries?.length ?? null };
@@ -147,8 +157,26 @@ async function knownOf(
   const digesting = { engine: hands.engine, release, lasting: hands.signal };
   const ociDigest = before?.ociDigest;
   const snapshot = await snapshotOf(record, ociDigest === undefined ? {} : { ociDigest }, digesting);
-  return { last: lastOf(record, snapshot), snapshot, mark };
+  return { last: lastOf(stored, snapshot), snapshot, mark };
 }
+
+/** With preserveValues a release is made with the values of the one before, under those declared now. */
+async function withKeptValues(
+  release: HelmRelease,
+  { wanted, values }: Desired,
+  read: () => Promise<StoredRelease | null>,
+  { hands }: Context,
+): Promise<WantedRelease> {
+  const before = upgradeOptionsOf(release.spec).preserveValues ? await read() : null;
+  if (before === null) return wanted;
+  const layers = [{ yaml: printJson(before.record.config ?? {}) }, { yaml: values.json }];
+  const bounds = { deadline: MERGE, tenant: release.metadata.namespace ?? '', signal: hands.signal };
+  const merged = await hands.engine.helmValues({ layers, ...bounds });
+  return 'digest' in merged ? { ...wanted, configDigest: merged.digest } : wanted;
+}
+
+/** Milliseconds. */
+const MERGE = 30_000;
 
 /** Ours nobody else works on: the leave to work on the release is ours alone. */
 function isHeld(known: KnownRelease, watched: readonly StoredEntry[] | undefined, { hands }: Context): boolean {
@@ -160,6 +188,13 @@ function isHeld(known: KnownRelease, watched: readonly StoredEntry[] | undefined
 function driftOf(release: HelmRelease, { unit }: ReleaseMemory, now: number): ReleaseFacts['drifted'] {
   if (now < unit.driftFailed.retryAt) return null;
   return driftToLookAt(unit, unitDriftMode(release), now).size > 0 ? 'correct' : null;
+}
+
+/** After a restart the status tells: what failed last was deployed, or tried to be, at a time that its snapshot has. */
+function sinceLastTry({ status }: HelmRelease, { memory, hands }: Context): number {
+  if (memory.triedAt !== null) return hands.clock.now() - memory.triedAt;
+  const at = Date.parse(latestSnapshot(status?.history)?.lastDeployed ?? '');
+  return Number.isNaN(at) ? Infinity : Math.max(hands.clock.time() - at, 0);
 }
 
 interface Stored {
@@ -210,32 +245,17 @@ function requests(release: HelmRelease): Pick<ReleaseFacts, 'forceRequested' | '
 /** Takes over a record that was not known as it is. */
 export async function adopted(
   release: HelmRelease,
-  { last, known }: Sighted,
-  context: Context,
+  { last, known, facts }: Sighted,
+  { memory, hands }: Context,
 ): Promise<{ status: HelmReleaseStatus; bundle: StoredBundle | null }> {
   const stored = await last();
   if (stored === null || known.snapshot === null) return { status: {}, bundle: null };
-  const { wanted } = context.memory.underway?.desired ?? {};
-  const bundle = await bundleIn(stored, {
-    release,
-    cluster: siteOf({ memory: context.memory.unit, hands: context.hands }).cluster,
-  });
-  const { ociDigest = '' } = known.snapshot;
-  const history = recordSnapshot(release.status?.history, {
-    ...known.snapshot,
-    ...(ociDigest === '' ? {} : { ociDigest }),
-  });
-  const digests =
-    wanted === undefined
-      ? {}
-      : {
-          observedPostRenderersDigest: wanted.postRenderersDigest,
-          observedCommonMetadataDigest: wanted.commonMetadataDigest,
-        };
-  const isInForce = stored.record.info.status === 'deployed';
+  const { cluster } = siteOf({ memory: memory.unit, hands });
+  const bundle = await bundleIn(stored, { release, cluster });
   const entries = inventoryOf(bundle.objects.map(({ key }) => key));
+  const isInForce = stored.record.info.status === 'deployed';
   return {
-    status: { history, inventory: { entries }, ...(isInForce ? digests : {}) },
+    status: { ...adoptedStatus(facts, known.snapshot), inventory: { entries } },
     bundle: isInForce ? bundle : null,
   };
 }
@@ -243,7 +263,7 @@ export async function adopted(
 /** What an action works with. */
 export function actionContext(
   release: HelmRelease,
-  parts: Context & { job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
+  parts: { memory: ReleaseMemory; hands: Hands; job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
 ): ActionContext {
   const { memory, hands, job, lasting, cancelled } = parts;
   const { unit, underway } = memory;

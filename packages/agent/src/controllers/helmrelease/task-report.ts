@@ -16,6 +16,7 @@ import {
   setConditions,
 } from '@plumb/api';
 import {
+  adoptSnapshot,
   countFailure,
   fullReleaseName,
   inventoryOf,
@@ -31,7 +32,7 @@ import {
 import type { ActionName, WantedRelease } from '@plumb/core';
 import { displayKey } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
-import type { TaskEnd } from '../../releases/perform.ts';
+import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import { conditionOf } from '../../runtime/flux-object.ts';
 
@@ -43,7 +44,7 @@ export interface Told {
   events: EventRecord[];
 }
 
-export const GROUP = 'helm.toolkit.fluxcd.io';
+const GROUP = 'helm.toolkit.fluxcd.io';
 
 interface Names {
   release: string;
@@ -93,6 +94,7 @@ function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRe
 
 /** An install begins a life of its own: what was before it is nothing to roll back to. */
 function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
+  if (end.action === 'unlock') return end.snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
   const start = end.action === 'install' && end.stored ? [] : history;
   return end.snapshots
     .toReversed()
@@ -122,7 +124,10 @@ function namesOf(
       chart: versionedChartName({ chartName, chartVersion }),
     };
   }
-  return { release: fullReleaseName(latest), chart: versionedChartName(latest) };
+  // A rollback is told by what it goes back to; whatever was made of it has the chart of that.
+  const version = end.to ?? latest.version;
+  const back = end.to === null ? undefined : history.find((one) => one.version === version);
+  return { release: fullReleaseName({ ...latest, version }), chart: versionedChartName(back ?? latest) };
 }
 
 interface Telling {
@@ -172,8 +177,8 @@ function released(
     done,
     failed,
   }: {
-    done: typeof messages.installed | typeof messages.upgraded;
-    failed: typeof messages.installFailed | typeof messages.upgradeFailed;
+    done: typeof messages.installed;
+    failed: typeof messages.installFailed;
   },
 ): Telling {
   if (error !== null) {

@@ -1,0 +1,25 @@
+import { isUnlocked } from '@plumb/core';
+import type { LastRelease } from '@plumb/core';
+import { chartOf } from './record.ts';
+import { madeWithIn } from './storage.ts';
+import type { StoredRelease } from './storage.ts';
+
+/** A stored record as decisions see it. The digests are those of the record and of its values, by Flux's methods. */
+export function lastReleaseOf(
+  stored: StoredRelease,
+  digests: { readonly digest: string; readonly configDigest: string },
+): LastRelease {
+  const { record } = stored;
+  const { name: chartName, version: chartVersion } = chartOf(record);
+  return {
+    version: record.version,
+    status: record.info.status ?? 'unknown',
+    ...digests,
+    name: record.name,
+    namespace: record.namespace,
+    chartName,
+    chartVersion,
+    madeWith: madeWithIn(stored),
+    interrupted: isUnlocked(record.info.description ?? ''),
+  };
+}

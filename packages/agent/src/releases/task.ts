@@ -1,0 +1,66 @@
+import type { ObjectKey, PlumbError, ReleaseSnapshot } from '@plumb/api';
+import { systemError } from '@plumb/api';
+import type { ActionName, HelmStatus, LastRelease } from '@plumb/core';
+import type { Change } from '../delivery/apply.ts';
+import type { DriftNote } from '../delivery/drift.ts';
+import type { StoredBundle } from '../delivery/unit.ts';
+import type { StoredRelease } from './storage.ts';
+import type { Desired } from './wanted.ts';
+
+/** What is to be done to a release, and what is known of it. */
+export interface Task {
+  action: ActionName;
+  /** Of a rollback: the number of the record it goes to. */
+  to: number | null;
+  desired: Desired | null;
+  /** Reads the newest record, once. */
+  last: () => Promise<StoredRelease | null>;
+  /** What the status says the release owns. */
+  owned: readonly ObjectKey[];
+  /** Records in storage, where that is known. */
+  count: number | null;
+}
+
+/** How it ended. */
+export interface TaskEnd {
+  action: ActionName;
+  /** Of a rollback: the number of the record it was to go to. */
+  to: number | null;
+  error: PlumbError | null;
+  /** Whether a record, or of tests any run, tells of it. */
+  stored: boolean;
+  /** Snapshots of the records that were written, the newest first. */
+  snapshots: readonly ReleaseSnapshot[];
+  /** The newest record now; null: there is none. Undefined: it is as it was. */
+  last?: LastRelease | null;
+  /** What the release is held to now; undefined: as before, null: nothing. */
+  bundle?: StoredBundle | null;
+  /** What it owns now; undefined: as before. */
+  inventory?: readonly ObjectKey[];
+  changes: readonly Change[];
+  drift: readonly DriftNote[];
+  /** Tests that were run. */
+  tests: number;
+  /** Status of the record that was unlocked. */
+  unlocked?: HelmStatus;
+  /** What the render warned of. */
+  warnings: readonly string[];
+  /** Milliseconds. */
+  took: number;
+}
+
+/** The same, for who does not know what was asked for, nor how long it took. */
+export type Ended = Omit<TaskEnd, 'action' | 'to' | 'took'>;
+
+export const NOTHING_DONE = { stored: false, snapshots: [], changes: [], drift: [], tests: 0, warnings: [] } as const;
+
+export async function lastIn(task: Task): Promise<StoredRelease> {
+  const last = await task.last();
+  if (last === null) throw systemError('internal', 'there is no release to work on');
+  return last;
+}
+
+export function desiredIn({ desired }: Task): Desired {
+  if (desired === null) throw systemError('internal', 'nothing is declared');
+  return desired;
+}
