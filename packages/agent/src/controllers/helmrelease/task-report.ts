@@ -1,4 +1,5 @@
 import type {
+  Condition,
   ConditionChange,
   ConditionRemoval,
   HelmRelease,
@@ -89,6 +90,13 @@ export function readyChanges(
 ): ConditionChange[] {
   const summary = readySummary(conditions, metadata.generation ?? 0, testOptionsOf(spec));
   return summary === null ? [] : [{ type: 'Ready', ...summary } as ConditionChange];
+}
+
+/** What conditions say of a release that is in force, and was taken over as it is: what was told of it before holds no longer. */
+export function takenOver(release: HelmRelease, snapshot: ReleaseSnapshot, now: number): Condition[] {
+  const names = { release: fullReleaseName(snapshot), chart: versionedChartName(snapshot) };
+  const done = snapshot.version === 1 ? messages.installed : messages.upgraded;
+  return setConditions(release.status?.conditions, inForce(release, snapshot, names, say(done, names)), new Date(now));
 }
 
 function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRelease): HelmReleaseStatus {
@@ -184,19 +192,25 @@ function released(
     failed: typeof messages.installFailed;
   },
 ): Telling {
-  const gone: Change[] = [
-    { type: 'TestSuccess', remove: true },
-    { type: 'Remediated', remove: true },
-  ];
   if (error !== null) {
     const said = say(failed, { ...names, error: error.message });
-    return { changes: [...gone, conditionOf(release, 'Released', 'False', said)], said: [said] };
+    return { changes: [...GONE, conditionOf(release, 'Released', 'False', said)], said: [said] };
   }
   const said = say(done, names);
-  const changes = [...gone, conditionOf(release, 'Released', 'True', said)];
-  const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshots[0]);
+  return { changes: inForce(release, snapshots[0], names, said), said: [said] };
+}
+
+/** What failed before, and the tests of before, are over. */
+const GONE: readonly Change[] = [
+  { type: 'TestSuccess', remove: true },
+  { type: 'Remediated', remove: true },
+];
+
+function inForce(release: HelmRelease, snapshot: ReleaseSnapshot | undefined, names: Names, said: Said): Change[] {
+  const changes = [...GONE, conditionOf(release, 'Released', 'True', said)];
+  const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshot);
   if (isUntested) changes.push(conditionOf(release, 'TestSuccess', 'Unknown', say(messages.awaitingTests, names)));
-  return { changes, said: [said] };
+  return changes;
 }
 
 function remediated(release: HelmRelease, said: Said): Telling {
