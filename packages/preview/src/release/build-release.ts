@@ -1,7 +1,7 @@
 import { renderIn, type RenderWish, type Surroundings } from '@plumb/agent';
 import type { CrdPolicy, JsonObject, KubeObject, UnitRef } from '@plumb/api';
 import { asPlumbError, keyId, parseJson, printJson } from '@plumb/api';
-import { ownerLabels, releaseNamespaceOf } from '@plumb/core';
+import { installOptionsOf, ownerLabels, releaseNamespaceOf, upgradeOptionsOf } from '@plumb/core';
 import type { Engine, HelmHook, HelmLookup } from '@plumb/engine';
 import { crdObjects, hookObjects, type Desired, type RenderedRelease } from '@plumb/render';
 import { isSecret, type Secrets } from '../secrets.ts';
@@ -19,6 +19,17 @@ export interface BuildReleaseRequest {
   room: Room;
   engine: Engine;
   signal: AbortSignal;
+}
+
+/** What is rendered where no record says what was before: as for an install, or for an upgrade. */
+export function buildAfresh(
+  request: Omit<BuildReleaseRequest, 'wish' | 'crds'> & { isUpgrade: boolean },
+): Promise<BuiltRelease> {
+  const { isUpgrade, declared } = request;
+  const { spec } = declared.release;
+  const { crds, validateSchema } = isUpgrade ? upgradeOptionsOf(spec) : installOptionsOf(spec);
+  const wish = { revision: isUpgrade ? 2 : 1, isUpgrade, validateSchema, keptValues: null };
+  return buildRelease({ ...request, wish, crds });
 }
 
 /** An object that a hook makes. */

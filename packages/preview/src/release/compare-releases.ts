@@ -19,10 +19,12 @@ interface Part {
 /**
  * What one build of a release has otherwise than another: definitions, objects and hooks, each in their order, and at the end what it has no more.
  * Both builds must have had the same `Secrets`.
+ * @param before null: there was none
  */
-export function compareReleases(before: BuiltRelease, after: BuiltRelease): ObjectDiff[] {
+export function compareReleases(before: BuiltRelease | null, after: BuiltRelease): ObjectDiff[] {
   const { secrets } = after;
-  const [old, now] = [partsOf(before), partsOf(after)];
+  const old = before === null ? new Map<string, Part>() : partsOf(before);
+  const now = partsOf(after);
   const there = [...now].flatMap(([id, part]) => changeOf(old.get(id), part, secrets) ?? []);
   const gone = [...old].filter(([id]) => !now.has(id)).reverse();
   return [...there, ...gone.map(([, part]) => diffAs(part, 'deleted', secrets))];

@@ -1,6 +1,6 @@
 import { releaseValuesOf, wantedOf, type Chart, type DesiredRelease } from '@plumb/agent';
 import type { HelmRelease, KubeObject, ObjectKey, UnitRef } from '@plumb/api';
-import { displayKey, keyId, userError } from '@plumb/api';
+import { keyId, userError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { givenFor, WHERE_TO_READ } from '../given.ts';
@@ -68,6 +68,5 @@ async function find(key: ObjectKey, { release, cluster, given, signal }: Declare
   if (cluster !== null) return cluster.get(key, { signal });
   const references = (release.spec.valuesFrom ?? []).filter((one) => one.kind === kind && one.name === name);
   if (references.every(({ optional }) => optional === true)) return null;
-  const text = `HelmRelease ${namespace}/${release.metadata.name} takes values from ${displayKey(key)}, ${WHERE_TO_READ}`;
-  throw userError('invalid-spec', text);
+  throw userError('invalid-spec', `it ${WHERE_TO_READ}`);
 }
