@@ -1,6 +1,6 @@
 import { renderIn, type RenderWish, type Surroundings } from '@plumb/agent';
-import type { CrdPolicy, JsonObject, KubeObject, UnitRef } from '@plumb/api';
-import { asPlumbError, keyId, parseJson, printJson } from '@plumb/api';
+import type { CrdPolicy, JsonObject, KubeObject, ObjectKey, ObjectMeta, UnitRef } from '@plumb/api';
+import { asPlumbError, keyId, keyOf, parseJson, printJson } from '@plumb/api';
 import { installOptionsOf, ownerLabels, releaseNamespaceOf, upgradeOptionsOf } from '@plumb/core';
 import type { Engine, HelmHook, HelmLookup } from '@plumb/engine';
 import { crdObjects, hookObjects, type Desired, type RenderedRelease } from '@plumb/render';
@@ -38,6 +38,12 @@ export interface HookObject {
   body: KubeObject;
   /** The same with other values in the Secrets; null: no Secret has a part in the release. */
   other: KubeObject | null;
+}
+
+/** What names it; of what the API server is to name, what the name begins with. */
+export function hookKey(body: KubeObject): ObjectKey {
+  const { name, generateName = '' } = body.metadata as ObjectMeta & { generateName?: string };
+  return { ...keyOf(body), name: name === '' ? `${generateName}*` : name };
 }
 
 /** What the agent would release, made by the same code. */

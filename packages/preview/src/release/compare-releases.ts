@@ -1,10 +1,10 @@
 import type { KubeObject, ObjectKey } from '@plumb/api';
-import { keyId, keyOf } from '@plumb/api';
+import { keyId } from '@plumb/api';
 import { compareForApply, fieldChanges, type FieldChange } from '@plumb/core';
 import { MASK } from '../compared.ts';
 import type { Secrets } from '../secrets.ts';
 import { diffOf, type ObjectDiff } from '../trial.ts';
-import type { BuiltRelease } from './build-release.ts';
+import { hookKey, type BuiltRelease } from './build-release.ts';
 
 /** Something that a release has, whatever it is of it. */
 interface Part {
@@ -37,7 +37,7 @@ function partsOf({ rendered, definitions, hooks, secrets }: BuiltRelease): Map<s
     ...objects.map(({ key, body }) => ({ key, body, role: '', hidden: null })),
     ...hooks.map(({ hook, body, other }) => {
       const hidden = secrets.hidden(body, other);
-      return { key: keyOf(body), body, role: `hook: ${hook.events.join(', ')}`, hidden };
+      return { key: hookKey(body), body, role: `hook: ${hook.events.join(', ')}`, hidden };
     }),
   ];
   return new Map(parts.map((part) => [`${part.hidden === null ? part.role : 'hook'} ${keyId(part.key)}`, part]));
@@ -61,6 +61,6 @@ function fieldsOf(before: Part, after: Part, secrets: Secrets): FieldChange[] {
 }
 
 function diffAs({ key, role, hidden }: Part, change: ObjectDiff['change'], secrets: Secrets): ObjectDiff {
-  const shown = hidden === null ? secrets.key(key) : keyOf(hidden);
+  const shown = hidden === null ? secrets.key(key) : hookKey(hidden);
   return { ...diffOf(shown, change), ...(role === '' ? {} : { role }) };
 }

@@ -33,7 +33,7 @@ import type { Bundle } from '@plumb/render';
 import { Coming } from '../coming.ts';
 import { refuseElsewhere } from '../diff.ts';
 import { diffOf, tryDeletions, tryObjects, type ObjectDiff, type Trial } from '../trial.ts';
-import { buildRelease, type BuiltRelease, type HookObject } from './build-release.ts';
+import { buildRelease, hookKey, type BuiltRelease, type HookObject } from './build-release.ts';
 import type { DeclaredRelease } from './declare.ts';
 import { outlookOf, type Outlook } from './outlook.ts';
 import { hookObjectsFor } from './print-release.ts';
@@ -283,7 +283,7 @@ function trialOf(
 function runsOf(objects: readonly HookObject[], event: HookEvent, { secrets }: BuiltRelease): HookRun[] {
   return objects.map(({ hook, body, other }) => ({
     event,
-    key: keyOf(secrets.hidden(body, other)),
+    key: hookKey(secrets.hidden(body, other)),
     weight: hook.weight,
   }));
 }
