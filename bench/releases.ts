@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddressInfo } from 'node:net';
 import { HELM_CHART, HELM_RELEASE, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
@@ -99,6 +100,9 @@ async function untilServed(stage: Stage, object: KubeObject): Promise<void> {
   }
 }
 
+/** An agent lets go of memory some seconds after its last run. Milliseconds. */
+const CALM = 20_000;
+
 const nameOf = (index: number): string => `release-${index}`;
 
 function releaseOf(index: number): KubeObject {
@@ -153,6 +157,7 @@ export async function releasesCases(stage: Stage, count: number, trials: number)
   };
   const indexes = Array.from({ length: count }, (_, index) => index);
   try {
+    await sleep(CALM);
     const empty = await stage.agent.spent();
     await measure('install', async () => {
       const began = performance.now();
@@ -190,6 +195,7 @@ export async function releasesCases(stage: Stage, count: number, trials: number)
       for (let trial = 0; trial < trials * 10; trial++) took.push(await spoilOne(stage, (trial * 7) % count, trial));
       return timesOf(took);
     });
+    await sleep(CALM);
     const full = await stage.agent.spent();
     const kib = ((full.usage.rss - empty.usage.rss) * 1_024) / count;
     await measure('memory', () =>

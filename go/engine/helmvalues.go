@@ -32,6 +32,8 @@ type valuesLayer struct {
 
 type valuesArgs struct {
 	Layers []valuesLayer `json:"layers"`
+	// Over says that one more file follows: values that go over those of the layers.
+	Over bool `json:"over"`
 }
 
 // valuesResult is the digest of the merged values, which are the body of the answer, or which layer failed and why.
@@ -44,23 +46,21 @@ type valuesResult struct {
 // helmValues merges values as Flux does, later layers over earlier ones. No error quotes a value.
 func helmValues(ctx context.Context, raw json.RawMessage, files []helper.File) (helper.Answer, error) {
 	var args valuesArgs
-	if json.Unmarshal(raw, &args) != nil || len(args.Layers) != len(files) {
+	if json.Unmarshal(raw, &args) != nil || len(files) != args.files() {
 		return helper.Answer{}, errors.New("the arguments are not what helm.values takes")
 	}
 	size := 0
-	values := map[string]any{}
-	for i, layer := range args.Layers {
-		if err := ctx.Err(); err != nil {
-			return helper.Answer{}, err
-		}
-		if size += len(files[i].Content); size > maxValues {
+	for _, file := range files {
+		if size += len(file.Content); size > maxValues {
 			return helper.Answer{}, fmt.Errorf("the values are together larger than %d MiB", maxValues>>20)
 		}
-		merged, err := layer.over(values, files[i].Content)
-		if err != nil {
-			return helper.Answer{Result: valuesResult{Layer: i, Error: err.Error()}}, nil
-		}
-		values = merged
+	}
+	values, failed, err := args.merge(ctx, files)
+	if err != nil && failed >= 0 {
+		return helper.Answer{Result: valuesResult{Layer: failed, Error: err.Error()}}, nil
+	}
+	if err != nil {
+		return helper.Answer{}, err
 	}
 	digest, err := valuesDigest(values)
 	if err != nil {
@@ -73,15 +73,43 @@ func helmValues(ctx context.Context, raw json.RawMessage, files []helper.File) (
 	return helper.Answer{Result: valuesResult{Digest: digest}, Body: text}, nil
 }
 
-func (l valuesLayer) over(values map[string]any, content []byte) (map[string]any, error) {
-	if l.Path != nil {
-		return values, setPath(values, *l.Path, string(content), l.Literal)
+func (a valuesArgs) files() int {
+	if a.Over {
+		return len(a.Layers) + 1
 	}
-	read, err := readValues(content)
-	if err != nil {
-		return nil, err
+	return len(a.Layers)
+}
+
+// merge goes the way of Flux step by step (fluxcd/pkg chartutil, ChartValuesFromReferences), with the maps that its results share: the
+// values that go over all are put in before each path is set and once more at the end, and what was set inside a map of theirs stays.
+// The number is that of the file that failed; -1 where none did.
+func (a valuesArgs) merge(ctx context.Context, files []helper.File) (values map[string]any, failed int, err error) {
+	over := map[string]any{}
+	if last := len(a.Layers); a.Over {
+		if over, err = readValues(files[last].Content); err != nil {
+			return nil, last, err
+		}
 	}
-	return loader.MergeMaps(values, read), nil
+	values = map[string]any{}
+	for i, layer := range a.Layers {
+		if err := ctx.Err(); err != nil {
+			return nil, -1, err
+		}
+		content := files[i].Content
+		if layer.Path == nil {
+			read, err := readValues(content)
+			if err != nil {
+				return nil, i, err
+			}
+			values = loader.MergeMaps(values, read)
+			continue
+		}
+		values = loader.MergeMaps(values, over)
+		if err := setPath(values, *layer.Path, string(content), layer.Literal); err != nil {
+			return nil, i, err
+		}
+	}
+	return loader.MergeMaps(values, over), -1, nil
 }
 
 // readValues reads a values file. What is JSON is read as such: YAML knows line ends in text that JSON does not.

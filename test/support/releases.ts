@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HelmRelease, KubeObject, ObjectKey } from '@plumb/api';
 import { HELM_CHART, HELM_RELEASE, READ_SOURCES } from '@plumb/api';
+import { startNodes, type Nodes } from '@plumb/sandbox';
 import { createDownloads, type Downloads } from '@plumb/sources';
 import { packChart, type ChartFiles } from '@plumb/testkit';
 import { ArtifactServer, digestOf } from './artifact-server.ts';
 import { OwnPlane } from './own-plane.ts';
 import { definitionOf } from './source-kinds.ts';
+import { StatusWatch } from './status-watch.ts';
 import { condition, World, type StartAgent } from './world.ts';
 
 /** Charts, as somebody offers them in HelmCharts, and the releases that are made of them. */
@@ -17,6 +19,8 @@ export class Releases {
   readonly #server: ArtifactServer;
   readonly #dir: string;
   #downloads: Downloads | null = null;
+  #nodes: Nodes | null = null;
+  #statuses: StatusWatch | null = null;
 
   private constructor(world: World, plane: OwnPlane, server: ArtifactServer, dir: string) {
     this.world = world;
@@ -25,14 +29,20 @@ export class Releases {
     this.#dir = dir;
   }
 
-  static async start(options: StartAgent = {}): Promise<Releases> {
+  /** `nodes`: Pods run, and Deployments and Jobs get somewhere. `agent: false` starts none. */
+  static async start({
+    nodes = false,
+    agent = {},
+  }: { nodes?: boolean; agent?: StartAgent | false } = {}): Promise<Releases> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-releases-'));
     const plane = await OwnPlane.start();
     const server = await ArtifactServer.start();
     const world = await World.start({ kubeconfig: plane.kubeconfig, agent: false });
     for (const kind of [...READ_SOURCES, HELM_CHART]) await world.apply(definitionOf(kind));
     const releases = new Releases(world, plane, server, dir);
-    await releases.startAgent(options);
+    if (nodes) releases.#nodes = await startNodes(world.cluster, { nodes: 1 });
+    releases.#statuses = new StatusWatch(world.cluster, HELM_RELEASE, world.namespace);
+    if (agent !== false) await releases.startAgent(agent);
     return releases;
   }
 
@@ -48,6 +58,8 @@ export class Releases {
   }
 
   async close(): Promise<void> {
+    await this.#nodes?.close();
+    await this.#statuses?.close();
     await this.world.close();
     await this.#downloads?.close();
     await this.plane.close();
@@ -55,8 +67,8 @@ export class Releases {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  /** Offers a chart under the name of a HelmChart. */
-  async chart(name: string, files: ChartFiles, version = '1.0.0'): Promise<void> {
+  /** Offers a chart under the name of a HelmChart. @returns its archive */
+  async chart(name: string, files: ChartFiles, version = '1.0.0'): Promise<Uint8Array> {
     const named = { 'Chart.yaml': `apiVersion: v2\nname: ${name}\nversion: ${version}\n`, ...files };
     const archive = Buffer.from(packChart(named, name));
     const digest = digestOf(archive);
@@ -82,6 +94,12 @@ export class Releases {
       size: archive.length,
     };
     await this.world.cluster.patch(key, { status: { artifact } }, { type: 'merge', subresource: 'status' });
+    return archive;
+  }
+
+  /** What is wrong at the end of a scenario: as World has it, and each rule that any status written meanwhile broke. */
+  async problems(): Promise<string[]> {
+    return [...new Set([...(await this.world.problems()), ...(this.#statuses?.broken ?? [])])];
   }
 
   key(name: string): ObjectKey {
@@ -122,5 +140,11 @@ export class Releases {
 
   object(kind: string, name: string, group = ''): Promise<KubeObject | null> {
     return this.world.get({ group, version: 'v1', kind, namespace: this.world.namespace, name });
+  }
+
+  /** Asks for a run, and waits until it has ended. */
+  async answered(name: string): Promise<HelmRelease> {
+    const token = await this.world.request(this.key(name));
+    return this.until(name, `answer ${token}`, ({ status }) => status?.lastHandledReconcileAt === token);
   }
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Agent, AgentOptions } from '@plumb/agent';
 import { startAgent } from '@plumb/agent';
 import type { JsonObject, KindRef, Kustomization, KustomizationStatus, KubeObject, ObjectKey } from '@plumb/api';
-import { displayKey, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import { displayKey, GIT_REPOSITORY, HELM_RELEASE, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { Engine, EngineOptions } from '@plumb/engine';
 import { createEngine } from '@plumb/engine';
 import type { Cluster, ConnectOptions } from '@plumb/kube';
@@ -276,7 +276,8 @@ export class World {
   /** What is wrong at the end of a scenario: faults of the agent, and statuses that break a rule. Empty when all is well. */
   async problems(): Promise<string[]> {
     const found = [...this.faults];
-    for (const kind of [GIT_REPOSITORY, KUSTOMIZATION]) {
+    for (const kind of [GIT_REPOSITORY, KUSTOMIZATION, HELM_RELEASE]) {
+      if ((await this.cluster.resource(kind)) === null) continue;
       const { items } = await this.cluster.list(kind, { namespace: this.namespace });
       for (const object of items)
         found.push(...checkStatus(object).map((broken) => `${kind.kind}/${object.metadata.name}: ${broken}`));

@@ -36,6 +36,7 @@ import { Records } from './delivery/records.ts';
 import { remoteUses } from './delivery/remote-uses.ts';
 import { Remotes, type RemotesOptions } from './delivery/remotes.ts';
 import { measureApiServers, tellOfApiServer } from './runtime/api-server.ts';
+import { measureUnits } from './runtime/unit-gauges.ts';
 import type { Clock } from './runtime/clock.ts';
 import { systemClock } from './runtime/clock.ts';
 import { CloudIdentities, type CloudIdentitiesOptions } from './runtime/cloud-identities.ts';
@@ -50,8 +51,7 @@ import { Quiet } from './runtime/quiet.ts';
 import { repeat } from './runtime/repeat.ts';
 import { KeyedQueue } from './runtime/queue.ts';
 import { tellReadiness } from './runtime/readiness.ts';
-import type { Selection } from './runtime/selection.ts';
-import { selectionOf } from './runtime/selection.ts';
+import { selectionOf, uidsIn } from './runtime/selection.ts';
 import type { Shards } from './runtime/shards.ts';
 import { aloneWith } from './runtime/shards.ts';
 import { Share } from './runtime/share.ts';
@@ -273,7 +273,6 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   });
   const { jitterPercent } = options;
   const decryption = decryptionOf(options, identities);
-  const hands = { clock };
   const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
   const readSources = READ_KINDS.map((kind) => new OnDemandObjects(cluster, kind, { ...scope, clock }));
@@ -310,7 +309,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const gitRepositories = new GitRepositoryController({
     gitRepositories: git.objects,
     hands: {
-      ...hands,
+      clock,
       note: (object) => git.objects.note(object),
       ...fetching,
       configs,
@@ -321,26 +320,37 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     clock,
     jitterPercent,
   });
+  const settings = {
+    crossNamespaceRefs: options.crossNamespaceRefs,
+    externalArtifacts: options.externalArtifacts,
+    dependencyInterval: options.dependencyInterval,
+    additiveReadyExpr: options.additiveReadyExpr,
+    jitterPercent,
+    namespace: options.namespace,
+  };
+  const unitHands = {
+    clock,
+    remoteClusters,
+    configs,
+    packs,
+    records,
+    parallel: options.concurrentApplies,
+    stageTimeout: STAGE_TIMEOUT,
+    defaultServiceAccount: options.defaultServiceAccount,
+  };
   const helmReleases = new OnDemandObjects(cluster, HELM_RELEASE, { ...scope, clock });
   const kustomizations = new KustomizationController({
     kustomizations: units.objects,
     sources,
     helmReleases,
     hands: {
-      ...hands,
+      ...unitHands,
       note: (object) => units.objects.note(object),
       artifacts,
       clusters,
-      remoteClusters,
       renderer: createRenderer({ engine: options.engine }),
       expressions: new Expressions(options.engine),
       remotes: options.remotes ?? null,
-      packs,
-      records,
-      parallel: options.concurrentApplies,
-      stageTimeout: STAGE_TIMEOUT,
-      defaultServiceAccount: options.defaultServiceAccount,
-      configs,
       strictSubstitutions: options.strictSubstitutions,
       decryption,
       customStageKinds: options.customStageKinds,
@@ -350,14 +360,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     finisher: units.finisher,
     queue: units.queueOf,
     clock,
-    settings: {
-      crossNamespaceRefs: options.crossNamespaceRefs,
-      externalArtifacts: options.externalArtifacts,
-      dependencyInterval: options.dependencyInterval,
-      additiveReadyExpr: options.additiveReadyExpr,
-      jitterPercent,
-      namespace: options.namespace,
-    },
+    settings,
   });
   const helm = serveReleases({
     helmReleases: releases.objects,
@@ -367,49 +370,21 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     scope,
     clusters: { cluster, connect, clock, checkInterval: options.checkInterval, onNotice },
     hands: {
-      ...hands,
+      ...unitHands,
       note: (object) => releases.objects.note(object),
-      remoteClusters,
       engine: options.engine,
       expressions: new Expressions(options.engine),
-      configs,
-      packs,
-      records,
-      parallel: options.concurrentApplies,
-      stageTimeout: STAGE_TIMEOUT,
-      defaultServiceAccount: options.defaultServiceAccount,
     },
     finisher: releases.finisher,
     queue: releases.queueOf,
     clock,
-    settings: {
-      crossNamespaceRefs: options.crossNamespaceRefs,
-      externalArtifacts: options.externalArtifacts,
-      dependencyInterval: options.dependencyInterval,
-      additiveReadyExpr: options.additiveReadyExpr,
-      jitterPercent,
-      namespace: options.namespace,
-    },
+    settings,
   });
-  metrics.gauge(
-    'plumb_queue_age_seconds',
-    'How long the oldest waiting Kustomization has waited.',
-    () => units.queue.age / 1_000,
-  );
-  metrics.gauge('plumb_units_owned', 'Kustomizations this replica works on.', () => units.share.size);
-  metrics.gauge('plumb_queue_depth', 'Kustomizations waiting to run.', () => units.queue.depth);
-  metrics.gauge(
-    'plumb_drift_loops',
-    'Objects that somebody changes again as often as they are put right.',
-    () => kustomizations.driftLoops,
-  );
-  metrics.gauge(
-    'plumb_objects_drifted',
-    'Objects that somebody changed or deleted and that are left so, as they or their unit ask.',
-    () => kustomizations.leftDrifted,
-  );
-  metrics.gauge('plumb_objects_observed', 'Live objects kept in view, in all clusters.', () => clusters.observed);
-  tellReadiness(metrics, [git.objects, units.objects], selects);
+  measureUnits(metrics, [
+    { ...units, controller: kustomizations, clusters },
+    { ...releases, controller: helm.controller, clusters: helm.clusters },
+  ]);
+  tellReadiness(metrics, [git.objects, units.objects, releases.objects], selects);
   // A run may need either kind: none starts before both are listed.
   git.objects.hold();
   units.objects.hold();
@@ -426,7 +401,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   releases.objects.ready().then(
     () => {
       releases.share.start(helm.controller);
-      records?.keepOnly(uidsOf(units.objects, selects).union(uidsOf(releases.objects, selects)));
+      records?.keepOnly(uidsIn(units.objects, selects).union(uidsIn(releases.objects, selects)));
     },
     () => undefined,
   );
@@ -443,7 +418,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
 
   return {
     metrics,
-    observedObjects: () => clusters.observed,
+    observedObjects: () => clusters.observed + helm.clusters.observed,
     close: async () => {
       quiet.stop();
       endTidying();
@@ -511,11 +486,6 @@ function scopeOf({ namespace, checkInterval }: AgentOptions, signal: AbortSignal
     ...(checkInterval === undefined ? {} : { checkInterval }),
     signal,
   };
-}
-
-function uidsOf(objects: FluxObjects, selects: Selection): Set<string> {
-  const selected = [...objects.ids()].flatMap((id) => objects.get(id) ?? []).filter(selects);
-  return new Set(selected.map(({ metadata }) => metadata.uid ?? ''));
 }
 
 async function settleWithin(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {

@@ -1,4 +1,14 @@
+import {
+  DURATION,
+  KUBECONFIG_RULE,
+  leastRelease,
+  releaseAcceptances,
+  releaseEmptyTexts,
+  releaseRefusals,
+} from './check-release.cases.ts';
 import type { JsonObject } from './object.ts';
+
+type Kind = 'GitRepository' | 'Kustomization' | 'HelmRelease';
 
 /**
  * Specs that the check at the border and a real API server with our CRDs must judge alike. `path` is the field that is
@@ -6,7 +16,7 @@ import type { JsonObject } from './object.ts';
  */
 export interface Refusal {
   name: string;
-  kind: 'GitRepository' | 'Kustomization';
+  kind: Kind;
   spec: JsonObject;
   path: string;
   message: string;
@@ -14,6 +24,7 @@ export interface Refusal {
 
 const git: JsonObject = { url: 'https://git.example/shop', interval: '1m' };
 const unit: JsonObject = { interval: '10m', prune: true, sourceRef: { kind: 'GitRepository', name: 'shop' } };
+const LEAST = { GitRepository: git, Kustomization: unit, HelmRelease: leastRelease } as const;
 
 function without(spec: JsonObject, field: string): JsonObject {
   return Object.fromEntries(Object.entries(spec).filter(([name]) => name !== field));
@@ -28,8 +39,6 @@ function unitCase(name: string, change: JsonObject, path: string, message: strin
 }
 
 const PROVIDER_RULE = "serviceAccountName can only be set when provider is 'azure' or 'aws'";
-const KUBECONFIG_RULE = 'exactly one of spec.kubeConfig.configMapRef or spec.kubeConfig.secretRef must be specified';
-const DURATION = '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$';
 
 export const refusals: readonly Refusal[] = [
   { name: 'no url', kind: 'GitRepository', spec: without(git, 'url'), path: 'spec.url', message: 'Required value' },
@@ -171,12 +180,13 @@ export const refusals: readonly Refusal[] = [
     'spec.kubeConfig',
     KUBECONFIG_RULE,
   ),
+  ...releaseRefusals,
 ];
 
 /** Specs that must be accepted, with what reading them back gives once defaults are filled in. */
 export interface Acceptance {
   name: string;
-  kind: 'GitRepository' | 'Kustomization';
+  kind: Kind;
   spec: JsonObject;
   filled: JsonObject;
 }
@@ -281,12 +291,13 @@ export const acceptances: readonly Acceptance[] = [
     spec: { ...unit, kubeConfig: { configMapRef: { name: 'cluster' } } },
     filled: { ...unit, force: false, kubeConfig: { configMapRef: { name: 'cluster' } } },
   },
+  ...releaseAcceptances,
 ];
 
 /** Specs with empty texts, which the API server accepts and keeps, as they are read: `read` is what becomes of the part that is given. */
 export interface EmptyTexts {
   name: string;
-  kind: 'GitRepository' | 'Kustomization';
+  kind: Kind;
   given: JsonObject;
   read: JsonObject;
 }
@@ -335,16 +346,18 @@ export const emptyTexts: readonly EmptyTexts[] = [
     given: { ref: { branch: '', tag: 'v1' }, ignore: '' },
     read: { ref: { tag: 'v1' }, ignore: '' },
   },
+  ...releaseEmptyTexts,
 ];
 
 /** An empty text case as an object to check. */
 export function withEmptyTexts({ kind, given }: EmptyTexts): JsonObject {
-  return objectOf({ kind, spec: { ...(kind === 'GitRepository' ? git : unit), ...given } }, 'a');
+  return objectOf({ kind, spec: { ...LEAST[kind], ...given } }, 'a');
 }
 
 const API_VERSIONS = {
   GitRepository: 'source.toolkit.fluxcd.io/v1',
   Kustomization: 'kustomize.toolkit.fluxcd.io/v1',
+  HelmRelease: 'helm.toolkit.fluxcd.io/v2',
 } as const;
 
 /** A case as an object to check or send. */

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { acceptances, emptyTexts, objectOf, refusals, withEmptyTexts } from './check.cases.ts';
-import { asRead, checkGitRepository, checkKustomization } from './check.ts';
+import { asRead, checkGitRepository, checkHelmRelease, checkKustomization } from './check.ts';
 import type { JsonObject, KubeObject } from './object.ts';
 
-const check = { GitRepository: checkGitRepository, Kustomization: checkKustomization };
+const check = {
+  GitRepository: checkGitRepository,
+  Kustomization: checkKustomization,
+  HelmRelease: checkHelmRelease,
+};
 
 describe('the check at the border', () => {
   it.each(refusals)('refuses $kind: $name', (entry) => {
@@ -72,5 +76,7 @@ describe('the check at the border', () => {
   it('never shows a value, which may hold credentials', () => {
     const entry = { kind: 'GitRepository' as const, spec: { url: 'ftp://me:hunter2@a', interval: 'hunter2' } };
     expect(JSON.stringify(checkGitRepository(objectOf(entry, 'a')))).not.toContain('hunter2');
+    const release = { kind: 'HelmRelease' as const, spec: { values: 'hunter2', interval: 'hunter2', test: 'hunter2' } };
+    expect(JSON.stringify(checkHelmRelease(objectOf(release, 'a')))).not.toContain('hunter2');
   });
 });

@@ -9,17 +9,17 @@ const ONLY_WHEN_TRUE = [
   'Reconciling',
   'ArtifactOutdated',
   'BuildFailed',
-  'Drifted',
   'FetchFailed',
   'IncludeUnavailable',
   'StorageOperationFailed',
 ] as const;
 
-/** The condition types of Flux sources and Kustomizations, and Drifted, which Flux has for HelmReleases. */
+/** The condition types of Flux's sources, Kustomizations and HelmReleases. Drifted, which Flux has for HelmReleases alone, is for Kustomizations too. */
 export type ConditionType =
   | (typeof ONLY_WHEN_TRUE)[number]
   | 'Ready'
   | 'Healthy'
+  | 'Drifted'
   | 'Released'
   | 'TestSuccess'
   | 'Remediated'

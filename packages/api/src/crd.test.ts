@@ -21,7 +21,7 @@ interface Definition {
 }
 
 const definitions = crds() as unknown as Definition[];
-const [git, unit] = definitions;
+const [git, unit, release] = definitions;
 
 function nodes(path: string, node: Node): [string, Node][] {
   const below = Object.entries({ ...node.properties, ...(node.items && { '[]': node.items }) });
@@ -48,13 +48,19 @@ const ALLOWED = new Set([
   'properties',
   'required',
   'type',
+  'x-kubernetes-preserve-unknown-fields',
   'x-kubernetes-validations',
 ]);
 
 describe('the CRDs', () => {
   it('are structural: every node has a type, and nothing a structural schema may not hold', () => {
-    expect(every.length).toBeGreaterThan(150);
-    expect(every.filter(([, node]) => typeof node['type'] !== 'string').map(([path]) => path)).toEqual([]);
+    expect(every.length).toBeGreaterThan(300);
+    const isOpen = (node: Node): boolean => node['x-kubernetes-preserve-unknown-fields'] === true;
+    expect(every.filter(([, node]) => isOpen(node)).map(([path]) => path)).toEqual([
+      'helmreleases.helm.toolkit.fluxcd.io.spec.values',
+    ]);
+    const untyped = every.filter(([, node]) => typeof node['type'] !== 'string' && !isOpen(node));
+    expect(untyped.map(([path]) => path)).toEqual([]);
     const foreign = every.flatMap(([path, node]) =>
       Object.keys(node)
         .filter((key) => !ALLOWED.has(key))
@@ -71,7 +77,7 @@ describe('the CRDs', () => {
 
   it('carry the labels that flux check looks for', () => {
     expect(definitions.map(({ metadata }) => metadata.labels)).toEqual(
-      ['source-controller', 'kustomize-controller'].map((component) => ({
+      ['source-controller', 'kustomize-controller', 'helm-controller'].map((component) => ({
         'app.kubernetes.io/component': component,
         'app.kubernetes.io/instance': 'flux-system',
         'app.kubernetes.io/part-of': 'flux',
@@ -98,6 +104,12 @@ describe('the CRDs', () => {
       shortNames: ['ks'],
       categories: ['all', 'fluxcd', 'fluxcd-appliers'],
     });
+    expect(look(release)).toMatchObject({
+      name: 'helmreleases.helm.toolkit.fluxcd.io',
+      columns: ['Age', 'Ready', 'Status'],
+      shortNames: ['hr'],
+      categories: ['all', 'fluxcd', 'fluxcd-appliers'],
+    });
   });
 
   it('default the status to no generation observed, below a status subresource', () => {
@@ -113,6 +125,10 @@ describe('the CRDs', () => {
     expect(rules).toEqual([
       'gitrepositories.source.toolkit.fluxcd.io.spec',
       'kustomizations.kustomize.toolkit.fluxcd.io.spec.kubeConfig',
+      'helmreleases.helm.toolkit.fluxcd.io.spec',
+      'helmreleases.helm.toolkit.fluxcd.io.spec.install.strategy',
+      'helmreleases.helm.toolkit.fluxcd.io.spec.kubeConfig',
+      'helmreleases.helm.toolkit.fluxcd.io.spec.upgrade.strategy',
     ]);
   });
 });

@@ -29,7 +29,23 @@ describe('a source that somebody else wrote', () => {
     ['a revision that is no text', { artifact: { ...ARTIFACT, revision: 7 } }],
     ['a revision longer than any', { artifact: { ...ARTIFACT, revision: 'x'.repeat(5_000) } }],
   ])('offers nothing with %s', (_name, status) => {
-    expect(readSource(object(status)).status).toBeUndefined();
+    expect(readSource(object(status)).status?.artifact).toBeUndefined();
+  });
+
+  test('tells which generation of it was looked at, and why it is given up, where it says so', () => {
+    const conditions = [
+      { type: 'Ready', status: 'False', message: 'no' },
+      { type: 'Stalled', status: 'True', message: 'the bucket has no name' },
+    ];
+    expect(readSource(object({ observedGeneration: 3, conditions })).status).toEqual({
+      observedGeneration: 3,
+      stalled: 'the bucket has no name',
+    });
+    expect(readSource(object({ observedGeneration: '3', conditions: 'none' })).status).toEqual({});
+    const recovered = [{ type: 'Stalled', status: 'False', message: 'well again' }, 'odd'];
+    expect(readSource(object({ conditions: recovered })).status).toEqual({});
+    const long = [{ type: 'Stalled', status: 'True', message: 'x'.repeat(9_000) }];
+    expect(readSource(object({ conditions: long })).status?.stalled).toHaveLength(4_096);
   });
 
   test('says nothing of its origin, or nothing that is a text', () => {

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { messageRows } from './messages.ts';
+import { messageRows, ownMessages } from './messages.ts';
 import type { ConditionType } from './conditions.ts';
 import { withGeneratedParts } from './spec-page.ts';
 
@@ -28,6 +28,25 @@ test.each(Object.entries(PAGES))(
     const page = withGeneratedParts(pageOf(path), kind, isWritten);
     for (const part of ['spec', 'status', 'messages']) expect(page).toContain(`<!-- begin ${part} -->`);
     await expect(page).toMatchFileSnapshot(join(ROOT, path));
+  },
+);
+
+/** Entries of our own messages that sources name. */
+const namedIn = (sources: string): string[] =>
+  [...sources.matchAll(/\bownMessages\.(\w+)/g)].map(([, name = '']) => name);
+
+test.each(Object.entries(PAGES))(
+  'the page of %s has what its controller says in our own words, and nothing else',
+  (kind) => {
+    const controllers = sourcesOf(`packages/agent/src/controllers/${kind.toLowerCase()}/*.ts`);
+    const said = new Set(namedIn(controllers));
+    const delivered = new Set(kind === 'GitRepository' ? [] : namedIn(sourcesOf('packages/agent/src/delivery/*.ts')));
+    const part = withGeneratedParts('<!-- begin messages -->\n<!-- end -->', kind, isWritten);
+    const shown = Object.entries<(typeof ownMessages)[keyof typeof ownMessages]>(ownMessages)
+      .filter(([, { text, example }]) => part.includes(text(example as never).replaceAll('\n', '<br>')))
+      .map(([name]) => name);
+    expect([...said].filter((name) => !shown.includes(name))).toEqual([]);
+    expect(shown.filter((name) => !said.has(name) && !delivered.has(name))).toEqual([]);
   },
 );
 

@@ -85,32 +85,35 @@ function statusTable(kind: string, isWritten: (path: string) => boolean): string
   return table(['field', 'type', 'state', 'what it says'], rows);
 }
 
-/** What only one kind says of the messages that Flux does not have. */
-const OF_KUSTOMIZATIONS: ReadonlySet<string> = new Set([
-  'empty-result',
-  'build-warnings',
-  'drift-corrected',
-  'deletion-corrected',
-  'drift-detected',
-  'deletion-detected',
-  'drifted',
-  'unknown-drift-mode',
-  'drift-loop',
-  'dependency-cycle',
-  'dependency-not-served',
-  'dependency-unknown',
-  'not-evaluated',
-  'recreated',
-  'source-not-served',
-  'cluster-away',
-  'cluster-left',
-]);
+const UNITS = ['Kustomization', 'HelmRelease'];
+/** Which kinds say what Flux has no words for; what is not listed, every kind says. */
+const SAID_OF: Readonly<Record<string, readonly string[]>> = {
+  'build-warnings': UNITS,
+  'cluster-away': UNITS,
+  'cluster-left': UNITS,
+  'deletion-corrected': ['Kustomization'],
+  'deletion-detected': ['Kustomization'],
+  'dependency-cycle': UNITS,
+  'dependency-not-served': ['Kustomization'],
+  'dependency-unknown': ['Kustomization'],
+  'drift-corrected': ['Kustomization'],
+  'drift-detected': ['Kustomization'],
+  'drift-loop': UNITS,
+  drifted: ['Kustomization'],
+  'empty-result': ['Kustomization'],
+  'not-evaluated': UNITS,
+  recreated: ['Kustomization'],
+  'release-adopted': ['HelmRelease'],
+  'release-recovery': ['HelmRelease'],
+  'source-not-served': ['Kustomization'],
+  'unknown-drift-mode': ['Kustomization'],
+};
 
 function messageTable(kind: string): string {
   const rows = messageRows().flatMap(({ title, rows: all }) => {
     if (title === kind) return all;
     if (title !== 'Not in Flux') return [];
-    return all.filter(({ id }) => kind === 'Kustomization' || !OF_KUSTOMIZATIONS.has(id));
+    return all.filter(({ id }) => SAID_OF[id]?.includes(kind) ?? true);
   });
   const cells = rows.map(({ reason, level, channels, text }) => {
     return [

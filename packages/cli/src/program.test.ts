@@ -36,6 +36,7 @@ describe('plumb', () => {
     expect(list.items.map((item) => item.metadata.name)).toEqual([
       'gitrepositories.source.toolkit.fluxcd.io',
       'kustomizations.kustomize.toolkit.fluxcd.io',
+      'helmreleases.helm.toolkit.fluxcd.io',
     ]);
   });
 

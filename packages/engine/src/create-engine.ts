@@ -52,8 +52,13 @@ export function createEngine(options: EngineOptions): Engine {
       const files = openpgpFiles({ payload, signature, keyRings });
       return openpgpVerdict(await pool.call({ op: 'openpgp.verify', args: {}, files, ...more }));
     },
-    async helmValues({ layers, ...more }) {
-      const call = { op: 'helm.values', ...valuesCall(layers), longest: longestHelm, ...more };
+    async helmValues({ layers, over, ...more }) {
+      const call = {
+        op: 'helm.values',
+        ...valuesCall({ layers, ...(over !== undefined && { over }) }),
+        longest: longestHelm,
+        ...more,
+      };
       return mergedValues(await pool.call(call));
     },
     async helmChart({ chart, ...more }) {

@@ -68,6 +68,35 @@ describe('values', () => {
     expect(result).toMatchObject({ json: JSON.stringify({ x: { y: value } }) });
   });
 
+  const path = (at: string, value: string): HelmValuesLayer => ({ path: at, value, literal: false });
+  // The fourth is a test of fluxcd/pkg chartutil, the others follow from how its maps are shared.
+  test.each<[string, HelmValuesLayer[], string, string]>([
+    ['over those of files', [{ yaml: 'a: {b: 1, c: 2}' }], '{"a":{"b":3}}', '{"a":{"b":3,"c":2}}'],
+    ['beside those of a path', [path('a.b', 'x')], '{"a":{"c":"y"}}', '{"a":{"b":"x","c":"y"}}'],
+    ['under those of a path', [path('a.b', 'x')], '{"a":{"b":"y"}}', '{"a":{"b":"x"}}'],
+    [
+      'under those of a path, over those of a file after it',
+      [path('nested.list[0]', 'value'), { yaml: 'flat: value\nnested: {list: [one, two, three]}' }],
+      '{"nested":{"list":["list","item","option"]}}',
+      '{"flat":"value","nested":{"list":["value","item","option"]}}',
+    ],
+    ['over those of a path at the top', [path('a', 'x')], '{"a":"y"}', '{"a":"y"}'],
+    [
+      'over those of a path into a map of a file',
+      [{ yaml: 'a: {}' }, path('a.b', 'x')],
+      '{"a":{"b":"y"}}',
+      '{"a":{"b":"y"}}',
+    ],
+  ])('that go over all go %s', async (_where, layers, over, json) => {
+    expect(await engine.helmValues({ layers, over, deadline })).toMatchObject({ json });
+  });
+
+  test('that go over all and are none are named by their place', async () => {
+    const result = await engine.helmValues({ layers: [{ yaml: 'a: 1' }], over: '["hunter2"]', deadline });
+    expect(result).toEqual({ layer: 1, error: expect.stringMatching(/\w/) as string });
+    expect(JSON.stringify(result)).not.toContain('hunter2');
+  });
+
   test('that are no YAML say where, in the words of the reader', async () => {
     const result = await merge({ yaml: 'a: [1\nb: 2\n' });
     expect(result).toEqual({

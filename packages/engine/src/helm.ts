@@ -12,11 +12,13 @@ export type HelmValuesLayer = { yaml: string } | { path: string; value: string; 
 
 export interface HelmValuesRequest extends CallBounds {
   layers: readonly HelmValuesLayer[];
+  /** JSON: values that go over those of the layers; what a path sets inside a map of theirs goes over them in turn (fluxcd/pkg chartutil). */
+  over?: string;
 }
 
 /**
  * `json`: the merged values. A whole number that a path set ends in `e0` there: templates print one of a values file as a float, which is another type to them.
- * `digest`: `sha256:<hex>`, as Flux writes it to `status.history[].configDigest`. A layer that fails names its place and why, never a value.
+ * `digest`: `sha256:<hex>`, as Flux writes it to `status.history[].configDigest`. A layer that fails names its place and why, never a value; `over` has the place after the last.
  */
 export type HelmValuesResult = { json: string; digest: string } | { layer: number; error: string };
 
@@ -121,11 +123,12 @@ interface Encoded {
   files: EngineFile[];
 }
 
-export function valuesCall(layers: readonly HelmValuesLayer[]): Encoded {
+export function valuesCall({ layers, over }: Pick<HelmValuesRequest, 'layers' | 'over'>): Encoded {
   const args = layers.map((layer) => ('yaml' in layer ? {} : { path: layer.path, literal: layer.literal }));
+  const texts = layers.map((layer) => ('yaml' in layer ? layer.yaml : layer.value));
   return {
-    args: { layers: args },
-    files: textFiles(layers.map((layer) => ('yaml' in layer ? layer.yaml : layer.value))),
+    args: { layers: args, over: over !== undefined },
+    files: textFiles(over === undefined ? texts : [...texts, over]),
   };
 }
 

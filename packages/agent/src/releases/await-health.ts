@@ -1,5 +1,5 @@
 import type { ObjectKey } from '@plumb/api';
-import { formatDuration, keyId, PlumbError, systemError } from '@plumb/api';
+import { formatDuration, PlumbError, systemError } from '@plumb/api';
 import { aggregate } from '@plumb/core';
 import { judge } from '../delivery/judge.ts';
 import { healthNow, type Target } from '../delivery/settle.ts';
@@ -76,9 +76,4 @@ async function judgeAll({ hidesValues }: HealthWait, context: ActionContext): Pr
 
 function notReady(message: string): PlumbError {
   return new PlumbError('health-failed', message, { fault: 'user', policy: 'retry' });
-}
-
-/** The ids of objects, for looking them up. */
-export function idsOf(keys: readonly ObjectKey[]): Set<string> {
-  return new Set(keys.map(keyId));
 }

@@ -6,7 +6,8 @@ import { ofEngine } from './engine-error.ts';
 
 /** A chart as its source offers it. */
 export interface Chart {
-  archive: Uint8Array;
+  /** Brings its bytes from the disk: a release that waits holds none. */
+  archive: (signal: AbortSignal) => Promise<Uint8Array>;
   metadata: HelmChartMetadata;
   /** Its version, with the digest of what it came in appended where a tag may move. */
   version: string;
@@ -41,12 +42,12 @@ export class Charts {
 
   /** @throws PlumbError `artifact-missing` (404: the server has no such file), as Downloads, and `build-failed` for what is no chart */
   async load(source: UnitRef, offer: OfferedArtifact, asker: Asker): Promise<Chart> {
-    const archive = await this.#bring(source, offer, asker);
+    const archive = (signal: AbortSignal): Promise<Uint8Array> => this.#bring(source, offer, signal);
     const metadata = await this.#read(archive, offer.digest, asker);
     return { archive, metadata, ...versionOf(metadata.version, source, offer.revision) };
   }
 
-  async #bring(source: UnitRef, offer: OfferedArtifact, { signal }: Asker): Promise<Uint8Array> {
+  async #bring(source: UnitRef, offer: OfferedArtifact, signal: AbortSignal): Promise<Uint8Array> {
     try {
       return await this.#downloads.archive(source, offer, { timeout: DOWNLOAD, signal });
     } catch (thrown) {
@@ -56,13 +57,17 @@ export class Charts {
     }
   }
 
-  #read(chart: Uint8Array, digest: string, { tenant, signal }: Asker): Promise<HelmChartMetadata> {
+  /** Several may wait for one answer: it ends with none of them. */
+  #read(archive: Chart['archive'], digest: string, { tenant }: Asker): Promise<HelmChartMetadata> {
     const known = this.#metadata.get(digest);
     if (known !== undefined) return known;
-    const reading = this.#engine.helmChart({ chart, deadline: READ, tenant, signal }).catch((error: unknown) => {
-      this.#metadata.delete(digest);
-      throw ofEngine(error, []);
-    });
+    const signal = AbortSignal.timeout(DOWNLOAD + READ);
+    const reading = archive(signal)
+      .then((chart) => this.#engine.helmChart({ chart, deadline: READ, tenant, signal }))
+      .catch((error: unknown) => {
+        this.#metadata.delete(digest);
+        throw ofEngine(error, []);
+      });
     this.#metadata.set(digest, reading);
     const [oldest] = this.#metadata.keys();
     if (this.#metadata.size > REMEMBERED && oldest !== undefined) this.#metadata.delete(oldest);

@@ -1,15 +1,13 @@
 import { deliver } from '../delivery/deliver.ts';
 import type { ActionContext } from './context.ts';
 import { applyContextOf } from './deploy.ts';
-import type { TaskEnd } from './task.ts';
+import type { Ended } from './task.ts';
 import { bundleOf, stored } from './render.ts';
 import type { StoredRelease } from './storage.ts';
 import { refill, type StoredBundle, type UnitMemory } from '../delivery/unit.ts';
 import { keyId, systemError } from '@plumb/api';
 import { unitDriftMode, upgradeOptionsOf, type DriftMode } from '@plumb/core';
 import { dueDrift, isIgnored } from '../delivery/drift.ts';
-
-type Ended = Omit<TaskEnd, 'action' | 'took'>;
 
 /** Puts drifted objects of the release in force right, or tells of them where they are to be left. */
 export async function correct(load: () => Promise<StoredRelease>, context: ActionContext): Promise<Ended> {

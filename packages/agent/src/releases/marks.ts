@@ -2,9 +2,9 @@ import type { KubeObject } from '@plumb/api';
 import type { ReleaseRecord } from './record.ts';
 
 /** What Helm puts on each object of a release (helm pkg/action/validate.go). */
-export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
-export const RELEASE_NAME_ANNOTATION = 'meta.helm.sh/release-name';
-export const RELEASE_NAMESPACE_ANNOTATION = 'meta.helm.sh/release-namespace';
+const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
+const RELEASE_NAME_ANNOTATION = 'meta.helm.sh/release-name';
+const RELEASE_NAMESPACE_ANNOTATION = 'meta.helm.sh/release-namespace';
 
 type Named = Pick<ReleaseRecord, 'name' | 'namespace'>;
 

@@ -2,7 +2,7 @@ import type { JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import { HELM_APPLY_MANAGER, parseApiVersion, printJson } from '@plumb/api';
 import { ownerLabels, releaseNamespaceOf } from '@plumb/core';
 import type { HelmLookup } from '@plumb/engine';
-import type { Cluster } from '@plumb/kube';
+import type { Cluster, Connection } from '@plumb/kube';
 import { bundleOfManifest, renderRelease } from '@plumb/render';
 import type { Bundle, ReleaseOptions, RenderedRelease } from '@plumb/render';
 import type { StoredBundle } from '../delivery/unit.ts';
@@ -45,7 +45,7 @@ export async function renderIn(
   const identity = { name: desired.wanted.releaseName, namespace: releaseNamespaceOf(release) };
   return renderRelease(
     engine,
-    chart.archive,
+    await chart.archive(signal),
     {
       release: { ...identity, revision: wish.revision, isUpgrade: wish.isUpgrade },
       values: values.json,
@@ -68,7 +68,7 @@ function reuseOf({ chart, config }: ReleaseRecord): { chartValues: string; confi
 
 /** A cluster as templates see it: its version, all it serves, and its objects. */
 export async function surroundingsOf(cluster: Cluster, signal: AbortSignal): Promise<Surroundings> {
-  const [kubeVersion, kinds] = await Promise.all([cluster.version(), cluster.discover()]);
+  const [kubeVersion, kinds] = await Promise.all([versionOf(cluster), cluster.discover()]);
   return {
     kubeVersion,
     apiVersions: apiVersionsOf(kinds),
@@ -87,6 +87,24 @@ export function apiVersionsOf(kinds: readonly KindRef[]): string[] {
   return [...versions].sort();
 }
 
+/** Versions by connection: a server that is upgraded goes away before. */
+const versions = new WeakMap<Connection, Promise<string>>();
+
+function versionOf(cluster: Cluster): Promise<string> {
+  const { connection } = cluster;
+  const known = versions.get(connection);
+  if (known !== undefined) return known;
+  const asked = cluster.version();
+  const forget = (): void => {
+    versions.delete(connection);
+    end();
+  };
+  const end = connection.listen(forget);
+  versions.set(connection, asked);
+  asked.catch(forget);
+  return asked;
+}
+
 async function lookUp(asked: HelmLookup, cluster: Cluster, signal: AbortSignal): Promise<string | null> {
   const { apiVersion, kind, namespace, name } = asked;
   const ref = { ...parseApiVersion(apiVersion), kind };
@@ -94,6 +112,8 @@ async function lookUp(asked: HelmLookup, cluster: Cluster, signal: AbortSignal):
   if (resource === null) return null;
   const place = resource.namespaced ? namespace : '';
   if (name !== '') {
+    // Helm asks for it beside all namespaces, where nothing is.
+    if (resource.namespaced && place === '') return null;
     const object = await cluster.get({ ...ref, namespace: place, name }, { signal });
     return object === null ? null : printJson(withoutManagers(object));
   }

@@ -54,7 +54,8 @@ export class StoredReleases {
 
   /** The records of a release, newest first; undefined where that is not known. */
   entries(namespace: string, name: string): StoredEntry[] | undefined {
-    if (!this.#isListed) return undefined;
+    const { namespace: only } = this.#options;
+    if (!this.#isListed || (only !== undefined && only !== namespace)) return undefined;
     const found = this.#releases.get(idOf(namespace, name));
     return [...(found?.values() ?? [])].toSorted((a, b) => b.version - a.version);
   }
@@ -109,11 +110,21 @@ export class StoredReleases {
   }
 }
 
-/** Who wrote a Secret last, and when, as its fields tell. */
+/** Who gave a record the status it has, and when it was written last, as the Secret's fields tell. Others may have written it before. */
 function origin({ managedFields = [], labels = {} }: ObjectMeta): Pick<StoredEntry, 'isOurs' | 'writtenAt'> {
-  const isOurs = managedFields.some(({ manager }) => manager === HELM_APPLY_MANAGER);
+  const isOurs = managedFields.some(
+    ({ manager, fieldsV1 }) => manager === HELM_APPLY_MANAGER && ownsStatus(fieldsV1 as Owned | undefined),
+  );
   const seconds = Number(labels['modifiedAt'] ?? labels['createdAt'] ?? 0);
   return { isOurs, writtenAt: Number.isFinite(seconds) ? seconds * 1_000 : 0 };
+}
+
+interface Owned {
+  'f:metadata'?: { 'f:labels'?: { 'f:status'?: object } };
+}
+
+function ownsStatus(fields: Owned | undefined): boolean {
+  return fields?.['f:metadata']?.['f:labels']?.['f:status'] !== undefined;
 }
 
 const idOf = (namespace: string, name: string): string => `${namespace}/${name}`;

@@ -24,6 +24,8 @@ export interface Task {
 /** How it ended. */
 export interface TaskEnd {
   action: ActionName;
+  /** Of a rollback: the number of the record it was to go to. */
+  to: number | null;
   error: PlumbError | null;
   /** Whether a record, or of tests any run, tells of it. */
   stored: boolean;
@@ -41,6 +43,8 @@ export interface TaskEnd {
   tests: number;
   /** Status of the record that was unlocked. */
   unlocked?: HelmStatus;
+  /** Of a rollback: what it went to. */
+  target?: Pick<ReleaseSnapshot, 'namespace' | 'name' | 'version' | 'chartName' | 'chartVersion'>;
   /** What the render warned of. */
   warnings: readonly string[];
   /** Milliseconds. */
@@ -48,7 +52,7 @@ export interface TaskEnd {
 }
 
 /** The same, for who does not know what was asked for, nor how long it took. */
-export type Ended = Omit<TaskEnd, 'action' | 'took'>;
+export type Ended = Omit<TaskEnd, 'action' | 'to' | 'took'>;
 
 export const NOTHING_DONE = { stored: false, snapshots: [], changes: [], drift: [], tests: 0, warnings: [] } as const;
 

@@ -34,8 +34,8 @@ export function configsOf(release: Pick<HelmRelease, 'spec'>): Reference[] {
 }
 
 /**
- * The values of spec.valuesFrom, in its order, and over them those of spec.values (fluxcd/pkg chartutil). What it refers to is read as the agent, in
- * the release's own namespace.
+ * The values of spec.valuesFrom, in its order, over them those of spec.values, and over these what a targetPath says (fluxcd/pkg chartutil). What it refers
+ * to is read as the agent, in the release's own namespace.
  * @throws PlumbError `invalid-spec` that names the reference, never a value
  */
 export async function valuesOf({ spec, metadata }: HelmRelease, sources: Sources): Promise<Values> {
@@ -47,11 +47,11 @@ export async function valuesOf({ spec, metadata }: HelmRelease, sources: Sources
     return text === null ? [] : [{ reference, text }];
   });
   const layers = given.map(({ reference, text }): HelmValuesLayer => layerOf(reference, text));
-  if (spec.values !== undefined) layers.push({ yaml: printJson(spec.values) });
   const secrets = given.flatMap(({ reference, text }) => (reference.kind === 'Secret' ? secretTexts(text) : []));
+  const over = spec.values === undefined ? {} : { over: printJson(spec.values) };
   const { signal } = sources;
   const merged = await sources.engine
-    .helmValues({ layers, deadline: MERGE, tenant: namespace, signal })
+    .helmValues({ layers, ...over, deadline: MERGE, tenant: namespace, signal })
     .catch((error: unknown) => {
       throw ofEngine(error, secrets);
     });

@@ -12,7 +12,7 @@ export interface Desired {
   wanted: WantedRelease;
 }
 
-export function sha256(text: string): string {
+function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 

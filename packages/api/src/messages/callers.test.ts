@@ -2,12 +2,13 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { gitRepositoryMessages } from './git-repository.ts';
+import { helmReleaseMessages } from './helm-release.ts';
 import { kustomizationMessages } from './kustomization.ts';
 import type { Channel } from './message.ts';
 import { ownMessages } from './own.ts';
 
 const PACKAGES = join(import.meta.dirname, '../../..');
-const GROUPS = { gitRepositoryMessages, kustomizationMessages, ownMessages };
+const GROUPS = { gitRepositoryMessages, kustomizationMessages, helmReleaseMessages, ownMessages };
 
 /** How a source gives an entry. A failure is given by its run's report, on the channels that its entry names. */
 type Way = 'condition' | 'event' | 'failure';
@@ -32,12 +33,15 @@ function waysOf(source: string, at: number): Way[] {
   if (name !== undefined) {
     const ways: Way[] = [];
     if (new RegExp(`conditionOf\\([^;]*\\b${name}\\b`).test(body)) ways.push('condition');
-    if (new RegExp(`\\b${name}\\.(?:message|text)\\b|\\.\\.\\.${name}\\b|[[ ]${name}\\]`).test(body))
+    if (
+      new RegExp(`\\b${name}\\.(?:message|text)\\b|\\.\\.\\.${name}\\b|[[ ]${name}\\]|\\bevent\\(${name}\\b`).test(body)
+    )
       ways.push('event');
     if (ways.length > 0) return ways;
   }
   if (called?.[2] === 'EventRecord[]' || /\b\w+News\(\w+, say\($/.test(statement)) return ['event'];
-  if (called !== null && new RegExp(`\\bevent\\(${called[1]}\\(`).test(source)) return ['event'];
+  // What is given by name, or one of a list of what is said.
+  if (called !== null && new RegExp(`(?:\\bevent\\(|\\[)${called[1]}\\(`).test(source)) return ['event'];
   return /\bsaid: (?:ending \? )?\[say\($|const said = \[/.test(statement) ? ['event'] : ['failure'];
 }
 

@@ -25,14 +25,6 @@ const BROKEN = {
 
 /** What is said about a HelmRelease, in Flux's texts (helm-controller, internal/controller and internal/reconcile). */
 export const helmReleaseMessages = {
-  prerequisites: message({
-    id: 'helm-prerequisites',
-    level: 'info',
-    reason: 'Progressing',
-    channels: ['condition'],
-    text: () => 'Fulfilling prerequisites',
-    example: {},
-  }),
   running: message({
     id: 'helm-running',
     level: 'info',
@@ -204,7 +196,7 @@ export const helmReleaseMessages = {
     level: 'info',
     reason: 'AwaitingTests',
     channels: ['condition'],
-    text: (p: Released) => `Release ${p.release} with chart ${p.chart} is awaiting tests`,
+    text: (p: Released) => `Helm release ${p.release} with chart ${p.chart} is awaiting tests`,
     example: RELEASED,
   }),
   tested: message({

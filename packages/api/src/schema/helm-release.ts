@@ -1,6 +1,6 @@
 import * as Type from 'typebox';
 import type { Json } from '../object.ts';
-import { choice, count, duration, flag, list, object, text, textMap, time, withRules } from './build.ts';
+import { choice, count, duration, flag, list, object, text, textMap, time, withRules, type Rule } from './build.ts';
 import { commonStatus, localReference, objectMeta } from './common.ts';
 import { COMMON_COLUMNS, STATUS_DEFAULT, type KindDefinition } from './kind.ts';
 import { kubeConfig } from './kube-config.ts';
@@ -63,7 +63,7 @@ const chartRef = object('The object whose artifact is the chart.', {
 const driftDetection = object('What is done about changes by others.', {
   ignore: Type.Optional(ignoreRules('Fields whose changes count as no drift.', 'HelmRelease')),
   mode: Type.Optional(
-    choice('Put right, told and left, or not looked for.', ['enabled', 'warn', 'disabled'], { default: 'disabled' }),
+    choice('Put right, told and left, or not looked for. By default disabled.', ['enabled', 'warn', 'disabled']),
   ),
 });
 
@@ -103,15 +103,28 @@ const remediation = {
   retries: Type.Optional(Type.Integer({ description: 'Tries after a failure; -1 means without end.' })),
 };
 
-function strategy(what: string) {
-  return object(`What follows a failed ${what}.`, {
+function strategy(what: string, rule: Pick<Rule<unknown>, 'rule' | 'message'>) {
+  const named = object(`What follows a failed ${what}.`, {
     name: choice('Remedy it and try again as often as retries says, or just try again.', [
       'RemediateOnFailure',
       'RetryOnFailure',
     ]),
     retryInterval: Type.Optional(duration('With RetryOnFailure: time between tries. By default 5m.')),
   });
+  return withRules(named, [
+    { ...rule, holds: (self) => self.retryInterval === undefined || self.name === 'RetryOnFailure' },
+  ]);
 }
+
+// Flux says the same in two ways (helm-controller api/v2, InstallStrategy and UpgradeStrategy).
+const installStrategy = strategy('install', {
+  rule: "!has(self.retryInterval) || self.name != 'RemediateOnFailure'",
+  message: ".retryInterval cannot be set when .name is 'RemediateOnFailure'",
+});
+const upgradeStrategy = strategy('upgrade', {
+  rule: "!has(self.retryInterval) || self.name == 'RetryOnFailure'",
+  message: ".retryInterval can only be set when .name is 'RetryOnFailure'",
+});
 
 const actionOptions = {
   disableHooks: Type.Optional(flag('Leave hooks out.')),
@@ -139,18 +152,20 @@ const install = object('How the release is installed.', {
       remediateLastFailure: Type.Optional(flag('Uninstall after the last try too. By default it is left as it is.')),
     }),
   ),
-  replace: Type.Optional(flag('Use the name of a release that was uninstalled and kept in the history.')),
+  replace: Type.Optional(
+    flag(
+      'Without meaning here: the name of a release that was uninstalled is free, whether its records were kept or not.',
+    ),
+  ),
   serverSideApply: Type.Optional(flag('Recorded with the release: how helm is to apply it. By default true.')),
   skipCRDs: Type.Optional(flag('Deprecated: crds says it.')),
-  strategy: Type.Optional(strategy('install')),
+  strategy: Type.Optional(installStrategy),
 });
 
 const upgrade = object('How the release is upgraded.', {
   ...releaseOptions,
   chartNameChangeStrategy: Type.Optional(
-    choice('What a chart of another name does to the release.', ['Reinstall', 'InPlaceUpdate'], {
-      default: 'Reinstall',
-    }),
+    choice('What a chart of another name does to the release. By default Reinstall.', ['Reinstall', 'InPlaceUpdate']),
   ),
   cleanupOnFail: Type.Optional(flag('Delete what a failed upgrade created.')),
   force: Type.Optional(flag('Delete and create anew an object that cannot be changed.')),
@@ -167,7 +182,7 @@ const upgrade = object('How the release is upgraded.', {
   serverSideApply: Type.Optional(
     choice('Recorded with the release: how helm is to apply it. By default as before.', serverSide),
   ),
-  strategy: Type.Optional(strategy('upgrade')),
+  strategy: Type.Optional(upgradeStrategy),
 });
 
 const rollback = object('How the release is rolled back.', {
@@ -320,7 +335,7 @@ const status = object(
     lastReleaseRevision: Type.Optional(Type.Integer({ description: 'Deprecated: history says it.' })),
     observedCommonMetadataDigest: Type.Optional(text('Digest of the commonMetadata of the last release.')),
     observedPostRenderersDigest: Type.Optional(text('Digest of the postRenderers of the last release.')),
-    storageNamespace: Type.Optional(text('Namespace of the records.')),
+    storageNamespace: Type.Optional(text('Namespace of the records.', { minLength: 1, maxLength: 63 })),
     upgradeFailures: Type.Optional(count('Failed upgrades among the failures.')),
   },
   { default: STATUS_DEFAULT },

@@ -112,7 +112,8 @@ async function packed(place: Place, request: ChartRequest, notes: readonly strin
       error,
     );
   });
-  const chart = { archive, metadata: described, version: described.version, ociDigest: '' };
+  const { version } = described;
+  const chart = { archive: () => Promise.resolve(archive), metadata: described, version, ociDigest: '' };
   return { chart, notes: [...notes, ...note] };
 }
 

@@ -133,6 +133,12 @@ export class HelmReleaseController {
     }
   }
 
+  /** Objects that somebody changes again and again. */
+  get driftLoops(): number {
+    const now = this.#options.clock.now();
+    return this.#memories.values().reduce((sum, { unit }) => sum + unit.fights.count(now), 0);
+  }
+
   /** Objects whose drift is left as it is, and told. */
   get leftDrifted(): number {
     return this.#memories.values().reduce((sum, { unit }) => sum + toldDrift(unit).length, 0);
@@ -345,12 +351,12 @@ export class HelmReleaseController {
 
   #onObject(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
     if (object === undefined || before === undefined || isNews(before, object)) this.#wake(id, PRIORITY.request);
-    else if (
-      (this.#memories.get(id)?.unit.awaitingSince ?? null) !== null &&
-      saidByUsers(before) !== saidByUsers(object)
-    )
-      this.#wake(id);
+    else if (this.#isAwaiting(id) && saidByUsers(before) !== saidByUsers(object)) this.#wake(id);
     this.#onDependency(dependableId({ kind: 'HelmRelease', ...parseObjectId(id) }), object, before);
+  }
+
+  #isAwaiting(id: string): boolean {
+    return (this.#memories.get(id)?.unit.awaitingSince ?? null) !== null;
   }
 
   /** Readiness wakes whoever depends on it; any other change those that wait with a readyExpr, which may ask for anything. */
@@ -358,7 +364,7 @@ export class HelmReleaseController {
     const isTurn = readyMark(object) !== readyMark(before);
     for (const unit of isTurn ? this.#options.helmReleases.ids() : this.#memories.keys()) {
       const memory = this.#memories.get(unit);
-      if (!isTurn && !isAwaiting(memory, id)) continue;
+      if (!isTurn && !(this.#isAwaiting(unit) && memory?.unit.expressions.judges(id) === true)) continue;
       const dependant = this.#find(unit);
       if (isTurn && !dependsOn(dependant, id)) continue;
       if (memory !== undefined) memory.changed = true;
@@ -405,11 +411,6 @@ function withHelmChart(status: HelmRelease['status'], helmChart: string | undefi
   if (helmChart === undefined || helmChart === (status?.helmChart ?? '')) return status;
   const { helmChart: _before, ...rest } = status ?? {};
   return helmChart === '' ? rest : { ...rest, helmChart };
-}
-
-/** Whether it waits for an object that a readyExpr of its own judges. */
-function isAwaiting(memory: ReleaseMemory | undefined, id: string): boolean {
-  return memory !== undefined && memory.unit.awaitingSince !== null && memory.unit.expressions.judges(id);
 }
 
 function uninstallSaid(ended: TaskEnd): Said[] {

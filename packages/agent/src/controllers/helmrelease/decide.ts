@@ -116,7 +116,7 @@ function isDue(object: HelmRelease, seen: Seen): boolean {
 }
 
 /** A new value of the annotation requestedAt asks for a run, whatever else is due. */
-export function isAsked(object: HelmRelease, answering: string | null): boolean {
+function isAsked(object: HelmRelease, answering: string | null): boolean {
   const requested = requestedAt(object);
   return requested !== undefined && requested !== object.status?.lastHandledReconcileAt && requested !== answering;
 }

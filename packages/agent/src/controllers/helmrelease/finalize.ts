@@ -1,11 +1,13 @@
 import type { HelmRelease, KubeObject, Said } from '@plumb/api';
 import { asPlumbError, HELM_APPLY_MANAGER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
-import { latestSnapshot, parseInventoryEntry } from '@plumb/core';
+import { latestSnapshot, parseInventoryEntry, storageNamespaceOf } from '@plumb/core';
 import { approach, awaySaid, siteOf } from '../../delivery/approach.ts';
 import { awayOf } from '../../delivery/destination.ts';
 import { Job } from '../../releases/job.ts';
 import { perform } from '../../releases/perform.ts';
+import { madeWithIn } from '../../releases/storage.ts';
 import type { TaskEnd } from '../../releases/task.ts';
+import { releaseName } from '../../releases/wanted.ts';
 import { dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Hands } from './act.ts';
 import { dropHelmChart } from './helm-chart.ts';
@@ -55,12 +57,11 @@ export async function finalize(object: HelmRelease, context: Context): Promise<F
 /** The uninstall of what is stored; null where nothing is. */
 async function begin(object: HelmRelease, context: Context): Promise<Job<TaskEnd> | null> {
   const { memory, hands } = context;
-  const { storageNamespace = '', history } = object.status ?? {};
-  const latest = latestSnapshot(history);
-  if (storageNamespace === '' || latest === undefined) return null;
-  const store = storeOf(object, storageNamespace, context);
-  const last = await store.last(latest.name);
+  const { storageNamespace, name, isTold } = placeOf(object);
+  const last = await storeOf(object, storageNamespace, context).last(name);
   const owned = (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
+  // A process that was killed may have made it before the status could say so; what it did not make is not ours to remove.
+  if (last !== null && !isTold && madeWithIn(last) === null) return null;
   if (last === null || (last.record.info.status === 'uninstalled' && owned.length === 0)) return null;
   const task = {
     action: 'uninstall',
@@ -84,6 +85,14 @@ async function begin(object: HelmRelease, context: Context): Promise<Job<TaskEnd
     () => hands.wake(memory.unit.ref),
   );
   return job;
+}
+
+/** Where the release is stored, as the status tells; where it tells nothing, where it would be. */
+function placeOf(object: HelmRelease): { storageNamespace: string; name: string; isTold: boolean } {
+  const { storageNamespace = '', history } = object.status ?? {};
+  const latest = latestSnapshot(history);
+  if (storageNamespace !== '' && latest !== undefined) return { storageNamespace, name: latest.name, isTold: true };
+  return { storageNamespace: storageNamespaceOf(object), name: releaseName(object), isTold: false };
 }
 
 /** @returns how it goes on where the cluster cannot be got at; null where it can */

@@ -15,13 +15,13 @@ import {
   say,
   setConditions,
 } from '@plumb/api';
-import { latestSnapshot, readySummary, testOptionsOf } from '@plumb/core';
+import { latestSnapshot, testOptionsOf } from '@plumb/core';
 import { conditionOf, isTold, requestedAt } from '../../runtime/flux-object.ts';
 import { mergePatch } from '../../runtime/merge-patch.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import type { Outcome, Report } from '../../runtime/outcome.ts';
 import type { Facts } from './facts.ts';
-import { event } from './task-report.ts';
+import { event, readyChanges } from './task-report.ts';
 
 type Change = ConditionChange | ConditionRemoval;
 
@@ -60,8 +60,14 @@ export function report(object: HelmRelease, outcome: Outcome<Facts>, moment: Mom
 }
 
 function changed(object: HelmRelease, status: HelmReleaseStatus): JsonObject | null {
-  const [before, after] = [(object.status ?? {}) as JsonObject, status as JsonObject];
-  return mergePatch(before, after) === null ? null : after;
+  const after = withoutEmpty(status as JsonObject);
+  return mergePatch((object.status ?? {}) as JsonObject, after) === null ? null : after;
+}
+
+/** Flux leaves out what is zero or empty, and its definition of the kind refuses some of it. */
+function withoutEmpty(status: JsonObject): JsonObject {
+  const isEmpty = (value: unknown): boolean => value === 0 || value === '' || (Array.isArray(value) && !value.length);
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => !isEmpty(value)));
 }
 
 /** All is as declared, or differs in a way that is only told. */
@@ -78,13 +84,6 @@ function doneStatus(release: Observed, { now, drifted }: Moment): HelmReleaseSta
 }
 
 type Observed = HelmRelease & { status: HelmReleaseStatus };
-
-/** Ready says what the newest of Remediated, TestSuccess and Released says. */
-function readyChanges(release: Observed, conditions: HelmReleaseStatus['conditions']): Change[] {
-  const generation = release.metadata.generation ?? 0;
-  const summary = readySummary(conditions, generation, testOptionsOf(release.spec));
-  return summary === null ? [] : [{ type: 'Ready', ...summary } as Change];
-}
 
 function driftedChanges(release: Observed, drifted: readonly ObjectKey[] | undefined): Change[] {
   if (drifted === undefined) return [];
@@ -163,7 +162,7 @@ function observed({ metadata }: HelmRelease): { observedGeneration: number } {
 }
 
 /** The tokens are recorded whatever the outcome (I7). */
-export function handled(object: HelmRelease): HelmReleaseStatus {
+function handled(object: HelmRelease): HelmReleaseStatus {
   const token = requestedAt(object);
   if (token === undefined) return {};
   const { annotations = {} } = object.metadata;
