@@ -28,12 +28,17 @@ function lines(texts: readonly string[]): string {
 /** How it ends, in a line. */
 export function releaseDiffSummary({ outlook, objects, left, hooks, acts }: ReleaseDiff): string {
   if (!acts) {
-    const stay =
-      left.length === 0 ? '' : `; ${counted(left.length, 'object')} that others changed would stay as they are`;
+    const stay = left.length === 0 ? '' : `; ${leftText(left.length)}`;
     return `nothing would change: ${visible(outlook.text)}${stay}`;
   }
   const changes = objects.length === 0 ? 'no object would change' : diffSummary(objects);
   return [changes, ...(hooks.length === 0 ? [] : [`${counted(hooks.length, 'hook')} would run`])].join(', ');
+}
+
+function leftText(count: number): string {
+  return count === 1
+    ? '1 object that others changed would stay as it is'
+    : `${count} objects that others changed would stay as they are`;
 }
 
 function counted(count: number, what: string): string {

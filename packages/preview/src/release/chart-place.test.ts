@@ -89,7 +89,7 @@ function load(request: Partial<ChartRequest> = {}): Promise<LoadedChart> {
 
 async function filesOf({ chart }: LoadedChart): Promise<Record<string, string>> {
   return Object.fromEntries(
-    [...(await contentOf(chart.archive))].map(([path, file]) => [path, Buffer.from(file).toString()]),
+    [...(await contentOf(await chart.archive(signal)))].map(([path, file]) => [path, Buffer.from(file).toString()]),
   );
 }
 
@@ -124,7 +124,7 @@ describe('the chart of a GitRepository', () => {
     const archive = packChart({ 'Chart.yaml': 'apiVersion: v2\nname: packed\nversion: 3.0.0\n' });
     write({ 'fleet/charts/packed.tgz': archive });
     const { chart } = await load({ release: fromGit({ chart: 'charts/packed.tgz' }) });
-    expect(Buffer.from(chart.archive).equals(Buffer.from(archive))).toBe(true);
+    expect(Buffer.from(await chart.archive(signal)).equals(Buffer.from(archive))).toBe(true);
     expect(chart.version).toBe('3.0.0');
   });
 
