@@ -1,4 +1,3 @@
-import type { JsonObject } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
 import { leavesOf, renderOtherwise, withOthers, type Leaf, type Others } from './other-values.ts';
 import { object, releaseOf } from './testing/release-bench.ts';
@@ -6,7 +5,7 @@ import { object, releaseOf } from './testing/release-bench.ts';
 const secretOf = (texts: Record<string, string>) =>
   object('Secret', 'one', { data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, btoa(text)])) });
 const dataOf = (secret: { [field: string]: unknown }): Record<string, string> =>
-  Object.fromEntries(Object.entries(secret['data'] as JsonObject).map(([key, text]) => [key, atob(String(text))]));
+  Object.fromEntries(Object.entries(secret['data'] as Record<string, string>).map(([key, text]) => [key, atob(text)]));
 const FILE = releaseOf({ valuesFrom: [{ kind: 'Secret', name: 'one' }] });
 
 describe('the values that come from Secrets', () => {
