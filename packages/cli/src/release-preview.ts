@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -119,7 +120,7 @@ export async function withRelease<T>(
       cluster: release.spec.kubeConfig === undefined ? as : null,
       kubeVersion: options.kubeVersion,
       apiVersions: partsOf(options.apiVersions),
-      given: [...files.given, ...files.beside],
+      given: objectsOf(files),
       signal,
     });
     return await work({
@@ -130,7 +131,7 @@ export async function withRelease<T>(
       signal,
       declare: (secrets) => declared(release, { files, revision: options.revision, secrets }, hands),
       declareAt: async (revision, secrets) => {
-        const then = await filesAt(revision, hands);
+        const then = await filesAt(revision, files, hands);
         if (then === null) return null;
         const other = options.helmreleaseFile === '' ? release : among(then, wish, options);
         return declared({ ...other, metadata: release.metadata }, { files: then, revision, secrets }, hands);
@@ -158,26 +159,26 @@ interface Hands {
 
 /** Objects of files. */
 interface Files {
-  /** Of `--with`. */
-  given: readonly KubeObject[];
+  /** Of each file of `--with`. */
+  given: ReadonlyMap<string, readonly KubeObject[]>;
   /** Those the release stands among. */
   beside: readonly KubeObject[];
 }
 
 async function filesNow({ options }: Hands): Promise<Files> {
   const { helmreleaseFile } = options;
-  return {
-    given: await manifestsOf(partsOf(options.with)),
-    beside: helmreleaseFile === '' ? [] : await manifestsOf([helmreleaseFile]),
-  };
+  const given = new Map<string, KubeObject[]>();
+  for (const file of partsOf(options.with)) given.set(file, await manifestsOf([file]));
+  return { given, beside: helmreleaseFile === '' ? [] : await manifestsOf([helmreleaseFile]) };
 }
 
 /** The same files as a Git revision has them. Those that no revision knows stand for themselves. @returns null where it has not that of the release */
-async function filesAt(revision: string, { options, context, env }: Hands): Promise<Files | null> {
+async function filesAt(revision: string, now: Files, { options, context, env }: Hands): Promise<Files | null> {
   const { helmreleaseFile } = options;
   const read = async (file: string): Promise<KubeObject[] | null> => {
     const place = resolve(context.folder, file);
     const dir = repositoryRoot(dirname(place));
+    if (!existsSync(join(dir, '.git'))) return null;
     const source = { kind: 'GitRepository', namespace: '', name: '' };
     const artifact = await openLocal({ dir, source, content: 'all', env, revision });
     try {
@@ -189,10 +190,13 @@ async function filesAt(revision: string, { options, context, env }: Hands): Prom
   };
   const beside = helmreleaseFile === '' ? [] : await read(helmreleaseFile);
   if (beside === null) return null;
-  const given = await Promise.all(
-    partsOf(options.with).map(async (file) => (await read(file)) ?? (await manifestsOf([file]))),
-  );
-  return { given: given.flat(), beside };
+  const given = new Map<string, readonly KubeObject[]>();
+  for (const [file, objects] of now.given) given.set(file, (await read(file)) ?? objects);
+  return { given, beside };
+}
+
+function objectsOf({ given, beside }: Files): KubeObject[] {
+  return [...[...given.values()].flat(), ...beside];
 }
 
 async function releaseOf(
@@ -228,8 +232,7 @@ async function declared(
 ): Promise<DeclaredRelease> {
   const { folder, stderr } = context;
   const chartPath = options.chartPath === '' ? '' : resolve(folder, options.chartPath);
-  const given = [...files.given, ...files.beside];
-  const common = { release, cluster, engine, given, signal };
+  const common = { release, cluster, engine, given: objectsOf(files), signal };
   const { chart, notes } = await loadChart({ ...common, chartPath, folder, revision, downloads, env });
   for (const note of notes.filter((each) => !told.has(each))) stderr.write(`note: ${visibleText(note)}\n`);
   for (const note of notes) told.add(note);

@@ -191,6 +191,14 @@ describe('values', () => {
     expect(await print(files, { release, cluster, given: [one] })).toContain('a: one\n  b: inline');
   });
 
+  test('that are encrypted are not taken for what they are', async () => {
+    const release = releaseOf({ valuesFrom: [{ kind: 'Secret', name: 'values' }] });
+    const given = [valuesSecret('ENC[AES256_GCM,data:abc,type:str]')];
+    await expect(print(files, { release, given })).rejects.toThrow(
+      /^could not resolve Secret .* it is encrypted in the file/,
+    );
+  });
+
   test('that nobody gave are named, unless they are optional', async () => {
     await expect(print(files, { release: releaseOf({ valuesFrom }) })).rejects.toMatchObject({
       code: 'invalid-spec',
