@@ -46,6 +46,12 @@ export class Releases {
     return releases;
   }
 
+  async stopAgent(): Promise<void> {
+    await this.world.stopAgent();
+    await this.#downloads?.close();
+    this.#downloads = null;
+  }
+
   async startAgent(options: StartAgent = {}): Promise<void> {
     this.#downloads = createDownloads({ dir: join(this.#dir, 'data'), hostOverride: this.#server.host });
     const { connect, ...rest } = options;
