@@ -29,7 +29,7 @@ interface Options extends Omit<InstallOptions, 'serverSide'>, Omit<UpgradeOption
 }
 
 /** What only one of both actions can be told. */
-const NO_EXTRAS = { createNamespace: false, replace: false, force: false, preserveValues: false, cleanupOnFail: false };
+const NO_EXTRAS = { createNamespace: false, force: false, preserveValues: false, cleanupOnFail: false };
 
 export function install(task: Task, context: ActionContext): Promise<Ended> {
   return bringDesired(task, 'install', { ...NO_EXTRAS, ...installOptionsOf(context.release.spec) }, context);
