@@ -24,8 +24,6 @@ export interface Task {
 /** How it ended. */
 export interface TaskEnd {
   action: ActionName;
-  /** Of a rollback: the number of the record it was to go to. */
-  to: number | null;
   error: PlumbError | null;
   /** Whether a record, or of tests any run, tells of it. */
   stored: boolean;
@@ -52,7 +50,7 @@ export interface TaskEnd {
 }
 
 /** The same, for who does not know what was asked for, nor how long it took. */
-export type Ended = Omit<TaskEnd, 'action' | 'to' | 'took'>;
+export type Ended = Omit<TaskEnd, 'action' | 'took'>;
 
 export const NOTHING_DONE = { stored: false, snapshots: [], changes: [], drift: [], tests: 0, warnings: [] } as const;
 

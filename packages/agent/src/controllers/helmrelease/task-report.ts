@@ -127,10 +127,7 @@ function namesOf(
       chart: versionedChartName({ chartName, chartVersion }),
     };
   }
-  // A rollback is told by what it goes back to; whatever was made of it has the chart of that.
-  const version = end.to ?? latest.version;
-  const back = end.to === null ? undefined : history.find((one) => one.version === version);
-  return { release: fullReleaseName({ ...latest, version }), chart: versionedChartName(back ?? latest) };
+  return { release: fullReleaseName(latest), chart: versionedChartName(latest) };
 }
 
 interface Telling {
