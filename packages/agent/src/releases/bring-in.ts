@@ -21,7 +21,7 @@ import { refuseUnserved } from './refuse-unserved.ts';
 import { bundleOf, keysOf, render, stored, type RenderWish } from './render.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
-import { desiredIn, lastIn, type Ended, type Task } from './task.ts';
+import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
 
@@ -229,6 +229,7 @@ async function deployedEnd(
     }),
   );
   return {
+    ...NOTHING_DONE,
     error,
     stored: records.length > 0,
     snapshots,
@@ -236,9 +237,6 @@ async function deployedEnd(
     bundle: error === null ? what.bundle : null,
     inventory,
     changes,
-    drift: [],
-    tests: 0,
-    warnings: [],
   };
 }
 

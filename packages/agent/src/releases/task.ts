@@ -36,7 +36,10 @@ export interface TaskEnd {
   /** What it owns now; undefined: as before. */
   inventory?: readonly ObjectKey[];
   changes: readonly Change[];
+  /** Drift that was to be put right. */
   drift: readonly DriftNote[];
+  /** Drift that is new and left as it is. */
+  found: readonly DriftNote[];
   /** Tests that were run. */
   tests: number;
   /** Status of the record that was unlocked. */
@@ -52,7 +55,15 @@ export interface TaskEnd {
 /** The same, for who does not know what was asked for, nor how long it took. */
 export type Ended = Omit<TaskEnd, 'action' | 'took'>;
 
-export const NOTHING_DONE = { stored: false, snapshots: [], changes: [], drift: [], tests: 0, warnings: [] } as const;
+export const NOTHING_DONE = {
+  stored: false,
+  snapshots: [],
+  changes: [],
+  drift: [],
+  found: [],
+  tests: 0,
+  warnings: [],
+} as const;
 
 export async function lastIn(task: Task): Promise<StoredRelease> {
   const last = await task.last();
