@@ -135,10 +135,7 @@ function namesOf(
       chart: versionedChartName({ chartName, chartVersion }),
     };
   }
-  // A rollback is told by what it goes back to; whatever was made of it has the chart of that.
-  const version = end.to ?? latest.version;
-  const back = end.to === null ? undefined : history.find((one) => one.version === version);
-  return { release: fullReleaseName({ ...latest, version }), chart: versionedChartName(back ?? latest) };
+  return { release: fullReleaseName(latest), chart: versionedChartName(latest) };
 }
 
 interface Telling {
@@ -226,16 +223,18 @@ function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): 
   return { changes: [conditionOf(release, 'TestSuccess', error === null ? 'True' : 'False', said)], said: [said] };
 }
 
-/** Drift that was put right, or told and left. */
-function corrected(_release: HelmRelease, { error, drift, changes }: TaskEnd, { release }: Names): Telling {
-  if (error !== null) return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message })] };
-  const done = changes.filter(({ action }) => action === 'created' || action === 'configured');
-  const notes = drift.map(driftLine);
-  if (done.length > 0) {
-    const lines = done.map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`);
-    return { changes: [], said: [say(messages.corrected, { release, changes: lines })] };
-  }
-  return { changes: [], said: notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })] };
+/** Drift that was put right, and drift that is told and left: answers come in any order, what is told does not. */
+function corrected(_release: HelmRelease, { error, drift, found, changes }: TaskEnd, { release }: Names): Telling {
+  const left = found.map(driftLine).toSorted();
+  const told = left.length === 0 ? [] : [say(messages.drifted, { release, changes: left })];
+  if (error !== null)
+    return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message }), ...told] };
+  const done = changes
+    .filter(({ action }) => action === 'created' || action === 'configured')
+    .map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`)
+    .toSorted();
+  const putRight = done.length === 0 ? [] : [say(messages.corrected, { release, changes: done })];
+  return { changes: [], said: [...putRight, ...told] };
 }
 
 function driftLine(note: DriftNote): string {
