@@ -88,7 +88,7 @@ describe('a nudge', () => {
     });
     job.nudge();
     free();
-    await job.ended;
+    await expect(job.ended).resolves.toBeUndefined();
   });
 
   test('counts once', async () => {
@@ -104,7 +104,7 @@ describe('a nudge', () => {
   });
 
   test('is not waited for longer than it may be', async () => {
-    await waiting(1, NEVER).ended;
+    await expect(waiting(1, NEVER).ended).resolves.toBeUndefined();
   });
 
   test('is not waited for once the work is to end', async () => {
@@ -113,6 +113,6 @@ describe('a nudge', () => {
     await job.settled();
     controller.abort();
     await job.ended;
-    await waiting(LONG, controller.signal).ended;
+    await expect(waiting(LONG, controller.signal).ended).resolves.toBeUndefined();
   });
 });
