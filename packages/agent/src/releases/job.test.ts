@@ -103,6 +103,14 @@ describe('a nudge', () => {
     await job.ended;
   });
 
+  test('is waited for however long it may take', async () => {
+    const job = waiting(2 ** 40, NEVER);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(job.hasEnded).toBe(false);
+    job.nudge();
+    await job.ended;
+  });
+
   test('is not waited for longer than it may be', async () => {
     await expect(waiting(1, NEVER).ended).resolves.toBeUndefined();
   });

@@ -1,3 +1,6 @@
+/** Node fires timers beyond it at once. */
+const LONGEST = 2 ** 31 - 1;
+
 /**
  * A piece of work that goes on after the run that began it. What it waits for holds no worker: a run waits for the work's end, or until the work
  * itself only waits for others.
@@ -47,7 +50,7 @@ export class Job<T> {
   /** For the work: waits for a nudge since it waited for the last one, for `ms` milliseconds at most, or until the signal aborts. */
   async waitForNudge(ms: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
+    const timer = setTimeout(resolve, Math.min(ms, LONGEST));
     const end = (): void => resolve();
     signal.addEventListener('abort', end, { once: true });
     this.#nudge = resolve;
