@@ -388,6 +388,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   // A run may need either kind: none starts before both are listed.
   git.objects.hold();
   units.objects.hold();
+  releases.objects.hold();
   await Promise.all([git.objects.ready(), units.objects.ready()]);
   git.objects.listen((id, object, before) => {
     // What was fetched of a source that another agent finalized.
@@ -397,10 +398,11 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   });
   git.share.start(gitRepositories);
   units.share.start(kustomizations);
-  // A cluster that has no HelmReleases yet keeps nobody waiting.
+  // A cluster that has no HelmReleases yet keeps nobody waiting; those there are run as soon as somebody works on them.
   releases.objects.ready().then(
     () => {
       releases.share.start(helm.controller);
+      releases.objects.release();
       records?.keepOnly(uidsIn(units.objects, selects).union(uidsIn(releases.objects, selects)));
     },
     () => undefined,
