@@ -88,7 +88,7 @@ test('what was uninstalled as a remedy is no name in use', async () => {
   await releases.release('cured', spec);
   const stalled = await releases.until('cured', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
   expect(messageOf(stalled, 'Stalled')).toBe('Failed to install after 2 attempt(s)');
-  expect(await recordsOf(releases, 'cured')).toEqual(['v2 failed', 'v1 superseded']);
+  expect(await recordsOf(releases, 'cured')).toEqual(['v2 failed', 'v1 uninstalled']);
 });
 
 test('orphan leaves what the objects made', async () => {
@@ -185,17 +185,16 @@ test('a hook that fails holds up the deletion, is told, and is tried again', asy
   await releases.release('held');
   await releases.ready('held');
   const { namespace } = releases.world;
-  const other: KubeObject = JSON.parse(
-    JSON.stringify({
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: { name: 'held-job', namespace },
-      spec: {
-        suspend: true,
-        template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'x' }] } },
-      },
-    }),
-  ) as KubeObject;
+  const containers = [{ name: 'main', image: 'x' }];
+  const other: KubeObject = {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'held-job', namespace },
+    spec: {
+      suspend: true,
+      template: { spec: { restartPolicy: 'Never', containers } },
+    },
+  };
   await releases.world.apply(other);
   await releases.world.cluster.delete(releases.key('held'));
   const message = await releases.world.event(releases.key('held'), 'UninstallFailed');
@@ -219,7 +218,7 @@ test('what the agent began and could not tell of any more is uninstalled as well
   await releases.release('cut', { install: { timeout: '10m' } });
   await releases.until('cut', 'run', (seen) => says(seen, 'Reconciling') === 'True Progressing');
   const before = await releases.world.get(releases.key('cut'));
-  expect((before?.['status'] as { history?: unknown[] }).history ?? []).toEqual([]);
+  expect(before?.['status']).not.toHaveProperty('history');
   await releases.stopAgent();
   // As a process that is killed leaves it.
   await releases.world.cluster.patch(

@@ -388,6 +388,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   // A run may need either kind: none starts before both are listed.
   git.objects.hold();
   units.objects.hold();
+  releases.objects.hold();
   await Promise.all([git.objects.ready(), units.objects.ready()]);
   git.objects.listen((id, object, before) => {
     // What was fetched of a source that another agent finalized.
@@ -401,6 +402,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   releases.objects.ready().then(
     () => {
       releases.share.start(helm.controller);
+      releases.objects.release();
       records?.keepOnly(uidsIn(units.objects, selects).union(uidsIn(releases.objects, selects)));
     },
     () => undefined,

@@ -1,7 +1,8 @@
 import type { JsonObject, ObjectKey, ReleaseSnapshot } from '@plumb/api';
-import { asPlumbError, parseJson, systemError } from '@plumb/api';
+import { asPlumbError, parseJson, systemError, userError } from '@plumb/api';
 import {
   installOptionsOf,
+  isSameRecord,
   madeWithAt,
   maxHistoryOf,
   releaseNamespaceOf,
@@ -36,8 +37,12 @@ export function install(task: Task, context: ActionContext): Promise<Ended> {
   return bringDesired(task, 'install', { ...NO_EXTRAS, ...installOptionsOf(context.release.spec) }, context);
 }
 
-export function upgrade(task: Task, context: ActionContext): Promise<Ended> {
-  return bringDesired(task, 'upgrade', { ...NO_EXTRAS, ...upgradeOptionsOf(context.release.spec) }, context);
+/** An upgrade may be what mends a failed install, which its namespace may have failed for. */
+export async function upgrade(task: Task, context: ActionContext): Promise<Ended> {
+  const { spec } = context.release;
+  const isInForce = (await task.last())?.record.info.status === 'deployed';
+  const createNamespace = !isInForce && installOptionsOf(spec).createNamespace;
+  return bringDesired(task, 'upgrade', { ...NO_EXTRAS, ...upgradeOptionsOf(spec), createNamespace }, context);
 }
 
 async function bringDesired(
@@ -49,13 +54,14 @@ async function bringDesired(
   const { chart } = desiredIn(task);
   const last = await task.last();
   const before = action === 'upgrade' ? last : null;
+  if (before === null && last !== null) refuseReuse(last, options, context);
   const { record, rendered } = await prepare(task, { last, before }, options, context);
   const owned = await ownedKeys(task, before, context);
   const keys = rendered.bundle.objects.map(({ key }) => key);
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: owned }, record, context);
   if (options.createNamespace) await createNamespace(context);
   const bundle = stored(rendered.bundle, record);
-  const superseded = before === null ? [] : await supersededBy(before, context);
+  const superseded = await supersededBy(before, last, context);
   const isUpgrade = before !== null;
   const deployment: Deployment = {
     ...options,
@@ -183,9 +189,29 @@ async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise
   return (await store.deployed(last.record.name))?.record ?? last.record;
 }
 
-/** The records a new one takes the place of: those that say they are in force. */
-async function supersededBy(last: StoredRelease, { store }: ActionContext): Promise<StoredRelease[]> {
-  if (last.record.info.status === 'deployed') return [last];
+/** The name of a release that others uninstalled, and kept in storage, is used again only where that is asked for (helm pkg/action/install.go). */
+function refuseReuse(
+  { record }: StoredRelease,
+  { replace }: Pick<Options, 'replace'>,
+  { release }: ActionContext,
+): void {
+  const isOwn = release.status?.history?.some((snapshot) => isSameRecord(snapshot, record)) ?? false;
+  if (replace || isOwn) return;
+  const { namespace, name, version } = record;
+  throw userError(
+    'apply-failed',
+    `cannot reuse a name that is still in use: ${namespace}/${name}.v${version} was uninstalled and is kept in storage; set spec.install.replace to go on from it`,
+  );
+}
+
+/** The records a new one takes the place of: those that say they are in force, and the one whose name an install uses again. */
+async function supersededBy(
+  before: StoredRelease | null,
+  last: StoredRelease | null,
+  { store }: ActionContext,
+): Promise<StoredRelease[]> {
+  if (last === null) return [];
+  if (before === null || before.record.info.status === 'deployed') return [last];
   const inForce = await store.deployed(last.record.name);
   return inForce === null ? [] : [inForce];
 }
@@ -271,7 +297,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   delete record.info.deleted;
   const before = await ownedKeys(task, last, context);
   const bundle = stored(await bundleOf(record, context), record);
-  const superseded = await supersededBy(last, context);
+  const superseded = await supersededBy(last, last, context);
   const ended = await deploy(
     {
       ...options,
