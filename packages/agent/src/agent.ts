@@ -398,7 +398,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   });
   git.share.start(gitRepositories);
   units.share.start(kustomizations);
-  // A cluster that has no HelmReleases yet keeps nobody waiting.
+  // A cluster that has no HelmReleases yet keeps nobody waiting; those there are run as soon as somebody works on them.
   releases.objects.ready().then(
     () => {
       releases.share.start(helm.controller);

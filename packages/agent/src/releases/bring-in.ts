@@ -22,7 +22,7 @@ import { refuseUnserved } from './refuse-unserved.ts';
 import { bundleOf, keysOf, render, stored, type RenderWish } from './render.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
-import { desiredIn, lastIn, type Ended, type Task } from './task.ts';
+import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
 
@@ -31,7 +31,7 @@ interface Options extends Omit<InstallOptions, 'serverSide'>, Omit<UpgradeOption
 }
 
 /** What only one of both actions can be told. */
-const NO_EXTRAS = { createNamespace: false, replace: false, force: false, preserveValues: false, cleanupOnFail: false };
+const NO_EXTRAS = { createNamespace: false, force: false, preserveValues: false, cleanupOnFail: false };
 
 export function install(task: Task, context: ActionContext): Promise<Ended> {
   return bringDesired(task, 'install', { ...NO_EXTRAS, ...installOptionsOf(context.release.spec) }, context);
@@ -255,6 +255,7 @@ async function deployedEnd(
     }),
   );
   return {
+    ...NOTHING_DONE,
     error,
     stored: records.length > 0,
     snapshots,
@@ -262,9 +263,6 @@ async function deployedEnd(
     bundle: error === null ? what.bundle : null,
     inventory,
     changes,
-    drift: [],
-    tests: 0,
-    warnings: [],
   };
 }
 

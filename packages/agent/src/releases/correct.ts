@@ -1,7 +1,7 @@
 import { deliver } from '../delivery/deliver.ts';
 import type { ActionContext } from './context.ts';
 import { applyContextOf } from './deploy.ts';
-import type { Ended } from './task.ts';
+import { NOTHING_DONE, type Ended } from './task.ts';
 import { bundleOf, stored } from './render.ts';
 import type { StoredRelease } from './storage.ts';
 import { refill, type StoredBundle, type UnitMemory } from '../delivery/unit.ts';
@@ -34,7 +34,7 @@ export async function correct(load: () => Promise<StoredRelease>, context: Actio
     setsIgnored: false,
   };
   const { changes, drift, found, error } = await deliver(request, apply);
-  return { error, stored: false, snapshots: [], changes, drift: [...drift, ...found], tests: 0, warnings: [] };
+  return { ...NOTHING_DONE, error, changes, drift, found };
 }
 
 /**

@@ -59,7 +59,7 @@ import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
-import { afterTask, beforeTask, event } from './task-report.ts';
+import { afterTask, beforeTask, event, takenOver } from './task-report.ts';
 
 /** What the effects of a HelmRelease work with. */
 export interface Hands extends Reach, Pick<Leave, 'hold'> {
@@ -249,6 +249,9 @@ function tellRecovery(
 async function adopt(draft: Draft, sight: Sighted, state: ReleaseState, { memory, hands }: Context): Promise<void> {
   const { status, bundle } = await adopted(draft.release, sight, { memory, hands });
   Object.assign(draft.release.status, status);
+  const { snapshot } = sight.known;
+  if (snapshot?.status === 'deployed')
+    draft.release.status.conditions = takenOver(draft.release, snapshot, hands.clock.time());
   keep(bundle, memory, hands);
   // What an action of ours left when it was cut short needs no word of its own.
   if (state.adopt === 'own') return;

@@ -1,4 +1,5 @@
 import type {
+  Condition,
   ConditionChange,
   ConditionRemoval,
   HelmRelease,
@@ -91,6 +92,13 @@ export function readyChanges(
   return summary === null ? [] : [{ type: 'Ready', ...summary } as ConditionChange];
 }
 
+/** What conditions say of a release that is in force, and was taken over as it is: what was told of it before holds no longer. */
+export function takenOver(release: HelmRelease, snapshot: ReleaseSnapshot, now: number): Condition[] {
+  const names = { release: fullReleaseName(snapshot), chart: versionedChartName(snapshot) };
+  const done = snapshot.version === 1 ? messages.installed : messages.upgraded;
+  return setConditions(release.status?.conditions, inForce(release, snapshot, names, say(done, names)), new Date(now));
+}
+
 function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRelease): HelmReleaseStatus {
   return { observedPostRenderersDigest: postRenderersDigest, observedCommonMetadataDigest: commonMetadataDigest };
 }
@@ -130,10 +138,7 @@ function namesOf(
       chart: versionedChartName({ chartName, chartVersion }),
     };
   }
-  // A rollback is told by what it goes back to; whatever was made of it has the chart of that.
-  const version = end.to ?? latest.version;
-  const back = end.to === null ? undefined : history.find((one) => one.version === version);
-  return { release: fullReleaseName({ ...latest, version }), chart: versionedChartName(back ?? latest) };
+  return { release: fullReleaseName(latest), chart: versionedChartName(latest) };
 }
 
 interface Telling {
@@ -187,19 +192,25 @@ function released(
     failed: typeof messages.installFailed;
   },
 ): Telling {
-  const gone: Change[] = [
-    { type: 'TestSuccess', remove: true },
-    { type: 'Remediated', remove: true },
-  ];
   if (error !== null) {
     const said = say(failed, { ...names, error: error.message });
-    return { changes: [...gone, conditionOf(release, 'Released', 'False', said)], said: [said] };
+    return { changes: [...GONE, conditionOf(release, 'Released', 'False', said)], said: [said] };
   }
   const said = say(done, names);
-  const changes = [...gone, conditionOf(release, 'Released', 'True', said)];
-  const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshots[0]);
+  return { changes: inForce(release, snapshots[0], names, said), said: [said] };
+}
+
+/** What failed before, and the tests of before, are over. */
+const GONE: readonly Change[] = [
+  { type: 'TestSuccess', remove: true },
+  { type: 'Remediated', remove: true },
+];
+
+function inForce(release: HelmRelease, snapshot: ReleaseSnapshot | undefined, names: Names, said: Said): Change[] {
+  const changes = [...GONE, conditionOf(release, 'Released', 'True', said)];
+  const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshot);
   if (isUntested) changes.push(conditionOf(release, 'TestSuccess', 'Unknown', say(messages.awaitingTests, names)));
-  return { changes, said: [said] };
+  return changes;
 }
 
 function remediated(release: HelmRelease, said: Said): Telling {
@@ -215,16 +226,18 @@ function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): 
   return { changes: [conditionOf(release, 'TestSuccess', error === null ? 'True' : 'False', said)], said: [said] };
 }
 
-/** Drift that was put right, or told and left. */
-function corrected(_release: HelmRelease, { error, drift, changes }: TaskEnd, { release }: Names): Telling {
-  if (error !== null) return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message })] };
-  const done = changes.filter(({ action }) => action === 'created' || action === 'configured');
-  const notes = drift.map(driftLine);
-  if (done.length > 0) {
-    const lines = done.map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`);
-    return { changes: [], said: [say(messages.corrected, { release, changes: lines })] };
-  }
-  return { changes: [], said: notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })] };
+/** Drift that was put right, and drift that is told and left: answers come in any order, what is told does not. */
+function corrected(_release: HelmRelease, { error, drift, found, changes }: TaskEnd, { release }: Names): Telling {
+  const left = found.map(driftLine).toSorted();
+  const told = left.length === 0 ? [] : [say(messages.drifted, { release, changes: left })];
+  if (error !== null)
+    return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message }), ...told] };
+  const done = changes
+    .filter(({ action }) => action === 'created' || action === 'configured')
+    .map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`)
+    .toSorted();
+  const putRight = done.length === 0 ? [] : [say(messages.corrected, { release, changes: done })];
+  return { changes: [], said: [...putRight, ...told] };
 }
 
 function driftLine(note: DriftNote): string {
