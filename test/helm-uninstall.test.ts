@@ -55,7 +55,7 @@ test('all goes with the release, but for what its chart keeps', async () => {
 });
 
 test('keepHistory leaves the records, and a release that is declared again goes on from them', async () => {
-  const spec = { uninstall: { keepHistory: true }, install: { replace: true } };
+  const spec = { uninstall: { keepHistory: true } };
   await releases.chart('kept', MAIN);
   await releases.release('kept', spec);
   await releases.ready('kept');
@@ -71,18 +71,7 @@ test('keepHistory leaves the records, and a release that is declared again goes 
   expect(await recordsOf(releases, 'kept')).toEqual([]);
 });
 
-test('without replace the name of a release that was uninstalled is not used again', async () => {
-  await releases.chart('name', MAIN);
-  await releases.release('name', { uninstall: { keepHistory: true } });
-  await releases.ready('name');
-  await deleted('name');
-  await releases.release('name');
-  const failed = await releases.until('name', 'fail', (seen) => says(seen, 'Ready') === 'False InstallFailed');
-  expect(messageOf(failed, 'Ready')).toMatch(/: cannot reuse a name that is still in use: .* spec.install.replace/);
-  expect(await recordsOf(releases, 'name')).toEqual(['v1 uninstalled']);
-});
-
-test('what was uninstalled as a remedy is no name in use', async () => {
+test('what was uninstalled as a remedy goes on from its record, too', async () => {
   const spec = { uninstall: { keepHistory: true }, install: { remediation: { retries: 1 } } };
   await releases.chart('cured', { ...MAIN, 'templates/service.yaml': REFUSED_SERVICE });
   await releases.release('cured', spec);

@@ -1,8 +1,7 @@
 import type { JsonObject, ObjectKey, ReleaseSnapshot } from '@plumb/api';
-import { asPlumbError, parseJson, systemError, userError } from '@plumb/api';
+import { asPlumbError, parseJson, systemError } from '@plumb/api';
 import {
   installOptionsOf,
-  isSameRecord,
   madeWithAt,
   maxHistoryOf,
   releaseNamespaceOf,
@@ -54,7 +53,6 @@ async function bringDesired(
   const { chart } = desiredIn(task);
   const last = await task.last();
   const before = action === 'upgrade' ? last : null;
-  if (before === null && last !== null) refuseReuse(last, options, context);
   const { record, rendered } = await prepare(task, { last, before }, options, context);
   const owned = await ownedKeys(task, before, context);
   const keys = rendered.bundle.objects.map(({ key }) => key);
@@ -187,21 +185,6 @@ export async function ownedKeys(
 async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise<ReleaseRecord> {
   if (last.record.info.status === 'deployed') return last.record;
   return (await store.deployed(last.record.name))?.record ?? last.record;
-}
-
-/** The name of a release that others uninstalled, and kept in storage, is used again only where that is asked for (helm pkg/action/install.go). */
-function refuseReuse(
-  { record }: StoredRelease,
-  { replace }: Pick<Options, 'replace'>,
-  { release }: ActionContext,
-): void {
-  const isOwn = release.status?.history?.some((snapshot) => isSameRecord(snapshot, record)) ?? false;
-  if (replace || isOwn) return;
-  const { namespace, name, version } = record;
-  throw userError(
-    'apply-failed',
-    `cannot reuse a name that is still in use: ${namespace}/${name}.v${version} was uninstalled and is kept in storage; set spec.install.replace to go on from it`,
-  );
 }
 
 /** The records a new one takes the place of: those that say they are in force, and the one whose name an install uses again. */
