@@ -3,37 +3,26 @@ import { HELM_RELEASE } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace } from './support/manifests.ts';
 import { OwnPlane } from './support/own-plane.ts';
+import { definitionOf } from './support/source-kinds.ts';
 import { condition, configMapKey, World } from './support/world.ts';
 
 const API = 'helm.toolkit.fluxcd.io/v2';
-
-/** As much of it as is read here. Nobody works on the releases: their status is written by hand. */
-const definition: KubeObject = {
-  apiVersion: 'apiextensions.k8s.io/v1',
+const CUSTOM_RESOURCE_DEFINITION = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
   kind: 'CustomResourceDefinition',
-  metadata: { name: 'helmreleases.helm.toolkit.fluxcd.io' },
-  spec: {
-    group: HELM_RELEASE.group,
-    scope: 'Namespaced',
-    names: { kind: 'HelmRelease', plural: 'helmreleases', singular: 'helmrelease' },
-    versions: [
-      {
-        name: HELM_RELEASE.version,
-        served: true,
-        storage: true,
-        subresources: { status: {} },
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
+} as const;
 
 let plane: OwnPlane;
 let world: World;
 let revision: string;
 beforeAll(async () => {
   plane = await OwnPlane.start();
-  world = await World.start({ kubeconfig: plane.kubeconfig, agent: { dependencyInterval: 6_000 } });
+  world = await World.start({ kubeconfig: plane.kubeconfig, agent: false });
+  const definition = { ...CUSTOM_RESOURCE_DEFINITION, namespace: '', name: `helmreleases.${HELM_RELEASE.group}` };
+  await world.cluster.delete(definition);
+  await world.until(definition, 'be gone', (object) => object === null);
+  await world.startAgent({ dependencyInterval: 6_000 });
   const { target } = world;
   const commit = await world.repository.commit({
     'apps/namespace.yaml': namespace(target),
@@ -51,14 +40,16 @@ const releaseKey = (name: string): ObjectKey => ({ ...HELM_RELEASE, namespace: w
 
 async function release(name: string, spec: Record<string, unknown> = {}): Promise<void> {
   const metadata = { name, namespace: world.namespace };
-  await world.apply({ apiVersion: API, kind: 'HelmRelease', metadata, spec: spec as never });
+  // Suspended, they are nobody's work: their status is written by hand.
+  await world.apply({ apiVersion: API, kind: 'HelmRelease', metadata, spec: { suspend: true, ...spec } as never });
 }
 
 async function report(name: string, status: 'True' | 'False', observedGeneration = 1): Promise<void> {
-  const ready = { type: 'Ready', status, reason: 'R', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
+  const said = { type: 'Ready', status, reason: 'Said', message: 'by hand', observedGeneration };
+  const ready = { ...said, lastTransitionTime: '2026-01-01T00:00:00Z' };
   await world.cluster.patch(
     releaseKey(name),
-    { status: { observedGeneration, conditions: [ready] } },
+    { status: { observedGeneration, conditions: [ready], history: [{ version: 1, status: 'deployed' }] } },
     { type: 'merge', subresource: 'status' },
   );
 }
@@ -77,7 +68,7 @@ test('while the cluster serves no HelmReleases, one is not found and why is told
 
 test('once it does, the release is waited for until it is Ready at its own generation', async () => {
   const id = `HelmRelease/${world.namespace}/db`;
-  await world.apply(definition);
+  await world.apply(definitionOf(HELM_RELEASE));
   await says('apps', `dependency '${id}' not found`);
   await release('db');
   await says('apps', `dependency '${id}' is not ready`);

@@ -9,36 +9,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ArtifactServer, digestOf, tarballOf } from './support/artifact-server.ts';
 import { configMap, namespace } from './support/manifests.ts';
 import { OwnPlane } from './support/own-plane.ts';
+import { definitionOf } from './support/source-kinds.ts';
 import type { StartAgent } from './support/world.ts';
 import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
 const API = 'source.toolkit.fluxcd.io/v1';
 const ORIGIN = 'org.opencontainers.image.revision';
 
-/** As much of them as is read here. Nobody works on the sources: their status is written by hand. */
-const definitions = READ_SOURCES.map(({ group, version, kind }): KubeObject => {
-  const singular = kind.toLowerCase();
-  const plural = kind.endsWith('y') ? `${singular.slice(0, -1)}ies` : `${singular}s`;
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: { kind, plural, singular },
-      versions: [
-        {
-          name: version,
-          served: true,
-          storage: true,
-          subresources: { status: {} },
-          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-        },
-      ],
-    },
-  };
-});
+/** Nobody works on the sources: their status is written by hand. */
+const definitions = READ_SOURCES.map(definitionOf);
 
 let plane: OwnPlane;
 let world: World;

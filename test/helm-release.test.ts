@@ -28,5 +28,5 @@ test('a chart is installed, and upgraded when its values change', async () => {
     [1, 'superseded'],
   ]);
   expect((await releases.object('ConfigMap', 'cart-settings'))?.['data']).toEqual({ colour: 'red' });
-  expect(await releases.world.problems()).toEqual([]);
+  expect(await releases.problems()).toEqual([]);
 });

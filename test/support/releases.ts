@@ -9,6 +9,7 @@ import { packChart, type ChartFiles } from '@plumb/testkit';
 import { ArtifactServer, digestOf } from './artifact-server.ts';
 import { OwnPlane } from './own-plane.ts';
 import { definitionOf } from './source-kinds.ts';
+import { StatusWatch } from './status-watch.ts';
 import { condition, World, type StartAgent } from './world.ts';
 
 /** Charts, as somebody offers them in HelmCharts, and the releases that are made of them. */
@@ -19,6 +20,7 @@ export class Releases {
   readonly #dir: string;
   #downloads: Downloads | null = null;
   #nodes: Nodes | null = null;
+  #statuses: StatusWatch | null = null;
 
   private constructor(world: World, plane: OwnPlane, server: ArtifactServer, dir: string) {
     this.world = world;
@@ -39,8 +41,15 @@ export class Releases {
     for (const kind of [...READ_SOURCES, HELM_CHART]) await world.apply(definitionOf(kind));
     const releases = new Releases(world, plane, server, dir);
     if (nodes) releases.#nodes = await startNodes(world.cluster, { nodes: 1 });
+    releases.#statuses = new StatusWatch(world.cluster, HELM_RELEASE, world.namespace);
     if (agent !== false) await releases.startAgent(agent);
     return releases;
+  }
+
+  async stopAgent(): Promise<void> {
+    await this.world.stopAgent();
+    await this.#downloads?.close();
+    this.#downloads = null;
   }
 
   async startAgent(options: StartAgent = {}): Promise<void> {
@@ -56,6 +65,7 @@ export class Releases {
 
   async close(): Promise<void> {
     await this.#nodes?.close();
+    await this.#statuses?.close();
     await this.world.close();
     await this.#downloads?.close();
     await this.plane.close();
@@ -91,6 +101,11 @@ export class Releases {
     };
     await this.world.cluster.patch(key, { status: { artifact } }, { type: 'merge', subresource: 'status' });
     return archive;
+  }
+
+  /** What is wrong at the end of a scenario: as World has it, and each rule that any status written meanwhile broke. */
+  async problems(): Promise<string[]> {
+    return [...new Set([...(await this.world.problems()), ...(this.#statuses?.broken ?? [])])];
   }
 
   key(name: string): ObjectKey {
@@ -129,13 +144,13 @@ export class Releases {
     );
   }
 
+  object(kind: string, name: string, group = ''): Promise<KubeObject | null> {
+    return this.world.get({ group, version: 'v1', kind, namespace: this.world.namespace, name });
+  }
+
   /** Asks for a run, and waits until it has ended. */
   async answered(name: string): Promise<HelmRelease> {
     const token = await this.world.request(this.key(name));
     return this.until(name, `answer ${token}`, ({ status }) => status?.lastHandledReconcileAt === token);
-  }
-
-  object(kind: string, name: string, group = ''): Promise<KubeObject | null> {
-    return this.world.get({ group, version: 'v1', kind, namespace: this.world.namespace, name });
   }
 }

@@ -36,6 +36,7 @@ export * from './release/failures.ts';
 export * from './release/history.ts';
 export * from './release/hooks.ts';
 export * from './release/made-with.ts';
+export * from './release/kept-values.ts';
 export * from './release/names.ts';
 export * from './release/next.ts';
 export * from './release/options.ts';

@@ -50,7 +50,11 @@ test.each([
   {
     case: 'Drifted=False of a HelmRelease',
     kind: 'HelmRelease',
-    conditions: [READY, condition('Drifted', { status: 'False', reason: 'NoDriftDetected' })],
+    conditions: [
+      condition('Stalled', { reason: 'RetriesExceeded' }),
+      failing,
+      condition('Drifted', { status: 'False', reason: 'NoDriftDetected' }),
+    ],
     rules: [],
   },
   { case: 'a generation from the future', conditions: [READY], observedGeneration: 3, rules: ['S05'] },
@@ -84,4 +88,50 @@ test.each([
   },
 ])('$case breaks $rules', ({ conditions, observedGeneration, kind, rules }) => {
   expect(checkStatus(objectWith(conditions, observedGeneration, kind)).map((line) => line.slice(0, 3))).toEqual(rules);
+});
+
+const INSTALLED = { reason: 'InstallSucceeded' };
+const RELEASE = [condition('Ready', INSTALLED), condition('Released', INSTALLED)];
+const DEPLOYED = [{ version: 2, status: 'deployed' }];
+
+test.each<{ case: string; conditions: Record<string, unknown>[]; status?: Record<string, unknown>; rules: string[] }>([
+  { case: 'one that is installed', conditions: RELEASE, rules: [] },
+  { case: 'no drift', conditions: [...RELEASE, condition('Drifted', { status: 'False' })], rules: [] },
+  { case: 'Ready for what no action says', conditions: [condition('Ready', INSTALLED)], rules: ['S15'] },
+  {
+    case: 'Ready in other words than the action',
+    conditions: [condition('Ready', INSTALLED), condition('Released', { ...INSTALLED, message: 'n' })],
+    rules: ['S15'],
+  },
+  { case: 'Ready beside Remediated', conditions: [...RELEASE, condition('Remediated')], rules: ['S16'] },
+  { case: 'Ready without a release', conditions: RELEASE, status: { history: [] }, rules: ['S17'] },
+  {
+    case: 'Ready with a failed release',
+    conditions: RELEASE,
+    status: { history: [{ version: 2, status: 'failed' }] },
+    rules: ['S17'],
+  },
+  { case: 'Ready with failures', conditions: RELEASE, status: { failures: 1 }, rules: ['S17'] },
+  {
+    case: 'an oldest release first',
+    conditions: RELEASE,
+    status: { history: [{ version: 1, status: 'deployed' }, ...DEPLOYED] },
+    rules: ['S18'],
+  },
+  { case: 'a release twice', conditions: RELEASE, status: { history: [...DEPLOYED, ...DEPLOYED] }, rules: ['S18'] },
+  {
+    case: 'more failed upgrades than failures',
+    conditions: [],
+    status: { failures: 1, installFailures: 1, upgradeFailures: 1 },
+    rules: ['S19'],
+  },
+  { case: 'an attempt from the future', conditions: RELEASE, status: { lastAttemptedGeneration: 3 }, rules: ['S20'] },
+])('of a HelmRelease, $case breaks $rules', ({ conditions, status = {}, rules }) => {
+  const object = objectWith(conditions);
+  const release = {
+    ...object,
+    kind: 'HelmRelease',
+    status: { history: DEPLOYED, ...(object['status'] as object), ...status },
+  };
+  expect(checkStatus(release as KubeObject).map((line) => line.slice(0, 3))).toEqual(rules);
 });

@@ -9,11 +9,21 @@ interface Condition {
   lastTransitionTime: string;
 }
 
+/** What a HelmRelease says beside its conditions. */
+interface Release {
+  history: readonly { version: number; status: string }[];
+  failures: number;
+  installFailures: number;
+  upgradeFailures: number;
+  lastAttemptedGeneration: number;
+}
+
 interface Status {
+  kind: string;
   observedGeneration: number | undefined;
   conditions: readonly Condition[];
   generation: number;
-  kind: string;
+  release: Release;
 }
 
 interface Rule {
@@ -32,9 +42,16 @@ const ONLY_WHEN_TRUE = [
   'ArtifactOutdated',
   'FetchFailed',
   'BuildFailed',
+  'Drifted',
   'StorageOperationFailed',
   'IncludeUnavailable',
 ];
+/** Flux's HelmRelease says that there is no drift, too. */
+const onlyWhenTrue = (kind: string): readonly string[] =>
+  kind === 'HelmRelease' ? ONLY_WHEN_TRUE.filter((type) => type !== 'Drifted') : ONLY_WHEN_TRUE;
+/** Conditions that tell what came of an action on a release, and the reasons they give. */
+const OF_ACTIONS = ['Remediated', 'TestSuccess', 'Released'];
+const OUTCOME = /^(Install|Upgrade|Test|Rollback|Uninstall)(Succeeded|Failed)$/;
 /** metav1.Condition's own pattern for reasons. */
 const REASON = /^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/;
 const SECOND = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
@@ -67,11 +84,8 @@ const RULES: readonly Rule[] = [
   {
     id: 'S04',
     says: 'conditions about something wrong or under way are there only while True',
-    broken: ({ conditions, kind }) => {
-      // Of a HelmRelease it says that somebody looked.
-      const others = kind === 'HelmRelease' ? ONLY_WHEN_TRUE : [...ONLY_WHEN_TRUE, 'Drifted'];
-      return each(conditions, ({ type, status }) => others.includes(type) && status !== 'True');
-    },
+    broken: ({ conditions, kind }) =>
+      each(conditions, ({ type, status }) => onlyWhenTrue(kind).includes(type) && status !== 'True'),
   },
   {
     id: 'S05',
@@ -144,6 +158,60 @@ const RULES: readonly Rule[] = [
       ];
     },
   },
+  {
+    id: 'S15',
+    says: 'what Ready says of an action on a release, the condition of that action says as well',
+    broken: ({ kind, conditions }) => {
+      const ready = conditions.find(({ type }) => type === 'Ready');
+      if (kind !== 'HelmRelease' || ready === undefined || !OUTCOME.test(ready.reason)) return [];
+      const isSaid = conditions.some(
+        ({ type, reason, message }) =>
+          OF_ACTIONS.includes(type) && reason === ready.reason && message === ready.message,
+      );
+      return isSaid ? [] : [ready.reason];
+    },
+  },
+  {
+    id: 'S16',
+    says: 'a release that had to be remedied is not Ready',
+    broken: ({ kind, conditions }) =>
+      kind === 'HelmRelease' && isReady(conditions) ? each(conditions, ({ type }) => type === 'Remediated') : [],
+  },
+  {
+    id: 'S17',
+    says: 'the newest release of one that is Ready is deployed, and no failures are counted',
+    broken: ({ kind, conditions, release: { history, failures } }) => {
+      if (kind !== 'HelmRelease' || !isReady(conditions)) return [];
+      const newest = history[0]?.status ?? 'nothing';
+      return [...(newest === 'deployed' ? [] : [newest]), ...(failures === 0 ? [] : [`${failures} failures`])];
+    },
+  },
+  {
+    id: 'S18',
+    says: 'the history begins with the newest release, and has each once',
+    broken: ({ release: { history } }) => {
+      const versions = history.map(({ version }) => version);
+      return versions.every((version, index) => index === 0 || version < (versions[index - 1] ?? 0))
+        ? []
+        : [versions.join(' ')];
+    },
+  },
+  {
+    id: 'S19',
+    says: 'failed installs and upgrades are among the failures',
+    broken: ({ release: { failures, installFailures, upgradeFailures } }) =>
+      installFailures + upgradeFailures <= failures
+        ? []
+        : [`${installFailures} installs and ${upgradeFailures} upgrades of ${failures}`],
+  },
+  {
+    id: 'S20',
+    says: 'the last attempt was for no later generation than there is',
+    broken: ({ generation, release: { lastAttemptedGeneration } }) =>
+      lastAttemptedGeneration <= generation
+        ? []
+        : [`it was for ${lastAttemptedGeneration}, the object has ${generation}`],
+  },
 ];
 
 /** @returns one line for each rule that is broken: `S03 Reconciling and Stalled never stand together: both are there` */
@@ -156,13 +224,23 @@ export function checkStatus(object: KubeObject): string[] {
 }
 
 function statusOf(object: KubeObject): Status {
-  const status = (object['status'] ?? {}) as { observedGeneration?: number; conditions?: Condition[] };
+  const status = (object['status'] ?? {}) as Partial<Release> & {
+    observedGeneration?: number;
+    conditions?: Condition[];
+  };
+  const { history, failures = 0, installFailures = 0, upgradeFailures = 0, lastAttemptedGeneration = 0 } = status;
+  const counters = { failures, installFailures, upgradeFailures };
   return {
+    kind: object.kind,
     observedGeneration: status.observedGeneration,
     conditions: status.conditions ?? [],
     generation: object.metadata.generation ?? 0,
-    kind: object.kind,
+    release: { history: object.kind === 'HelmRelease' ? (history ?? []) : [], ...counters, lastAttemptedGeneration },
   };
+}
+
+function isReady(conditions: readonly Condition[]): boolean {
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 }
 
 function has(conditions: readonly Condition[], type: string): boolean {

@@ -1,14 +1,25 @@
-import { asPlumbError, displayKey, PlumbError } from '@plumb/api';
+import type { ObjectKey } from '@plumb/api';
+import { apiVersionOf, asPlumbError, displayKey, PlumbError, userError } from '@plumb/api';
 import type { Action } from '@plumb/core';
+import type { Origin } from '@plumb/render';
 import type { ApplyContext } from './apply.ts';
 import { toldOf } from './hide-secrets.ts';
 import { storedOf } from './send.ts';
 
 /** Where an object was declared, for people. */
 export function placeOf(action: Action, context: ApplyContext): string {
-  const { path, document } = storedOf(action, context).origin;
+  return placeText(storedOf(action, context).origin);
+}
+
+export function placeText({ path, document }: Origin): string {
   if (path === '') return 'generated';
   return document > 0 ? `${path}, document ${document + 1}` : path;
+}
+
+/** An object of a kind that the cluster does not serve. */
+export function unserved(key: ObjectKey, place: string): PlumbError {
+  const what = `the cluster serves no kind ${key.kind} in ${apiVersionOf(key)}`;
+  return userError('apply-failed', `${displayKey(key)} (${place}): ${what}; apply its definition first`);
 }
 
 /** @throws PlumbError `apply-failed` that names each object that failed, with the first one's cause and policy. */

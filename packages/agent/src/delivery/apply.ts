@@ -4,7 +4,7 @@ import type { Action, DriftMode, Plan, Stage } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Clock } from '../runtime/clock.ts';
 import { settleAll } from '../runtime/parallel.ts';
-import { placeOf, throwFailures } from './apply-failures.ts';
+import { placeOf, throwFailures, unserved } from './apply-failures.ts';
 import type { Awaited } from './await-stage.ts';
 import { awaitServed, awaitStage } from './await-stage.ts';
 import { check, leaveEqualOnes } from './check.ts';
@@ -108,19 +108,12 @@ const needsRequest = (action: Action): boolean => !IDLE.has(action.kind);
 async function refuseUnserved(actions: readonly Action[], context: ApplyContext): Promise<void> {
   for (const action of actions) {
     const resource = await context.cluster.resource(action.key);
-    const what = `${displayKey(action.key)} (${placeOf(action, context)})`;
-    const { group, version, kind } = action.key;
-    if (resource === null) {
-      const served = group === '' ? version : `${group}/${version}`;
-      throw userError(
-        'apply-failed',
-        `${what}: the cluster serves no kind ${kind} in ${served}; apply its definition first`,
-      );
-    }
+    const place = placeOf(action, context);
+    if (resource === null) throw unserved(action.key, place);
     if (resource.namespaced && action.key.namespace === '') {
       throw userError(
         'apply-failed',
-        `${what}: namespace not specified; set metadata.namespace or spec.targetNamespace`,
+        `${displayKey(action.key)} (${place}): namespace not specified; set metadata.namespace or spec.targetNamespace`,
       );
     }
   }

@@ -1,5 +1,5 @@
 import type { JsonObject, ObjectKey, ReleaseSnapshot } from '@plumb/api';
-import { parseJson, systemError } from '@plumb/api';
+import { asPlumbError, parseJson, systemError } from '@plumb/api';
 import {
   installOptionsOf,
   madeWithAt,
@@ -16,7 +16,8 @@ import type { ActionContext } from './context.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
 import { refuseForeign } from './ownership.ts';
-import type { HookRecord, ReleaseRecord } from './record.ts';
+import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
+import { refuseUnserved } from './refuse-unserved.ts';
 import { bundleOf, keysOf, render, stored, type RenderWish } from './render.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
@@ -82,10 +83,12 @@ async function prepare(
 ): Promise<{ record: ReleaseRecord; rendered: RenderedRelease }> {
   const desired = desiredIn(task);
   const { serverSide, crds } = options;
-  const wish = wishOf({ last, before }, options);
+  const keptValues = options.preserveValues && before !== null ? await inForceOr(before, context) : null;
+  const wish = { ...wishOf({ last, before }, options), keptValues };
   const { revision: version } = wish;
   let rendered = await render(desired, wish, context);
   if (await applyDefinitions(rendered, crds, context)) rendered = await render(desired, wish, context);
+  await refuseUnserved(rendered.bundle, context);
   const record = recordOf(
     rendered,
     { name: desired.wanted.releaseName, version, before: before?.record ?? null },
@@ -174,6 +177,12 @@ export async function ownedKeys(
   return unionOfKeys(owned, newest, inForce === null ? [] : await keysOf(inForce.record, context));
 }
 
+/** The values that are kept are those of the release in force; where none is, of the newest one. */
+async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise<ReleaseRecord> {
+  if (last.record.info.status === 'deployed') return last.record;
+  return (await store.deployed(last.record.name))?.record ?? last.record;
+}
+
 /** The records a new one takes the place of: those that say they are in force. */
 async function supersededBy(last: StoredRelease, { store }: ActionContext): Promise<StoredRelease[]> {
   if (last.record.info.status === 'deployed') return [last];
@@ -198,7 +207,12 @@ async function createNamespace({ release, cluster, signal }: ActionContext): Pro
   if ((await cluster.get(key, { signal })) !== null) return;
   // As Helm labels it.
   const metadata = { name, labels: { name } };
-  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata }, { signal });
+  try {
+    await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata }, { signal });
+  } catch (thrown) {
+    // Somebody else was faster.
+    if (asPlumbError(thrown).code !== 'api-conflict') throw thrown;
+  }
 }
 
 /** What is told of a release that was to be brought into force. */
@@ -273,5 +287,8 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
     },
     context,
   );
-  return deployedEnd(ended, { action: 'rollback', ociDigest: '', bundle }, context);
+  const told = await deployedEnd(ended, { action: 'rollback', ociDigest: '', bundle }, context);
+  const { name: chartName, version: chartVersion } = chartOf(old);
+  const { namespace, name, version } = old;
+  return { ...told, target: { namespace, name, version, chartName, chartVersion } };
 }

@@ -1,5 +1,5 @@
 import type { ObjectKey, PlumbError } from '@plumb/api';
-import { asPlumbError, HELM_APPLY_MANAGER, keyId } from '@plumb/api';
+import { asPlumbError, HELM_APPLY_MANAGER, keyId, reworded } from '@plumb/api';
 import type { HelmStatus, HookEvent, MadeWith } from '@plumb/core';
 import { deliver } from '../delivery/deliver.ts';
 import type { Delivery } from '../delivery/deliver.ts';
@@ -63,11 +63,11 @@ export async function deploy(deployment: Deployment, context: ActionContext): Pr
   try {
     const { hooks, timeout } = deployment;
     await deployment.makeRoom();
-    if (hooks !== null) await runHooksOf(hooks.before, { record, timeout, save }, context);
+    if (hooks !== null) await runNamed(hooks.before, { record, timeout, save }, context);
     seen.delivery = await bringIn(deployment, context);
     if (seen.delivery.error !== null) throw seen.delivery.error;
     await awaitObjects(deployment, seen.delivery, context);
-    if (hooks !== null) await runHooksOf(hooks.after, { record, timeout, save }, context);
+    if (hooks !== null) await runNamed(hooks.after, { record, timeout, save }, context);
     const replaced: StoredRelease[] = [];
     for (const old of superseded) replaced.push(await context.store.update(old, withStatus(old.record, 'superseded')));
     Object.assign(record.info, { status: 'deployed', description: deployment.done });
@@ -81,6 +81,24 @@ export async function deploy(deployment: Deployment, context: ActionContext): Pr
     // Where that cannot be stored, the next run finds a lock that nobody holds.
     await save().catch(() => undefined);
     return { records: [{ ...stored, record }], ...facts, inventory, error };
+  }
+}
+
+/** How Helm begins to tell of hooks that failed. */
+const HOOKS_FAILED: Readonly<Partial<Record<HookEvent, string>>> = {
+  'pre-install': 'failed pre-install',
+  'post-install': 'failed post-install',
+  'pre-upgrade': 'pre-upgrade hooks failed',
+  'post-upgrade': 'post-upgrade hooks failed',
+};
+
+async function runNamed(...[event, run, context]: Parameters<typeof runHooksOf>): Promise<void> {
+  try {
+    await runHooksOf(event, run, context);
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    const what = HOOKS_FAILED[event];
+    throw what === undefined || error.code === 'cancelled' ? error : reworded(error, `${what}: ${error.message}`);
   }
 }
 

@@ -13,6 +13,7 @@ import { deletesHook, hooksFor, isSameUnit, ownerOf } from '@plumb/core';
 import type { HookDeletePolicy, HookEvent } from '@plumb/core';
 import { hookObjects } from '@plumb/render';
 import { sleep } from '../runtime/clock.ts';
+import { toldOf } from '../delivery/hide-secrets.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
 import { hookProgress } from './hook-progress.ts';
 import { logsOf } from './logs.ts';
@@ -34,15 +35,27 @@ export async function runHooksOf(event: HookEvent, run: Omit<HookRun, 'hooks'>, 
 
 /**
  * Runs hooks one after the other, as Helm does (helm pkg/action/hooks.go): the objects of before go first where the hook says so, then its own are made
- * and waited for. Those that succeeded are deleted when all have.
+ * and waited for. Those that succeeded are deleted when all have, or one failed.
  */
 export async function runHooks(run: HookRun, context: ActionContext): Promise<void> {
+  const done: HookRecord[] = [];
   try {
-    for (const hook of run.hooks) await runOne(hook, run, context);
-    for (const hook of run.hooks.toReversed()) await deleteFor(hook, 'hook-succeeded', run, context);
+    for (const hook of run.hooks) {
+      await runOne(hook, run, context);
+      done.unshift(hook);
+    }
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    if (error.code !== 'cancelled') await deleteSucceeded(done, run, context).catch(() => undefined);
+    throw error;
   } finally {
     context.live.keepOnly(context.unit.uid, new Set());
   }
+  await deleteSucceeded(done, run, context);
+}
+
+async function deleteSucceeded(hooks: readonly HookRecord[], run: HookRun, context: ActionContext): Promise<void> {
+  for (const hook of hooks) await deleteFor(hook, 'hook-succeeded', run, context);
 }
 
 async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): Promise<void> {
@@ -76,7 +89,7 @@ async function objectsOf(hook: HookRecord, { record }: HookRun, { cluster }: Act
 
 async function make(object: KubeObject, run: HookRun, context: ActionContext): Promise<void> {
   const { live, unit } = context;
-  const made = await create(object, context);
+  const made = await create(object, run, context);
   const key = keyOf(made);
   if (hookProgress(made).state !== 'running') return;
   await live.watchObject(key, unit.uid);
@@ -84,18 +97,20 @@ async function make(object: KubeObject, run: HookRun, context: ActionContext): P
 }
 
 /** One of its name that an unfinished run of ours left does not keep a hook from running. */
-async function create(object: KubeObject, context: ActionContext): Promise<KubeObject> {
+async function create(object: KubeObject, { timeout }: HookRun, context: ActionContext): Promise<KubeObject> {
   const { cluster, unit, signal } = context;
   const options = { fieldManager: HELM_APPLY_MANAGER, signal };
   try {
     return await cluster.create(object, options);
   } catch (thrown) {
     const error = asPlumbError(thrown);
+    if (error.code === 'cancelled') throw error;
     const key = keyOf(object);
-    if (error.code !== 'api-conflict') throw failure(key, error.message);
+    const why = toldOf(error, key, context.secrets.length > 0);
+    if (error.code !== 'api-conflict') throw failure(key, why);
     const there = await cluster.get(key, { signal });
-    if (there !== null && !isSameUnit(ownerOf(there, HELM_APPLY_MANAGER), unit.ref)) throw failure(key, error.message);
-    await remove(key, context);
+    if (there !== null && !isSameUnit(ownerOf(there, HELM_APPLY_MANAGER), unit.ref)) throw failure(key, why);
+    await remove(key, timeout, context);
     return cluster.create(object, options);
   }
 }
@@ -136,21 +151,22 @@ async function deleteFor(
 ): Promise<void> {
   if (!deletesHook(hook, policy)) return;
   for (const object of await objectsOf(hook, run, context)) {
-    if (object.metadata.name !== '') await remove(keyOf(object), context);
+    if (object.metadata.name !== '') await remove(keyOf(object), run.timeout, context);
   }
 }
 
-/** Milliseconds that the objects of a hook may take to be gone. */
-const GONE_WITHIN = 60_000;
-
-/** Deletes an object and waits until it is gone. */
-async function remove(key: ObjectKey, { cluster, clock, signal }: ActionContext): Promise<void> {
+/** Deletes an object and waits until it is gone. @param timeout milliseconds */
+async function remove(key: ObjectKey, timeout: number, context: ActionContext): Promise<void> {
+  const { cluster, job, signal } = context;
   if ((await cluster.resource(key)) === null) return;
   if (!(await cluster.delete(key, { propagationPolicy: 'Background', signal }))) return;
-  const end = clock.now() + GONE_WITHIN;
+  if ((await cluster.get(key, { signal })) !== null) await job.wait(untilGone(key, timeout, context));
+}
+
+async function untilGone(key: ObjectKey, timeout: number, { cluster, clock, signal }: ActionContext): Promise<void> {
+  const end = clock.now() + timeout;
   for (let wait = 20; (await cluster.get(key, { signal })) !== null; wait = Math.min(wait * 2, 1_000)) {
-    if (clock.now() >= end)
-      throw failure(key, `it was deleted and is still there after ${formatDuration(GONE_WITHIN)}`);
+    if (clock.now() >= end) throw failure(key, `it was deleted and is still there after ${formatDuration(timeout)}`);
     await sleep(clock, wait);
   }
 }

@@ -1,4 +1,4 @@
-import type { ReleaseSnapshot, TestHookStatus } from '@plumb/api';
+import type { JsonObject, ReleaseSnapshot, TestHookStatus } from '@plumb/api';
 import { formatTime, printJson } from '@plumb/api';
 import type { LastRelease } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
@@ -51,14 +51,24 @@ export async function snapshotOf(
 /** Digest of the record, and of the values it holds. */
 async function digestsOf(record: ReleaseRecord, ociDigest: string, context: Digesting): Promise<[string, string]> {
   const { engine, release, lasting: signal } = context;
-  const bounds = { deadline: WITHIN, tenant: release.metadata.namespace ?? '', signal };
+  const tenant = release.metadata.namespace ?? '';
   const { labels: _labels, ...kept } = record;
+  const values = digestOfValues(record.config ?? {}, { engine, tenant, signal });
+  const request = { record: printJson(kept), ...(ociDigest === '' ? {} : { ociDigest }) };
+  const digest = engine.helmDigest({ ...request, deadline: WITHIN, tenant, signal }).catch((error: unknown) => {
+    throw ofEngine(error, []);
+  });
+  return Promise.all([digest, values]);
+}
+
+/** Digest of values as Flux computes it; empty for values that it has none of. */
+export async function digestOfValues(
+  values: JsonObject,
+  { engine, tenant, signal }: { engine: Pick<Engine, 'helmValues'>; tenant: string; signal: AbortSignal },
+): Promise<string> {
   try {
-    const [digest, values] = await Promise.all([
-      engine.helmDigest({ record: printJson(kept), ...(ociDigest === '' ? {} : { ociDigest }), ...bounds }),
-      engine.helmValues({ layers: [{ yaml: printJson(record.config ?? {}) }], ...bounds }),
-    ]);
-    return [digest, 'digest' in values ? values.digest : ''];
+    const merged = await engine.helmValues({ layers: [{ yaml: printJson(values) }], deadline: WITHIN, tenant, signal });
+    return 'digest' in merged ? merged.digest : '';
   } catch (error) {
     throw ofEngine(error, []);
   }

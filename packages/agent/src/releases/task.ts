@@ -43,6 +43,8 @@ export interface TaskEnd {
   tests: number;
   /** Status of the record that was unlocked. */
   unlocked?: HelmStatus;
+  /** Of a rollback: what it went to. */
+  target?: Pick<ReleaseSnapshot, 'namespace' | 'name' | 'version' | 'chartName' | 'chartVersion'>;
   /** What the render warned of. */
   warnings: readonly string[];
   /** Milliseconds. */

@@ -196,7 +196,7 @@ export const helmReleaseMessages = {
     level: 'info',
     reason: 'AwaitingTests',
     channels: ['condition'],
-    text: (p: Released) => `Release ${p.release} with chart ${p.chart} is awaiting tests`,
+    text: (p: Released) => `Helm release ${p.release} with chart ${p.chart} is awaiting tests`,
     example: RELEASED,
   }),
   tested: message({

@@ -54,8 +54,10 @@ export interface WantedRelease extends MadeWith {
   readonly chartName: string;
   /** With the digest that is appended for charts of an OCIRepository. */
   readonly chartVersion: string;
-  /** Digest of the values that a release made now would record: with preserveValues, of the merged ones. */
+  /** Digest of the values that are declared. */
   readonly configDigest: string;
+  /** With upgrade.preserveValues: digest of the values that a release made now would record, those of the last one under the declared ones. */
+  readonly recordedDigest?: string;
 }
 
 /** All that a decision about a release is made from. Plain data; times are milliseconds. */

@@ -97,7 +97,7 @@ function settledState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSna
 /** What of a record is not as declared, in Flux's words; null when nothing is. */
 function mismatch({ release: { status }, wanted }: ReleaseFacts, last: LastRelease): string | null {
   if (last.chartName !== wanted.chartName || last.chartVersion !== wanted.chartVersion) return 'release chart changed';
-  if (last.configDigest !== wanted.configDigest) return 'release config values changed';
+  if (last.configDigest !== (wanted.recordedDigest ?? wanted.configDigest)) return 'release config values changed';
   const made = madeWithOf(last, { status, isOurs: isLatest(status, last) });
   if (made.postRenderersDigest !== wanted.postRenderersDigest) return 'postrenderers digest has changed';
   return made.commonMetadataDigest === wanted.commonMetadataDigest ? null : 'common metadata digest has changed';

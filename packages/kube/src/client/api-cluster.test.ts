@@ -215,6 +215,20 @@ describe('failures', () => {
     expect(await failure(cluster.patch(KEY, {}, { type: 'merge' }))).toMatchObject({ code: 'api-not-found' });
   });
 
+  test('a path that the server does not know any more is looked for again', async () => {
+    fake.handler = (_request, response) => {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
+    };
+    expect(await cluster.resource(CONFIG_MAP)).not.toBeNull();
+    const asked = (): number => fake.requests.filter(({ url }) => url === '/apis').length;
+    const before = asked();
+    expect(await cluster.resource(CONFIG_MAP)).not.toBeNull();
+    expect(asked()).toBe(before);
+    expect(await failure(cluster.apply(OBJECT, { fieldManager: 'm' }))).toMatchObject({ code: 'api-not-found' });
+    await cluster.resource(CONFIG_MAP);
+    expect(asked()).toBeGreaterThan(before);
+  });
+
   test('an object that does not fit its schema is the fault of the object, though the server says 500', async () => {
     answering(
       500,

@@ -1,4 +1,13 @@
-import type { HelmRelease, HelmReleaseStatus, KubeObject, PlumbError, Said, Source, UnitRef } from '@plumb/api';
+import type {
+  HelmRelease,
+  HelmReleaseStatus,
+  KubeObject,
+  PlumbError,
+  ReleaseSnapshot,
+  Said,
+  Source,
+  UnitRef,
+} from '@plumb/api';
 import {
   asPlumbError,
   HELM_APPLY_MANAGER,
@@ -9,11 +18,12 @@ import {
 } from '@plumb/api';
 import {
   backoffDelay,
-  countersOf,
   ignoresTestFailures,
+  newestSnapshots,
   NO_FAILURES,
   nextOf,
   parseInventoryEntry,
+  remediationOf,
   resetReason,
   stateOf,
   storageNamespaceOf,
@@ -189,12 +199,14 @@ async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
     const reset = resetReason(sight.facts);
     if (reset !== null) Object.assign(draft.release.status, NO_FAILURES);
     if (reset !== null) memory.isExhausted = false;
+    if (sight.facts.resetRequested) draft.release.status.lastHandledResetAt = requestedAt(draft.release) ?? '';
     Object.assign(draft.release.status, attempted(draft.release, underway.desired));
     const state = stateOf(sight.facts);
     if (state.adopt !== null) await adopt(draft, sight, state, context);
     const next = nextOf(state, sight.facts);
     if (next.do !== 'act') return end(draft, next, context);
     if (state.name === 'Unmanaged') draft.release.status.history = [];
+    if (state.name === 'Failed') draft.release.status.history = trimmedHistory(draft.release);
     tellRecovery(draft, next, sight.facts, context);
     const isDone = await act(draft, next, sight, context);
     if (!isDone) return underwayOutcome(draft, context);
@@ -365,8 +377,7 @@ function end(draft: Draft, next: Exclude<Next, { do: 'act' }>, context: Context)
   memory.underway = null;
   const inputs = underway?.inputs ?? '';
   if (next.do === 'rest') {
-    const history = truncateHistory(release.status.history, ignoresTestFailures(release));
-    Object.assign(release.status, countersOf(undefined), { history });
+    Object.assign(release.status, NO_FAILURES, { history: trimmedHistory(release) });
     if (underway !== null) memory.reconciled = { inputs, wanted: underway.desired.wanted, at: now };
     memory.failed = null;
     memory.isExhausted = false;
@@ -382,6 +393,13 @@ function end(draft: Draft, next: Exclude<Next, { do: 'act' }>, context: Context)
   memory.isExhausted = isGivenUp;
   memory.failed = { said, inputs, retryAt: now + after, count };
   return { type: 'retry', facts: { ...facts, isStalled: isGivenUp }, said, after };
+}
+
+/** Failures that nobody needs any more leave the history, when one is remedied or all is well (helm-controller, actionForState). */
+function trimmedHistory(release: HelmRelease): ReleaseSnapshot[] {
+  const { history, lastAttemptedReleaseAction: tried } = release.status ?? {};
+  const isRetried = tried !== undefined && remediationOf(release, tried).retryInterval !== null;
+  return isRetried ? newestSnapshots(history) : truncateHistory(history, ignoresTestFailures(release));
 }
 
 /** What was remedied and is as declared all the same counts as upgraded (helm-controller, actionForState). */

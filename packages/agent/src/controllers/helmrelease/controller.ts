@@ -355,6 +355,10 @@ export class HelmReleaseController {
     this.#onDependency(dependableId({ kind: 'HelmRelease', ...parseObjectId(id) }), object, before);
   }
 
+  #isAwaiting(id: string): boolean {
+    return (this.#memories.get(id)?.unit.awaitingSince ?? null) !== null;
+  }
+
   /** Readiness wakes whoever depends on it; any other change those that wait with a readyExpr, which may ask for anything. */
   #onDependency(id: string, object: KubeObject | undefined, before: KubeObject | undefined): void {
     const isTurn = readyMark(object) !== readyMark(before);
@@ -396,10 +400,6 @@ export class HelmReleaseController {
     for (const [id, { unit }] of this.#memories) {
       if (unit.awaitingSince !== null && kindOf(this.#find(id)).includes(kind)) this.#wake(id);
     }
-  }
-
-  #isAwaiting(id: string): boolean {
-    return (this.#memories.get(id)?.unit.awaitingSince ?? null) !== null;
   }
 
   #wake(id: string, priority: (typeof PRIORITY)[keyof typeof PRIORITY] = PRIORITY.routine): void {

@@ -15,13 +15,13 @@ import {
   say,
   setConditions,
 } from '@plumb/api';
-import { latestSnapshot, readySummary, testOptionsOf } from '@plumb/core';
+import { latestSnapshot, testOptionsOf } from '@plumb/core';
 import { conditionOf, isTold, requestedAt } from '../../runtime/flux-object.ts';
 import { mergePatch } from '../../runtime/merge-patch.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import type { Outcome, Report } from '../../runtime/outcome.ts';
 import type { Facts } from './facts.ts';
-import { event } from './task-report.ts';
+import { event, readyChanges } from './task-report.ts';
 
 type Change = ConditionChange | ConditionRemoval;
 
@@ -84,13 +84,6 @@ function doneStatus(release: Observed, { now, drifted }: Moment): HelmReleaseSta
 }
 
 type Observed = HelmRelease & { status: HelmReleaseStatus };
-
-/** Ready says what the newest of Remediated, TestSuccess and Released says. */
-function readyChanges(release: Observed, conditions: HelmReleaseStatus['conditions']): Change[] {
-  const generation = release.metadata.generation ?? 0;
-  const summary = readySummary(conditions, generation, testOptionsOf(release.spec));
-  return summary === null ? [] : [{ type: 'Ready', ...summary } as Change];
-}
 
 function driftedChanges(release: Observed, drifted: readonly ObjectKey[] | undefined): Change[] {
   if (drifted === undefined) return [];

@@ -1,5 +1,5 @@
-import type { HelmRelease, HelmReleaseStatus } from '@plumb/api';
-import { FORCE_AT_ANNOTATION, printJson, RESET_AT_ANNOTATION } from '@plumb/api';
+import type { HelmRelease, HelmReleaseStatus, JsonObject } from '@plumb/api';
+import { FORCE_AT_ANNOTATION, parseJson, RESET_AT_ANNOTATION } from '@plumb/api';
 import {
   adoptedStatus,
   hasFailedTest,
@@ -11,7 +11,7 @@ import {
   storageNamespaceOf,
   targetChanged,
   unitDriftMode,
-  upgradeOptionsOf,
+  withKeptValues,
 } from '@plumb/core';
 import type { ReleaseFacts, WantedRelease } from '@plumb/core';
 import { actingAs } from '../../delivery/acting-as.ts';
@@ -19,8 +19,8 @@ import { siteOf } from '../../delivery/approach.ts';
 import { bundleIn, driftToLookAt } from '../../releases/correct.ts';
 import type { StoredBundle } from '../../delivery/unit.ts';
 import type { ActionContext, Waiting } from '../../releases/context.ts';
-import { releaseName, type Desired } from '../../releases/wanted.ts';
-import { lastOf, snapshotOf } from '../../releases/snapshots.ts';
+import { releaseName } from '../../releases/wanted.ts';
+import { digestOfValues, lastOf, snapshotOf } from '../../releases/snapshots.ts';
 import { ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
 import type { StoredEntry } from '../../releases/stored-releases.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
@@ -99,7 +99,7 @@ export async function factsOf(release: HelmRelease, underway: Underway, context:
   const facts: ReleaseFacts = {
     release,
     last: known.last,
-    wanted: await withKeptValues(release, underway.desired, read, context),
+    wanted: { ...wanted, ...(await recordedDigest(release, known, read, context)) },
     held: isHeld(known, watched, context),
     drifted: driftOf(release, memory, hands.clock.now()),
     ...(await targetsOf(release, { known, entries, store, place }, context)),
@@ -160,23 +160,20 @@ async function knownOf(
   return { last: lastOf(stored, snapshot), snapshot, mark };
 }
 
-/** With preserveValues a release is made with the values of the one before, under those declared now. */
-async function withKeptValues(
-  release: HelmRelease,
-  { wanted, values }: Desired,
+/** Only a release in force is compared with what is declared: the values that it was made with are then the ones that are kept. */
+async function recordedDigest(
+  { spec }: HelmRelease,
+  { last }: KnownRelease,
   read: () => Promise<StoredRelease | null>,
-  { hands }: Context,
-): Promise<WantedRelease> {
-  const before = upgradeOptionsOf(release.spec).preserveValues ? await read() : null;
-  if (before === null) return wanted;
-  const layers = [{ yaml: printJson(before.record.config ?? {}) }, { yaml: values.json }];
-  const bounds = { deadline: MERGE, tenant: release.metadata.namespace ?? '', signal: hands.signal };
-  const merged = await hands.engine.helmValues({ layers, ...bounds });
-  return 'digest' in merged ? { ...wanted, configDigest: merged.digest } : wanted;
+  { memory, hands }: Context,
+): Promise<Pick<WantedRelease, 'recordedDigest'>> {
+  if (spec.upgrade?.preserveValues !== true || last?.status !== 'deployed') return {};
+  const [stored, declared] = [await read(), memory.underway?.desired.values.json];
+  if (stored === null || declared === undefined) return {};
+  const merged = withKeptValues(parseJson(declared) as JsonObject, stored.record.config ?? {});
+  const bounds = { tenant: memory.unit.ref.namespace, signal: hands.signal };
+  return { recordedDigest: await digestOfValues(merged, { engine: hands.engine, ...bounds }) };
 }
-
-/** Milliseconds. */
-const MERGE = 30_000;
 
 /** Ours nobody else works on: the leave to work on the release is ours alone. */
 function isHeld(known: KnownRelease, watched: readonly StoredEntry[] | undefined, { hands }: Context): boolean {

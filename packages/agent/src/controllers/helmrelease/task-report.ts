@@ -22,6 +22,7 @@ import {
   inventoryOf,
   latestSnapshot,
   NO_FAILURES,
+  readySummary,
   recordSnapshot,
   releaseNamespaceOf,
   remediationOf,
@@ -75,7 +76,8 @@ export function afterTask(release: HelmRelease, end: TaskEnd, wanted: WantedRele
   };
   const names = namesOf(release, history, wanted, end);
   const { changes, said } = TOLD[action](release, end, names);
-  const conditions = setConditions(before.conditions, changes, new Date(now));
+  const between = setConditions(before.conditions, changes, new Date(now));
+  const conditions = setConditions(between, readyChanges(release, between), new Date(now));
   const after = { ...status, conditions };
   const warned = end.warnings.length === 0 ? [] : [say(ownMessages.buildWarnings, { warnings: end.warnings })];
   return { status: after, events: [...warned, ...said].map((one) => event(one, latestSnapshot(history), wanted)) };
@@ -86,6 +88,15 @@ export function takenOver(release: HelmRelease, snapshot: ReleaseSnapshot, now: 
   const names = { release: fullReleaseName(snapshot), chart: versionedChartName(snapshot) };
   const done = snapshot.version === 1 ? messages.installed : messages.upgraded;
   return setConditions(release.status?.conditions, inForce(release, snapshot, names, say(done, names)), new Date(now));
+}
+
+/** Ready says what the newest of Remediated, TestSuccess and Released says. */
+export function readyChanges(
+  { metadata, spec }: HelmRelease,
+  conditions: HelmReleaseStatus['conditions'],
+): ConditionChange[] {
+  const summary = readySummary(conditions, metadata.generation ?? 0, testOptionsOf(spec));
+  return summary === null ? [] : [{ type: 'Ready', ...summary } as ConditionChange];
 }
 
 function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRelease): HelmReleaseStatus {
@@ -108,14 +119,14 @@ function countersAfter(release: HelmRelease, { action, error, stored }: TaskEnd)
   return remediationOf(release, action).retryInterval === null ? {} : { ...NO_FAILURES };
 }
 
-/** A release that was not stored has no number yet. */
+/** A release that was not stored has no number yet; a rollback is told with what it went to. */
 function namesOf(
   release: HelmRelease,
   history: readonly ReleaseSnapshot[],
   wanted: WantedRelease,
   end: TaskEnd,
 ): Names {
-  const latest = end.snapshots[0] ?? latestSnapshot(history);
+  const latest = end.target ?? end.snapshots[0] ?? latestSnapshot(history);
   const isNew = end.action === 'install' || end.action === 'upgrade';
   if (latest === undefined || (isNew && end.error !== null)) {
     const { releaseName: name, chartName, chartVersion } = wanted;
@@ -161,10 +172,10 @@ const TOLD = {
         : say(messages.uninstallFailed, { ...names, error: error.message });
     return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
   },
-  unlock: (_release, { unlocked = 'unknown' }, names) => ({
-    changes: [],
-    said: [say(messages.unlocked, { ...names, status: unlocked })],
-  }),
+  unlock: (release, { unlocked = 'unknown' }, names) => {
+    const said = say(messages.unlocked, { ...names, status: unlocked });
+    return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
+  },
   test: tested,
   correct: corrected,
 } as const satisfies Record<ActionName, Tell>;
