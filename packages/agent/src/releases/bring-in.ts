@@ -36,8 +36,12 @@ export function install(task: Task, context: ActionContext): Promise<Ended> {
   return bringDesired(task, 'install', { ...NO_EXTRAS, ...installOptionsOf(context.release.spec) }, context);
 }
 
-export function upgrade(task: Task, context: ActionContext): Promise<Ended> {
-  return bringDesired(task, 'upgrade', { ...NO_EXTRAS, ...upgradeOptionsOf(context.release.spec) }, context);
+/** An upgrade may be what mends a failed install, which its namespace may have failed for. */
+export async function upgrade(task: Task, context: ActionContext): Promise<Ended> {
+  const { spec } = context.release;
+  const isInForce = (await task.last())?.record.info.status === 'deployed';
+  const createNamespace = !isInForce && installOptionsOf(spec).createNamespace;
+  return bringDesired(task, 'upgrade', { ...NO_EXTRAS, ...upgradeOptionsOf(spec), createNamespace }, context);
 }
 
 async function bringDesired(
@@ -55,7 +59,7 @@ async function bringDesired(
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: owned }, record, context);
   if (options.createNamespace) await createNamespace(context);
   const bundle = stored(rendered.bundle, record);
-  const superseded = before === null ? [] : await supersededBy(before, context);
+  const superseded = await supersededBy(before, last, context);
   const isUpgrade = before !== null;
   const deployment: Deployment = {
     ...options,
@@ -183,9 +187,14 @@ async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise
   return (await store.deployed(last.record.name))?.record ?? last.record;
 }
 
-/** The records a new one takes the place of: those that say they are in force. */
-async function supersededBy(last: StoredRelease, { store }: ActionContext): Promise<StoredRelease[]> {
-  if (last.record.info.status === 'deployed') return [last];
+/** The records a new one takes the place of: those that say they are in force, and the one whose name an install uses again. */
+async function supersededBy(
+  before: StoredRelease | null,
+  last: StoredRelease | null,
+  { store }: ActionContext,
+): Promise<StoredRelease[]> {
+  if (last === null) return [];
+  if (before === null || before.record.info.status === 'deployed') return [last];
   const inForce = await store.deployed(last.record.name);
   return inForce === null ? [] : [inForce];
 }
@@ -269,7 +278,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   delete record.info.deleted;
   const before = await ownedKeys(task, last, context);
   const bundle = stored(await bundleOf(record, context), record);
-  const superseded = await supersededBy(last, context);
+  const superseded = await supersededBy(last, last, context);
   const ended = await deploy(
     {
       ...options,

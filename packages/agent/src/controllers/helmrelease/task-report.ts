@@ -104,12 +104,15 @@ function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRe
 }
 
 /** An install begins a life of its own: what was before it is nothing to roll back to. */
-function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
-  if (end.action === 'unlock') return end.snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
-  const start = end.action === 'install' && end.stored ? [] : history;
-  return end.snapshots
+function historyAfter(
+  history: HelmReleaseStatus['history'],
+  { action, stored, snapshots }: TaskEnd,
+): ReleaseSnapshot[] {
+  if (action === 'install' && stored) return snapshots.slice(0, 1);
+  if (action === 'unlock') return snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
+  return snapshots
     .toReversed()
-    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(start ?? [])]);
+    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(history ?? [])]);
 }
 
 function countersAfter(release: HelmRelease, { action, error, stored }: TaskEnd): HelmReleaseStatus {
