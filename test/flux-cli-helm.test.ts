@@ -142,7 +142,7 @@ test('flux tree: every entry of the inventory is an object; older ones read the 
   const { namespace = '', name = '', version = 0 } = status?.history?.[0] ?? {};
   expect(status?.storageNamespace).toBe(namespace);
   const secret = await releases.world.get({ ...SECRET, namespace, name: `sh.helm.release.v1.${name}.v${version}` });
-  const { release: data = '' } = secret?.['data'] as Record<string, string>;
+  const { release: data = '' } = (secret?.['data'] ?? {}) as Record<string, string>;
   const packed = Buffer.from(Buffer.from(data, 'base64').toString(), 'base64');
   const { manifest } = JSON.parse(gunzipSync(packed).toString()) as { manifest: string };
   expect(manifest).toContain('kind: Deployment');
@@ -173,7 +173,7 @@ test('flux events: core events that name the object they are about, with the tim
     { group: '', version: 'v1', kind: 'Event' },
     { namespace: key.namespace, fieldSelector: `involvedObject.kind=${key.kind},involvedObject.name=${key.name}` },
   );
-  expect([...new Set(items.map((event) => event['reason']))].toSorted()).toEqual([
+  expect([...new Set(items.map((event) => String(event['reason'])))].toSorted()).toEqual([
     'InstallSucceeded',
     'UpgradeSucceeded',
   ]);
