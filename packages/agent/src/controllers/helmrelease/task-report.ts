@@ -31,7 +31,7 @@ import {
   wasTested,
 } from '@plumb/core';
 import type { ActionName, WantedRelease } from '@plumb/core';
-import { displayKey } from '@plumb/api';
+import { displayKey, keyId } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
@@ -226,26 +226,27 @@ function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): 
   return { changes: [conditionOf(release, 'TestSuccess', error === null ? 'True' : 'False', said)], said: [said] };
 }
 
-/** Drift that was put right, or told and left. */
+/** Drift that was put right, or is left: Flux tells first what differs, then what was done. */
 function corrected(_release: HelmRelease, { error, drift, changes }: TaskEnd, { release }: Names): Telling {
-  if (error !== null) return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message })] };
-  const done = changes.filter(({ action }) => action === 'created' || action === 'configured');
-  const notes = drift.map(driftLine);
-  if (done.length > 0) {
-    const lines = done.map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`);
-    return { changes: [], said: [say(messages.corrected, { release, changes: lines })] };
-  }
-  return { changes: [], said: notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })] };
+  const done = changes
+    .filter(({ key, action }) => WRITTEN.has(action) && (error !== null || isNoted(key, drift)))
+    .map(({ key, action }) => `${displayKey(key)} ${action}`);
+  const said: Said[] = drift.length === 0 ? [] : [say(messages.drifted, { release, changes: drift.map(driftLine) })];
+  if (error !== null) said.push(say(messages.correctionFailed, { release, error: error.message, done }));
+  else if (done.length > 0) said.push(say(messages.corrected, { release, changes: done }));
+  return { changes: [], said };
+}
+
+const WRITTEN: ReadonlySet<string> = new Set(['created', 'configured']);
+
+/** What only was not ours yet, such as what helm made, was written and has not drifted. */
+function isNoted(key: DriftNote['key'], drift: readonly DriftNote[]): boolean {
+  return drift.some((note) => keyId(note.key) === keyId(key));
 }
 
 function driftLine(note: DriftNote): string {
   if (note.how === 'removed') return `${displayKey(note.key)} removed`;
   return `${displayKey(note.key)} changed${pathsOf(note)}`;
-}
-
-function detailOf(key: DriftNote['key'], drift: readonly DriftNote[]): string {
-  const note = drift.find((one) => displayKey(one.key) === displayKey(key));
-  return note === undefined ? '' : pathsOf(note);
 }
 
 function pathsOf({ paths, managers }: DriftNote): string {
