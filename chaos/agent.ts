@@ -32,6 +32,16 @@ interface Line {
   ts?: string;
 }
 
+interface KillableOptions {
+  kubeconfig: string;
+  namespace: string;
+  dir: string;
+  log: string;
+  host?: string;
+  /** Variables of its environment, beside those of this process. */
+  env?: Readonly<Record<string, string>>;
+}
+
 /** `plumb agent` as users run it, started, killed and started again on the same disk. */
 export class KillableAgent {
   /** The host it runs on, where it is one of several; '' where it is alone. */
@@ -39,12 +49,14 @@ export class KillableAgent {
   readonly #args: string[];
   readonly #logPath: string;
   readonly #log: WriteStream;
+  readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
   #started: Promise<unknown> = Promise.resolve();
 
   /** `dir` is its disk; `log` the file its lines are added to. It acts on one namespace. With a host name it shares the work with others. */
-  constructor(options: { kubeconfig: string; namespace: string; dir: string; log: string; host?: string }) {
-    const { kubeconfig, namespace, dir, log, host = '' } = options;
+  constructor(options: KillableOptions) {
+    const { kubeconfig, namespace, dir, log, host = '', env = {} } = options;
+    this.#env = env;
     const own = ['--kubeconfig', kubeconfig, '--data-dir', dir, '--runtime-namespace', namespace];
     const mode = host === '' ? ALONE : [];
     const program = [join(ROOT, 'packages/cli/src/main.ts'), 'agent', ...own, ...SCOPE, ...mode, ...PORTS];
@@ -58,7 +70,7 @@ export class KillableAgent {
     if (this.isRunning) return;
     const child = spawn(process.execPath, this.#args, {
       stdio: ['ignore', 'pipe', 'pipe', this.host === '' ? 'ignore' : 'ipc'],
-      env: { ...process.env, TEST_HOST_NAME: this.host },
+      env: { ...process.env, TEST_HOST_NAME: this.host, ...this.#env },
     });
     for (const output of [child.stdout, child.stderr]) output?.pipe(this.#log, { end: false });
     this.#child = child;

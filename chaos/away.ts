@@ -214,7 +214,7 @@ async function driftProblems(
       .filter(({ key: { kind } }) => [CONFIG_MAP.kind, SECRET.kind].includes(kind)),
   );
   changed.add(idOf(key));
-  await field.drift(key, fieldsOf(key.kind, 'by-hand'));
+  await field.byHand.change(key, fieldsOf(key.kind, 'by-hand'));
   const right = JSON.stringify(fieldsOf(key.kind, value)['data']);
   for (const until = performance.now() + AT_ONCE; performance.now() < until;) {
     if (JSON.stringify((await field.cluster.get(key))?.['data']) === right) return [];

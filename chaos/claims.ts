@@ -47,7 +47,7 @@ export async function claimProblems(field: Field, model: Model): Promise<string[
 
 function tooMuch(shown: string, claims: Claims, field: Field, id: string): string[] {
   const deeds = deedsOf(field, id);
-  const drifts = field.driftsOf(id);
+  const drifts = field.byHand.driftsOf(id);
   const rows = [
     { what: 'created', told: claims.created + claims.recreated, done: deeds.created },
     { what: 'changed', told: claims.configured + claims.corrected - claims.recreated, done: deeds.changed },

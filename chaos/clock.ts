@@ -130,7 +130,7 @@ function freshObject(model: Model, chance: Chance): DeclaredObject {
 
 /** Drift is put right at once. */
 async function repairProblems(field: Field, { key, value }: DeclaredObject): Promise<string[]> {
-  await field.drift(key, fieldsOf(key.kind, `by-hand-${field.log.length}`));
+  await field.byHand.change(key, fieldsOf(key.kind, `by-hand-${field.log.length}`));
   for (const until = performance.now() + AT_ONCE; performance.now() < until;) {
     if (await isRight(field, key, value)) return [];
     await sleep(50);
@@ -182,7 +182,7 @@ async function fightProblems(field: Field, { key, value }: DeclaredObject, clock
   while (performance.now() - began < FIGHT) {
     if (await isRight(field, key, value)) {
       corrections += 1;
-      await field.drift(key, fieldsOf(key.kind, `insists-${corrections}`));
+      await field.byHand.change(key, fieldsOf(key.kind, `insists-${corrections}`));
     }
     if ((performance.now() - began) / FIGHT > (jumps + 1) / 3) {
       clocks.jump();

@@ -21,7 +21,7 @@ export function deedsOf(field: Field, id: string): Deeds {
   for (const [index, state] of field.history.of(id).entries()) {
     const before = field.history.of(id)[index - 1];
     const word = wordOf(state, before);
-    const byHand = word === 'deleted' ? field.deletedByHand(before?.uid ?? '') : field.wrote(id, state.at);
+    const byHand = word === 'deleted' ? field.byHand.removed(before?.uid ?? '') : field.byHand.wrote(id, state.at);
     if (!byHand) deeds[word] += 1;
   }
   return deeds;
@@ -63,7 +63,8 @@ export function inventoryProblems(field: Field, { owners }: Model): string[] {
 function creationProblems(field: Field, id: string): string[] {
   const states = field.history.of(id);
   return states.flatMap((state, index) => {
-    if (state.object === null || wordOf(state, states[index - 1]) !== 'created' || field.wrote(id, state.at)) return [];
+    if (state.object === null || wordOf(state, states[index - 1]) !== 'created' || field.byHand.wrote(id, state.at))
+      return [];
     const owner = state.object.metadata.labels?.[OWNER_NAME_LABEL] ?? '';
     const unit = field.history.before(keyId(field.unitKey(owner)), state.at)?.object;
     const entry = inventoryId(keyOfId(id));

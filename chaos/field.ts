@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { JsonObject, KubeObject, ObjectKey } from '@plumb/api';
-import { displayKey, GIT_REPOSITORY, keyId, KUSTOMIZATION, PlumbError, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import type { ObjectKey } from '@plumb/api';
+import { GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import type { GitServer } from '@plumb/sandbox';
@@ -11,12 +11,12 @@ import { startGitServer } from '@plumb/sandbox';
 import { Repository } from '../test/support/repository.ts';
 import { TcpProxy } from '../test/support/tcp-proxy.ts';
 import { KillableAgent } from './agent.ts';
+import { ByHand, lenient } from './by-hand.ts';
 import { History } from './history.ts';
 import type { Unit } from './model.ts';
 import { folderOf, KINDS } from './model.ts';
 
 const SOURCE = 'chaos';
-const MANAGER = 'chaos';
 
 /** How a round's field is laid out. */
 export interface Layout {
@@ -48,15 +48,11 @@ export class Field {
   readonly revisions = new Set<string>();
   /** Names of units that waited for health: one may be another's by now. */
   readonly waited = new Set<string>();
-  /** What we wrote: `id@resourceVersion`. Whatever else the history shows was written by the agent. */
-  readonly #written = new Set<string>();
-  /** Uids of the objects we deleted. */
-  readonly #deleted = new Set<string>();
-  readonly #drifts = new Map<string, number>();
   readonly #server: GitServer;
   readonly #intervals: { source: string; unit: string };
   readonly #since = performance.now();
   readonly log: string[] = [];
+  readonly byHand: ByHand;
 
   private constructor(
     parts: Pick<Field, 'cluster' | 'namespace' | 'target' | 'repository' | 'agents' | 'history' | 'toGit' | 'dir'> & {
@@ -74,6 +70,7 @@ export class Field {
     this.dir = parts.dir;
     this.#server = parts.server;
     this.#intervals = parts.intervals;
+    this.byHand = new ByHand(parts.cluster, (text) => this.say(text));
   }
 
   static async start(layout: Layout): Promise<Field> {
@@ -208,65 +205,6 @@ export class Field {
 
   async request(key: ObjectKey): Promise<void> {
     const annotations = { [REQUESTED_AT_ANNOTATION]: `${new Date().toISOString()}-${this.log.length}` };
-    await this.lenient(() => this.cluster.patch(key, { metadata: { annotations } }, { type: 'merge' }));
-  }
-
-  /** Creates an object that nobody declares. */
-  async createStranger(object: KubeObject): Promise<KubeObject> {
-    return this.#note(await this.cluster.create(object));
-  }
-
-  /** Changes a managed object by hand. The patch must change something, or the agent's write would count as ours. */
-  async drift(key: ObjectKey, patch: JsonObject): Promise<void> {
-    const changed = await this.lenient(() => this.cluster.patch(key, patch, { type: 'merge', fieldManager: MANAGER }));
-    if (changed === null) return;
-    this.#note(changed);
-    this.#countDrift(key);
-  }
-
-  /** Deletes a managed object by hand. */
-  async deleteByHand(key: ObjectKey): Promise<void> {
-    const uid = (await this.cluster.get(key))?.metadata.uid;
-    if (uid === undefined) return;
-    const deleted = await this.lenient(() => this.cluster.delete(key, { preconditions: { uid } }));
-    if (deleted !== true) return;
-    this.#deleted.add(uid);
-    this.#countDrift(key);
-  }
-
-  /** How often an object was changed or deleted by hand. */
-  driftsOf(id: string): number {
-    return this.#drifts.get(id) ?? 0;
-  }
-
-  wrote(id: string, resourceVersion: string | bigint): boolean {
-    return this.#written.has(`${id}@${resourceVersion}`);
-  }
-
-  deletedByHand(uid: string): boolean {
-    return this.#deleted.has(uid);
-  }
-
-  #countDrift(key: ObjectKey): void {
-    const id = keyId(key);
-    this.say(`drift of ${displayKey(key)}`);
-    this.#drifts.set(id, this.driftsOf(id) + 1);
-  }
-
-  #note(object: KubeObject): KubeObject {
-    const { namespace = '', name, resourceVersion } = object.metadata;
-    const kind = KINDS.find((known) => known.kind === object.kind);
-    if (kind !== undefined) this.#written.add(`${keyId({ ...kind, namespace, name })}@${resourceVersion}`);
-    return object;
-  }
-
-  /** What is to be changed may be gone, or not there yet. @returns null then */
-  async lenient<T>(work: () => Promise<T>): Promise<T | null> {
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof PlumbError && ['api-not-found', 'api-conflict'].includes(error.code)) return null;
-      throw error;
-    }
+    await lenient(() => this.cluster.patch(key, { metadata: { annotations } }, { type: 'merge' }));
   }
 }

@@ -10,9 +10,13 @@ export interface State {
   readonly object: KubeObject | null;
 }
 
+/** An object as it is now and as it was; null: it is, or was, not there. */
+type Listener = (object: KubeObject | null, before: KubeObject | null) => void;
+
 /** Every state that the objects of some kinds went through, in order. */
 export class History {
   readonly #states = new Map<string, State[]>();
+  readonly #listeners = new Set<Listener>();
   readonly #stop = new AbortController();
   readonly #watches: Promise<void>[] = [];
 
@@ -26,6 +30,12 @@ export class History {
     return history;
   }
 
+  /** Told of each state as it comes in. @returns ends the listening */
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** The states of one object, oldest first. */
   of(id: string): readonly State[] {
     return this.#states.get(id) ?? [];
@@ -34,6 +44,11 @@ export class History {
   /** The state an object was in just before a moment. */
   before(id: string, at: bigint): State | undefined {
     return this.of(id).findLast((state) => state.at < at);
+  }
+
+  /** Of every object, by its id. */
+  entries(): IterableIterator<[id: string, states: readonly State[]]> {
+    return this.#states.entries();
   }
 
   /** All of them, those of one object together. */
@@ -83,6 +98,8 @@ export class History {
     const at = BigInt(object.metadata.resourceVersion ?? '0');
     const states = this.#states.get(id) ?? [];
     this.#states.set(id, states);
+    const before = states.at(-1)?.object ?? null;
     states.push({ at, uid: object.metadata.uid ?? '', object: deleted ? null : object });
+    for (const listener of this.#listeners) listener(deleted ? null : object, before);
   }
 }

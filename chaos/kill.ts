@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { KillableAgent } from './agent.ts';
 import { Chance } from './chance.ts';
 import type { Field } from './field.ts';
 import type { Trouble } from './round.ts';
@@ -12,7 +13,7 @@ const ENGINE_SHARE = 0.3;
 /** Milliseconds between two things that happen. */
 const LONGEST_REST = 200;
 
-interface Kills {
+export interface Kills {
   agent: number;
   engine: number;
 }
@@ -49,18 +50,26 @@ async function killOften(field: Field, chance: Chance, times: number): Promise<K
     const pause = chance.happens(0.5) ? 0 : chance.below(LONGEST_PAUSE);
     if (!starting) await agent.started();
     await sleep(life);
-    if (!agent.isRunning) throw new Error('the agent ended by itself');
-    if (engine) {
-      const killed = await agent.killEngine();
-      if (killed) done.engine += 1;
-      field.say(killed ? 'KILL engine' : 'no engine ran');
-      continue;
-    }
-    await agent.kill();
-    done.agent += 1;
-    field.say('KILL agent');
-    await sleep(pause);
-    agent.start();
+    const killed = await strike({ agent, say: (text) => field.say(text) }, { engine, pause });
+    if (killed !== null) done[killed] += 1;
   }
   return done;
+}
+
+/** Kills the agent, and starts it again after a pause in milliseconds, or its engine. @returns what was killed; null where no engine ran */
+export async function strike(
+  { agent, say }: { agent: KillableAgent; say: (text: string) => void },
+  { engine, pause }: { engine: boolean; pause: number },
+): Promise<keyof Kills | null> {
+  if (!agent.isRunning) throw new Error('the agent ended by itself');
+  if (engine) {
+    const killed = await agent.killEngine();
+    say(killed ? 'KILL engine' : 'no engine ran');
+    return killed ? 'engine' : null;
+  }
+  await agent.kill();
+  say('KILL agent');
+  await sleep(pause);
+  agent.start();
+  return 'agent';
 }

@@ -38,7 +38,7 @@ export class Mutator {
 
   /** The first units with their folders, and objects that nobody declares. @returns those */
   async begin(): Promise<KubeObject[]> {
-    const strangers = await Promise.all(strangersOf(this.#field).map((object) => this.#field.createStranger(object)));
+    const strangers = await Promise.all(strangersOf(this.#field).map((object) => this.#field.byHand.create(object)));
     for (let count = 0; count < 3; count++) this.#addUnit(new Set());
     await this.#push();
     await this.#field.createSource();
@@ -145,13 +145,13 @@ export class Mutator {
     const annotations = { 'example.com/note': String(value) };
     switch (what) {
       case 'edit':
-        return this.#field.drift(key, fieldsOf(key.kind, `by-hand-${value}`));
+        return this.#field.byHand.change(key, fieldsOf(key.kind, `by-hand-${value}`));
       case 'unlabel':
-        return this.#field.drift(key, { metadata: { labels: { [OWNER_NAME_LABEL]: null }, annotations } });
+        return this.#field.byHand.change(key, { metadata: { labels: { [OWNER_NAME_LABEL]: null }, annotations } });
       case 'annotate':
-        return this.#field.drift(key, { metadata: { annotations } });
+        return this.#field.byHand.change(key, { metadata: { annotations } });
       case 'remove':
-        return this.#field.deleteByHand(key);
+        return this.#field.byHand.remove(key);
     }
   }
 

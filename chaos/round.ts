@@ -96,7 +96,10 @@ async function inspect(field: Field, model: Model, strangers: readonly KubeObjec
 }
 
 /** What is needed to find out why: what was done when, each state of each object, and what was told. */
-export async function keepEvidence(field: Field, problems: readonly string[]): Promise<void> {
+export async function keepEvidence(
+  field: Pick<Field, 'cluster' | 'namespace' | 'history' | 'dir' | 'log'>,
+  problems: readonly string[],
+): Promise<void> {
   await writeFile(join(field.dir, 'round.log'), `${[...field.log, ...problems].join('\n')}\n`);
   await writeFile(join(field.dir, 'history.jsonl'), [...field.history.lines()].join(''));
   const { items } = await field.cluster.list(EVENT, { namespace: field.namespace });

@@ -73,6 +73,11 @@ export class Releases {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
+  /** `host:port` of what offers charts. */
+  get artifactHost(): string {
+    return this.#server.host;
+  }
+
   /** Offers a chart under the name of a HelmChart. @returns its archive */
   async chart(name: string, files: ChartFiles, version = '1.0.0'): Promise<Uint8Array> {
     const named = { 'Chart.yaml': `apiVersion: v2\nname: ${name}\nversion: ${version}\n`, ...files };

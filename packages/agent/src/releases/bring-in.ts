@@ -22,7 +22,7 @@ import { refuseUnserved } from './refuse-unserved.ts';
 import { bundleOf, keysOf, render, type RenderWish } from './render.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
-import { desiredIn, lastIn, type Ended, type Task } from './task.ts';
+import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
 
@@ -31,14 +31,18 @@ interface Options extends Omit<InstallOptions, 'serverSide'>, Omit<UpgradeOption
 }
 
 /** What only one of both actions can be told. */
-const NO_EXTRAS = { createNamespace: false, replace: false, force: false, preserveValues: false, cleanupOnFail: false };
+const NO_EXTRAS = { createNamespace: false, force: false, preserveValues: false, cleanupOnFail: false };
 
 export function install(task: Task, context: ActionContext): Promise<Ended> {
   return bringDesired(task, 'install', { ...NO_EXTRAS, ...installOptionsOf(context.release.spec) }, context);
 }
 
-export function upgrade(task: Task, context: ActionContext): Promise<Ended> {
-  return bringDesired(task, 'upgrade', { ...NO_EXTRAS, ...upgradeOptionsOf(context.release.spec) }, context);
+/** An upgrade may be what mends a failed install, which its namespace may have failed for. */
+export async function upgrade(task: Task, context: ActionContext): Promise<Ended> {
+  const { spec } = context.release;
+  const isInForce = (await task.last())?.record.info.status === 'deployed';
+  const createNamespace = !isInForce && installOptionsOf(spec).createNamespace;
+  return bringDesired(task, 'upgrade', { ...NO_EXTRAS, ...upgradeOptionsOf(spec), createNamespace }, context);
 }
 
 async function bringDesired(
@@ -56,7 +60,7 @@ async function bringDesired(
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: owned }, record, context);
   if (options.createNamespace) await createNamespace(context);
   const bundle = stored(rendered.bundle, record, context.release);
-  const superseded = before === null ? [] : await supersededBy(before, context);
+  const superseded = await supersededBy(before, last, context);
   const isUpgrade = before !== null;
   const deployment: Deployment = {
     ...options,
@@ -184,9 +188,14 @@ async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise
   return (await store.deployed(last.record.name))?.record ?? last.record;
 }
 
-/** The records a new one takes the place of: those that say they are in force. */
-async function supersededBy(last: StoredRelease, { store }: ActionContext): Promise<StoredRelease[]> {
-  if (last.record.info.status === 'deployed') return [last];
+/** The records a new one takes the place of: those that say they are in force, and the one whose name an install uses again. */
+async function supersededBy(
+  before: StoredRelease | null,
+  last: StoredRelease | null,
+  { store }: ActionContext,
+): Promise<StoredRelease[]> {
+  if (last === null) return [];
+  if (before === null || before.record.info.status === 'deployed') return [last];
   const inForce = await store.deployed(last.record.name);
   return inForce === null ? [] : [inForce];
 }
@@ -230,6 +239,7 @@ async function deployedEnd(
     }),
   );
   return {
+    ...NOTHING_DONE,
     error,
     stored: records.length > 0,
     snapshots,
@@ -237,9 +247,6 @@ async function deployedEnd(
     bundle: error === null ? what.bundle : null,
     inventory,
     changes,
-    drift: [],
-    tests: 0,
-    warnings: [],
   };
 }
 
@@ -272,7 +279,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   delete record.info.deleted;
   const before = await ownedKeys(task, last, context);
   const bundle = stored(await bundleOf(record, context), record, release);
-  const superseded = await supersededBy(last, context);
+  const superseded = await supersededBy(last, last, context);
   const ended = await deploy(
     {
       ...options,

@@ -23,7 +23,7 @@ import type { ActionContext } from './context.ts';
 import { applyContextOf } from './deploy.ts';
 import { bundleIn } from './in-force.ts';
 import type { StoredRelease } from './storage.ts';
-import type { Ended } from './task.ts';
+import { NOTHING_DONE, type Ended } from './task.ts';
 
 /** Puts drifted objects of the release in force right, or tells of them where they are to be left. */
 export async function correct(load: () => Promise<StoredRelease>, context: ActionContext): Promise<Ended> {
@@ -60,7 +60,7 @@ export async function correct(load: () => Promise<StoredRelease>, context: Actio
     saveInventory: () => Promise.resolve(),
   } as const;
   const { changes, drift, found, error } = await deliver(request, apply);
-  return { error, stored: false, snapshots: [], changes, drift: [...drift, ...found], tests: 0, warnings: [] };
+  return { ...NOTHING_DONE, error, changes, drift, found };
 }
 
 /**

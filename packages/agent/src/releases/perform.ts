@@ -24,15 +24,15 @@ import { lastIn, NOTHING_DONE, type Ended, type Task, type TaskEnd } from './tas
 /** Does one thing to a release. Never throws: what went wrong is told. */
 export async function perform(task: Task, context: ActionContext): Promise<TaskEnd> {
   const startedAt = context.clock.now();
-  const { action, to } = task;
+  const { action } = task;
   const took = (): number => context.clock.now() - startedAt;
   try {
-    return { ...(await PERFORMERS[action](task, context)), action, to, took: took() };
+    return { ...(await PERFORMERS[action](task, context)), action, took: took() };
   } catch (thrown) {
     const error = context.signal.aborted
       ? systemError('cancelled', 'the action was cut short', thrown)
       : asPlumbError(thrown);
-    return { ...NOTHING_DONE, action, to, error, took: took() };
+    return { ...NOTHING_DONE, action, error, took: took() };
   }
 }
 

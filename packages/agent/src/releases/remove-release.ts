@@ -8,7 +8,7 @@ import { withStatus } from './deploy.ts';
 import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
 import { runHooksOf } from './run-hooks.ts';
-import type { StoredRelease } from './storage.ts';
+import type { ReleaseStore, StoredRelease } from './storage.ts';
 
 /** How uninstalling ended. */
 export interface Removed {
@@ -61,8 +61,10 @@ export async function removeRelease(
       description: 'Uninstallation complete',
       deleted: new Date(clock.time()).toISOString(),
     };
-    if (options.keepHistory) await save();
-    else for (const { version } of await store.list(record.name)) await store.delete(record.name, version);
+    if (options.keepHistory) {
+      await save();
+      await supersedeOthers(record, store);
+    } else await store.purge(record.name);
     return { record, changes, inventory: kept, error: null };
   } catch (thrown) {
     const error = signal.aborted
@@ -74,6 +76,13 @@ export async function removeRelease(
     await save().catch(() => undefined);
     return { record, changes, inventory: kept, error };
   }
+}
+
+/** What was uninstalled leaves nothing in force, whatever an older record says. */
+async function supersedeOthers({ name, version }: ReleaseRecord, store: ReleaseStore): Promise<void> {
+  const other = await store.deployed(name);
+  if (other === null || other.record.version === version) return;
+  await store.update(other, withStatus(other.record, 'superseded'));
 }
 
 function pruningOf(record: ReleaseRecord, { propagation }: UninstallOptions, context: ActionContext) {

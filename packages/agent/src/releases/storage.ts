@@ -137,6 +137,11 @@ export class ReleaseStore {
     return await this.#cluster.delete(this.#key(name, version), this.#options);
   }
 
+  /** Deletes all records of a release. */
+  async purge(name: string): Promise<void> {
+    for (const { version } of await this.list(name)) await this.delete(name, version);
+  }
+
   /**
    * Deletes the oldest records beyond `maxHistory`, to be called once a new one is stored: neither that nor the newest deployed one. Helm deletes the
    * same ones before it stores the new one, and so has less to go back to when it is killed in between (removeLeastRecent). 0 keeps all.

@@ -268,7 +268,7 @@ export const helmReleaseMessages = {
     id: 'helm-unlocked',
     level: 'info',
     reason: 'PendingRelease',
-    channels: ['event', 'log'],
+    channels: ['condition', 'event', 'log'],
     text: (p: Released & { status: string }) =>
       `Unlocked Helm release ${p.release} with chart ${p.chart} in ${p.status} state`,
     example: { ...RELEASED, status: 'pending-upgrade' },

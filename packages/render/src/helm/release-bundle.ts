@@ -50,12 +50,9 @@ export async function bundleOf(
 }
 
 function checkIgnore(ignore: NonNullable<ReleaseSpec['ignore']>): void {
-  const compiled = compileIgnoreRules(ignore);
+  const compiled = compileIgnoreRules(ignore, 'spec.driftDetection.ignore');
   if (typeof compiled === 'function') return;
-  const flaws = compiled.map(
-    ({ path, message }) => `${path.replace('spec.ignore', 'spec.driftDetection.ignore')} ${message}`,
-  );
-  throw userError('invalid-spec', flaws.join('; '));
+  throw userError('invalid-spec', compiled.map(({ path, message }) => `${path} ${message}`).join('; '));
 }
 
 /**

@@ -83,13 +83,6 @@ export function afterTask(release: HelmRelease, end: TaskEnd, wanted: WantedRele
   return { status: after, events: [...warned, ...said].map((one) => event(one, latestSnapshot(history), wanted)) };
 }
 
-/** What conditions say of a release that is in force, and was taken over as it is: what was told of it before holds no longer. */
-export function takenOver(release: HelmRelease, snapshot: ReleaseSnapshot, now: number): Condition[] {
-  const names = { release: fullReleaseName(snapshot), chart: versionedChartName(snapshot) };
-  const done = snapshot.version === 1 ? messages.installed : messages.upgraded;
-  return setConditions(release.status?.conditions, inForce(release, snapshot, names, say(done, names)), new Date(now));
-}
-
 /** Ready says what the newest of Remediated, TestSuccess and Released says. */
 export function readyChanges(
   { metadata, spec }: HelmRelease,
@@ -99,17 +92,27 @@ export function readyChanges(
   return summary === null ? [] : [{ type: 'Ready', ...summary } as ConditionChange];
 }
 
+/** What conditions say of a release that is in force, and was taken over as it is: what was told of it before holds no longer. */
+export function takenOver(release: HelmRelease, snapshot: ReleaseSnapshot, now: number): Condition[] {
+  const names = { release: fullReleaseName(snapshot), chart: versionedChartName(snapshot) };
+  const done = snapshot.version === 1 ? messages.installed : messages.upgraded;
+  return setConditions(release.status?.conditions, inForce(release, snapshot, names, say(done, names)), new Date(now));
+}
+
 function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRelease): HelmReleaseStatus {
   return { observedPostRenderersDigest: postRenderersDigest, observedCommonMetadataDigest: commonMetadataDigest };
 }
 
 /** An install begins a life of its own: what was before it is nothing to roll back to. */
-function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
-  if (end.action === 'unlock') return end.snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
-  const start = end.action === 'install' && end.stored ? [] : history;
-  return end.snapshots
+function historyAfter(
+  history: HelmReleaseStatus['history'],
+  { action, stored, snapshots }: TaskEnd,
+): ReleaseSnapshot[] {
+  if (action === 'install' && stored) return snapshots.slice(0, 1);
+  if (action === 'unlock') return snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
+  return snapshots
     .toReversed()
-    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(start ?? [])]);
+    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(history ?? [])]);
 }
 
 function countersAfter(release: HelmRelease, { action, error, stored }: TaskEnd): HelmReleaseStatus {
@@ -135,10 +138,7 @@ function namesOf(
       chart: versionedChartName({ chartName, chartVersion }),
     };
   }
-  // A rollback is told by what it goes back to; whatever was made of it has the chart of that.
-  const version = end.to ?? latest.version;
-  const back = end.to === null ? undefined : history.find((one) => one.version === version);
-  return { release: fullReleaseName({ ...latest, version }), chart: versionedChartName(back ?? latest) };
+  return { release: fullReleaseName(latest), chart: versionedChartName(latest) };
 }
 
 interface Telling {
@@ -226,22 +226,21 @@ function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): 
   return { changes: [conditionOf(release, 'TestSuccess', error === null ? 'True' : 'False', said)], said: [said] };
 }
 
-/** Drift that was put right, or is left: Flux tells first what differs, then what was done. */
-function corrected(_release: HelmRelease, { error, drift, changes }: TaskEnd, { release }: Names): Telling {
-  const done = changes
-    .filter(({ key, action }) => WRITTEN.has(action) && (error !== null || isNoted(key, drift)))
-    .map(({ key, action }) => `${displayKey(key)} ${action}`);
-  const said: Said[] = drift.length === 0 ? [] : [say(messages.drifted, { release, changes: drift.map(driftLine) })];
+/** Drift that was put right, or is left: Flux tells first what differs, then what was done. Answers come in any order, what is told does not. */
+function corrected(_release: HelmRelease, { error, drift, found, changes }: TaskEnd, { release }: Names): Telling {
+  // What only was not ours yet, such as what helm made, is written and has not drifted.
+  const written = changes.filter(({ action }) => action === 'created' || action === 'configured');
+  const repaired = error === null ? written.filter(({ key }) => noteOf(key, drift) !== undefined) : written;
+  const notes = [...repaired.flatMap(({ key }) => noteOf(key, drift) ?? []), ...found].map(driftLine).toSorted();
+  const done = repaired.map(({ key, action }) => `${displayKey(key)} ${action}`).toSorted();
+  const said: Said[] = notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })];
   if (error !== null) said.push(say(messages.correctionFailed, { release, error: error.message, done }));
   else if (done.length > 0) said.push(say(messages.corrected, { release, changes: done }));
   return { changes: [], said };
 }
 
-const WRITTEN: ReadonlySet<string> = new Set(['created', 'configured']);
-
-/** What only was not ours yet, such as what helm made, was written and has not drifted. */
-function isNoted(key: DriftNote['key'], drift: readonly DriftNote[]): boolean {
-  return drift.some((note) => keyId(note.key) === keyId(key));
+function noteOf(key: DriftNote['key'], drift: readonly DriftNote[]): DriftNote | undefined {
+  return drift.find((note) => keyId(note.key) === keyId(key));
 }
 
 function driftLine(note: DriftNote): string {
