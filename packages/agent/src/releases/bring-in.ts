@@ -15,10 +15,11 @@ import type { StoredBundle } from '../delivery/unit.ts';
 import type { ActionContext } from './context.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
+import { stored } from './in-force.ts';
 import { refuseForeign } from './ownership.ts';
 import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
 import { refuseUnserved } from './refuse-unserved.ts';
-import { bundleOf, keysOf, render, stored, type RenderWish } from './render.ts';
+import { bundleOf, keysOf, render, type RenderWish } from './render.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
 import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
@@ -58,7 +59,7 @@ async function bringDesired(
   const keys = rendered.bundle.objects.map(({ key }) => key);
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: owned }, record, context);
   if (options.createNamespace) await createNamespace(context);
-  const bundle = stored(rendered.bundle, record);
+  const bundle = stored(rendered.bundle, record, context.release);
   const superseded = await supersededBy(before, last, context);
   const isUpgrade = before !== null;
   const deployment: Deployment = {
@@ -277,7 +278,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   };
   delete record.info.deleted;
   const before = await ownedKeys(task, last, context);
-  const bundle = stored(await bundleOf(record, context), record);
+  const bundle = stored(await bundleOf(record, context), record, release);
   const superseded = await supersededBy(last, last, context);
   const ended = await deploy(
     {

@@ -31,7 +31,7 @@ import {
   wasTested,
 } from '@plumb/core';
 import type { ActionName, WantedRelease } from '@plumb/core';
-import { displayKey } from '@plumb/api';
+import { displayKey, keyId } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
@@ -226,28 +226,26 @@ function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): 
   return { changes: [conditionOf(release, 'TestSuccess', error === null ? 'True' : 'False', said)], said: [said] };
 }
 
-/** Drift that was put right, and drift that is told and left: answers come in any order, what is told does not. */
+/** Drift that was put right, or is left: Flux tells first what differs, then what was done. Answers come in any order, what is told does not. */
 function corrected(_release: HelmRelease, { error, drift, found, changes }: TaskEnd, { release }: Names): Telling {
-  const left = found.map(driftLine).toSorted();
-  const told = left.length === 0 ? [] : [say(messages.drifted, { release, changes: left })];
-  if (error !== null)
-    return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message }), ...told] };
-  const done = changes
-    .filter(({ action }) => action === 'created' || action === 'configured')
-    .map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`)
-    .toSorted();
-  const putRight = done.length === 0 ? [] : [say(messages.corrected, { release, changes: done })];
-  return { changes: [], said: [...putRight, ...told] };
+  // What only was not ours yet, such as what helm made, is written and has not drifted.
+  const written = changes.filter(({ action }) => action === 'created' || action === 'configured');
+  const repaired = error === null ? written.filter(({ key }) => noteOf(key, drift) !== undefined) : written;
+  const notes = [...repaired.flatMap(({ key }) => noteOf(key, drift) ?? []), ...found].map(driftLine).toSorted();
+  const done = repaired.map(({ key, action }) => `${displayKey(key)} ${action}`).toSorted();
+  const said: Said[] = notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })];
+  if (error !== null) said.push(say(messages.correctionFailed, { release, error: error.message, done }));
+  else if (done.length > 0) said.push(say(messages.corrected, { release, changes: done }));
+  return { changes: [], said };
+}
+
+function noteOf(key: DriftNote['key'], drift: readonly DriftNote[]): DriftNote | undefined {
+  return drift.find((note) => keyId(note.key) === keyId(key));
 }
 
 function driftLine(note: DriftNote): string {
   if (note.how === 'removed') return `${displayKey(note.key)} removed`;
   return `${displayKey(note.key)} changed${pathsOf(note)}`;
-}
-
-function detailOf(key: DriftNote['key'], drift: readonly DriftNote[]): string {
-  const note = drift.find((one) => displayKey(one.key) === displayKey(key));
-  return note === undefined ? '' : pathsOf(note);
 }
 
 function pathsOf({ paths, managers }: DriftNote): string {
