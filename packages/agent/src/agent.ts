@@ -375,6 +375,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       engine: options.engine,
       expressions: new Expressions(options.engine),
     },
+    writer: releases.writer,
     finisher: releases.finisher,
     queue: releases.queueOf,
     clock,

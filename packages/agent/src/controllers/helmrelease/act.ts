@@ -46,6 +46,7 @@ import type { Records } from '../../delivery/records.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { Charts } from '../../releases/charts.ts';
 import { doubtUnwatched } from '../../releases/in-force.ts';
+import type { ActionContext } from '../../releases/context.ts';
 import { Job } from '../../releases/job.ts';
 import { perform } from '../../releases/perform.ts';
 import type { Task, TaskEnd } from '../../releases/task.ts';
@@ -61,6 +62,7 @@ import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { keep, keepInForce } from './keep.ts';
+import { announced } from './report.ts';
 import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { afterTask, beforeTask, event, takenOver } from './task-report.ts';
@@ -84,6 +86,8 @@ export interface Hands extends Reach, Pick<Leave, 'hold'> {
   /** The service account for releases that name none; undefined: the agent's own identity. */
   defaultServiceAccount: string | undefined;
   onAnswer: (unit: UnitMemory, id: string) => void;
+  /** Writes a status before the run goes on. @throws PlumbError `cancelled` when the object is gone or not ours any more */
+  saveStatus: (release: HelmRelease, status: HelmReleaseStatus) => Promise<void>;
   /** An action has ended: whoever began it goes on. */
   wake: (unit: UnitRef) => void;
 }
@@ -286,8 +290,15 @@ async function act(
   };
   memory.task = { action: next.action, timeout: timeoutOf(next.action, release), startedAt: hands.clock.now() };
   memory.changed = false;
+  const { timeout } = memory.task;
+  const announce: ActionContext['announce'] = async (snapshot, owned) => {
+    release.status = announced(release, { action: next.action, timeout, snapshot, owned }, hands.clock.time());
+    await hands.saveStatus(release, release.status);
+  };
   const job = new Job<TaskEnd>((self, cancelled) =>
-    hands.hold((lasting) => perform(task, actionContext(release, { memory, hands, job: self, lasting, cancelled }))),
+    hands.hold((lasting) =>
+      perform(task, actionContext(release, { memory, hands, job: self, announce, lasting, cancelled })),
+    ),
   );
   memory.job = job;
   // What others need meanwhile must not take the bodies that it works with.
@@ -311,8 +322,8 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
   const ended = await job.ended;
   if (underway === null) throw systemError('internal', 'no reconciliation is under way');
   underway.done.push(ended.action);
-  const { wanted } = underway.desired;
-  const told = afterTask(draft.release, ended, wanted, hands.clock.time());
+  // What is declared may be another by now.
+  const told = afterTask(draft.release, ended, ended.wanted ?? underway.desired.wanted, hands.clock.time());
   draft.release.status = told.status;
   const isTold = ended.action === 'correct' && noteCorrection(ended, memory, hands);
   if (!isTold) draft.events.push(...told.events);

@@ -1,4 +1,4 @@
-import type { HelmRelease, KubeObject, Said } from '@plumb/api';
+import type { HelmRelease, JsonObject, KubeObject, Said } from '@plumb/api';
 import {
   asPlumbError,
   checkHelmRelease,
@@ -30,6 +30,7 @@ import type { Outcome } from '../../runtime/outcome.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
 import type { Leave } from '../../runtime/shards.ts';
+import type { StatusWriter } from '../../runtime/status-writer.ts';
 import type { SourceObjects } from '../../runtime/source-objects.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import { actReconcile, TELL_AFTER, type Hands } from './act.ts';
@@ -48,7 +49,8 @@ export interface HelmReleaseControllerOptions {
   helmReleases: FluxObjects;
   kustomizations: FluxObjects;
   sources: SourceObjects;
-  hands: Omit<Hands, 'onAnswer' | 'wake' | keyof Leave>;
+  hands: Omit<Hands, 'onAnswer' | 'wake' | 'saveStatus' | keyof Leave>;
+  writer: StatusWriter;
   finisher: Finisher;
   queue: () => KeyedQueue;
   clock: Clock;
@@ -85,6 +87,13 @@ export class HelmReleaseController {
     });
     this.#hands = {
       ...options.hands,
+      saveStatus: async (release, status) => {
+        if (await options.writer.write(idOf(release), status as JsonObject, { urgent: true })) return;
+        throw systemError(
+          'cancelled',
+          `HelmRelease ${idOf(release)} is gone or not ours any more: nothing can be kept of it`,
+        );
+      },
       onAnswer: (unit, id) => this.#clusterNews.rejudge(unit, id),
       wake: (unit) => this.#wake(objectId(unit)),
     };

@@ -262,9 +262,15 @@ export async function adopted(
 /** What an action works with. */
 export function actionContext(
   release: HelmRelease,
-  parts: { memory: ReleaseMemory; hands: Hands; job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
+  parts: Pick<ActionContext, 'announce'> & {
+    memory: ReleaseMemory;
+    hands: Hands;
+    job: Waiting;
+    lasting: AbortSignal;
+    cancelled: AbortSignal;
+  },
 ): ActionContext {
-  const { memory, hands, job, lasting, cancelled } = parts;
+  const { memory, hands, job, announce, lasting, cancelled } = parts;
   const { unit, underway } = memory;
   const site = siteOf({ memory: unit, hands });
   const { namespace } = placeOf(release, underway?.desired.wanted ?? null);
@@ -283,6 +289,7 @@ export function actionContext(
     job,
     signal: AbortSignal.any([lasting, cancelled]),
     lasting,
+    announce,
     onAnswer: (id) => hands.onAnswer(unit, id),
   };
 }

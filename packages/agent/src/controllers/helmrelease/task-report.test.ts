@@ -18,6 +18,7 @@ const end = (action: TaskEnd['action'], parts: Partial<TaskEnd> = {}): TaskEnd =
   action,
   error: null,
   took: 312,
+  wanted: null,
   ...parts,
 });
 

@@ -104,15 +104,19 @@ function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRe
 }
 
 /** An install begins a life of its own: what was before it is nothing to roll back to. */
-function historyAfter(
-  history: HelmReleaseStatus['history'],
-  { action, stored, snapshots }: TaskEnd,
-): ReleaseSnapshot[] {
+function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
+  const { action, stored, snapshots } = end;
   if (action === 'install' && stored) return snapshots.slice(0, 1);
   if (action === 'unlock') return snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
+  const start = action === 'install' ? beforeInstall(history, end) : history;
   return snapshots
     .toReversed()
-    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(history ?? [])]);
+    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(start ?? [])]);
+}
+
+/** Of an install that stored nothing, what was announced does not come to be. */
+function beforeInstall(history: HelmReleaseStatus['history'], { stored }: TaskEnd): HelmReleaseStatus['history'] {
+  return stored ? [] : history?.filter(({ status }) => status !== 'pending-install');
 }
 
 function countersAfter(release: HelmRelease, { action, error, stored }: TaskEnd): HelmReleaseStatus {
@@ -165,12 +169,14 @@ const TOLD = {
       release,
       error === null ? say(messages.removed, names) : say(messages.removeFailed, { ...names, error: error.message }),
     ),
-  uninstall: (release, { error }, names) => {
+  uninstall: (release, { error, changes: done, snapshots }, names) => {
     const said =
       error === null
         ? say(messages.uninstalled, names)
         : say(messages.uninstallFailed, { ...names, error: error.message });
-    return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
+    // What was gone already was told when it went.
+    const isNews = error !== null || snapshots.length > 0 || done.length > 0;
+    return { changes: [conditionOf(release, 'Released', 'False', said)], said: isNews ? [said] : [] };
   },
   unlock: (release, { unlocked = 'unknown' }, names) => {
     const said = say(messages.unlocked, { ...names, status: unlocked });
