@@ -60,8 +60,10 @@ export async function removeRelease(
       description: 'Uninstallation complete',
       deleted: new Date(clock.time()).toISOString(),
     };
-    if (options.keepHistory) await save();
-    else await deleteRecords(record.name, context);
+    if (options.keepHistory) {
+      await supersedeOthers(record, context);
+      await save();
+    } else await store.deleteAll(record.name);
     return { record, changes, inventory: kept, error: null };
   } catch (thrown) {
     const error = failureOf(thrown, context);
@@ -73,10 +75,12 @@ export async function removeRelease(
   }
 }
 
-/** The newest goes last: as long as any is left, it says that the release is being uninstalled. */
-async function deleteRecords(name: string, { store }: ActionContext): Promise<void> {
-  const entries = await store.list(name);
-  for (const { version } of entries.toReversed()) await store.delete(name, version);
+/** Of what is uninstalled no older record may say that it is in force (helm pkg/action/uninstall.go). */
+async function supersedeOthers({ name, version }: ReleaseRecord, { store }: ActionContext): Promise<void> {
+  for (const entry of await store.list(name)) {
+    const old = entry.status === 'deployed' && entry.version !== version ? await store.get(name, entry.version) : null;
+    if (old !== null) await store.update(old, withStatus(old.record, 'superseded'));
+  }
 }
 
 /** Deletes what is a release's own of these. */

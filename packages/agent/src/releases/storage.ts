@@ -137,6 +137,12 @@ export class ReleaseStore {
     return await this.#cluster.delete(this.#key(name, version), this.#options);
   }
 
+  /** Deletes every record of a release, the newest last: as long as any is left, the newest one tells what is being done. */
+  async deleteAll(name: string): Promise<void> {
+    const entries = await this.list(name);
+    for (const { version } of entries.toReversed()) await this.delete(name, version);
+  }
+
   /**
    * Deletes the oldest records beyond `maxHistory`, to be called once a new one is stored: neither that nor the newest deployed one. Helm deletes the
    * same ones before it stores the new one, and so has less to go back to when it is killed in between (removeLeastRecent). 0 keeps all.
