@@ -46,6 +46,12 @@ export class Releases {
     return releases;
   }
 
+  async stopAgent(): Promise<void> {
+    await this.world.stopAgent();
+    await this.#downloads?.close();
+    this.#downloads = null;
+  }
+
   async startAgent(options: StartAgent = {}): Promise<void> {
     this.#downloads = createDownloads({ dir: join(this.#dir, 'data'), hostOverride: this.#server.host });
     const { connect, ...rest } = options;
@@ -65,6 +71,11 @@ export class Releases {
     await this.plane.close();
     await this.#server.close();
     await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  /** `host:port` of what offers charts. */
+  get artifactHost(): string {
+    return this.#server.host;
   }
 
   /** Offers a chart under the name of a HelmChart. @returns its archive */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Checked, Json, JsonObject } from '@plumb/api';
-import { checkGitRepository, checkKustomization } from '@plumb/api';
+import { checkGitRepository, checkHelmRelease, checkKustomization } from '@plumb/api';
 import { readDocuments } from '@plumb/render';
 import { describe, expect, test } from 'vitest';
 
@@ -9,28 +9,31 @@ const ROOT = join(import.meta.dirname, '../..');
 const BLOCK = /^```yaml\n([\s\S]*?)^```$/gm;
 /** Rows of the generated tables. */
 const SPEC_FIELD = /^\| `(spec\.[^`]+)` \| (.+?) \|/gm;
+/** Types of fields that hold what their writer calls as he likes. */
+const OPEN: ReadonlySet<string> = new Set(['map of strings', 'any']);
 const CONDITION = /^\| `([A-Z]\w+)` \|/gm;
 
 const PAGES: { kind: string; path: string; check: (value: unknown) => Checked<unknown> }[] = [
   { kind: 'GitRepository', path: 'docs/spec/gitrepository.md', check: checkGitRepository },
   { kind: 'Kustomization', path: 'docs/spec/kustomization.md', check: checkKustomization },
+  { kind: 'HelmRelease', path: 'docs/spec/helmrelease.md', check: checkHelmRelease },
 ];
 
 function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The examples of a page that are objects of its kind, or the `spec` of one: the first is whole, and lends the others what they leave out. */
+/** The examples of a page that are objects of its kind, or the `spec` of one: those are lent what they leave out by the first, which is whole. */
 function examplesIn(page: string, kind: string, path: string): JsonObject[] {
   const blocks = [...page.matchAll(BLOCK)].map(([, text = '']) => text);
   const documents = blocks.flatMap((text) => readDocuments(path, Buffer.from(text))).filter(isObject);
   const [whole = {}, ...others] = documents.filter((document) => (document['kind'] ?? kind) === kind);
   const fragments = others.filter((document) => 'spec' in document);
-  return [whole, ...fragments].map((example) => ({
-    ...whole,
-    ...example,
-    spec: { ...(whole['spec'] as JsonObject), ...(example['spec'] as JsonObject) },
-  }));
+  const completed = fragments.map((example) => {
+    if ('kind' in example) return example;
+    return { ...whole, ...example, spec: { ...(whole['spec'] as JsonObject), ...(example['spec'] as JsonObject) } };
+  });
+  return [whole, ...completed];
 }
 
 /** The fields an example names, as the table writes them. */
@@ -62,7 +65,7 @@ describe.each(PAGES)('the page of $kind', ({ kind, path, check }) => {
 
   test('shows no field that is none', () => {
     const known = new Set(rows.map(({ field }) => field));
-    const maps = rows.filter(({ type }) => type === 'map of strings').map(({ field }) => `${field}.`);
+    const maps = rows.filter(({ type }) => OPEN.has(type)).map(({ field }) => `${field}.`);
     const isKnown = (field: string): boolean => known.has(field) || maps.some((map) => field.startsWith(map));
     expect([...shown].filter((field) => !isKnown(field))).toEqual([]);
   });

@@ -164,7 +164,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   );
   const detected = metrics.counter(
     'plumb_drift_detected_total',
-    'Changes by somebody else that were told and left as they are.',
+    'Changes by somebody else that DriftDetected told of: those that are left, and of HelmReleases those that are put right too.',
     ['kind', 'namespace', 'name'],
   );
   const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.', ['reason']);
@@ -399,7 +399,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   });
   git.share.start(gitRepositories);
   units.share.start(kustomizations);
-  // A cluster that has no HelmReleases yet keeps nobody waiting.
+  // A cluster that has no HelmReleases yet keeps nobody waiting; those there are run as soon as somebody works on them.
   releases.objects.ready().then(
     () => {
       releases.share.start(helm.controller);

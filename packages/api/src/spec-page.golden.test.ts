@@ -6,7 +6,11 @@ import type { ConditionType } from './conditions.ts';
 import { withGeneratedParts } from './spec-page.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const PAGES = { GitRepository: 'docs/spec/gitrepository.md', Kustomization: 'docs/spec/kustomization.md' };
+const PAGES = {
+  GitRepository: 'docs/spec/gitrepository.md',
+  Kustomization: 'docs/spec/kustomization.md',
+  HelmRelease: 'docs/spec/helmrelease.md',
+};
 
 const sourcesOf = (pattern: string): string =>
   globSync(pattern, { cwd: ROOT })
@@ -14,7 +18,8 @@ const sourcesOf = (pattern: string): string =>
     .map((path) => readFileSync(join(ROOT, path), 'utf8'))
     .join('\n');
 
-const agent = sourcesOf('packages/agent/src/**/*.ts');
+/** Counters of failures are made where they are decided on. */
+const agent = ['packages/agent/src/**/*.ts', 'packages/core/src/release/*.ts'].map(sourcesOf).join('\n');
 /** The metadata of an artifact are those of OCI sources. */
 const isWritten = (path: string): boolean => {
   const [, field = ''] = path.split(/\W+/);
@@ -63,6 +68,9 @@ const TYPES = [
   'BuildFailed',
   'StorageOperationFailed',
   'SourceVerified',
+  'Released',
+  'TestSuccess',
+  'Remediated',
 ] as const satisfies readonly ConditionType[];
 
 test.each(Object.entries(PAGES))(

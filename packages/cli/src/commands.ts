@@ -54,6 +54,28 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    name: 'build helmrelease',
+    argument: '[name]',
+    summary:
+      'print what a HelmRelease releases, as the agent would render it; needs no cluster where the chart is here',
+    load: async () => {
+      const { runBuildHelmRelease } = await import('./commands/build-helmrelease.ts');
+      const { buildReleaseOptions } = await import('./release-preview.ts');
+      return { options: buildReleaseOptions, run: runBuildHelmRelease };
+    },
+  },
+  {
+    name: 'diff helmrelease',
+    argument: '[name]',
+    summary:
+      'show what the agent would do to a release, field by field, or what another Git revision declares; exits with 1 where something differs',
+    load: async () => {
+      const { runDiffHelmRelease } = await import('./commands/diff-helmrelease.ts');
+      const { diffReleaseOptions } = await import('./release-preview.ts');
+      return { options: diffReleaseOptions, run: runDiffHelmRelease };
+    },
+  },
+  {
     name: 'crds',
     summary: 'print the definitions of the kinds that are served',
     load: async () => {

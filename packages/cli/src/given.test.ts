@@ -7,6 +7,7 @@ const table = {
   dataDir: text('--data-dir <path>', null, 'where', '/data'),
   loud: flag('--loud', null, 'how'),
   noRefs: flag('--no-cross-refs', 'NO_REFS', 'whether'),
+  unitFile: text('-f, --unit-file <file>', null, 'which'),
 } as const;
 
 /** What a command line with these words sets. */
@@ -26,7 +27,9 @@ test.each<[string, string[], object]>([
   ['a bare flag that begins with no', ['--no-cross-refs'], { noRefs: true }],
   ['one that is set to true', ['--no-cross-refs', 'true'], { noRefs: true }],
   ['one that is set to false', ['--no-cross-refs=false'], { noRefs: false }],
+  ['a flag by its letter', ['-f', 'a.yaml'], { unitFile: 'a.yaml' }],
+  ['the same by its word', ['--unit-file=a.yaml'], { unitFile: 'a.yaml' }],
   ['none of them', ['--data-dir', '/data'], { noRefs: false }],
 ])('%s', (_name, words, expected) => {
-  expect(values(...words)).toEqual({ dataDir: '/data', loud: false, noRefs: false, ...expected });
+  expect(values(...words)).toEqual({ dataDir: '/data', loud: false, noRefs: false, unitFile: '', ...expected });
 });

@@ -3,7 +3,7 @@
  * false that it was, without a value.
  */
 export function givenAs(flag: string, given: Readonly<Record<string, unknown>>): unknown {
-  const words = (flag.split(' ', 1)[0] ?? '').replace(/^--/, '').split('-');
+  const words = longFlag(flag).replace(/^--/, '').split('-');
   if (words[0] !== 'no') return given[camelCase(words)];
   const value = given[camelCase(words.slice(1))];
   return typeof value === 'boolean' ? !value || undefined : value;
@@ -11,4 +11,9 @@ export function givenAs(flag: string, given: Readonly<Record<string, unknown>>):
 
 function camelCase(words: readonly string[]): string {
   return words.map((word, index) => (index === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1))).join('');
+}
+
+/** `--helmrelease-file` of `-f, --helmrelease-file <file>`. */
+export function longFlag(flag: string): string {
+  return /--[\w-]+/.exec(flag)?.[0] ?? flag;
 }

@@ -1,6 +1,8 @@
+import { longFlag } from './given.ts';
+
 /** One option of a command: its flag, the environment variable that gives its default, its help, and how its text is read. */
 export interface OptionSpec<Value> {
-  /** As commander writes it: `--metrics-port <port>`; `--no-x` is not used. */
+  /** As commander writes it: `--metrics-port <port>`, `-f, --file <file>`; `--no-x` is not used. */
   flag: string;
   env: string | null;
   help: string;
@@ -56,12 +58,11 @@ export function readOptions<Table extends OptionTable>(
   given: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): OptionValues<Table> {
-  const entries = Object.entries(table).map(([name, spec]) => [name, valueOf(name, spec, given[name], environment)]);
+  const entries = Object.entries(table).map(([name, spec]) => [name, valueOf(spec, given[name], environment)]);
   return Object.fromEntries(entries) as OptionValues<Table>;
 }
 
 function valueOf(
-  name: string,
   spec: OptionTable[string],
   given: unknown,
   environment: Readonly<Record<string, string | undefined>>,
@@ -69,7 +70,7 @@ function valueOf(
   const set = spec.env === null ? undefined : environment[spec.env];
   const raw = given === undefined ? set : textOf(given);
   if (raw === undefined) return spec.fallback;
-  const source = given === undefined ? `environment variable ${spec.env}` : (spec.flag.split(' ', 1)[0] ?? name);
+  const source = given === undefined ? `environment variable ${spec.env}` : longFlag(spec.flag);
   try {
     return spec.read(raw);
   } catch (error) {

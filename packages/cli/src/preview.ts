@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { Decryption } from '@plumb/agent';
 import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
-import { systemError, userError } from '@plumb/api';
-import { createDecryptor, createEngine } from '@plumb/engine';
+import { PlumbError, systemError, userError } from '@plumb/api';
+import { createDecryptor, createEngine, type Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import type { Built } from '@plumb/preview';
@@ -28,7 +28,23 @@ import type { OptionValues } from './options.ts';
 import { flag, text } from './options.ts';
 import { visibleText } from './terminal/visible.ts';
 
-/** What `build` and `diff` share. The names are those of the flux command line where it has them. */
+/** What all of `build` and `diff` share. The names are those of the flux command line where it has them. */
+export const commonOptions = {
+  with: text(
+    '--with <files>',
+    null,
+    'files, with commas, of ConfigMaps, Secrets and the GitRepository that take the place of those in the cluster',
+  ),
+  kubeconfig: text('--kubeconfig <path>', 'KUBECONFIG', "kubeconfig of the cluster; '' for none"),
+  context: text('--context <name>', null, 'context of the kubeconfig; by default its current one'),
+  enginePath: text(
+    '--engine-path <path>',
+    'PLUMB_ENGINE_PATH',
+    'the engine helper; by default the one built in this clone',
+  ),
+} as const;
+
+/** Of Kustomizations. */
 export const previewOptions = {
   path: text(
     '--path <folder>',
@@ -41,18 +57,12 @@ export const previewOptions = {
     'read the files of this Git revision, not those that stand in the folder',
   ),
   kustomizationFile: text(
-    '--kustomization-file <file>',
+    '-f, --kustomization-file <file>',
     null,
     'take the Kustomization from this file, not from the cluster',
   ),
-  with: text(
-    '--with <files>',
-    null,
-    'files, with commas, of ConfigMaps, Secrets and the GitRepository that take the place of those in the cluster',
-  ),
   namespace: text('--namespace <name>', 'FLUX_SYSTEM_NAMESPACE', 'namespace of the Kustomization', 'flux-system'),
-  kubeconfig: text('--kubeconfig <path>', 'KUBECONFIG', "kubeconfig of the cluster; '' for none"),
-  context: text('--context <name>', null, 'context of the kubeconfig; by default its current one'),
+  ...commonOptions,
   strictSubstitutions: flag(
     '--strict-substitutions',
     null,
@@ -60,11 +70,6 @@ export const previewOptions = {
     true,
   ),
   noRemoteBases: flag('--no-remote-bases', null, 'fail where a kustomization names a repository or file elsewhere'),
-  enginePath: text(
-    '--engine-path <path>',
-    'PLUMB_ENGINE_PATH',
-    'the engine helper; by default the one built in this clone',
-  ),
   rehearse: flag(
     '--rehearse',
     null,
@@ -96,17 +101,8 @@ export async function withPreview<T>(
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const signal = AbortSignal.timeout(LONGEST);
-  const { kubeconfig } = options;
-  const cluster =
-    kubeconfig === ''
-      ? null
-      : await connect({
-          kubeconfig,
-          ...(options.context === '' ? {} : { context: options.context }),
-          userAgent: 'plumb-preview',
-        });
-  const path = options.enginePath === '' ? join(context.root, 'build', 'engine') : options.enginePath;
-  const engine = createEngine({ path, slots: 1 });
+  const cluster = await clusterOf(options);
+  const engine = engineOf(options, context);
   const decryptor = createDecryptor({
     path: decryptProgram(context.root),
     environment: decryptEnvironment(context.environment),
@@ -147,7 +143,28 @@ export async function withPreview<T>(
   }
 }
 
-const LONGEST = 10 * 60_000;
+export const LONGEST = 10 * 60_000;
+
+/** Null without a kubeconfig. */
+export async function clusterOf({
+  kubeconfig,
+  context,
+}: Pick<PreviewOptions, 'kubeconfig' | 'context'>): Promise<Cluster | null> {
+  if (kubeconfig === '') return null;
+  return connect({ kubeconfig, ...(context === '' ? {} : { context }), userAgent: 'plumb-preview' });
+}
+
+export function engineOf({ enginePath }: Pick<PreviewOptions, 'enginePath'>, { root }: Pick<Context, 'root'>): Engine {
+  return createEngine({ path: enginePath === '' ? join(root, 'build', 'engine') : enginePath, slots: 1 });
+}
+
+/** A kubeconfig may be there for other commands: what stands in files needs none. */
+export function withHint(error: PlumbError, { kubeconfig, file }: { kubeconfig: string; file: string }): PlumbError {
+  const isOfCluster = error.code.startsWith('api-') || error.message.includes(kubeconfig);
+  if (kubeconfig === '' || file === '' || !isOfCluster) return error;
+  const said = `${error.message}; with --kubeconfig '' no cluster is asked for what the files do not have`;
+  return new PlumbError(error.code, said, { fault: error.fault, policy: error.policy, cause: error });
+}
 
 /** Remote bases for one build: nothing of them is kept. */
 async function passingRemotes(
@@ -192,7 +209,8 @@ function placeOf(unit: Kustomization, { path }: PreviewOptions, folder: string):
   return { root, path: path === '' ? (unit.spec.path ?? './') : `./${relative(root, at)}` };
 }
 
-async function manifestsOf(files: readonly string[]): Promise<KubeObject[]> {
+/** The objects of files. @throws PlumbError that names the file */
+export async function manifestsOf(files: readonly string[]): Promise<KubeObject[]> {
   const read = files.map(async (file) => {
     const content = await readFile(file).catch((error: unknown) => {
       throw systemError(

@@ -40,6 +40,34 @@ describe('what an object says of drift', () => {
   });
 });
 
+describe('what a HelmRelease says of drift', () => {
+  test.each<[mode: string | undefined, own: string | undefined, holds: DriftMode]>([
+    [undefined, undefined, 'ignore'],
+    ['disabled', undefined, 'ignore'],
+    ['warn', undefined, 'warn'],
+    ['enabled', undefined, 'correct'],
+    [undefined, 'correct', 'correct'],
+    ['enabled', 'ignore', 'ignore'],
+    ['disabled', 'Warn', 'warn'],
+    ['warn', 'nonsense', 'correct'],
+  ])('mode %s, annotated %s: %s', (mode, own, holds) => {
+    const spec = mode === undefined ? {} : { driftDetection: { mode } };
+    expect(unitDriftMode({ kind: 'HelmRelease', spec, ...object(own) })).toBe(holds);
+  });
+
+  test('where it says how, but not whether: it is not looked for, as in Flux', () => {
+    expect(unitDriftMode({ kind: 'HelmRelease', spec: { driftDetection: { ignore: [] } }, ...object() })).toBe(
+      'ignore',
+    );
+  });
+
+  test('a Kustomization has no such field', () => {
+    expect(unitDriftMode({ kind: 'Kustomization', spec: { driftDetection: { mode: 'warn' } }, ...object() })).toBe(
+      'correct',
+    );
+  });
+});
+
 test.each<[DriftMode | undefined, DriftMode | undefined, DriftMode, DriftMode]>([
   [undefined, undefined, 'correct', 'correct'],
   [undefined, undefined, 'warn', 'warn'],

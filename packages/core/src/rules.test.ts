@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { DEFAULT_RULES, rulesOf } from './rules.ts';
+import { describe, expect, test } from 'vitest';
+import type { ObjectRules } from './plan.ts';
+import { allowsPruning, asksToBeLeft, declaredRules, DEFAULT_RULES, rulesOf } from './rules.ts';
 
 const P = 'kustomize.toolkit.fluxcd.io';
 
@@ -35,4 +36,55 @@ test('where label and annotation disagree the careful one holds', () => {
 test('a value that is no text says nothing', () => {
   const annotations = { [`${P}/prune`]: false } as unknown as Record<string, string>;
   expect(rulesOf({ metadata: { name: 'x', annotations } })).toBe(DEFAULT_RULES);
+});
+
+describe('an object of a HelmRelease', () => {
+  const HELM = 'helm-controller';
+  const DRIFT = 'helm.toolkit.fluxcd.io/driftDetection';
+  const POLICY = 'helm.sh/resource-policy';
+
+  test.each<[says: string, metadata: object, rules: Partial<ObjectRules>]>([
+    ['nothing', {}, {}],
+    ['what is for Kustomizations', { annotations: { [`${P}/prune`]: 'Disabled', [`${P}/ssa`]: 'Ignore' } }, {}],
+    ['that it stays', { annotations: { [POLICY]: 'keep' } }, { prune: false }],
+    ['that it stays, as Helm reads it', { annotations: { [POLICY]: ' Keep ' } }, { prune: false }],
+    ['that it stays, as a label', { labels: { [POLICY]: 'keep' } }, {}],
+    ['another policy', { annotations: { [POLICY]: 'delete' } }, {}],
+    ['that its drift is not looked for', { annotations: { [DRIFT]: 'disabled' } }, { drift: 'ignore' }],
+    ['so in a label, in any case', { labels: { [DRIFT]: 'Disabled' } }, { drift: 'ignore' }],
+    ['that it is, which is no word of Flux', { annotations: { [DRIFT]: 'enabled' } }, {}],
+    ['our own word about drift', { annotations: { 'plumb.dev/drift': 'warn' } }, { drift: 'warn' }],
+    [
+      'both: that it is left alone goes first',
+      { annotations: { 'plumb.dev/drift': 'correct', [DRIFT]: 'disabled' } },
+      { drift: 'ignore' },
+    ],
+  ])('says %s', (_says, metadata, rules) => {
+    expect(rulesOf({ metadata: { name: 'x', ...metadata } }, HELM)).toEqual({ ...DEFAULT_RULES, ...rules });
+  });
+
+  test('that says nothing shares the defaults, and is asked nothing of Helm by a Kustomization', () => {
+    expect(rulesOf({ metadata: { name: 'x' } }, HELM)).toBe(DEFAULT_RULES);
+    const annotations = { [POLICY]: 'keep', [DRIFT]: 'disabled' };
+    expect(rulesOf({ metadata: { name: 'x', annotations } })).toBe(DEFAULT_RULES);
+  });
+
+  test('that is a HelmRelease speaks of its own objects', () => {
+    const annotations = { 'plumb.dev/drift': 'warn' };
+    const unit = { apiVersion: 'helm.toolkit.fluxcd.io/v2', kind: 'HelmRelease', metadata: { name: 'x', annotations } };
+    expect(rulesOf(unit, HELM)).toBe(DEFAULT_RULES);
+  });
+
+  test('stays, and is still applied, where the chart keeps it', () => {
+    const kept = rulesOf({ metadata: { name: 'x', annotations: { [POLICY]: 'keep' } } }, HELM);
+    expect([allowsPruning(kept), asksToBeLeft(kept)]).toEqual([false, false]);
+  });
+
+  test('is left alone as a whole by an empty pointer, where that is for drift', () => {
+    const body = { metadata: { name: 'x', annotations: { 'plumb.dev/drift': 'correct' } } };
+    expect(declaredRules(body, ['', '/spec/replicas'], HELM).drift).toBe('ignore');
+    expect(declaredRules(body, ['/spec/replicas'], HELM).drift).toBe('correct');
+    expect(declaredRules({ metadata: { name: 'x' } }, [], HELM)).toBe(DEFAULT_RULES);
+    expect(declaredRules({ metadata: { name: 'x' } }, [''], 'kustomize-controller')).toBe(DEFAULT_RULES);
+  });
 });

@@ -37,6 +37,15 @@ export function rulesOf(body: Body, manager: string = APPLY_MANAGER): ObjectRule
   return manager === HELM_APPLY_MANAGER ? helmRules(body) : kustomizeRules(body);
 }
 
+/**
+ * What holds for a declared object with these ignored fields. Of a HelmRelease the empty pointer means an object as a whole (helm-controller,
+ * spec.driftDetection.ignore): whatever becomes of it is no drift.
+ */
+export function declaredRules(body: Body, ignored: readonly string[], manager: string): ObjectRules {
+  const rules = rulesOf(body, manager);
+  return manager === HELM_APPLY_MANAGER && ignored.includes('') ? { ...rules, drift: 'ignore' } : rules;
+}
+
 function says({ metadata: { labels, annotations } }: Body, rule: string, value: string): boolean {
   return [labels, annotations].some((map) => {
     const given = map?.[rule];

@@ -28,8 +28,9 @@ export function clusterOver(access: Access, settings: ClusterSettings): Cluster 
   const headers = { ...agent, ...access.impersonation };
   const window = new RequestWindow(maxInFlight);
   const transport = new Transport(access, { wire, window, limits, counter, headers });
-  const caller = new Caller(transport, headers);
-  const discovery = new Discovery((path, accept) => {
+  const onUnknownPath = (path: string): void => discovery.forget(path);
+  const caller = new Caller(transport, headers, { priority: 'request', onUnknownPath });
+  const discovery: Discovery = new Discovery((path, accept) => {
     const subject = { what: `get ${path}`, secret: false, names: [] };
     return caller.json({ verb: 'discover', resource: 'discovery', method: 'GET', path, accept, subject });
   });

@@ -124,6 +124,6 @@ function refuseUnknown(
   if (first === undefined) return;
   throw userError(
     'build-failed',
-    `the Kustomization refers to ${displayKey({ ...first, namespace })}, ${WHERE_TO_READ}`,
+    `the Kustomization refers to ${displayKey({ ...first, namespace })}, which ${WHERE_TO_READ}`,
   );
 }

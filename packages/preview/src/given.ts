@@ -26,4 +26,4 @@ function asStored(object: KubeObject): KubeObject {
 
 /** What is said of a ConfigMap or Secret that nobody gave. */
 export const WHERE_TO_READ =
-  'which is in the cluster: give it in a file (--with), or the cluster to read it from (--kubeconfig)';
+  'is in the cluster: give it in a file (--with), or the cluster to read it from (--kubeconfig)';

@@ -13,12 +13,13 @@ export {
 } from './read-unit.ts';
 export { rehearse, type Rehearsal, type RehearseRequest } from './rehearse.ts';
 export { readUnitSource, refuseIncluded, type UnitSource } from './source.ts';
-export { buildRelease, type BuildReleaseRequest, type BuiltRelease } from './release/build-release.ts';
+export { buildAfresh, type BuiltRelease } from './release/build-release.ts';
 export { loadChart, type ChartRequest } from './release/chart-place.ts';
 export type { LoadedChart } from './release/chart-offer.ts';
 export { compareReleases } from './release/compare-releases.ts';
 export { declareRelease, type DeclareRequest, type DeclaredRelease } from './release/declare.ts';
 export { diffRelease, type DiffReleaseRequest, type HookRun, type ReleaseDiff } from './release/diff-release.ts';
+export { declaredDifferences } from './release/outlook.ts';
 export { printRelease, type Extras } from './release/print-release.ts';
 export { roomOf, type Room } from './release/surroundings.ts';
 export { Secrets } from './secrets.ts';

@@ -17,9 +17,21 @@ export function printObject(object: KubeObject, said: readonly string[] = []): s
 }
 
 const FIRST = ['apiVersion', 'kind', 'metadata'];
+const FIRST_OF_METADATA = ['name', 'generateName', 'namespace'];
 
 /** As people write manifests: what it is comes first. */
 function inOrder(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const rest = Object.keys(object).filter((field) => !FIRST.includes(field));
-  return Object.fromEntries([...FIRST, ...rest].map((field) => [field, object[field]]));
+  const { metadata } = object as unknown as KubeObject;
+  // Of what the API server is to name, the name is empty here.
+  const { name, ...unnamed } = metadata;
+  return withFirst(
+    { ...object, metadata: withFirst(name === '' ? unnamed : { ...metadata }, FIRST_OF_METADATA) },
+    FIRST,
+  );
+}
+
+function withFirst(fields: Readonly<Record<string, unknown>>, first: readonly string[]): Record<string, unknown> {
+  const there = first.filter((field) => Object.hasOwn(fields, field));
+  const rest = Object.keys(fields).filter((field) => !first.includes(field));
+  return Object.fromEntries([...there, ...rest].map((field) => [field, fields[field]]));
 }

@@ -1,7 +1,7 @@
 import type { JsonObject, KubeObject, ObjectKey, Said, UnitRef } from '@plumb/api';
 import { APPLY_MANAGER, parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
-import { declaredFor, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
+import { declaredFor, declaredRules, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
 import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
 import type { Destination } from './destination.ts';
 import { Fights } from './fights.ts';
@@ -230,7 +230,8 @@ export function storeBundle(
     const at = end;
     end += part.length;
     const { key, digest, origin, ignored, body } = desired;
-    return { key, digest, origin, ignored, rules: rulesOf(body, manager), pack, at, size: part.length };
+    const rules = declaredRules(body, ignored, manager);
+    return { key, digest, origin, ignored, rules, pack, at, size: part.length };
   });
   pack.bytes = Buffer.concat(parts);
   const unknownModes = bundle.objects.flatMap(({ key: object, body }) => {

@@ -15,14 +15,15 @@ import type { StoredBundle } from '../delivery/unit.ts';
 import type { ActionContext } from './context.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
+import { stored } from './in-force.ts';
 import { refuseForeign } from './ownership.ts';
 import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
 import { refuseUnserved } from './refuse-unserved.ts';
-import { bundleOf, keysOf, render, stored, type RenderWish } from './render.ts';
+import { bundleOf, keysOf, render, type RenderWish } from './render.ts';
 import { endHooks } from './run-hooks.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
-import { desiredIn, lastIn, type Ended, type Task } from './task.ts';
+import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
 
@@ -31,14 +32,18 @@ interface Options extends Omit<InstallOptions, 'serverSide'>, Omit<UpgradeOption
 }
 
 /** What only one of both actions can be told. */
-const NO_EXTRAS = { createNamespace: false, replace: false, force: false, preserveValues: false, cleanupOnFail: false };
+const NO_EXTRAS = { createNamespace: false, force: false, preserveValues: false, cleanupOnFail: false };
 
 export function install(task: Task, context: ActionContext): Promise<Ended> {
   return bringDesired(task, 'install', { ...NO_EXTRAS, ...installOptionsOf(context.release.spec) }, context);
 }
 
-export function upgrade(task: Task, context: ActionContext): Promise<Ended> {
-  return bringDesired(task, 'upgrade', { ...NO_EXTRAS, ...upgradeOptionsOf(context.release.spec) }, context);
+/** An upgrade may be what mends a failed install, which its namespace may have failed for. */
+export async function upgrade(task: Task, context: ActionContext): Promise<Ended> {
+  const { spec } = context.release;
+  const isInForce = (await task.last())?.record.info.status === 'deployed';
+  const createNamespace = !isInForce && installOptionsOf(spec).createNamespace;
+  return bringDesired(task, 'upgrade', { ...NO_EXTRAS, ...upgradeOptionsOf(spec), createNamespace }, context);
 }
 
 async function bringDesired(
@@ -55,8 +60,8 @@ async function bringDesired(
   const keys = rendered.bundle.objects.map(({ key }) => key);
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: owned }, record, context);
   if (options.createNamespace) await createNamespace(context);
-  const bundle = stored(rendered.bundle, record);
-  const superseded = before === null ? [] : await supersededBy(before, context);
+  const bundle = stored(rendered.bundle, record, context.release);
+  const superseded = await supersededBy(before, last, context);
   const isUpgrade = before !== null;
   // Tests of the one before may have been cut short.
   if (before !== null) await endHooks({ record: before.record, timeout: options.timeout }, context);
@@ -190,12 +195,18 @@ async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise
 
 /** Whether all that is there of a release is in its newest record. */
 function isSound(last: StoredRelease | null): boolean {
-  return last === null || last.record.info.status === 'deployed';
+  const { status = 'unknown' } = last?.record.info ?? { status: 'uninstalled' };
+  return status === 'deployed' || status === 'uninstalled';
 }
 
-/** The records a new one takes the place of: those that say they are in force. */
-async function supersededBy(last: StoredRelease, { store }: ActionContext): Promise<StoredRelease[]> {
-  if (last.record.info.status === 'deployed') return [last];
+/** The records a new one takes the place of: those that say they are in force, and the one whose name an install uses again. */
+async function supersededBy(
+  before: StoredRelease | null,
+  last: StoredRelease | null,
+  { store }: ActionContext,
+): Promise<StoredRelease[]> {
+  if (last === null) return [];
+  if (before === null || before.record.info.status === 'deployed') return [last];
   const inForce = await store.deployed(last.record.name);
   return inForce === null ? [] : [inForce];
 }
@@ -239,6 +250,7 @@ async function deployedEnd(
     }),
   );
   return {
+    ...NOTHING_DONE,
     error,
     stored: records.length > 0,
     snapshots,
@@ -246,9 +258,6 @@ async function deployedEnd(
     bundle: error === null ? what.bundle : null,
     inventory,
     changes,
-    drift: [],
-    tests: 0,
-    warnings: [],
   };
 }
 
@@ -280,8 +289,8 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   };
   delete record.info.deleted;
   const before = await ownedKeys(task, last, context);
-  const bundle = stored(await bundleOf(record, context), record);
-  const superseded = await supersededBy(last, context);
+  const bundle = stored(await bundleOf(record, context), record, release);
+  const superseded = await supersededBy(last, last, context);
   const ended = await deploy(
     {
       ...options,

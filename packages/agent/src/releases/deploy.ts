@@ -84,7 +84,8 @@ export async function deploy(deployment: Deployment, context: ActionContext): Pr
     const facts = told(seen.delivery, deployment);
     const tidies = deployment.cleanupOnFail && !context.lasting.aborted;
     const inventory = tidies ? await cleanUp(facts, deployment, lastingOf(context)) : facts.inventory;
-    Object.assign(record.info, { status: 'failed', description: descriptionOf(record, error) });
+    const description = descriptionOf(record, error);
+    Object.assign(record.info, { status: 'failed', description });
     // Where that cannot be stored, the next run finds a lock that nobody holds.
     await save().catch(() => undefined);
     return { records: [{ ...stored, record }], ...facts, inventory, error };
@@ -125,9 +126,12 @@ export function withStatus(record: ReleaseRecord, status: HelmStatus): ReleaseRe
   return { ...record, info: { ...record.info, status } };
 }
 
+/** What a record of this status was to become, in Helm's words. */
+const BEGUN: Readonly<Record<string, string>> = { 'pending-upgrade': 'Upgrade', 'pending-rollback': 'Rollback' };
+
 /** In Helm's words. A description is no place for a whole manifest. */
-function descriptionOf({ name, version }: ReleaseRecord, { message }: PlumbError): string {
-  const what = version === 1 ? 'Release' : 'Upgrade';
+function descriptionOf({ name, info }: ReleaseRecord, { message }: PlumbError): string {
+  const what = BEGUN[info.status ?? ''] ?? 'Release';
   return `${what} "${name}" failed: ${message.slice(0, 4_096)}`;
 }
 

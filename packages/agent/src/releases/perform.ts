@@ -21,13 +21,14 @@ import { removeObjects, removeRelease } from './remove-release.ts';
 import { keysOf } from './render.ts';
 import { endHooks, runHooks } from './run-hooks.ts';
 import { lastOf, snapshotOf, testHooksOf } from './snapshots.ts';
+import type { StoredRelease } from './storage.ts';
 import { lastIn, NOTHING_DONE, type Ended, type Task, type TaskEnd } from './task.ts';
 
 /** Does one thing to a release. Never throws: what went wrong is told. */
 export async function perform(task: Task, context: ActionContext): Promise<TaskEnd> {
   const startedAt = context.clock.now();
-  const { action, to, desired } = task;
-  const about = () => ({ action, to, wanted: desired?.wanted ?? null, took: context.clock.now() - startedAt });
+  const { action, desired } = task;
+  const about = () => ({ action, wanted: desired?.wanted ?? null, took: context.clock.now() - startedAt });
   try {
     return { ...(await PERFORMERS[action](task, context)), ...about() };
   } catch (thrown) {
@@ -105,7 +106,7 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
 
 async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   const last = await task.last();
-  if (last === null) return uninstallUnstored(task, context);
+  if (last === null || last.record.info.status === 'uninstalled') return endUninstall(task, last, context);
   const keys = await ownedKeys(task, last, context);
   const isRemedy = task.action === 'uninstall-remediation';
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
@@ -125,16 +126,14 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   };
 }
 
-/** Its record is gone, as after a process that was killed when all but its word of it was done: what is still there goes. */
-async function uninstallUnstored({ owned }: Task, context: ActionContext): Promise<Ended> {
-  const latest = latestSnapshot(context.release.status?.history);
-  if (latest === undefined) throw systemError('internal', 'there is no release to uninstall');
-  const { changes, kept, failures } = await removeObjects(
-    owned,
-    latest,
-    uninstallOptionsOf(context.release.spec),
-    context,
-  );
+/** It was uninstalled already, and all but the word of it is left to do, as after a process that was killed: what is still there goes, without hooks. */
+async function endUninstall({ owned }: Task, last: StoredRelease | null, context: ActionContext): Promise<Ended> {
+  const { release, store } = context;
+  const named = last?.record ?? latestSnapshot(release.status?.history);
+  if (named === undefined) throw systemError('internal', 'there is no release to uninstall');
+  const options = uninstallOptionsOf(release.spec);
+  const { changes, kept, failures } = await removeObjects(owned, named, options, context);
+  if (last !== null && !options.keepHistory) await store.purge(named.name);
   const error = failures.length === 0 ? null : systemError('prune-failed', failures.join('\n'));
-  return { ...NOTHING_DONE, error, last: null, bundle: null, inventory: kept, changes };
+  return { ...NOTHING_DONE, error, bundle: null, inventory: kept, changes };
 }

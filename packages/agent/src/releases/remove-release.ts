@@ -8,7 +8,7 @@ import { withStatus } from './deploy.ts';
 import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
 import { endHooks, runHooksOf } from './run-hooks.ts';
-import type { StoredRelease } from './storage.ts';
+import type { ReleaseStore, StoredRelease } from './storage.ts';
 
 /** How uninstalling ended. */
 export interface Removed {
@@ -61,9 +61,9 @@ export async function removeRelease(
       deleted: new Date(clock.time()).toISOString(),
     };
     if (options.keepHistory) {
-      await supersedeOthers(record, context);
+      await supersedeOthers(record, store);
       await save();
-    } else await store.deleteAll(record.name);
+    } else await store.purge(record.name);
     return { record, changes, inventory: kept, error: null };
   } catch (thrown) {
     const error = failureOf(thrown, context);
@@ -75,12 +75,11 @@ export async function removeRelease(
   }
 }
 
-/** Of what is uninstalled no older record may say that it is in force (helm pkg/action/uninstall.go). */
-async function supersedeOthers({ name, version }: ReleaseRecord, { store }: ActionContext): Promise<void> {
-  for (const entry of await store.list(name)) {
-    const old = entry.status === 'deployed' && entry.version !== version ? await store.get(name, entry.version) : null;
-    if (old !== null) await store.update(old, withStatus(old.record, 'superseded'));
-  }
+/** What was uninstalled leaves nothing in force, whatever an older record says. */
+async function supersedeOthers({ name, version }: ReleaseRecord, store: ReleaseStore): Promise<void> {
+  const other = await store.deployed(name);
+  if (other === null || other.record.version === version) return;
+  await store.update(other, withStatus(other.record, 'superseded'));
 }
 
 /** Deletes what is a release's own of these. */

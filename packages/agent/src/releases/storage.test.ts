@@ -285,7 +285,7 @@ describe('records', () => {
         return cluster.delete(key, options);
       },
     });
-    await new ReleaseStore({ cluster: watched, namespace: NAMESPACE, clock: { time: () => now } }).deleteAll('cart');
+    await new ReleaseStore({ cluster: watched, namespace: NAMESPACE, clock: { time: () => now } }).purge('cart');
     expect(await statuses()).toEqual([]);
     expect(deleted).toEqual([2, 9, 10, 11].map((version) => `sh.helm.release.v1.cart.v${version}`));
     expect((await store.list('cart-db')).length).toBe(1);

@@ -137,8 +137,8 @@ export class ReleaseStore {
     return await this.#cluster.delete(this.#key(name, version), this.#options);
   }
 
-  /** Deletes every record of a release, the newest last: as long as any is left, the newest one tells what is being done. */
-  async deleteAll(name: string): Promise<void> {
+  /** Deletes all records of a release, the newest last: as long as any is left, it tells what is being done. */
+  async purge(name: string): Promise<void> {
     const entries = await this.list(name);
     for (const { version } of entries.toReversed()) await this.delete(name, version);
   }

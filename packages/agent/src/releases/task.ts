@@ -24,8 +24,6 @@ export interface Task {
 /** How it ended. */
 export interface TaskEnd {
   action: ActionName;
-  /** Of a rollback: the number of the record it was to go to. */
-  to: number | null;
   error: PlumbError | null;
   /** Whether a record, or of tests any run, tells of it. */
   stored: boolean;
@@ -38,7 +36,10 @@ export interface TaskEnd {
   /** What it owns now; undefined: as before. */
   inventory?: readonly ObjectKey[];
   changes: readonly Change[];
+  /** Drift that was to be put right. */
   drift: readonly DriftNote[];
+  /** Drift that is new and left as it is. */
+  found: readonly DriftNote[];
   /** Tests that were run. */
   tests: number;
   /** Status of the record that was unlocked. */
@@ -54,9 +55,17 @@ export interface TaskEnd {
 }
 
 /** The same, for who does not know what was asked for, nor how long it took. */
-export type Ended = Omit<TaskEnd, 'action' | 'to' | 'took' | 'wanted'>;
+export type Ended = Omit<TaskEnd, 'action' | 'took' | 'wanted'>;
 
-export const NOTHING_DONE = { stored: false, snapshots: [], changes: [], drift: [], tests: 0, warnings: [] } as const;
+export const NOTHING_DONE = {
+  stored: false,
+  snapshots: [],
+  changes: [],
+  drift: [],
+  found: [],
+  tests: 0,
+  warnings: [],
+} as const;
 
 export async function lastIn(task: Task): Promise<StoredRelease> {
   const last = await task.last();

@@ -1,4 +1,4 @@
-import type { Condition, GitRepository, Kustomization } from '@plumb/api';
+import type { Condition, GitRepository, HelmRelease, Kustomization, ReleaseSnapshot, Source } from '@plumb/api';
 
 export const AT = Date.UTC(2026, 0, 1);
 export const REVISION = 'main@sha1:1111111111111111111111111111111111111111';
@@ -46,4 +46,48 @@ export function gitRepository(
 
 export function conditionOf(type: string, status: Condition['status'], reason: string, message = ''): Condition {
   return { type, status, reason, message, observedGeneration: 1, lastTransitionTime: '2026-01-01T00:00:00Z' };
+}
+
+/** A HelmRelease `shop/cart` of the chart that the HelmChart of its name offers. */
+export function helmRelease(
+  parts: { spec?: Partial<HelmRelease['spec']>; metadata?: object; status?: HelmRelease['status'] } = {},
+): HelmRelease {
+  return {
+    apiVersion: 'helm.toolkit.fluxcd.io/v2',
+    kind: 'HelmRelease',
+    metadata: { name: 'cart', namespace: 'shop', uid: 'h1', generation: 1, resourceVersion: '1', ...parts.metadata },
+    spec: { interval: '10m', chartRef: { kind: 'HelmChart', name: 'cart' }, ...parts.spec },
+    ...(parts.status === undefined ? {} : { status: parts.status }),
+  };
+}
+
+/** A HelmChart `shop/cart`, or another source, that offers a chart of this version; null: nothing yet. */
+export function chartSource(
+  revision: string | null = '1.4.0',
+  parts: { kind?: string; metadata?: object; status?: object } = {},
+): Source {
+  const artifact = { revision: revision ?? '', digest: DIGEST, url: 'http://localhost/cart.tgz' };
+  return {
+    kind: parts.kind ?? 'HelmChart',
+    metadata: { name: 'cart', namespace: 'shop', generation: 1, ...parts.metadata },
+    status: { ...(revision === null ? {} : { artifact }), ...parts.status },
+  };
+}
+
+/** What status.history says of a record `shop/cart` of this number. */
+export function snapshot(version: number, parts: Partial<ReleaseSnapshot> = {}): ReleaseSnapshot {
+  return {
+    apiVersion: 'v2',
+    name: 'cart',
+    namespace: 'shop',
+    version,
+    status: 'deployed',
+    chartName: 'cart',
+    chartVersion: '1.4.0',
+    configDigest: `sha256:${'c'.repeat(64)}`,
+    digest: `sha256:${String(version).padStart(64, '0')}`,
+    firstDeployed: '2026-01-01T00:00:00Z',
+    lastDeployed: '2026-01-01T00:00:00Z',
+    ...parts,
+  };
 }

@@ -1,8 +1,8 @@
-import { asPlumbError, PlumbError } from '@plumb/api';
+import { asPlumbError } from '@plumb/api';
 import { printBuilt, rehearse } from '@plumb/preview';
 import type { Context } from '../context.ts';
 import type { PreviewOptions } from '../preview.ts';
-import { withPreview } from '../preview.ts';
+import { withHint, withPreview } from '../preview.ts';
 import { paintFor } from '../terminal/paint.ts';
 import { rehearsalText } from '../terminal/rehearsal-text.ts';
 
@@ -15,16 +15,9 @@ export async function runBuildKustomization(
   try {
     return await build(name, options, context);
   } catch (thrown) {
-    throw withHint(asPlumbError(thrown), options);
+    const { kubeconfig, kustomizationFile: file } = options;
+    throw withHint(asPlumbError(thrown), { kubeconfig, file });
   }
-}
-
-/** A kubeconfig may be there for other commands: what stands in files needs none. */
-function withHint(error: PlumbError, { kubeconfig, kustomizationFile }: PreviewOptions): PlumbError {
-  const isOfCluster = error.code.startsWith('api-') || error.message.includes(kubeconfig);
-  if (kubeconfig === '' || kustomizationFile === '' || !isOfCluster) return error;
-  const text = `${error.message}; with --kubeconfig '' no cluster is asked for what the files do not have`;
-  return new PlumbError(error.code, text, { fault: error.fault, policy: error.policy, cause: error });
 }
 
 function build(name: string, options: PreviewOptions, context: Context): Promise<number> {

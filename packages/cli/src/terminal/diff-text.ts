@@ -31,10 +31,11 @@ export function diffSummary(diffs: readonly ObjectDiff[]): string {
   return counts.join(', ');
 }
 
-function objectText({ key, change, fields, message }: ObjectDiff, paint: Paint): string {
+function objectText({ key, change, fields, message, role }: ObjectDiff, paint: Paint): string {
   const [colour, mark, word] = MARKS[change];
   const note = message === '' ? '' : ` ${word}: ${message.split('\n').map(visible).join('\n    ')}`;
-  const head = paint(colour, `${mark} ${visible(displayKey(key))}${note}`);
+  const kind = role === undefined ? '' : ` (${visible(role)})`;
+  const head = paint(colour, `${mark} ${visible(displayKey(key))}${kind}${note}`);
   return `${head}\n${fields.map((field) => fieldText(field, paint)).join('')}`;
 }
 

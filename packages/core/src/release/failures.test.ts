@@ -60,6 +60,11 @@ describe('a failure counts', () => {
     const after = countFailure(release, { action: 'upgrade', stored: true });
     expect(after).toEqual({ failures: 5, installFailures: 1, upgradeFailures: 3 });
   });
+
+  test('of a correction of drift for nothing: what is released is as declared', () => {
+    const counters = { failures: 2, installFailures: 0, upgradeFailures: 1 };
+    expect(countFailure(releaseWith({}, counters), { action: 'correct', stored: false })).toEqual(counters);
+  });
 });
 
 describe('retries are spent', () => {

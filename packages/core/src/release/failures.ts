@@ -45,11 +45,12 @@ export interface ReleaseFailure {
 }
 
 /**
- * The counters after a failed action. `failures` counts all; installs and upgrades count for themselves when they left a record, since
+ * The counters after a failed action. `failures` counts all but those to put drift right, as in Flux: what is released is as declared. Installs and upgrades count for themselves when they left a record, since
  * only then there is something to remedy; a failed test counts for the install or upgrade it tested, unless that is to be ignored.
  */
 export function countFailure(release: HelmRelease, failure: ReleaseFailure): FailureCounters {
   const before = countersOf(release.status);
+  if (failure.action === 'correct') return before;
   const counters = { ...before, failures: before.failures + 1 };
   const counted = countedFor(release, failure);
   if (counted === 'install') return { ...counters, installFailures: before.installFailures + 1 };

@@ -21,7 +21,6 @@ describe('of a spec that says nothing', () => {
     expect(installOptionsOf(spec())).toEqual({
       ...release,
       createNamespace: false,
-      replace: false,
       serverSide: true,
       remediation: { ...remediation, strategy: 'uninstall' },
     });
@@ -127,7 +126,7 @@ describe('after a failure', () => {
 test('what is given is taken', () => {
   const given = spec({
     maxHistory: 0,
-    install: { disableHooks: true, disableTakeOwnership: true, serverSideApply: false, replace: true },
+    install: { disableHooks: true, disableTakeOwnership: true, serverSideApply: false },
     upgrade: {
       disableSchemaValidation: true,
       serverSideApply: 'disabled',
@@ -141,7 +140,6 @@ test('what is given is taken', () => {
     hooks: false,
     takeOwnership: false,
     serverSide: false,
-    replace: true,
   });
   expect(upgradeOptionsOf(given)).toMatchObject({
     validateSchema: false,

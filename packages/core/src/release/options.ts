@@ -37,7 +37,6 @@ interface ReleaseOptions extends ActionOptions {
 
 export interface InstallOptions extends ReleaseOptions {
   readonly createNamespace: boolean;
-  readonly replace: boolean;
   readonly serverSide: boolean;
 }
 
@@ -79,7 +78,6 @@ export function installOptionsOf(spec: HelmReleaseSpec): InstallOptions {
     ...releaseOptions(spec, given),
     crds: given.crds ?? (given.skipCRDs === true ? 'Skip' : 'Create'),
     createNamespace: given.createNamespace === true && spec.targetNamespace !== undefined,
-    replace: given.replace ?? false,
     serverSide: given.serverSideApply ?? true,
     remediation: {
       retries: triesOf(retries),

@@ -215,6 +215,20 @@ describe('failures', () => {
     expect(await failure(cluster.patch(KEY, {}, { type: 'merge' }))).toMatchObject({ code: 'api-not-found' });
   });
 
+  test('a path that the server does not know any more is looked for again', async () => {
+    fake.handler = (_request, response) => {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
+    };
+    expect(await cluster.resource(CONFIG_MAP)).not.toBeNull();
+    const asked = (): number => fake.requests.filter(({ url }) => url === '/apis').length;
+    const before = asked();
+    expect(await cluster.resource(CONFIG_MAP)).not.toBeNull();
+    expect(asked()).toBe(before);
+    expect(await failure(cluster.apply(OBJECT, { fieldManager: 'm' }))).toMatchObject({ code: 'api-not-found' });
+    await cluster.resource(CONFIG_MAP);
+    expect(asked()).toBeGreaterThan(before);
+  });
+
   test('an object that does not fit its schema is the fault of the object, though the server says 500', async () => {
     answering(
       500,
@@ -326,6 +340,23 @@ describe('lists', () => {
     };
     const { items } = await cluster.list(CONFIG_MAP);
     expect(items.map((item) => item.metadata.name)).toEqual(['new-1', 'new-2']);
+  });
+
+  test('of metadata alone ask for nothing else, and take null for none', async () => {
+    fake.handler = (_request, response) => respond(response, 200, { metadata: { resourceVersion: '10' }, items: null });
+    expect(await cluster.list(CONFIG_MAP, { metadataOnly: true })).toEqual({ resourceVersion: '10', items: [] });
+    expect(fake.requests.at(-1)?.headers.accept).toBe(
+      'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+    );
+    await cluster.list(CONFIG_MAP);
+    expect(fake.requests.at(-1)?.headers.accept).toBe('application/json');
+  });
+
+  test.each([{ items: [] }, { metadata: { resourceVersion: '10' } }])('%j is no list', async (body) => {
+    answering(200, body);
+    expect((await failure(cluster.list(CONFIG_MAP))).message).toBe(
+      "list configmaps: the API server's answer is not a list",
+    );
   });
 
   test('ask for smaller pages where one is too large to hold', async () => {

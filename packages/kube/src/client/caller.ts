@@ -3,7 +3,7 @@ import type { Guard, Priority } from '../cluster.ts';
 import type { Headers } from '../transport/wire.ts';
 import type { Answer, Call, Stream, Transport } from '../transport/transport.ts';
 import { readText } from '../transport/body.ts';
-import { failureOf, malformed, type Subject } from './failure.ts';
+import { failureOf, isUnknownPath, malformed, type Subject } from './failure.ts';
 
 export interface ApiCall {
   readonly verb: string;
@@ -22,6 +22,8 @@ export interface ApiCall {
 interface Ways {
   readonly priority: Priority;
   readonly guard?: Guard;
+  /** The server knows no such path. */
+  readonly onUnknownPath?: (path: string) => void;
 }
 
 const ERROR_BODY_LIMIT = 64 * 1024;
@@ -53,7 +55,7 @@ export class Caller {
   /** @throws PlumbError for every status but 2xx. */
   async text(call: ApiCall): Promise<string> {
     const answer = await this.#transport.send(this.#callOf(call));
-    if (!isSuccess(answer)) throw failureOf(answer, call.subject);
+    if (!isSuccess(answer)) throw this.#failure(answer, call);
     return answer.text;
   }
 
@@ -72,7 +74,12 @@ export class Caller {
     const stream = await this.#transport.stream(this.#callOf(call));
     if (isSuccess(stream)) return stream;
     const text = await readText(stream.body, ERROR_BODY_LIMIT).catch(() => '');
-    throw failureOf({ status: stream.status, headers: stream.headers, text }, call.subject);
+    throw this.#failure({ status: stream.status, headers: stream.headers, text }, call);
+  }
+
+  #failure(answer: Pick<Answer, 'status' | 'headers' | 'text'>, { path, subject }: ApiCall): PlumbError {
+    if (isUnknownPath(answer)) this.#ways.onUnknownPath?.(path);
+    return failureOf(answer, subject);
   }
 
   #callOf(call: ApiCall): Call {

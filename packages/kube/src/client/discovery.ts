@@ -37,6 +37,14 @@ export class Discovery {
     return this.#byKind.get(idOf(kind));
   }
 
+  /** The server does not know a path that its earlier answers told of: what that group and version serve is asked for again when it is needed. */
+  forget(path: string): void {
+    for (const [id, { group, version }] of this.#byKind) {
+      const root = group === '' ? `/api/${version}/` : `/apis/${group}/${version}/`;
+      if (path.startsWith(root)) this.#byKind.delete(id);
+    }
+  }
+
   /** @returns null when the server does not serve the kind, by an answer asked for after this call. */
   async find(kind: KindRef): Promise<ResourceInfo | null> {
     const known = this.known(kind);

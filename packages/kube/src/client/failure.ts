@@ -15,6 +15,11 @@ const TEXT_LIMIT = 200;
 /** `/readyz` and its like list the checks that passed before the one that did not. */
 const PASSED_CHECK = '[+]';
 
+/** Whether an answer says that the server knows no such path: it does not serve the kind, or not any more. What it serves and has not is told by a Status. */
+export function isUnknownPath({ status, text }: Pick<Answer, 'status' | 'text'>): boolean {
+  return status === 404 && parseStatus(text) === undefined;
+}
+
 /** Turns an answer that is not a success into the error the Cluster port promises. */
 export function failureOf(answer: Pick<Answer, 'status' | 'headers' | 'text'>, subject: Subject): PlumbError {
   const said = statusMessage(answer.text) ?? `${subject.what}: HTTP ${answer.status}${shortText(answer.text)}`;

@@ -1,7 +1,7 @@
 import { renderIn, type RenderWish, type Surroundings } from '@plumb/agent';
-import type { CrdPolicy, JsonObject, KubeObject, UnitRef } from '@plumb/api';
-import { asPlumbError, keyId, parseJson, printJson } from '@plumb/api';
-import { ownerLabels, releaseNamespaceOf } from '@plumb/core';
+import type { CrdPolicy, JsonObject, KubeObject, ObjectKey, ObjectMeta, UnitRef } from '@plumb/api';
+import { asPlumbError, keyId, keyOf, parseJson, printJson } from '@plumb/api';
+import { installOptionsOf, ownerLabels, releaseNamespaceOf, upgradeOptionsOf } from '@plumb/core';
 import type { Engine, HelmHook, HelmLookup } from '@plumb/engine';
 import { crdObjects, hookObjects, type Desired, type RenderedRelease } from '@plumb/render';
 import { isSecret, type Secrets } from '../secrets.ts';
@@ -21,12 +21,29 @@ export interface BuildReleaseRequest {
   signal: AbortSignal;
 }
 
+/** What is rendered where no record says what was before: as for an install, or for an upgrade. */
+export function buildAfresh(
+  request: Omit<BuildReleaseRequest, 'wish' | 'crds'> & { isUpgrade: boolean },
+): Promise<BuiltRelease> {
+  const { isUpgrade, declared } = request;
+  const { spec } = declared.release;
+  const { crds, validateSchema } = isUpgrade ? upgradeOptionsOf(spec) : installOptionsOf(spec);
+  const wish = { revision: isUpgrade ? 2 : 1, isUpgrade, validateSchema, keptValues: null };
+  return buildRelease({ ...request, wish, crds });
+}
+
 /** An object that a hook makes. */
 export interface HookObject {
   hook: HelmHook;
   body: KubeObject;
   /** The same with other values in the Secrets; null: no Secret has a part in the release. */
   other: KubeObject | null;
+}
+
+/** What names it; of what the API server is to name, what the name begins with. */
+export function hookKey(body: KubeObject): ObjectKey {
+  const { name, generateName = '' } = body.metadata as ObjectMeta & { generateName?: string };
+  return { ...keyOf(body), name: name === '' ? `${generateName}*` : name };
 }
 
 /** What the agent would release, made by the same code. */

@@ -1,10 +1,10 @@
 import type { KubeObject, ObjectKey } from '@plumb/api';
-import { keyId, keyOf } from '@plumb/api';
+import { keyId } from '@plumb/api';
 import { compareForApply, fieldChanges, type FieldChange } from '@plumb/core';
 import { MASK } from '../compared.ts';
 import type { Secrets } from '../secrets.ts';
 import { diffOf, type ObjectDiff } from '../trial.ts';
-import type { BuiltRelease } from './build-release.ts';
+import { hookKey, type BuiltRelease } from './build-release.ts';
 
 /** Something that a release has, whatever it is of it. */
 interface Part {
@@ -19,10 +19,12 @@ interface Part {
 /**
  * What one build of a release has otherwise than another: definitions, objects and hooks, each in their order, and at the end what it has no more.
  * Both builds must have had the same `Secrets`.
+ * @param before null: there was none
  */
-export function compareReleases(before: BuiltRelease, after: BuiltRelease): ObjectDiff[] {
+export function compareReleases(before: BuiltRelease | null, after: BuiltRelease): ObjectDiff[] {
   const { secrets } = after;
-  const [old, now] = [partsOf(before), partsOf(after)];
+  const old = before === null ? new Map<string, Part>() : partsOf(before);
+  const now = partsOf(after);
   const there = [...now].flatMap(([id, part]) => changeOf(old.get(id), part, secrets) ?? []);
   const gone = [...old].filter(([id]) => !now.has(id)).reverse();
   return [...there, ...gone.map(([, part]) => diffAs(part, 'deleted', secrets))];
@@ -35,7 +37,7 @@ function partsOf({ rendered, definitions, hooks, secrets }: BuiltRelease): Map<s
     ...objects.map(({ key, body }) => ({ key, body, role: '', hidden: null })),
     ...hooks.map(({ hook, body, other }) => {
       const hidden = secrets.hidden(body, other);
-      return { key: keyOf(body), body, role: `hook: ${hook.events.join(', ')}`, hidden };
+      return { key: hookKey(body), body, role: `hook: ${hook.events.join(', ')}`, hidden };
     }),
   ];
   return new Map(parts.map((part) => [`${part.hidden === null ? part.role : 'hook'} ${keyId(part.key)}`, part]));
@@ -59,6 +61,6 @@ function fieldsOf(before: Part, after: Part, secrets: Secrets): FieldChange[] {
 }
 
 function diffAs({ key, role, hidden }: Part, change: ObjectDiff['change'], secrets: Secrets): ObjectDiff {
-  const shown = hidden === null ? secrets.key(key) : keyOf(hidden);
+  const shown = hidden === null ? secrets.key(key) : hookKey(hidden);
   return { ...diffOf(shown, change), ...(role === '' ? {} : { role }) };
 }

@@ -1,8 +1,9 @@
 import { releaseValuesOf, wantedOf, type Chart, type DesiredRelease } from '@plumb/agent';
 import type { HelmRelease, KubeObject, ObjectKey, UnitRef } from '@plumb/api';
-import { displayKey, keyId, userError } from '@plumb/api';
+import { keyId, userError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
+import { isEncryptedSecret } from '@plumb/render';
 import { givenFor, WHERE_TO_READ } from '../given.ts';
 import { isSecret, type Secrets } from '../secrets.ts';
 import { leavesOf, withOthers, type Leaf, type Others } from './other-values.ts';
@@ -64,10 +65,13 @@ export async function declareRelease(request: DeclareRequest): Promise<DeclaredR
 async function find(key: ObjectKey, { release, cluster, given, signal }: DeclareRequest): Promise<KubeObject | null> {
   const { kind, namespace, name } = key;
   const found = givenFor(given, { kind, namespace, name });
+  if (found !== undefined && isEncryptedSecret(found)) throw userError('invalid-spec', ENCRYPTED);
   if (found !== undefined) return found;
   if (cluster !== null) return cluster.get(key, { signal });
   const references = (release.spec.valuesFrom ?? []).filter((one) => one.kind === kind && one.name === name);
   if (references.every(({ optional }) => optional === true)) return null;
-  const text = `HelmRelease ${namespace}/${release.metadata.name} takes values from ${displayKey(key)}, ${WHERE_TO_READ}`;
-  throw userError('invalid-spec', text);
+  throw userError('invalid-spec', `it ${WHERE_TO_READ}`);
 }
+
+const ENCRYPTED =
+  'it is encrypted in the file that was given: give it as sops decrypts it (--with <(sops --decrypt secret.yaml) writes it nowhere)';

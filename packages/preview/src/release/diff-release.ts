@@ -33,7 +33,7 @@ import type { Bundle } from '@plumb/render';
 import { Coming } from '../coming.ts';
 import { refuseElsewhere } from '../diff.ts';
 import { diffOf, tryDeletions, tryObjects, type ObjectDiff, type Trial } from '../trial.ts';
-import { buildRelease, type BuiltRelease, type HookObject } from './build-release.ts';
+import { buildRelease, hookKey, type BuiltRelease, type HookObject } from './build-release.ts';
 import type { DeclaredRelease } from './declare.ts';
 import { outlookOf, type Outlook } from './outlook.ts';
 import { hookObjectsFor } from './print-release.ts';
@@ -204,6 +204,7 @@ async function findRollback(target: StoredRelease, { here }: Foreseen, request: 
   const { declared, cluster } = request;
   const { release } = declared;
   const options = rollbackOptionsOf(release.spec);
+  await learnSecrets(here.last, request);
   const bundle = await bundleOfRecord(target.record, { release, cluster });
   const trial = trialOf(bundle, target.record, request);
   const applied = await tryObjects(bundle.objects, { ...trial, force: options.force, setsIgnored: true });
@@ -258,6 +259,7 @@ async function findDrift(last: StoredRelease | null, request: DiffReleaseRequest
   if (last === null) return { objects: [] };
   const { declared, cluster } = request;
   const { release } = declared;
+  await learnSecrets(last, request);
   const bundle = await bundleOfRecord(last.record, { release, cluster });
   const drifted = await tryObjects(bundle.objects, trialOf(bundle, last.record, request));
   const mode = unitDriftMode(release);
@@ -267,6 +269,19 @@ async function findDrift(last: StoredRelease | null, request: DiffReleaseRequest
     return own !== undefined && driftModeFor(own, undefined, mode) === 'correct';
   };
   return { objects: drifted.filter(isCorrected), left: drifted.filter((diff) => !isCorrected(diff)) };
+}
+
+/**
+ * What a record holds says nothing of where it comes from: the fields that Secrets have a part in show where the chart is rendered.
+ * @throws PlumbError where that is not to be had, and there may be any
+ */
+async function learnSecrets(last: StoredRelease | null, request: DiffReleaseRequest): Promise<void> {
+  const { declared, room, engine, signal } = request;
+  const { crds, ...options } = upgradeOptionsOf(declared.release.spec);
+  const wish = wishOf({ last, before: last }, options);
+  await buildRelease({ declared, wish, crds, room, engine, signal }).catch((error: unknown) => {
+    if (declared.leaves.length > 0) throw error;
+  });
 }
 
 function trialOf(
@@ -283,7 +298,7 @@ function trialOf(
 function runsOf(objects: readonly HookObject[], event: HookEvent, { secrets }: BuiltRelease): HookRun[] {
   return objects.map(({ hook, body, other }) => ({
     event,
-    key: keyOf(secrets.hidden(body, other)),
+    key: hookKey(secrets.hidden(body, other)),
     weight: hook.weight,
   }));
 }

@@ -3,6 +3,7 @@ import type { JsonObject, KubeObject } from '@plumb/api';
 import { formatDuration, parseJson } from '@plumb/api';
 import { dependenciesOf, fieldChanges, releaseNamespaceOf, unitDriftMode, versionedChartName } from '@plumb/core';
 import type { ActionName } from '@plumb/core';
+import type { Secrets } from '../secrets.ts';
 import type { BuiltRelease } from './build-release.ts';
 import type { DeclaredRelease } from './declare.ts';
 
@@ -99,28 +100,47 @@ function endText({ steps, end, state, here }: Foreseen, { declared: { release },
   return `release ${name} is as declared (drift detection: ${mode})`;
 }
 
-/** What is new of the chart and of the values. Values are named and never shown: nobody knows which of the old ones were secret. */
+/** What is new of the chart and of the values. */
 function changesOf({ here }: Foreseen, { desired, secrets }: DeclaredRelease, { rendered }: BuiltRelease): string[] {
   const record = here.last?.record;
   if (record === undefined) return [];
   const { name = '', version = '' } = record.chart?.metadata ?? {};
-  const before = versionedChartName({ chartName: name, chartVersion: version });
-  const now = versionedChartName(desired.wanted);
-  const paths = valuePaths(record.config ?? {}, parseJson(rendered.config) as JsonObject | null);
+  const before = { chart: versionedChartName({ chartName: name, chartVersion: version }), values: record.config ?? {} };
+  return differences(before, { chart: versionedChartName(desired.wanted), values: valuesIn(rendered.config) }, secrets);
+}
+
+/** What one declaration of a release is made with otherwise than another. @param before null: there was none */
+export function declaredDifferences(before: DeclaredRelease | null, after: DeclaredRelease): string[] {
+  if (before === null) return [];
+  const madeWith = ({ desired }: DeclaredRelease): MadeWith => ({
+    chart: versionedChartName(desired.wanted),
+    values: valuesIn(desired.values.json),
+  });
+  return differences(madeWith(before), madeWith(after), after.secrets);
+}
+
+interface MadeWith {
+  chart: string;
+  values: JsonObject;
+}
+
+/** Values are named and never shown: nobody knows which of the old ones were secret. */
+function differences(before: MadeWith, after: MadeWith, secrets: Secrets): string[] {
+  const paths = fieldChanges(holding(before.values), holding(after.values)).map(({ path }) =>
+    path.replace(/^values\.?/, ''),
+  );
   const named = paths.slice(0, MOST).map((path) => secrets.message(path));
   const more = paths.length > MOST ? `, and ${paths.length - MOST} more` : '';
   return [
-    ...(before === now ? [] : [`chart: ${before} before`]),
+    ...(before.chart === after.chart ? [] : [`chart: ${after.chart}, before ${before.chart}`]),
     ...(paths.length === 0 ? [] : [`values that differ: ${named.join(', ')}${more}`]),
   ];
 }
 
-function valuePaths(before: JsonObject, after: JsonObject | null): string[] {
-  const holding = (values: JsonObject | null): KubeObject => ({
-    apiVersion: '',
-    kind: '',
-    metadata: { name: '' },
-    values: values ?? {},
-  });
-  return fieldChanges(holding(before), holding(after)).map(({ path }) => path.replace(/^values\.?/, ''));
+function valuesIn(json: string): JsonObject {
+  return (parseJson(json) as JsonObject | null) ?? {};
+}
+
+function holding(values: JsonObject): KubeObject {
+  return { apiVersion: '', kind: '', metadata: { name: '' }, values };
 }

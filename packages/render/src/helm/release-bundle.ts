@@ -46,16 +46,13 @@ export async function bundleOf(
       'meta.helm.sh/release-namespace': release.namespace,
     },
   };
-  return assemble(declared, { commonMetadata, ownerLabels, ignore }, { reads: NO_READS, ...rest });
+  return assemble(declared, { commonMetadata, ownerLabels, ignore, setsIgnored: true }, { reads: NO_READS, ...rest });
 }
 
 function checkIgnore(ignore: NonNullable<ReleaseSpec['ignore']>): void {
-  const compiled = compileIgnoreRules(ignore);
+  const compiled = compileIgnoreRules(ignore, 'spec.driftDetection.ignore');
   if (typeof compiled === 'function') return;
-  const flaws = compiled.map(
-    ({ path, message }) => `${path.replace('spec.ignore', 'spec.driftDetection.ignore')} ${message}`,
-  );
-  throw userError('invalid-spec', flaws.join('; '));
+  throw userError('invalid-spec', compiled.map(({ path, message }) => `${path} ${message}`).join('; '));
 }
 
 /**

@@ -19,6 +19,7 @@ import {
 import {
   backoffDelay,
   ignoresTestFailures,
+  inventoryOf,
   newestSnapshots,
   NO_FAILURES,
   nextOf,
@@ -32,11 +33,12 @@ import {
   rollbackOptionsOf,
   testOptionsOf,
   uninstallOptionsOf,
+  unitDriftMode,
   upgradeOptionsOf,
 } from '@plumb/core';
 import type { ActionName, Next, ReleaseFacts, ReleaseState } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
-import { approach, unreachable, type Reach } from '../../delivery/approach.ts';
+import { approach, siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
 import { userOf } from '../../delivery/acting-as.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
 import type { Packs } from '../../delivery/packs.ts';
@@ -44,6 +46,7 @@ import type { Records } from '../../delivery/records.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { Charts } from '../../releases/charts.ts';
 import type { ActionContext } from '../../releases/context.ts';
+import { doubtUnwatched } from '../../releases/in-force.ts';
 import { Job } from '../../releases/job.ts';
 import { perform } from '../../releases/perform.ts';
 import type { Task, TaskEnd } from '../../releases/task.ts';
@@ -59,9 +62,10 @@ import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { announced } from './report.ts';
+import { keep, keepInForce } from './keep.ts';
 import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
-import { afterTask, beforeTask, event } from './task-report.ts';
+import { afterTask, beforeTask, event, takenOver } from './task-report.ts';
 
 /** What the effects of a HelmRelease work with. */
 export interface Hands extends Reach, Pick<Leave, 'hold'> {
@@ -172,6 +176,7 @@ async function begin(
   if (!isNew) return;
   const desired = await desiredOf(release, source, hands);
   memory.underway = { inputs, desired, done: [], startedAt: hands.clock.now() };
+  if (unitDriftMode(release) !== 'ignore') doubtUnwatched(unit, siteOf({ memory: unit, hands }).live);
   // Elsewhere nobody watches what is stored.
   if (release.spec.kubeConfig !== undefined) memory.known = null;
 }
@@ -199,7 +204,8 @@ async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
   if (underway === null) throw systemError('internal', 'no reconciliation is under way');
   if (memory.job !== null) await absorb(draft, memory.job, context);
   for (;;) {
-    const sight = await factsOf(draft.release, underway, context);
+    let sight = await factsOf(draft.release, underway, context);
+    if (await keepInForce(draft.release, sight, context)) sight = await factsOf(draft.release, underway, context);
     const reset = resetReason(sight.facts);
     if (reset !== null) Object.assign(draft.release.status, NO_FAILURES);
     if (reset !== null) memory.isExhausted = false;
@@ -253,7 +259,10 @@ function tellRecovery(
 async function adopt(draft: Draft, sight: Sighted, state: ReleaseState, { memory, hands }: Context): Promise<void> {
   const { status, bundle } = await adopted(draft.release, sight, { memory, hands });
   Object.assign(draft.release.status, status);
-  keep(bundle, memory, hands);
+  const { snapshot } = sight.known;
+  if (snapshot?.status === 'deployed')
+    draft.release.status.conditions = takenOver(draft.release, snapshot, hands.clock.time());
+  keep(bundle, { memory, hands });
   // What an action of ours left when it was cut short needs no word of its own.
   if (state.adopt === 'own') return;
   const said = say(ownMessages.releaseAdopted, { why: state.reason });
@@ -292,10 +301,13 @@ async function act(
     ),
   );
   memory.job = job;
-  job.ended.then(
-    () => hands.wake(unit.ref),
-    () => hands.wake(unit.ref),
-  );
+  // What others need meanwhile must not take the bodies that it works with.
+  const letGo = unit.bundle === null ? (): void => undefined : hands.packs.hold(unit.bundle.pack);
+  const wake = (): void => {
+    letGo();
+    hands.wake(unit.ref);
+  };
+  job.ended.then(wake, wake);
   await job.settled();
   if (!job.hasEnded) return false;
   await absorb(draft, job, context);
@@ -313,8 +325,9 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
   // What is declared may be another by now.
   const told = afterTask(draft.release, ended, ended.wanted ?? underway.desired.wanted, hands.clock.time());
   draft.release.status = told.status;
-  draft.events.push(...told.events);
-  if (ended.bundle !== undefined) keep(ended.bundle, memory, hands);
+  const isTold = ended.action === 'correct' && noteCorrection(ended, memory, hands);
+  if (!isTold) draft.events.push(...told.events);
+  if (ended.bundle !== undefined) keep(ended.bundle, { memory, hands });
   else hands.records?.note(memory.unit);
   if (ended.last !== undefined) {
     const { last } = ended;
@@ -322,7 +335,6 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
     memory.known = { last, snapshot: ended.snapshots[0] ?? null, mark };
   }
   if (ended.action === 'install' || ended.action === 'upgrade') memory.triedAt = hands.clock.now();
-  if (ended.action === 'correct') noteCorrection(ended, memory, hands);
   if (ended.action === 'uninstall' && ended.error === null) {
     // What comes now is another release.
     Object.assign(draft.release.status, NO_FAILURES, { history: [], storageNamespace: '', inventory: { entries: [] } });
@@ -332,21 +344,14 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
 
 const DRIFT_BACKOFF = { min: 250, max: 60_000 };
 
-function noteCorrection({ error }: TaskEnd, { unit }: ReleaseMemory, { clock }: Hands): void {
+/** @returns whether it failed as it did before, which was told */
+function noteCorrection({ error }: TaskEnd, memory: ReleaseMemory, { clock }: Hands): boolean {
+  const { unit, correctionFailure: before } = memory;
   const count = error === null ? 0 : unit.driftFailed.count + 1;
   const wait = count === 0 ? 0 : Math.max(error?.retryAfter ?? 0, backoffDelay(count, clock.random(), DRIFT_BACKOFF));
   unit.driftFailed = { count, retryAt: count === 0 ? 0 : clock.now() + wait };
-}
-
-/** What the release is held to from now on. */
-function keep(bundle: UnitMemory['bundle'], { unit }: ReleaseMemory, { packs, records }: Hands): void {
-  const { bundle: before } = unit;
-  if (before !== null && before.pack !== bundle?.pack) packs.drop(before.pack);
-  unit.bundle = bundle;
-  if (bundle === null) return;
-  packs.hold(bundle.pack)();
-  unit.applied.changed = false;
-  records?.note(unit);
+  memory.correctionFailure = error?.message ?? null;
+  return error !== null && error.message === before;
 }
 
 function timeoutOf(action: ActionName, { spec }: HelmRelease): number {
@@ -391,6 +396,8 @@ function end(draft: Draft, next: Exclude<Next, { do: 'act' }>, context: Context)
     memory.isExhausted = false;
     memory.changed = false;
     unit.spread = null;
+    if (unit.bundle !== null)
+      release.status.inventory ??= { entries: inventoryOf(unit.bundle.objects.map(({ key }) => key)) };
     return { type: 'done', facts: { ...facts, status: healed(release, context) } };
   }
   const count = failed?.inputs === inputs ? failed.count + 1 : 1;

@@ -8,7 +8,7 @@ import {
   say,
   systemError,
 } from '@plumb/api';
-import { backoffDelay, dependableId, dependenciesOf, OWNERSHIPS } from '@plumb/core';
+import { backoffDelay, dependableId, dependenciesOf, OWNERSHIPS, unitDriftMode } from '@plumb/core';
 import type { Dependable } from '@plumb/core';
 import { ClusterNews } from '../../delivery/cluster-news.ts';
 import type { News } from '../../delivery/clusters.ts';
@@ -16,6 +16,7 @@ import type { Destination } from '../../delivery/destination.ts';
 import type { LiveChange } from '../../delivery/live.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
+import { leftDrift } from '../../releases/correct.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { TaskEnd } from '../../releases/task.ts';
@@ -173,7 +174,15 @@ export class HelmReleaseController {
       await this.#run(id, leave);
     } finally {
       this.#clusterNews.wakeForNextDrift(id);
+      this.#wakeForRetry(id);
     }
+  }
+
+  /** A correction of drift that failed is tried again before the interval is over. */
+  #wakeForRetry(id: string): void {
+    const { driftFailed, drifted } = this.#units.get(id) ?? {};
+    if (driftFailed === undefined || driftFailed.count === 0 || (drifted?.size ?? 0) === 0) return;
+    this.#options.queue().addAfter(id, Math.max(driftFailed.retryAt - this.#options.clock.now(), 0));
   }
 
   /** The release is another replica's now: what is known of it grows old, and what is under way for it ends. */
@@ -286,7 +295,7 @@ export class HelmReleaseController {
     // The run may have written status meanwhile: report on what stands now.
     const told = this.#find(id);
     if (told === undefined) return;
-    const drifted = memory.unit.bundle === null ? undefined : toldDrift(memory.unit);
+    const drifted = memory.unit.bundle === null ? undefined : leftDrift(memory.unit, unitDriftMode(told), clock.now());
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval, drifted };
     const status = withHelmChart(outcome.facts.status ?? told.status, memory.helmChart);
     const all = { ...outcome, facts: { ...outcome.facts, status } };

@@ -99,7 +99,7 @@ function specFlaw(object: HelmRelease, { expressions, settings }: Seen): Said | 
   const checked = checkHelmRelease(object);
   if (!checked.ok) return say(ownMessages.invalidSpec, { problems: checked.problems });
   if (expressions.flaw !== null) return say(messages.invalidExpression, { error: expressions.flaw });
-  const ignored = compileIgnoreRules(object.spec.driftDetection?.ignore ?? []);
+  const ignored = compileIgnoreRules(object.spec.driftDetection?.ignore ?? [], 'spec.driftDetection.ignore');
   if (typeof ignored !== 'function') return say(ownMessages.invalidSpec, { problems: ignored });
   return accessFlaw(object, settings);
 }

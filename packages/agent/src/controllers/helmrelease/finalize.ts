@@ -1,6 +1,6 @@
 import type { HelmRelease, KubeObject, Said } from '@plumb/api';
 import { asPlumbError, HELM_APPLY_MANAGER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
-import { latestSnapshot, parseInventoryEntry, storageNamespaceOf } from '@plumb/core';
+import { latestSnapshot, parseInventoryEntry, storageNamespaceOf, uninstallOptionsOf } from '@plumb/core';
 import { approach, awaySaid, siteOf } from '../../delivery/approach.ts';
 import { awayOf } from '../../delivery/destination.ts';
 import { Job } from '../../releases/job.ts';
@@ -58,11 +58,16 @@ export async function finalize(object: HelmRelease, context: Context): Promise<F
 async function begin(object: HelmRelease, context: Context): Promise<Job<TaskEnd> | null> {
   const { memory, hands } = context;
   const { storageNamespace, name, isTold } = placeOf(object);
-  const last = await storeOf(object, storageNamespace, context).last(name);
+  const store = storeOf(object, storageNamespace, context);
+  const last = await store.last(name);
   const owned = (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
   // A process that was killed may have made it before the status could say so; what it did not make is not ours to remove.
   if (last !== null && !isTold && madeWithIn(last) === null) return null;
-  if (last === null || (last.record.info.status === 'uninstalled' && owned.length === 0)) return null;
+  if (last === null) return null;
+  if (last.record.info.status === 'uninstalled' && owned.length === 0) {
+    if (!uninstallOptionsOf(object.spec).keepHistory) await store.purge(name);
+    return null;
+  }
   const task = {
     action: 'uninstall',
     to: null,

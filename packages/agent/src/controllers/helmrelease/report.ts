@@ -16,7 +16,7 @@ import {
   say,
   setConditions,
 } from '@plumb/api';
-import { inventoryOf, latestSnapshot, testOptionsOf } from '@plumb/core';
+import { inventoryOf, latestSnapshot, unitDriftMode, testOptionsOf } from '@plumb/core';
 import { conditionOf, isTold, requestedAt } from '../../runtime/flux-object.ts';
 import { mergePatch } from '../../runtime/merge-patch.ts';
 import type { EventRecord } from '../../runtime/events.ts';
@@ -89,14 +89,14 @@ type Observed = HelmRelease & { status: HelmReleaseStatus };
 
 function driftedChanges(release: Observed, drifted: readonly ObjectKey[] | undefined): Change[] {
   if (drifted === undefined) return [];
-  const mode = release.spec.driftDetection?.mode ?? 'disabled';
+  const isLookedAt = unitDriftMode({ ...release, kind: 'HelmRelease' }) !== 'ignore';
   const latest = latestSnapshot(release.status.history);
   const name = latest === undefined ? '' : `${latest.namespace}/${latest.name}.v${latest.version}`;
   if (drifted.length > 0) {
     const said = say(messages.drifted, { release: name, changes: drifted.map(displayKey) });
     return [conditionOf(release, 'Drifted', 'True', said)];
   }
-  if (mode === 'disabled' || latest === undefined) return [{ type: 'Drifted', remove: true }];
+  if (!isLookedAt || latest === undefined) return [{ type: 'Drifted', remove: true }];
   return [conditionOf(release, 'Drifted', 'False', say(messages.noDrift, { release: name }))];
 }
 

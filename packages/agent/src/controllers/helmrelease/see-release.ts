@@ -16,7 +16,8 @@ import {
 import type { ReleaseFacts, WantedRelease } from '@plumb/core';
 import { actingAs } from '../../delivery/acting-as.ts';
 import { siteOf } from '../../delivery/approach.ts';
-import { bundleIn, driftToLookAt } from '../../releases/correct.ts';
+import { driftToLookAt } from '../../releases/correct.ts';
+import { bundleIn } from '../../releases/in-force.ts';
 import type { StoredBundle } from '../../delivery/unit.ts';
 import type { ActionContext, Waiting } from '../../releases/context.ts';
 import { releaseName } from '../../releases/wanted.ts';
@@ -242,17 +243,18 @@ function requests(release: HelmRelease): Pick<ReleaseFacts, 'forceRequested' | '
 /** Takes over a record that was not known as it is. */
 export async function adopted(
   release: HelmRelease,
-  { last, known, facts }: Sighted,
+  { last, known: { snapshot }, facts }: Sighted,
   { memory, hands }: Context,
 ): Promise<{ status: HelmReleaseStatus; bundle: StoredBundle | null }> {
   const stored = await last();
-  if (stored === null || known.snapshot === null) return { status: {}, bundle: null };
+  if (stored === null || snapshot === null) return { status: {}, bundle: null };
   const { cluster } = siteOf({ memory: memory.unit, hands });
-  const bundle = await bundleIn(stored, { release, cluster });
-  const entries = inventoryOf(bundle.objects.map(({ key }) => key));
   const isInForce = stored.record.info.status === 'deployed';
+  const known = isInForce ? memory.unit.bundle : null;
+  const bundle = known ?? (await bundleIn(stored, { release, cluster }));
+  const entries = inventoryOf(bundle.objects.map(({ key }) => key));
   return {
-    status: { ...adoptedStatus(facts, known.snapshot), inventory: { entries } },
+    status: { ...adoptedStatus(facts, snapshot), inventory: { entries } },
     bundle: isInForce ? bundle : null,
   };
 }

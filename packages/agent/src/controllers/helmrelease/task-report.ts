@@ -1,4 +1,5 @@
 import type {
+  Condition,
   ConditionChange,
   ConditionRemoval,
   HelmRelease,
@@ -30,7 +31,7 @@ import {
   wasTested,
 } from '@plumb/core';
 import type { ActionName, WantedRelease } from '@plumb/core';
-import { displayKey } from '@plumb/api';
+import { displayKey, keyId } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
@@ -91,22 +92,30 @@ export function readyChanges(
   return summary === null ? [] : [{ type: 'Ready', ...summary } as ConditionChange];
 }
 
+/** What conditions say of a release that is in force, and was taken over as it is: what was told of it before holds no longer. */
+export function takenOver(release: HelmRelease, snapshot: ReleaseSnapshot, now: number): Condition[] {
+  const names = { release: fullReleaseName(snapshot), chart: versionedChartName(snapshot) };
+  const done = snapshot.version === 1 ? messages.installed : messages.upgraded;
+  return setConditions(release.status?.conditions, inForce(release, snapshot, names, say(done, names)), new Date(now));
+}
+
 function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRelease): HelmReleaseStatus {
   return { observedPostRenderersDigest: postRenderersDigest, observedCommonMetadataDigest: commonMetadataDigest };
 }
 
 /** An install begins a life of its own: what was before it is nothing to roll back to. */
 function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
-  if (end.action === 'unlock') return end.snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
-  const start = end.action === 'install' ? beforeInstall(history, end) : history;
-  return end.snapshots
+  const { action, stored, snapshots } = end;
+  if (action === 'install' && stored) return snapshots.slice(0, 1);
+  if (action === 'unlock') return snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
+  return snapshots
     .toReversed()
-    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(start ?? [])]);
+    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), kept(history, end));
 }
 
 /** Of an install that stored nothing, what was announced does not come to be. */
-function beforeInstall(history: HelmReleaseStatus['history'], { stored }: TaskEnd): HelmReleaseStatus['history'] {
-  return stored ? [] : history?.filter(({ status }) => status !== 'pending-install');
+function kept(history: HelmReleaseStatus['history'], { action }: TaskEnd): ReleaseSnapshot[] {
+  return (history ?? []).filter(({ status }) => action !== 'install' || status !== 'pending-install');
 }
 
 function countersAfter(release: HelmRelease, { action, error, stored }: TaskEnd): HelmReleaseStatus {
@@ -132,10 +141,7 @@ function namesOf(
       chart: versionedChartName({ chartName, chartVersion }),
     };
   }
-  // A rollback is told by what it goes back to; whatever was made of it has the chart of that.
-  const version = end.to ?? latest.version;
-  const back = end.to === null ? undefined : history.find((one) => one.version === version);
-  return { release: fullReleaseName({ ...latest, version }), chart: versionedChartName(back ?? latest) };
+  return { release: fullReleaseName(latest), chart: versionedChartName(latest) };
 }
 
 interface Telling {
@@ -191,19 +197,25 @@ function released(
     failed: typeof messages.installFailed;
   },
 ): Telling {
-  const gone: Change[] = [
-    { type: 'TestSuccess', remove: true },
-    { type: 'Remediated', remove: true },
-  ];
   if (error !== null) {
     const said = say(failed, { ...names, error: error.message });
-    return { changes: [...gone, conditionOf(release, 'Released', 'False', said)], said: [said] };
+    return { changes: [...GONE, conditionOf(release, 'Released', 'False', said)], said: [said] };
   }
   const said = say(done, names);
-  const changes = [...gone, conditionOf(release, 'Released', 'True', said)];
-  const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshots[0]);
+  return { changes: inForce(release, snapshots[0], names, said), said: [said] };
+}
+
+/** What failed before, and the tests of before, are over. */
+const GONE: readonly Change[] = [
+  { type: 'TestSuccess', remove: true },
+  { type: 'Remediated', remove: true },
+];
+
+function inForce(release: HelmRelease, snapshot: ReleaseSnapshot | undefined, names: Names, said: Said): Change[] {
+  const changes = [...GONE, conditionOf(release, 'Released', 'True', said)];
+  const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshot);
   if (isUntested) changes.push(conditionOf(release, 'TestSuccess', 'Unknown', say(messages.awaitingTests, names)));
-  return { changes, said: [said] };
+  return changes;
 }
 
 function remediated(release: HelmRelease, said: Said): Telling {
@@ -219,26 +231,26 @@ function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): 
   return { changes: [conditionOf(release, 'TestSuccess', error === null ? 'True' : 'False', said)], said: [said] };
 }
 
-/** Drift that was put right, or told and left. */
-function corrected(_release: HelmRelease, { error, drift, changes }: TaskEnd, { release }: Names): Telling {
-  if (error !== null) return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message })] };
-  const done = changes.filter(({ action }) => action === 'created' || action === 'configured');
-  const notes = drift.map(driftLine);
-  if (done.length > 0) {
-    const lines = done.map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`);
-    return { changes: [], said: [say(messages.corrected, { release, changes: lines })] };
-  }
-  return { changes: [], said: notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })] };
+/** Drift that was put right, or is left: Flux tells first what differs, then what was done. Answers come in any order, what is told does not. */
+function corrected(_release: HelmRelease, { error, drift, found, changes }: TaskEnd, { release }: Names): Telling {
+  // What only was not ours yet, such as what helm made, is written and has not drifted.
+  const written = changes.filter(({ action }) => action === 'created' || action === 'configured');
+  const repaired = error === null ? written.filter(({ key }) => noteOf(key, drift) !== undefined) : written;
+  const notes = [...repaired.flatMap(({ key }) => noteOf(key, drift) ?? []), ...found].map(driftLine).toSorted();
+  const done = repaired.map(({ key, action }) => `${displayKey(key)} ${action}`).toSorted();
+  const said: Said[] = notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })];
+  if (error !== null) said.push(say(messages.correctionFailed, { release, error: error.message, done }));
+  else if (done.length > 0) said.push(say(messages.corrected, { release, changes: done }));
+  return { changes: [], said };
+}
+
+function noteOf(key: DriftNote['key'], drift: readonly DriftNote[]): DriftNote | undefined {
+  return drift.find((note) => keyId(note.key) === keyId(key));
 }
 
 function driftLine(note: DriftNote): string {
   if (note.how === 'removed') return `${displayKey(note.key)} removed`;
   return `${displayKey(note.key)} changed${pathsOf(note)}`;
-}
-
-function detailOf(key: DriftNote['key'], drift: readonly DriftNote[]): string {
-  const note = drift.find((one) => displayKey(one.key) === displayKey(key));
-  return note === undefined ? '' : pathsOf(note);
 }
 
 function pathsOf({ paths, managers }: DriftNote): string {
