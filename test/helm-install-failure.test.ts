@@ -128,6 +128,8 @@ test('what is not ready in time fails the install, and stays to be looked at', a
   expect(messageOf(running, 'Reconciling')).toBe("Running 'install' action with timeout of 2s");
   expect(says(running, 'Ready')).toBe('Unknown Progressing');
   expect(messageOf(running, 'Ready')).toBe(messageOf(running, 'Reconciling'));
+  expect(historyOf(running)).toEqual(['v1 pending-install install']);
+  await releases.world.until(releases.recordKey('slow', 1), 'be stored', (record) => record !== null);
   expect(await recordsOf(releases, 'slow')).toEqual(['v1 pending-install']);
   const release = await releases.until('slow', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
   expect(messageOf(release, 'Ready')).toMatch(/Deployment\/\S+\/slow-web.*not ready within 2s/);

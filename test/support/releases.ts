@@ -117,6 +117,12 @@ export class Releases {
     return { ...HELM_RELEASE, namespace: this.world.namespace, name };
   }
 
+  /** Of the Secret that holds a record of a release. */
+  recordKey(name: string, version: number): ObjectKey {
+    const secret = `sh.helm.release.v1.${name}.v${version}`;
+    return { group: '', version: 'v1', kind: 'Secret', namespace: this.world.namespace, name: secret };
+  }
+
   /** Declares a release of the chart of its name. */
   release(name: string, spec: Record<string, unknown> = {}): Promise<KubeObject> {
     return this.world.apply({

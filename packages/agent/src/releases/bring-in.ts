@@ -195,7 +195,8 @@ async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise
 
 /** Whether all that is there of a release is in its newest record. */
 function isSound(last: StoredRelease | null): boolean {
-  return last === null || last.record.info.status === 'deployed';
+  const { status = 'unknown' } = last?.record.info ?? { status: 'uninstalled' };
+  return status === 'deployed' || status === 'uninstalled';
 }
 
 /** The records a new one takes the place of: those that say they are in force, and the one whose name an install uses again. */

@@ -61,8 +61,8 @@ export async function removeRelease(
       deleted: new Date(clock.time()).toISOString(),
     };
     if (options.keepHistory) {
-      await save();
       await supersedeOthers(record, store);
+      await save();
     } else await store.purge(record.name);
     return { record, changes, inventory: kept, error: null };
   } catch (thrown) {

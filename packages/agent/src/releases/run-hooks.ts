@@ -70,7 +70,7 @@ async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): P
     hook.last_run = { ...hook.last_run, completed_at: timeOf(), phase: 'Succeeded' };
   } catch (thrown) {
     hook.last_run = { ...hook.last_run, completed_at: timeOf(), phase: 'Failed' };
-    await deleteFor(hook, 'hook-failed', run, lastingOf(context)).catch(() => undefined);
+    await endOne(hook, run, lastingOf(context)).catch(() => undefined);
     throw asPlumbError(thrown);
   }
 }
@@ -87,6 +87,7 @@ export async function endHooks(run: Omit<HookRun, 'hooks' | 'save'>, context: Ac
   for (const hook of ran) await endOne(hook, run, context);
 }
 
+/** Deletes the objects of a hook that has ended where its policy says so, and they are its own: somebody else's may have kept it from running. */
 async function endOne(hook: HookRecord, run: Omit<HookRun, 'hooks' | 'save'>, context: ActionContext): Promise<void> {
   const { cluster, clock, signal } = context;
   const objects: KubeObject[] = [];

@@ -277,6 +277,20 @@ describe('records', () => {
     expect(await statuses()).toEqual(['v11 failed', 'v10 deployed', 'v2 deployed']);
   });
 
+  test('are deleted oldest first, when all are', async () => {
+    const deleted: string[] = [];
+    const watched = clusterWith(cluster, {
+      delete: (key, options) => {
+        deleted.push(key.name);
+        return cluster.delete(key, options);
+      },
+    });
+    await new ReleaseStore({ cluster: watched, namespace: NAMESPACE, clock: { time: () => now } }).purge('cart');
+    expect(await statuses()).toEqual([]);
+    expect(deleted).toEqual([2, 9, 10, 11].map((version) => `sh.helm.release.v1.cart.v${version}`));
+    expect((await store.list('cart-db')).length).toBe(1);
+  });
+
   test('are deleted once', async () => {
     expect(await store.delete('cart', 11)).toBe(true);
     expect(await store.delete('cart', 11)).toBe(false);

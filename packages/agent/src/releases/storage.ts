@@ -137,9 +137,8 @@ export class ReleaseStore {
     return await this.#cluster.delete(this.#key(name, version), this.#options);
   }
 
-  /** Deletes all records of a release. */
+  /** Deletes all records of a release, the newest last: as long as any is left, it tells what is being done. */
   async purge(name: string): Promise<void> {
-    // The newest goes last: as long as any is left, it says that the release is being uninstalled.
     const entries = await this.list(name);
     for (const { version } of entries.toReversed()) await this.delete(name, version);
   }

@@ -108,15 +108,14 @@ function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): Rele
   const { action, stored, snapshots } = end;
   if (action === 'install' && stored) return snapshots.slice(0, 1);
   if (action === 'unlock') return snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
-  const start = action === 'install' ? beforeInstall(history, end) : history;
   return snapshots
     .toReversed()
-    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(start ?? [])]);
+    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), kept(history, end));
 }
 
 /** Of an install that stored nothing, what was announced does not come to be. */
-function beforeInstall(history: HelmReleaseStatus['history'], { stored }: TaskEnd): HelmReleaseStatus['history'] {
-  return stored ? [] : history?.filter(({ status }) => status !== 'pending-install');
+function kept(history: HelmReleaseStatus['history'], { action }: TaskEnd): ReleaseSnapshot[] {
+  return (history ?? []).filter(({ status }) => action !== 'install' || status !== 'pending-install');
 }
 
 function countersAfter(release: HelmRelease, { action, error, stored }: TaskEnd): HelmReleaseStatus {
