@@ -12,7 +12,7 @@ import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../runtime/outcome.ts';
 import { AT, conditionOf, helmRelease, snapshot } from '../../testing/builders.ts';
 import type { Facts } from './facts.ts';
-import { report, type Moment } from './report.ts';
+import { announced, report, type Moment } from './report.ts';
 
 const MOMENT: Moment = { now: AT, interval: 600_000, drifted: [] };
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
@@ -200,6 +200,48 @@ describe('an action that lasts', () => {
   test('does not answer a request', () => {
     const object = helmRelease({ status: atRest, metadata: { annotations: { [REQUESTED_AT_ANNOTATION]: 'now' } } });
     expect(told(object, running('upgrade')).next.lastHandledReconcileAt).toBeUndefined();
+  });
+});
+
+describe('what is about to be done', () => {
+  const about = { action: 'install', timeout: 300_000, snapshot: null, owned: [KEY] } as const;
+
+  test('to a release that nothing is told of yet names it, and what it owns', () => {
+    const pending = snapshot(1, { status: 'pending-install', action: 'install' });
+    const object = helmRelease({ status: { failures: 0, lastAttemptedGeneration: 1 } });
+    const status = announced(object, { ...about, snapshot: pending }, AT);
+    expect(checkStatus({ ...object, status } as never)).toEqual([]);
+    expect(status.history).toEqual([pending]);
+    expect(status.inventory).toEqual({ entries: [{ id: 'shop_settings__ConfigMap', v: 'v1' }] });
+    expect(status.conditions?.map(({ type, status: value }) => `${type} ${value}`)).toEqual([
+      'Reconciling True',
+      'Ready Unknown',
+    ]);
+    expect(status).not.toHaveProperty('failures');
+  });
+
+  test('to one that is told of keeps its history', () => {
+    const status = announced(helmRelease({ status: atRest }), { ...about, action: 'rollback' }, AT);
+    expect(status.history).toEqual(atRest.history);
+    expect(status.conditions?.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
+      'Reconciling Progressing',
+      'Ready UpgradeSucceeded',
+      'Released UpgradeSucceeded',
+    ]);
+  });
+
+  test('leaves no status without Ready while it goes on', () => {
+    const outcome: Outcome<Facts> = {
+      type: 'again',
+      facts: { ...NOTHING, status: { conditions: [failed] } },
+      after: 1,
+    };
+    expect(told(helmRelease(), outcome).conditions).toEqual([
+      'Ready False UpgradeFailed',
+      'Released False UpgradeFailed',
+    ]);
+    const early: Outcome<Facts> = { type: 'again', facts: { ...NOTHING, status: { failures: 1 } }, after: 1 };
+    expect(told(helmRelease(), early).conditions).toEqual([]);
   });
 });
 
