@@ -140,6 +140,12 @@ test('so does one of which Flux noted a digest of another method', async () => {
   await releases.release(name, { values: { colour: 'red' } });
   const { status } = await releases.ready(name);
   await letGo(name);
+  // What Plumb alone notes beside a record.
+  await releases.world.cluster.patch(
+    recordKey(releases.world.namespace, name, 1),
+    { metadata: { annotations: null } },
+    { type: 'merge' },
+  );
   const before = await versions(name);
   const [snapshot] = status?.history ?? [];
   const older = { ...snapshot, apiVersion: null, action: null, digest: `sha256:${'0'.repeat(64)}` };

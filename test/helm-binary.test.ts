@@ -170,7 +170,8 @@ test.runIf(HELM_RUNS)('a helm upgrade that fails is upgraded over', async () => 
   expect(history(release)[0]).toBe('4 deployed upgrade');
   expect(await colour()).toBe('red');
   const entries = await helm.json<Entry[]>('history', 'cart', '--namespace', namespace);
-  expect(entries.map((entry) => entry.status)).toEqual(['uninstalled', 'superseded', 'failed', 'deployed']);
+  // An install that uses a name again supersedes what was uninstalled, as `helm install --replace` does.
+  expect(entries.map((entry) => entry.status)).toEqual(['superseded', 'superseded', 'failed', 'deployed']);
   expect(await releases.world.problems()).toEqual([]);
 });
 

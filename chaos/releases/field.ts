@@ -6,7 +6,7 @@ import type { KubeObject, ObjectKey } from '@plumb/api';
 import { HELM_CHART, HELM_RELEASE, READ_SOURCES, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
-import { definitionOf } from '../../test/support/source-kinds.ts';
+import { serve } from '../../test/support/source-kinds.ts';
 import { KillableAgent } from '../agent.ts';
 import { ByHand, lenient } from '../by-hand.ts';
 import { Chance } from '../chance.ts';
@@ -66,8 +66,7 @@ export class ReleaseField {
     const cluster = await connect({ kubeconfig, userAgent: 'plumb-chaos' });
     const namespace = `chaos-${randomBytes(4).toString('hex')}`;
     const targets = [`${namespace}-a`, `${namespace}-b`];
-    for (const kind of [...READ_SOURCES, HELM_CHART])
-      await cluster.apply(definitionOf(kind), { fieldManager: MANAGER, force: true });
+    await serve(cluster, [...READ_SOURCES, HELM_CHART]);
     const namespaces = [namespace, ...targets];
     for (const name of namespaces) await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     for (const target of targets) await thereIs(cluster, { ...ACCOUNT, namespace: target });

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KindRef, KubeObject } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
 
 /** A definition of a kind that this agent reads and nobody here works on: as much of it as is read. */
 export function definitionOf({ group, version, kind }: KindRef): KubeObject {
@@ -23,4 +25,24 @@ export function definitionOf({ group, version, kind }: KindRef): KubeObject {
       ],
     },
   };
+}
+
+/** Applies definitions of kinds, and waits until each answers: discovery tells no event for that. */
+export async function serve(cluster: Cluster, kinds: readonly KindRef[], ms = 20_000): Promise<void> {
+  for (const kind of kinds) await cluster.apply(definitionOf(kind), { fieldManager: 'test', force: true });
+  const end = performance.now() + ms;
+  for (const kind of kinds) {
+    while (!(await answers(cluster, kind))) {
+      if (performance.now() > end) throw new Error(`${kind.kind} is not served after ${ms} ms`);
+      await sleep(50);
+      await cluster.discover({ refresh: true });
+    }
+  }
+}
+
+function answers(cluster: Cluster, kind: KindRef): Promise<boolean> {
+  return cluster.list(kind).then(
+    () => true,
+    () => false,
+  );
 }
