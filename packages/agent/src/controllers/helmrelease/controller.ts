@@ -59,7 +59,7 @@ export interface HelmReleaseControllerOptions {
 }
 
 const DELETION_BACKOFF = { min: 750, max: 5 * 60_000 };
-const NO_FACTS: Facts = { status: undefined, events: [], running: null, isStalled: false };
+const NO_FACTS: Facts = { status: undefined, events: [], running: null, held: null, isStalled: false };
 
 /** What wakes a HelmRelease, and what a wake-up does. */
 export class HelmReleaseController {

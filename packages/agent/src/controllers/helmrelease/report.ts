@@ -42,7 +42,7 @@ export function report(object: HelmRelease, outcome: Outcome<Facts>, moment: Mom
       return { status: changed(object, status), events: facts.events, after: moment.interval, result: 'success' };
     }
     case 'again': {
-      const status = facts.running === null ? release.status : runningStatus(release, facts.running, moment);
+      const status = waitingStatus(release, facts, moment);
       return { status: changed(object, status), events: facts.events, after: outcome.after, result: 'requeue' };
     }
     case 'retry': {
@@ -98,11 +98,26 @@ function driftedChanges(release: Observed, drifted: readonly ObjectKey[] | undef
   return [conditionOf(release, 'Drifted', 'False', say(messages.noDrift, { release: name }))];
 }
 
-function runningStatus(release: Observed, running: NonNullable<Facts['running']>, { now }: Moment): HelmReleaseStatus {
+/** What is waited for, where there is anything to tell of it. */
+function waitingStatus(release: Observed, { running, held }: Facts, moment: Moment): HelmReleaseStatus {
+  if (held !== null) return { ...progressing(release, held, moment), ...handled(release) };
+  return running === null ? release.status : runningStatus(release, running, moment);
+}
+
+function progressing(release: Observed, said: Said, { now }: Moment): HelmReleaseStatus {
+  const changes: Change[] = [
+    conditionOf(release, 'Reconciling', 'True', said),
+    { type: 'Stalled', remove: true },
+    conditionOf(release, 'Ready', 'Unknown', said),
+  ];
+  return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
+}
+
+function runningStatus(release: Observed, running: NonNullable<Facts['running']>, moment: Moment): HelmReleaseStatus {
   const said = say(messages.running, running);
+  if (running.action === 'install' || running.action === 'upgrade') return progressing(release, said, moment);
+  const { now } = moment;
   const changes: Change[] = [conditionOf(release, 'Reconciling', 'True', said), { type: 'Stalled', remove: true }];
-  const isRelease = running.action === 'install' || running.action === 'upgrade';
-  if (isRelease) changes.push(conditionOf(release, 'Ready', 'Unknown', said));
   return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
 }
 
