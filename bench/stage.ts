@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { crds, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import { crds, FLUX_NAMESPACE, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { connect, reflect } from '@plumb/kube';
@@ -67,7 +67,9 @@ export class Stage {
     const plane = await startControlPlane({ clusterPath: join(ROOT, 'build/cluster'), dir: join(dir, 'plane') });
     const cluster = await connect({ kubeconfig: plane.kubeconfig, userAgent: 'plumb-bench' });
     for (const crd of crds()) await cluster.apply(crd, { fieldManager: 'bench', force: true });
-    await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+    // Leases are kept where an agent is installed.
+    for (const name of [NAMESPACE, FLUX_NAMESPACE])
+      await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     const server = await startGitServer({ dir: join(dir, 'git') });
     const url = await server.create('bench');
     const kubeconfig = await plane.kubeconfigFor('plumb-agent', ['system:masters']);

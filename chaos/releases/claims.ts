@@ -33,7 +33,7 @@ const SUCCEEDED: readonly [pattern: RegExp, deed: Deed][] = [
   [/^Unlocked Helm release (\S+) with chart \S+ in \S+ state$/, 'unlock'],
 ];
 
-/** How each trouble shows. A chart's own hook before it is deleted may fail once, and the engine may be killed. */
+/** How each trouble shows. A chart's own hook before it is deleted may fail once, the engine may be killed, and what is declared anew cuts short what was under way. */
 const SYMPTOMS: readonly [pattern: RegExp, trouble: TroubleName | 'anything'][] = [
   [/this chart has no such trouble/, 'broken'],
   [/-refused\b/, 'refused'],
@@ -43,7 +43,9 @@ const SYMPTOMS: readonly [pattern: RegExp, trouble: TroubleName | 'anything'][] 
   [/-test failed/, 'test-fails'],
   [/not ready within 2s/, 'unready'],
   [/-leave failed/, 'anything'],
-  [/\bengine\b/, 'anything'],
+  [/\bthe helper ended\b/, 'anything'],
+  [/: it was cut short: something newer is declared$/, 'anything'],
+  [/: it was cut short: the release is being deleted$/, 'anything'],
 ];
 /** Reasons of events that need a trouble of any kind. */
 const GIVEN_UP: ReadonlySet<string> = new Set(['RetriesExceeded', 'MissingRollbackTarget', 'ReleaseRecovery']);
@@ -110,7 +112,7 @@ function troubleProblems({ reason, message, involvedObject: { name } }: Told, { 
   const had = suffered.get(name) ?? new Set();
   const says = `an event of ${name} says without cause: ${reason}: ${message}`;
   if (GIVEN_UP.has(reason)) return had.size > 0 ? [] : [says];
-  if (!FAILED.test(reason)) return [says];
-  const symptoms = SYMPTOMS.filter(([pattern]) => pattern.test(message));
-  return symptoms.some(([, trouble]) => trouble === 'anything' || had.has(trouble)) ? [] : [says];
+  const symptoms = SYMPTOMS.filter(([pattern]) => pattern.test(message)).map(([, trouble]) => trouble);
+  const isOwn = FAILED.test(reason) && symptoms.some((trouble) => trouble !== 'anything' && had.has(trouble));
+  return isOwn || symptoms.includes('anything') ? [] : [says];
 }

@@ -7,11 +7,11 @@ export type Deed = 'install' | 'upgrade' | 'rollback' | 'uninstall' | 'unlock';
 const BROUGHT_IN: Readonly<Record<string, Deed>> = {
   'pending-install': 'install',
   'pending-upgrade': 'upgrade',
-  'pending-rollback': 'rollback',
 };
+const ROLLED_BACK = 'Rollback to ';
 const UNLOCKED = 'Release unlocked from stale';
 
-/** How often each was done to each record: `upgrade shop/cart.v3`. */
+/** How often each was done to each record: `upgrade shop/cart.v3`. A rollback counts for the record it went to. */
 export type Deeds = ReadonlyMap<string, number>;
 
 /** What came to its end, by all the states that all records went through. */
@@ -34,6 +34,8 @@ function deedOf(before: State | undefined, now: State): string | null {
   if (now.object === null) return from.status === 'uninstalling' ? `uninstall ${shown}` : null;
   const { status: to, description } = readRecord(now.object);
   if (to === from.status) return null;
+  if (to === 'deployed' && from.status === 'pending-rollback')
+    return `rollback ${from.namespace}/${from.name}.v${description.replace(ROLLED_BACK, '')}`;
   if (to === 'deployed') return `${BROUGHT_IN[from.status] ?? 'nothing'} ${shown}`;
   if (to === 'uninstalled') return `uninstall ${shown}`;
   return to === 'failed' && description.startsWith(UNLOCKED) ? `unlock ${shown}` : null;

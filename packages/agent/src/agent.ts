@@ -164,7 +164,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   );
   const detected = metrics.counter(
     'plumb_drift_detected_total',
-    'Changes by somebody else that were told and left as they are.',
+    'Changes by somebody else that DriftDetected told of: those that are left, and of HelmReleases those that are put right too.',
     ['kind', 'namespace', 'name'],
   );
   const dropped = metrics.counter('plumb_events_dropped_total', 'Events that could not be written.', ['reason']);
@@ -375,6 +375,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       engine: options.engine,
       expressions: new Expressions(options.engine),
     },
+    writer: releases.writer,
     finisher: releases.finisher,
     queue: releases.queueOf,
     clock,

@@ -10,7 +10,10 @@ import { limits } from './limits.ts';
 import type { BuildSpec } from './renderer.ts';
 
 /** The part of a spec that marks every object. */
-type Marks = Pick<BuildSpec, 'commonMetadata' | 'ownerLabels' | 'ignore'>;
+type Marks = Pick<BuildSpec, 'commonMetadata' | 'ownerLabels' | 'ignore'> & {
+  /** A new value of an ignored field is applied, as Helm does; only drift of it is left. */
+  setsIgnored?: boolean;
+};
 
 /**
  * Declared objects become a bundle: identities checked, common metadata and then the owner's labels set on each.
@@ -34,7 +37,7 @@ export function assemble(
     return {
       key,
       body: marked,
-      digest: ignored.length === 0 ? digest : appliedDigest(marked, ignored),
+      digest: digestOf(marked, ignored, { digest, setsIgnored: spec.setsIgnored === true }),
       origin,
       ignored,
     };
@@ -49,9 +52,15 @@ function ignoredFieldsOf({ ignore = [] }: Marks): IgnoredFields {
   throw userError('invalid-spec', compiled.map(({ path, message }) => `${path} ${message}`).join('; '));
 }
 
-/** Over what an apply sends of an object that exists: a new value of an ignored field is no reason for one. */
-function appliedDigest(body: KubeObject, ignored: readonly string[]): string {
-  return sha256(canonicalJson([withoutIgnored(storedForm(body), ignored), ignored]));
+/** Over what an apply sends of an object that exists: where ignored fields are not set, a new value of one is no reason for an apply. */
+function digestOf(
+  body: KubeObject,
+  ignored: readonly string[],
+  { digest, setsIgnored }: { digest: string; setsIgnored: boolean },
+): string {
+  if (ignored.length === 0) return digest;
+  const sent = setsIgnored ? body : withoutIgnored(storedForm(body), ignored);
+  return sha256(canonicalJson([sent, ignored]));
 }
 
 /** What no name of the Kubernetes API holds: it would lead to another address, or break the ids an inventory is made of. */

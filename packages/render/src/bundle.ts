@@ -7,7 +7,7 @@ export interface Origin {
   document: number;
 }
 
-/** One desired object. `digest` is over its canonical JSON without what is ignored, and over what that is: equal digests, equal applies. */
+/** One desired object. `digest` is over its canonical JSON as far as an apply of ours sets it, and over what is ignored: equal digests, equal applies. */
 export interface Desired {
   key: ObjectKey;
   body: KubeObject;

@@ -41,7 +41,9 @@ export async function leaveEqualOnes(actions: readonly Action[], context: ApplyC
 function isAsDeclared(action: Action, live: KubeObject | null, context: ApplyContext): boolean {
   if (live === null) return false;
   const stored = storedOf(action, context);
-  if (matchesLive(declaredOf(stored, live), live, context.fieldManager) !== 'equal') return false;
+  // Whether an ignored field was declared otherwise before is not known any more.
+  const declared = context.setsIgnored === true ? bodyOf(stored) : declaredOf(stored, live);
+  if (matchesLive(declared, live, context.fieldManager) !== 'equal') return false;
   record(stored, live, context);
   return true;
 }

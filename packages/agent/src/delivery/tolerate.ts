@@ -2,7 +2,16 @@ import type { FieldDrift, KubeObject, ObjectKey } from '@plumb/api';
 import { asPlumbError, keyId, reworded } from '@plumb/api';
 import type { PlumbError } from '@plumb/api';
 import type { Action, DriftMode } from '@plumb/core';
-import { appliedOtherwise, contentHash, driftModeFor, driftValues, hashOf, matchesLive, shownValue } from '@plumb/core';
+import {
+  appliedOtherwise,
+  contentHash,
+  driftModeFor,
+  driftValues,
+  hashOf,
+  matchesLive,
+  ownershipOf,
+  shownValue,
+} from '@plumb/core';
 import { settleAll } from '../runtime/parallel.ts';
 import type { ApplyContext } from './apply.ts';
 import type { DriftNote } from './drift.ts';
@@ -98,8 +107,8 @@ async function look(action: Action, context: ApplyContext): Promise<FoundDrift |
   const { live, isHidden } = await see(stored, context);
   if (live === UNSEEN) return leaveUnseen(action, stored, context);
   if (live === null) return hasRun(stored, unit) ? null : leave(stored, removal(stored), GONE, context);
-  const drift = difference(stored, live, context);
-  const declared = declaredOf(stored, live);
+  const declared = declaredOfOurs(stored, live, context);
+  const drift = difference(stored, { declared, live }, context);
   if (!unit.applied.has(id) && appliedOtherwise(declared, live, context.fieldManager)) return OWN;
   const match = matchesLive(declared, live, context.fieldManager);
   if (match === 'equal' || (match === 'undecided' && drift.paths.length === 0)) {
@@ -196,9 +205,25 @@ function removal({ key }: StoredObject): FoundDrift {
   return { key, how: 'removed', paths: [], managers: [], changes: [], more: 0 };
 }
 
-function difference(stored: StoredObject, live: KubeObject, context: ApplyContext): FoundDrift {
+/** What was never applied by us, such as what helm made, has not lost the labels of its owner. */
+function declaredOfOurs(stored: StoredObject, live: KubeObject, { unit, fieldManager }: ApplyContext): KubeObject {
+  const declared = declaredOf(stored, live);
+  const isOurs = live.metadata.managedFields?.some(
+    ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
+  );
+  if (isOurs === true) return declared;
+  const { nameLabel, namespaceLabel } = ownershipOf(unit.ref);
+  const { [nameLabel]: _name, [namespaceLabel]: _namespace, ...labels } = declared.metadata.labels ?? {};
+  return { ...declared, metadata: { ...declared.metadata, labels } };
+}
+
+function difference(
+  stored: StoredObject,
+  { declared, live }: { declared: KubeObject; live: KubeObject },
+  context: ApplyContext,
+): FoundDrift {
   const { key } = stored;
-  const { paths, managers, more, values } = driftValues(declaredOf(stored, live), live, context.fieldManager);
+  const { paths, managers, more, values } = driftValues(declared, live, context.fieldManager);
   const hidden = context.hidesValues || key.kind === 'Secret';
   const changes = values.map(({ declared, live: is }, index) => ({
     path: paths[index] ?? '',

@@ -15,10 +15,12 @@ import type { StoredBundle } from '../delivery/unit.ts';
 import type { ActionContext } from './context.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
+import { stored } from './in-force.ts';
 import { refuseForeign } from './ownership.ts';
 import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
 import { refuseUnserved } from './refuse-unserved.ts';
-import { bundleOf, keysOf, render, stored, type RenderWish } from './render.ts';
+import { bundleOf, keysOf, render, type RenderWish } from './render.ts';
+import { endHooks } from './run-hooks.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
 import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
@@ -58,12 +60,16 @@ async function bringDesired(
   const keys = rendered.bundle.objects.map(({ key }) => key);
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: owned }, record, context);
   if (options.createNamespace) await createNamespace(context);
-  const bundle = stored(rendered.bundle, record);
+  const bundle = stored(rendered.bundle, record, context.release);
   const superseded = await supersededBy(before, last, context);
   const isUpgrade = before !== null;
+  // Tests of the one before may have been cut short.
+  if (before !== null) await endHooks({ record: before.record, timeout: options.timeout }, context);
   const deployment: Deployment = {
     ...options,
+    action,
     record,
+    isSound: isSound(last),
     madeWith: desiredIn(task).wanted,
     makeRoom: () => makeRoom(last, task.count, context),
     bundle,
@@ -187,6 +193,11 @@ async function inForceOr(last: StoredRelease, { store }: ActionContext): Promise
   return (await store.deployed(last.record.name))?.record ?? last.record;
 }
 
+/** Whether all that is there of a release is in its newest record. */
+function isSound(last: StoredRelease | null): boolean {
+  return last === null || last.record.info.status === 'deployed';
+}
+
 /** The records a new one takes the place of: those that say they are in force, and the one whose name an install uses again. */
 async function supersededBy(
   before: StoredRelease | null,
@@ -277,12 +288,14 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   };
   delete record.info.deleted;
   const before = await ownedKeys(task, last, context);
-  const bundle = stored(await bundleOf(record, context), record);
+  const bundle = stored(await bundleOf(record, context), record, release);
   const superseded = await supersededBy(last, last, context);
   const ended = await deploy(
     {
       ...options,
+      action: 'rollback',
       record,
+      isSound: isSound(last),
       madeWith: madeWithAt(release.status, { version: old.version, madeWith: madeWithIn(target) }),
       makeRoom: () => makeRoom(last, task.count, context),
       bundle,

@@ -1,4 +1,5 @@
-import type { HelmRelease } from '@plumb/api';
+import type { HelmRelease, ObjectKey, ReleaseSnapshot } from '@plumb/api';
+import { asPlumbError, PlumbError, systemError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Engine } from '@plumb/engine';
 import type { Expressions } from '../delivery/expressions.ts';
@@ -35,8 +36,26 @@ export interface ActionContext {
   signal: AbortSignal;
   /** Aborts when nothing may be sent any more, not even how it ended. */
   lasting: AbortSignal;
+  /**
+   * Writes into the status what the release is about to be, and what it owns; resolves when it is there. What an earlier process made is
+   * found by its newest record and by the status: where the status tells nothing of it, it has to before another record is the newest.
+   * @throws PlumbError `cancelled` when the object is gone or not ours any more
+   */
+  announce: (snapshot: ReleaseSnapshot | null, owned: readonly ObjectKey[]) => Promise<void>;
   /** Called when an apply's answer is in. */
   onAnswer: (id: string) => void;
+}
+
+/** For tidying up after what was cut short: that goes on unless nothing may be sent any more. */
+export function lastingOf(context: ActionContext): ActionContext {
+  return { ...context, signal: context.lasting };
+}
+
+/** What an action failed of. Whatever its last request met, one that was ended before its time says who ended it. */
+export function failureOf(thrown: unknown, { signal }: Pick<ActionContext, 'signal'>): PlumbError {
+  if (!signal.aborted) return asPlumbError(thrown);
+  const why = signal.reason instanceof PlumbError ? `: ${signal.reason.message}` : '';
+  return systemError('cancelled', `it was cut short${why}`, thrown);
 }
 
 /** Whether the cluster knows a kind as namespaced; null for one that it does not serve. */

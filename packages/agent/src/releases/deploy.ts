@@ -1,5 +1,6 @@
 import type { ObjectKey, PlumbError } from '@plumb/api';
 import { asPlumbError, HELM_APPLY_MANAGER, keyId, reworded } from '@plumb/api';
+import { latestSnapshot } from '@plumb/core';
 import type { HelmStatus, HookEvent, MadeWith } from '@plumb/core';
 import { deliver } from '../delivery/deliver.ts';
 import type { Delivery } from '../delivery/deliver.ts';
@@ -7,10 +8,11 @@ import type { ApplyContext, Change } from '../delivery/apply.ts';
 import { prune } from '../delivery/prune.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import { awaitHealth } from './await-health.ts';
-import type { ActionContext } from './context.ts';
+import { failureOf, lastingOf, type ActionContext } from './context.ts';
 import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
 import { runHooksOf } from './run-hooks.ts';
+import { snapshotOf } from './snapshots.ts';
 import type { StoredRelease } from './storage.ts';
 
 /** A release that is to be brought into force: installed, upgraded to, or rolled back to. */
@@ -23,6 +25,9 @@ export interface Deployment {
   /** Brings the bundle's bodies into memory, where they are not. */
   loadBodies: () => Promise<void>;
   hooks: { before: HookEvent; after: HookEvent } | null;
+  action: 'install' | 'upgrade' | 'rollback';
+  /** The record before it is in force: all that is there is in it. */
+  isSound: boolean;
   /** Objects of earlier versions: those that the new one does not have are deleted. */
   before: readonly ObjectKey[];
   /** Deletes the oldest records beyond those that are kept. */
@@ -55,6 +60,7 @@ export interface Deployed {
  */
 export async function deploy(deployment: Deployment, context: ActionContext): Promise<Deployed> {
   const { record, superseded } = deployment;
+  await announce(deployment, context);
   let stored = await context.store.create(record, deployment.madeWith);
   const save = async (): Promise<void> => {
     stored = await context.store.update(stored, record);
@@ -74,15 +80,24 @@ export async function deploy(deployment: Deployment, context: ActionContext): Pr
     await save();
     return { records: [stored, ...replaced], ...told(seen.delivery, deployment), error: null };
   } catch (thrown) {
-    const error = asPlumbError(thrown);
+    const error = failureOf(thrown, context);
     const facts = told(seen.delivery, deployment);
-    const inventory = deployment.cleanupOnFail ? await cleanUp(facts, deployment, context) : facts.inventory;
+    const tidies = deployment.cleanupOnFail && !context.lasting.aborted;
+    const inventory = tidies ? await cleanUp(facts, deployment, lastingOf(context)) : facts.inventory;
     const description = descriptionOf(record, error);
     Object.assign(record.info, { status: 'failed', description });
     // Where that cannot be stored, the next run finds a lock that nobody holds.
     await save().catch(() => undefined);
     return { records: [{ ...stored, record }], ...facts, inventory, error };
   }
+}
+
+/** Where the release is, and what it owns, is known before anything is made that only a record would tell of. */
+async function announce({ record, action, before, isSound }: Deployment, context: ActionContext): Promise<void> {
+  const isKnown = latestSnapshot(context.release.status?.history) !== undefined;
+  if (isKnown && isSound) return;
+  const snapshot = isKnown ? null : await snapshotOf(record, { action }, context);
+  await context.announce(snapshot, before);
 }
 
 /** How Helm begins to tell of hooks that failed. */

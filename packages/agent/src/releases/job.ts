@@ -1,3 +1,6 @@
+/** Node fires timers beyond it at once. */
+const LONGEST = 2 ** 31 - 1;
+
 /**
  * A piece of work that goes on after the run that began it. What it waits for holds no worker: a run waits for the work's end, or until the work
  * itself only waits for others.
@@ -7,6 +10,8 @@ export class Job<T> {
   readonly #cancel = new AbortController();
   readonly #parked = Promise.withResolvers<void>();
   #nudge: (() => void) | null = null;
+  /** One came while nobody waited for it. */
+  #isNudged = false;
   #hasEnded = false;
 
   /** @param work is to heed the signal, and to wait through the job */
@@ -32,6 +37,7 @@ export class Job<T> {
 
   /** What the work waits for may have come. */
   nudge(): void {
+    this.#isNudged = true;
     this.#nudge?.();
   }
 
@@ -41,18 +47,19 @@ export class Job<T> {
     return waiting;
   }
 
-  /** For the work: waits for a nudge, for `ms` milliseconds at most, or until the signal aborts. */
+  /** For the work: waits for a nudge since it waited for the last one, for `ms` milliseconds at most, or until the signal aborts. */
   async waitForNudge(ms: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
+    const timer = setTimeout(resolve, Math.min(ms, LONGEST));
     const end = (): void => resolve();
     signal.addEventListener('abort', end, { once: true });
     this.#nudge = resolve;
     try {
-      if (!signal.aborted) await this.wait(promise);
+      if (!signal.aborted && !this.#isNudged) await this.wait(promise);
     } finally {
       clearTimeout(timer);
       this.#nudge = null;
+      this.#isNudged = false;
       signal.removeEventListener('abort', end);
     }
   }

@@ -2,6 +2,7 @@ import type { PlumbError } from '@plumb/api';
 import { asPlumbError, systemError } from '@plumb/api';
 import {
   isPending,
+  latestSnapshot,
   pendingAction,
   testFailuresCount,
   testOptionsOf,
@@ -9,30 +10,28 @@ import {
   uninstallOptionsOf,
   unionOfKeys,
   unlockedBy,
+  upgradeOptionsOf,
 } from '@plumb/core';
 import type { ActionName } from '@plumb/core';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
-import type { ActionContext } from './context.ts';
+import { failureOf, type ActionContext } from './context.ts';
 import { correct } from './correct.ts';
 import type { ReleaseRecord } from './record.ts';
-import { removeRelease } from './remove-release.ts';
+import { removeObjects, removeRelease } from './remove-release.ts';
 import { keysOf } from './render.ts';
-import { runHooks } from './run-hooks.ts';
+import { endHooks, runHooks } from './run-hooks.ts';
 import { lastOf, snapshotOf, testHooksOf } from './snapshots.ts';
 import { lastIn, NOTHING_DONE, type Ended, type Task, type TaskEnd } from './task.ts';
 
 /** Does one thing to a release. Never throws: what went wrong is told. */
 export async function perform(task: Task, context: ActionContext): Promise<TaskEnd> {
   const startedAt = context.clock.now();
-  const { action } = task;
-  const took = (): number => context.clock.now() - startedAt;
+  const { action, to, desired } = task;
+  const about = () => ({ action, to, wanted: desired?.wanted ?? null, took: context.clock.now() - startedAt });
   try {
-    return { ...(await PERFORMERS[action](task, context)), action, took: took() };
+    return { ...(await PERFORMERS[action](task, context)), ...about() };
   } catch (thrown) {
-    const error = context.signal.aborted
-      ? systemError('cancelled', 'the action was cut short', thrown)
-      : asPlumbError(thrown);
-    return { ...NOTHING_DONE, action, error, took: took() };
+    return { ...NOTHING_DONE, error: failureOf(thrown, context), ...about() };
   }
 }
 
@@ -53,7 +52,11 @@ async function unlock(task: Task, context: ActionContext): Promise<Ended> {
   const { status = 'unknown' } = last.record.info;
   if (!isPending(status)) throw systemError('internal', `a release in status '${status}' is not locked`);
   const info = { ...last.record.info, status: 'failed' as const, description: unlockedBy(status) };
-  const record = { ...last.record, info };
+  const hooks = (last.record.hooks ?? []).map((hook) => ({ ...hook }));
+  // What cannot be deleted now must not keep the release locked.
+  const { timeout } = upgradeOptionsOf(context.release.spec);
+  await endHooks({ record: { ...last.record, hooks }, timeout }, context).catch(() => undefined);
+  const record = { ...last.record, info, hooks };
   const stored = await context.store.update(last, record);
   const action = pendingAction(status);
   const snapshot = await snapshotOf(record, action === undefined ? {} : { action }, context);
@@ -101,7 +104,8 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
 }
 
 async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
-  const last = await lastIn(task);
+  const last = await task.last();
+  if (last === null) return uninstallUnstored(task, context);
   const keys = await ownedKeys(task, last, context);
   const isRemedy = task.action === 'uninstall-remediation';
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
@@ -119,4 +123,18 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
     inventory,
     changes,
   };
+}
+
+/** Its record is gone, as after a process that was killed when all but its word of it was done: what is still there goes. */
+async function uninstallUnstored({ owned }: Task, context: ActionContext): Promise<Ended> {
+  const latest = latestSnapshot(context.release.status?.history);
+  if (latest === undefined) throw systemError('internal', 'there is no release to uninstall');
+  const { changes, kept, failures } = await removeObjects(
+    owned,
+    latest,
+    uninstallOptionsOf(context.release.spec),
+    context,
+  );
+  const error = failures.length === 0 ? null : systemError('prune-failed', failures.join('\n'));
+  return { ...NOTHING_DONE, error, last: null, bundle: null, inventory: kept, changes };
 }

@@ -1,13 +1,13 @@
 import type { ObjectKey, PlumbError } from '@plumb/api';
-import { asPlumbError, displayKey, formatDuration, keyId, PlumbError as Failure, systemError } from '@plumb/api';
+import { displayKey, formatDuration, keyId, PlumbError as Failure, systemError } from '@plumb/api';
 import type { UninstallOptions } from '@plumb/core';
 import type { Change } from '../delivery/apply.ts';
 import { prune } from '../delivery/prune.ts';
-import type { ActionContext } from './context.ts';
+import { failureOf, type ActionContext } from './context.ts';
 import { withStatus } from './deploy.ts';
 import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
-import { runHooksOf } from './run-hooks.ts';
+import { endHooks, runHooksOf } from './run-hooks.ts';
 import type { ReleaseStore, StoredRelease } from './storage.ts';
 
 /** How uninstalling ended. */
@@ -33,7 +33,7 @@ export async function removeRelease(
   { isRemedy, ...options }: UninstallOptions & { isRemedy: boolean },
   context: ActionContext,
 ): Promise<Removed> {
-  const { store, clock, unit, job, live, signal } = context;
+  const { store, clock, job, live } = context;
   let stored = last;
   let record = withStatus(last.record, 'uninstalling');
   record.info.description = 'Deletion in progress (or silently failed)';
@@ -43,12 +43,11 @@ export async function removeRelease(
   let changes: readonly Change[] = [];
   let kept: readonly ObjectKey[] = keys;
   try {
+    await endHooks({ record: last.record, timeout: options.timeout }, context);
     await save();
     if (options.hooks) await runHooksOf('pre-delete', { record, timeout: options.timeout, save }, context);
     if (options.wait) await live.watchKinds(keys);
-    for (const key of keys) unit.disown(keyId(key));
-    unit.applied.clear();
-    const pruned = await prune(keys, pruningOf(record, options, context));
+    const pruned = await removeObjects(keys, record, options, context);
     changes = pruned.changes;
     kept = pruned.kept;
     if (pruned.failures.length > 0)
@@ -67,9 +66,7 @@ export async function removeRelease(
     } else await store.purge(record.name);
     return { record, changes, inventory: kept, error: null };
   } catch (thrown) {
-    const error = signal.aborted
-      ? systemError('cancelled', 'the uninstall was cut short', thrown)
-      : asPlumbError(thrown);
+    const error = failureOf(thrown, context);
     // What a remedy left half done is a failed release; what is to go is still going.
     if (isRemedy) record = withStatus(record, 'failed');
     record.info.description = `Deletion failed: ${error.message.slice(0, 4_096)}`;
@@ -85,17 +82,25 @@ async function supersedeOthers({ name, version }: ReleaseRecord, store: ReleaseS
   await store.update(other, withStatus(other.record, 'superseded'));
 }
 
-function pruningOf(record: ReleaseRecord, { propagation }: UninstallOptions, context: ActionContext) {
+/** Deletes what is a release's own of these. */
+export async function removeObjects(
+  keys: readonly ObjectKey[],
+  named: Pick<ReleaseRecord, 'name' | 'namespace'>,
+  { propagation }: Pick<UninstallOptions, 'propagation'>,
+  context: ActionContext,
+): ReturnType<typeof prune> {
   const { cluster, unit, parallel, signal, secrets } = context;
-  return {
+  for (const key of keys) unit.disown(keyId(key));
+  unit.applied.clear();
+  return prune(keys, {
     cluster,
     unit: unit.ref,
-    owns: ownedBy(record),
+    owns: ownedBy(named),
     propagation: PROPAGATION[propagation],
     hidesValues: secrets.length > 0,
     parallel,
     signal,
-  };
+  });
 }
 
 async function awaitGone(changes: readonly Change[], timeout: number, { live, signal }: ActionContext): Promise<void> {

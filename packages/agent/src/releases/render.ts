@@ -1,12 +1,10 @@
 import type { JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
-import { HELM_APPLY_MANAGER, parseApiVersion, printJson } from '@plumb/api';
+import { parseApiVersion, printJson } from '@plumb/api';
 import { ownerLabels, releaseNamespaceOf } from '@plumb/core';
 import type { HelmLookup } from '@plumb/engine';
 import type { Cluster, Connection } from '@plumb/kube';
 import { bundleOfManifest, renderRelease } from '@plumb/render';
 import type { Bundle, ReleaseOptions, RenderedRelease } from '@plumb/render';
-import type { StoredBundle } from '../delivery/unit.ts';
-import { storeBundle } from '../delivery/unit.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
 import type { ReleaseRecord } from './record.ts';
 import type { Desired } from './wanted.ts';
@@ -153,10 +151,4 @@ export async function keysOf(
 ): Promise<ObjectKey[]> {
   const { objects } = await bundleOf(record, context);
   return objects.map(({ key }) => key);
-}
-
-/** A bundle at rest, stamped with the release it is of. */
-export function stored(bundle: Bundle, { name, version }: Pick<ReleaseRecord, 'name' | 'version'>): StoredBundle {
-  const stamp = { specDigest: '', configs: '', revision: `${name}.v${version}`, artifactDigest: '' };
-  return storeBundle(bundle, stamp, HELM_APPLY_MANAGER);
 }

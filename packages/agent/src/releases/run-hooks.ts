@@ -9,12 +9,12 @@ import {
   PlumbError,
   systemError,
 } from '@plumb/api';
-import { deletesHook, hooksFor, isSameUnit, ownerOf } from '@plumb/core';
+import { deletesHook, hooksFor, isPending, isSameUnit, ownerOf } from '@plumb/core';
 import type { HookDeletePolicy, HookEvent } from '@plumb/core';
 import { hookObjects } from '@plumb/render';
 import { sleep } from '../runtime/clock.ts';
 import { toldOf } from '../delivery/hide-secrets.ts';
-import { namespacedIn, type ActionContext } from './context.ts';
+import { lastingOf, namespacedIn, type ActionContext } from './context.ts';
 import { hookProgress } from './hook-progress.ts';
 import { logsOf } from './logs.ts';
 import type { HookRecord, ReleaseRecord } from './record.ts';
@@ -45,9 +45,8 @@ export async function runHooks(run: HookRun, context: ActionContext): Promise<vo
       done.unshift(hook);
     }
   } catch (thrown) {
-    const error = asPlumbError(thrown);
-    if (error.code !== 'cancelled') await deleteSucceeded(done, run, context).catch(() => undefined);
-    throw error;
+    await deleteSucceeded(done, run, lastingOf(context)).catch(() => undefined);
+    throw asPlumbError(thrown);
   } finally {
     context.live.keepOnly(context.unit.uid, new Set());
   }
@@ -71,13 +70,56 @@ async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): P
     hook.last_run = { ...hook.last_run, completed_at: timeOf(), phase: 'Succeeded' };
   } catch (thrown) {
     hook.last_run = { ...hook.last_run, completed_at: timeOf(), phase: 'Failed' };
-    const error = asPlumbError(thrown);
-    if (error.code !== 'cancelled') await deleteFor(hook, 'hook-failed', run, context).catch(() => undefined);
-    throw error;
+    await deleteFor(hook, 'hook-failed', run, lastingOf(context)).catch(() => undefined);
+    throw asPlumbError(thrown);
   }
 }
 
-async function objectsOf(hook: HookRecord, { record }: HookRun, { cluster }: ActionContext): Promise<KubeObject[]> {
+/**
+ * Ends what a killed process left of hooks: each counts as succeeded or failed by how far its objects came, and what its policy says is done to them. Of a
+ * record whose action was under way that is every hook that ran, since nobody knows whether its objects were deleted; of another one those that still ran.
+ */
+export async function endHooks(run: Omit<HookRun, 'hooks' | 'save'>, context: ActionContext): Promise<void> {
+  const { hooks = [], info } = run.record;
+  const ran = hooks.filter(
+    ({ last_run: { phase } }) => phase === 'Running' || (phase !== '' && isPending(info.status ?? '')),
+  );
+  for (const hook of ran) await endOne(hook, run, context);
+}
+
+async function endOne(hook: HookRecord, run: Omit<HookRun, 'hooks' | 'save'>, context: ActionContext): Promise<void> {
+  const { cluster, clock, signal } = context;
+  const objects: KubeObject[] = [];
+  for (const { metadata, ...body } of await objectsOf(hook, run, context)) {
+    const key = keyOf({ ...body, metadata });
+    const there =
+      metadata.name === '' || (await cluster.resource(key)) === null ? null : await cluster.get(key, { signal });
+    if (there !== null && isMadeFor(hook, there, context)) objects.push(there);
+  }
+  if (hook.last_run.phase === 'Running') {
+    const isWell = objects.length > 0 && objects.every((object) => hookProgress(object).state === 'succeeded');
+    const completed = new Date(clock.time()).toISOString();
+    hook.last_run = { ...hook.last_run, completed_at: completed, phase: isWell ? 'Succeeded' : 'Failed' };
+  }
+  if (!deletesHook(hook, hook.last_run.phase === 'Succeeded' ? 'hook-succeeded' : 'hook-failed')) return;
+  for (const object of objects) await remove(keyOf(object), run.timeout, context);
+}
+
+/** Whether an object of a hook's name was made when it ran last: the hook may have been cut short before it made any. */
+function isMadeFor({ last_run }: HookRecord, { metadata }: KubeObject, { unit }: ActionContext): boolean {
+  const owner = ownerOf({ metadata }, HELM_APPLY_MANAGER);
+  if (owner !== null) return isSameUnit(owner, unit.ref);
+  const { managedFields = [], creationTimestamp = '' } = metadata;
+  const isOurs = managedFields.some(({ manager }) => manager === HELM_APPLY_MANAGER);
+  // Of a creation the server tells the second.
+  return isOurs && Date.parse(creationTimestamp) + 1_000 > Date.parse(last_run.started_at ?? '');
+}
+
+async function objectsOf(
+  hook: HookRecord,
+  { record }: Pick<HookRun, 'record'>,
+  { cluster }: ActionContext,
+): Promise<KubeObject[]> {
   const { name = '', kind = '', path = '', manifest = '', events = [], weight = 0 } = hook;
   const { delete_policies: deletePolicies = [], output_log_policies: outputLogPolicies = [] } = hook;
   const spec = {

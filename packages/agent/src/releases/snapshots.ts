@@ -94,7 +94,8 @@ export function testHooksOf(hooks: readonly HookRecord[]): Record<string, TestHo
   );
 }
 
-function timeOf(text: string | undefined): string {
+/** A time as the status has it, in whole seconds. */
+export function timeOf(text: string | undefined): string {
   const time = new Date(text ?? 0);
   return formatTime(Number.isNaN(time.getTime()) ? new Date(0) : time);
 }

@@ -143,7 +143,9 @@ export class ReleaseStore {
 
   /** Deletes all records of a release. */
   async purge(name: string): Promise<void> {
-    for (const { version } of await this.list(name)) await this.delete(name, version);
+    // The newest goes last: as long as any is left, it says that the release is being uninstalled.
+    const entries = await this.list(name);
+    for (const { version } of entries.toReversed()) await this.delete(name, version);
   }
 
   /**

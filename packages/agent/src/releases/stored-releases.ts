@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject, ObjectMeta } from '@plumb/api';
-import type { Cluster, Reflector, ReflectorOptions } from '@plumb/kube';
+import type { Cluster, Reflector, ReflectorOptions, Sink } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
 import { compareVersions } from '../runtime/versions.ts';
 import { entryOf, type ReleaseEntry } from './storage.ts';
@@ -57,7 +57,11 @@ export class StoredReleases {
 
   /** What the server answered to a write of ours: an event that is older tells nothing any more. */
   note(metadata: ObjectMeta): void {
+    const { namespace: only } = this.#options;
+    if (only !== undefined && only !== metadata.namespace) return;
     this.#put(metadata);
+    // An answer that the watch had overtaken is found out by the next check for gaps.
+    this.#reflector?.note({ apiVersion: SECRET.version, kind: SECRET.kind, metadata });
   }
 
   async done(): Promise<void> {
@@ -65,9 +69,12 @@ export class StoredReleases {
   }
 
   async #start(): Promise<void> {
-    const sink = {
-      upsert: ({ metadata }: KubeObject) => this.#put(metadata),
-      remove: (object: KubeObject) => this.#drop(object),
+    const sink: Sink = {
+      listed: (_version, rewound) => {
+        if (rewound) this.#forgetVersions();
+      },
+      upsert: ({ metadata }) => this.#put(metadata),
+      remove: (object) => this.#drop(object),
       synced: () => {
         this.#isListed = true;
       },
@@ -77,6 +84,13 @@ export class StoredReleases {
     const late = sleep(LIST_WITHIN, undefined, { signal: over.signal, ref: false }).catch(() => undefined);
     await Promise.race([this.#reflector.ready().catch(() => undefined), late]);
     over.abort();
+  }
+
+  /** The server has gone back to an earlier state: whatever it tells now counts. */
+  #forgetVersions(): void {
+    for (const release of this.#releases.values()) {
+      for (const [version, entry] of release) release.set(version, { ...entry, resourceVersion: '' });
+    }
   }
 
   #put(metadata: ObjectMeta): void {

@@ -1,6 +1,6 @@
 import type { ObjectKey, PlumbError, ReleaseSnapshot } from '@plumb/api';
 import { systemError } from '@plumb/api';
-import type { ActionName, HelmStatus, LastRelease } from '@plumb/core';
+import type { ActionName, HelmStatus, LastRelease, WantedRelease } from '@plumb/core';
 import type { Change } from '../delivery/apply.ts';
 import type { DriftNote } from '../delivery/drift.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
@@ -50,10 +50,12 @@ export interface TaskEnd {
   warnings: readonly string[];
   /** Milliseconds. */
   took: number;
+  /** What was declared when it began; null where nothing was. */
+  wanted: WantedRelease | null;
 }
 
 /** The same, for who does not know what was asked for, nor how long it took. */
-export type Ended = Omit<TaskEnd, 'action' | 'took'>;
+export type Ended = Omit<TaskEnd, 'action' | 'to' | 'took' | 'wanted'>;
 
 export const NOTHING_DONE = {
   stored: false,

@@ -296,9 +296,16 @@ export const helmReleaseMessages = {
     level: 'error',
     reason: 'DriftCorrectionFailed',
     channels: ['event', 'log'],
-    text: (p: { release: string; error: string }) =>
-      `Failed to correct cluster state of release ${p.release}:\n${p.error}`,
-    example: { release: RELEASE, error: 'Deployment/shop/cart apply failed (Forbidden)' },
+    text: (p: { release: string; error: string; done: readonly string[] }) => {
+      const partly = p.done.length === 0 ? '' : 'partially ';
+      const done = p.done.length === 0 ? '' : `\n\nSuccessful corrections:\n${p.done.join('\n')}`;
+      return `Failed to ${partly}correct cluster state of release ${p.release}:\n${p.error}${done}`;
+    },
+    example: {
+      release: RELEASE,
+      error: 'Deployment/shop/cart apply failed (Forbidden)',
+      done: ['ConfigMap/shop/cart configured'],
+    },
   }),
   noDrift: message({
     id: 'helm-no-drift',

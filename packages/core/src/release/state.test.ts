@@ -211,6 +211,17 @@ describe('a record of an action of ours that ended while nobody could note it', 
     expect(stateOf(ended(status, parts))).toMatchObject({ name, adopt: 'own' });
   });
 
+  const noted = { madeWith: { postRenderersDigest: '', commonMetadataDigest: '' } };
+
+  test.each<[what: string, history: NonNullable<HelmReleaseStatus['history']>, last: LastRelease, name: StateName]>([
+    ['newer than any that the status names', [snapshotWith(1)], lastWith(2, noted), 'InSync'],
+    ['failed, and newer', [snapshotWith(1)], lastWith(2, { ...noted, status: 'failed' }), 'Failed'],
+    ['of which the status names nothing', [], lastWith(1, noted), 'InSync'],
+    ['with hooks that ran since', [snapshotWith(1)], lastWith(1, { ...noted, digest: 'sha256:tested' }), 'InSync'],
+  ])('is ours by what is noted beside it: %s', (_what, history, last, name) => {
+    expect(stateOf(factsWith({ last, ...of({}, { history }) }))).toMatchObject({ name, adopt: 'own' });
+  });
+
   test('says nothing of what is in force when it failed', () => {
     const before = { observedPostRenderersDigest: 'sha256:p' };
     const facts = ended('failed', { madeWith: { postRenderersDigest: 'sha256:q', commonMetadataDigest: '' } });

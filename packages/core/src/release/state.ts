@@ -60,7 +60,7 @@ export function stateOf(facts: ReleaseFacts): ReleaseState {
   const known = knowledgeOf(latest, last);
   if (known === 'none') return unknownState(facts, last, latest);
   const settled = last.status === 'failed' ? state('Failed', '') : settledState(facts, last, latest);
-  return { ...settled, adopt: known === 'older' ? 'own' : null };
+  return { ...settled, adopt: known === 'own' ? 'own' : null };
 }
 
 function state(name: StateName, reason: string): ReleaseState {
@@ -68,13 +68,13 @@ function state(name: StateName, reason: string): ReleaseState {
 }
 
 /**
- * Whether status.history knows the newest record as it is, knows it as it was while our own action on it was still under way and the
- * status was not written any more, or does not know it.
+ * Whether status.history knows the newest record as it is, does not know it though we wrote it and the status was not written any more, or knows nothing of
+ * it. Whoever else writes a record drops the note of what it was made with.
  */
-function knowledgeOf(latest: ReleaseSnapshot | undefined, last: LastRelease): 'same' | 'older' | 'none' {
-  if (latest === undefined) return 'none';
-  if (latest.digest === last.digest) return 'same';
-  return isSameRecord(latest, last) && isPending(latest.status) ? 'older' : 'none';
+function knowledgeOf(latest: ReleaseSnapshot | undefined, last: LastRelease): 'same' | 'own' | 'none' {
+  if (latest?.digest === last.digest) return 'same';
+  if (last.madeWith !== null) return 'own';
+  return latest !== undefined && isSameRecord(latest, last) && isPending(latest.status) ? 'own' : 'none';
 }
 
 /** Somebody else made, or changed, the newest record. One that is just what is declared is taken over, anything else is upgraded. */

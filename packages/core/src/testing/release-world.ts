@@ -252,13 +252,17 @@ export class ReleaseWorld {
   }): (() => void)[] {
     const { action, failed } = made;
     const record = this.#newRecord(action === 'install' ? 'pending-install' : 'pending-upgrade', made.content);
+    const announced = () => {
+      this.#patch({ history: made.history, lastAttemptedReleaseAction: action });
+      this.#record(record, action);
+    };
     return [
+      ...(made.history.length === 0 ? [announced] : []),
       () => void this.records.push(record),
       () => this.#prune(),
-      () => this.#patch({ history: made.history, lastAttemptedReleaseAction: action }),
-      () => this.#record(record, action),
       () => this.#settle(record, failed),
       () => {
+        this.#patch({ lastAttemptedReleaseAction: action });
         this.#record(record, action);
         for (const other of this.records) this.#refresh(other);
         if (failed) this.#count(action);
@@ -273,7 +277,6 @@ export class ReleaseWorld {
     const record = this.#newRecord('pending-rollback', target?.content ?? this.wanted, made);
     return [
       () => void this.records.push(record),
-      () => this.#record(record, 'rollback'),
       () => this.#settle(record, failed),
       () => {
         this.#record(record, 'rollback');
@@ -297,7 +300,6 @@ export class ReleaseWorld {
         ];
     return [
       () => Object.assign(last, { status: 'uninstalling', interrupted: false }),
-      () => this.#record(last),
       ...end,
       ...(failed ? [() => this.#count('uninstall-remediation')] : []),
     ];

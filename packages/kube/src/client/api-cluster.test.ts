@@ -342,6 +342,23 @@ describe('lists', () => {
     expect(items.map((item) => item.metadata.name)).toEqual(['new-1', 'new-2']);
   });
 
+  test('of metadata alone ask for nothing else, and take null for none', async () => {
+    fake.handler = (_request, response) => respond(response, 200, { metadata: { resourceVersion: '10' }, items: null });
+    expect(await cluster.list(CONFIG_MAP, { metadataOnly: true })).toEqual({ resourceVersion: '10', items: [] });
+    expect(fake.requests.at(-1)?.headers.accept).toBe(
+      'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+    );
+    await cluster.list(CONFIG_MAP);
+    expect(fake.requests.at(-1)?.headers.accept).toBe('application/json');
+  });
+
+  test.each([{ items: [] }, { metadata: { resourceVersion: '10' } }])('%j is no list', async (body) => {
+    answering(200, body);
+    expect((await failure(cluster.list(CONFIG_MAP))).message).toBe(
+      "list configmaps: the API server's answer is not a list",
+    );
+  });
+
   test('ask for smaller pages where one is too large to hold', async () => {
     const small = fake.cluster({ limits: { timeout: 5_000, body: 2_000 } });
     fake.handler = (request, response) => {

@@ -55,6 +55,15 @@ test('asks for bookmarks, from its version on, and for an end in 5 to 10 minutes
   expect(Number(query.get('timeoutSeconds'))).toBeLessThanOrEqual(600);
 });
 
+test('of metadata alone asks for nothing else', async () => {
+  streaming([]);
+  const signal = AbortSignal.timeout(10_000);
+  for await (const _event of cluster.watch(CONFIG_MAP, { resourceVersion: '5', metadataOnly: true, signal }));
+  expect(fake.requests.at(-1)?.headers.accept).toBe('application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1');
+  await collect();
+  expect(fake.requests.at(-1)?.headers.accept).toBe('application/json');
+});
+
 test('events come whole though every byte is sent alone', async () => {
   const text =
     line('ADDED', configMap('grün', '6')) +

@@ -62,7 +62,7 @@ function printHook(hook: HelmHook, body: KubeObject): string {
 }
 
 /** `pre-install, pre-upgrade; weight -5; deleted when hook-succeeded` */
-export function hookText({ events, weight, deletePolicies }: HelmHook): string {
+function hookText({ events, weight, deletePolicies }: HelmHook): string {
   return [
     events.join(', '),
     ...(weight === 0 ? [] : [`weight ${weight}`]),

@@ -46,7 +46,7 @@ export async function bundleOf(
       'meta.helm.sh/release-namespace': release.namespace,
     },
   };
-  return assemble(declared, { commonMetadata, ownerLabels, ignore }, { reads: NO_READS, ...rest });
+  return assemble(declared, { commonMetadata, ownerLabels, ignore, setsIgnored: true }, { reads: NO_READS, ...rest });
 }
 
 function checkIgnore(ignore: NonNullable<ReleaseSpec['ignore']>): void {

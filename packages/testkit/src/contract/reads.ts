@@ -96,6 +96,20 @@ export function readContract(subject: () => Subject): void {
     });
   });
 
+  test('of metadata alone, lists and watches show nothing else, and none for none', async () => {
+    const { cluster, namespace } = subject();
+    const run = uniqueName();
+    const options = { namespace, labelSelector: `run=${run}`, metadataOnly: true };
+    const { items: none, resourceVersion } = await cluster.list(CONFIG_MAP, options);
+    expect(none).toEqual([]);
+    const { metadata } = await cluster.create(configMap(subject(), { a: '1' }, { labels: { run } }));
+    const bare = { apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadata', metadata };
+    expect((await cluster.list(CONFIG_MAP, options)).items).toEqual([bare]);
+    const signal = AbortSignal.timeout(20_000);
+    const events = await readEvents(cluster.watch(CONFIG_MAP, { ...options, resourceVersion, signal }), 1);
+    expect(events).toEqual([{ type: 'added', object: bare }]);
+  });
+
   test('an aborted watch ends', async () => {
     const { cluster, namespace } = subject();
     const { resourceVersion } = await cluster.list(CONFIG_MAP, { namespace });

@@ -20,6 +20,7 @@ import {
   backoffDelay,
   fullReleaseName,
   ignoresTestFailures,
+  inventoryOf,
   newestSnapshots,
   NO_FAILURES,
   nextOf,
@@ -33,17 +34,20 @@ import {
   rollbackOptionsOf,
   testOptionsOf,
   uninstallOptionsOf,
+  unitDriftMode,
   upgradeOptionsOf,
 } from '@plumb/core';
 import type { ActionName, Next, ReleaseFacts, ReleaseState } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
-import { approach, unreachable, type Reach } from '../../delivery/approach.ts';
+import { approach, siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
 import { userOf } from '../../delivery/acting-as.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import type { Records } from '../../delivery/records.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { Charts } from '../../releases/charts.ts';
+import { doubtUnwatched } from '../../releases/in-force.ts';
+import type { ActionContext } from '../../releases/context.ts';
 import { Job } from '../../releases/job.ts';
 import { perform } from '../../releases/perform.ts';
 import type { Task, TaskEnd } from '../../releases/task.ts';
@@ -58,6 +62,8 @@ import type { Leave } from '../../runtime/shards.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
+import { keep, keepInForce } from './keep.ts';
+import { announced } from './report.ts';
 import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { afterTask, beforeTask, event, takenOver } from './task-report.ts';
@@ -81,6 +87,8 @@ export interface Hands extends Reach, Pick<Leave, 'hold'> {
   /** The service account for releases that name none; undefined: the agent's own identity. */
   defaultServiceAccount: string | undefined;
   onAnswer: (unit: UnitMemory, id: string) => void;
+  /** Writes a status before the run goes on. @throws PlumbError `cancelled` when the object is gone or not ours any more */
+  saveStatus: (release: HelmRelease, status: HelmReleaseStatus) => Promise<void>;
   /** An action has ended: whoever began it goes on. */
   wake: (unit: UnitRef) => void;
 }
@@ -171,6 +179,7 @@ async function begin(
   if (!isNew) return;
   const desired = await desiredOf(release, source, hands);
   memory.underway = { inputs, desired, done: [], startedAt: hands.clock.now() };
+  if (unitDriftMode(release) !== 'ignore') doubtUnwatched(unit, siteOf({ memory: unit, hands }).live);
   // Elsewhere nobody watches what is stored.
   if (release.spec.kubeConfig !== undefined) memory.known = null;
 }
@@ -198,7 +207,8 @@ async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
   if (underway === null) throw systemError('internal', 'no reconciliation is under way');
   if (memory.job !== null) await absorb(draft, memory.job, context);
   for (;;) {
-    const sight = await factsOf(draft.release, underway, context);
+    let sight = await factsOf(draft.release, underway, context);
+    if (await keepInForce(draft.release, sight, context)) sight = await factsOf(draft.release, underway, context);
     const resumed = startAfresh(draft, sight.facts, context);
     Object.assign(draft.release.status, attempted(draft.release, underway.desired));
     const state = stateOf(sight.facts);
@@ -265,7 +275,7 @@ async function adopt(draft: Draft, sight: Sighted, state: ReleaseState, { memory
   const { snapshot } = sight.known;
   if (snapshot?.status === 'deployed')
     draft.release.status.conditions = takenOver(draft.release, snapshot, hands.clock.time());
-  keep(bundle, memory, hands);
+  keep(bundle, { memory, hands });
   // What an action of ours left when it was cut short needs no word of its own.
   if (state.adopt === 'own') return;
   const said = say(ownMessages.releaseAdopted, { why: state.reason });
@@ -293,14 +303,24 @@ async function act(
   };
   memory.task = { action: next.action, timeout: timeoutOf(next.action, release), startedAt: hands.clock.now() };
   memory.changed = false;
+  const { timeout } = memory.task;
+  const announce: ActionContext['announce'] = async (snapshot, owned) => {
+    release.status = announced(release, { action: next.action, timeout, snapshot, owned }, hands.clock.time());
+    await hands.saveStatus(release, release.status);
+  };
   const job = new Job<TaskEnd>((self, cancelled) =>
-    hands.hold((lasting) => perform(task, actionContext(release, { memory, hands, job: self, lasting, cancelled }))),
+    hands.hold((lasting) =>
+      perform(task, actionContext(release, { memory, hands, job: self, announce, lasting, cancelled })),
+    ),
   );
   memory.job = job;
-  job.ended.then(
-    () => hands.wake(unit.ref),
-    () => hands.wake(unit.ref),
-  );
+  // What others need meanwhile must not take the bodies that it works with.
+  const letGo = unit.bundle === null ? (): void => undefined : hands.packs.hold(unit.bundle.pack);
+  const wake = (): void => {
+    letGo();
+    hands.wake(unit.ref);
+  };
+  job.ended.then(wake, wake);
   await job.settled();
   if (!job.hasEnded) return false;
   await absorb(draft, job, context);
@@ -315,11 +335,12 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
   const ended = await job.ended;
   if (underway === null) throw systemError('internal', 'no reconciliation is under way');
   underway.done.push(ended.action);
-  const { wanted } = underway.desired;
-  const told = afterTask(draft.release, ended, wanted, hands.clock.time());
+  // What is declared may be another by now.
+  const told = afterTask(draft.release, ended, ended.wanted ?? underway.desired.wanted, hands.clock.time());
   draft.release.status = told.status;
-  draft.events.push(...told.events);
-  if (ended.bundle !== undefined) keep(ended.bundle, memory, hands);
+  const isTold = ended.action === 'correct' && noteCorrection(ended, memory, hands);
+  if (!isTold) draft.events.push(...told.events);
+  if (ended.bundle !== undefined) keep(ended.bundle, { memory, hands });
   else hands.records?.note(memory.unit);
   if (ended.last !== undefined) {
     const { last } = ended;
@@ -327,7 +348,6 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
     memory.known = { last, snapshot: ended.snapshots[0] ?? null, mark };
   }
   if (ended.action === 'install' || ended.action === 'upgrade') memory.triedAt = hands.clock.now();
-  if (ended.action === 'correct') noteCorrection(ended, memory, hands);
   if (ended.action === 'uninstall' && ended.error === null) {
     // What comes now is another release.
     Object.assign(draft.release.status, NO_FAILURES, { history: [], storageNamespace: '', inventory: { entries: [] } });
@@ -337,21 +357,14 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
 
 const DRIFT_BACKOFF = { min: 250, max: 60_000 };
 
-function noteCorrection({ error }: TaskEnd, { unit }: ReleaseMemory, { clock }: Hands): void {
+/** @returns whether it failed as it did before, which was told */
+function noteCorrection({ error }: TaskEnd, memory: ReleaseMemory, { clock }: Hands): boolean {
+  const { unit, correctionFailure: before } = memory;
   const count = error === null ? 0 : unit.driftFailed.count + 1;
   const wait = count === 0 ? 0 : Math.max(error?.retryAfter ?? 0, backoffDelay(count, clock.random(), DRIFT_BACKOFF));
   unit.driftFailed = { count, retryAt: count === 0 ? 0 : clock.now() + wait };
-}
-
-/** What the release is held to from now on. */
-function keep(bundle: UnitMemory['bundle'], { unit }: ReleaseMemory, { packs, records }: Hands): void {
-  const { bundle: before } = unit;
-  if (before !== null && before.pack !== bundle?.pack) packs.drop(before.pack);
-  unit.bundle = bundle;
-  if (bundle === null) return;
-  packs.hold(bundle.pack)();
-  unit.applied.changed = false;
-  records?.note(unit);
+  memory.correctionFailure = error?.message ?? null;
+  return error !== null && error.message === before;
 }
 
 function timeoutOf(action: ActionName, { spec }: HelmRelease): number {
@@ -406,6 +419,8 @@ function end(draft: Draft, next: Exclude<Next, { do: 'act' | 'wait' }>, context:
     memory.isExhausted = false;
     memory.changed = false;
     unit.spread = null;
+    if (unit.bundle !== null)
+      release.status.inventory ??= { entries: inventoryOf(unit.bundle.objects.map(({ key }) => key)) };
     return { type: 'done', facts: { ...facts, status: healed(release, context) } };
   }
   const count = failed?.inputs === inputs ? failed.count + 1 : 1;

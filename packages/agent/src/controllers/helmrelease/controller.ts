@@ -1,4 +1,4 @@
-import type { HelmRelease, KubeObject, Said } from '@plumb/api';
+import type { HelmRelease, JsonObject, KubeObject, Said } from '@plumb/api';
 import {
   asPlumbError,
   checkHelmRelease,
@@ -9,7 +9,7 @@ import {
   say,
   systemError,
 } from '@plumb/api';
-import { backoffDelay, dependableId, dependenciesOf, OWNERSHIPS } from '@plumb/core';
+import { backoffDelay, dependableId, dependenciesOf, OWNERSHIPS, unitDriftMode } from '@plumb/core';
 import type { Dependable } from '@plumb/core';
 import { ClusterNews } from '../../delivery/cluster-news.ts';
 import type { News } from '../../delivery/clusters.ts';
@@ -17,6 +17,7 @@ import type { Destination } from '../../delivery/destination.ts';
 import type { LiveChange } from '../../delivery/live.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
+import { leftDrift } from '../../releases/correct.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { TaskEnd } from '../../releases/task.ts';
@@ -31,6 +32,7 @@ import type { Outcome } from '../../runtime/outcome.ts';
 import type { KeyedQueue } from '../../runtime/queue.ts';
 import { PRIORITY } from '../../runtime/queue.ts';
 import type { Leave } from '../../runtime/shards.ts';
+import type { StatusWriter } from '../../runtime/status-writer.ts';
 import type { SourceObjects } from '../../runtime/source-objects.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import { actReconcile, TELL_AFTER, type Hands } from './act.ts';
@@ -49,7 +51,8 @@ export interface HelmReleaseControllerOptions {
   helmReleases: FluxObjects;
   kustomizations: FluxObjects;
   sources: SourceObjects;
-  hands: Omit<Hands, 'onAnswer' | 'wake' | keyof Leave>;
+  hands: Omit<Hands, 'onAnswer' | 'wake' | 'saveStatus' | keyof Leave>;
+  writer: StatusWriter;
   finisher: Finisher;
   queue: () => KeyedQueue;
   clock: Clock;
@@ -86,6 +89,13 @@ export class HelmReleaseController {
     });
     this.#hands = {
       ...options.hands,
+      saveStatus: async (release, status) => {
+        if (await options.writer.write(idOf(release), status as JsonObject, { urgent: true })) return;
+        throw systemError(
+          'cancelled',
+          `HelmRelease ${idOf(release)} is gone or not ours any more: nothing can be kept of it`,
+        );
+      },
       onAnswer: (unit, id) => this.#clusterNews.rejudge(unit, id),
       wake: (unit) => this.#wake(objectId(unit)),
     };
@@ -166,7 +176,15 @@ export class HelmReleaseController {
       await this.#run(id, leave);
     } finally {
       this.#clusterNews.wakeForNextDrift(id);
+      this.#wakeForRetry(id);
     }
+  }
+
+  /** A correction of drift that failed is tried again before the interval is over. */
+  #wakeForRetry(id: string): void {
+    const { driftFailed, drifted } = this.#units.get(id) ?? {};
+    if (driftFailed === undefined || driftFailed.count === 0 || (drifted?.size ?? 0) === 0) return;
+    this.#options.queue().addAfter(id, Math.max(driftFailed.retryAt - this.#options.clock.now(), 0));
   }
 
   /** The release is another replica's now: what is known of it grows old, and what is under way for it ends. */
@@ -283,7 +301,7 @@ export class HelmReleaseController {
     // The run may have written status meanwhile: report on what stands now.
     const told = this.#find(id);
     if (told === undefined) return;
-    const drifted = memory.unit.bundle === null ? undefined : toldDrift(memory.unit);
+    const drifted = memory.unit.bundle === null ? undefined : leftDrift(memory.unit, unitDriftMode(told), clock.now());
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval, drifted };
     const status = withHelmChart(outcome.facts.status ?? told.status, memory.helmChart);
     const all = { ...outcome, facts: { ...outcome.facts, status } };

@@ -80,7 +80,7 @@ async function begin(object: HelmRelease, context: Context): Promise<Job<TaskEnd
   } as const;
   const job = new Job<TaskEnd>((self, cancelled) =>
     hands.hold((lasting) => {
-      const parts = { memory, hands, job: self, lasting, cancelled };
+      const parts = { memory, hands, job: self, announce: () => Promise.resolve(), lasting, cancelled };
       return perform(task, {
         ...actionContext(object, parts),
         store: storeOf(object, storageNamespace, context, lasting),

@@ -59,6 +59,8 @@ export class ReleaseMemory {
   helmChart: string | undefined;
   /** When the last install or upgrade ended. */
   triedAt: number | null = null;
+  /** Why the last correction of drift failed: it is told once. */
+  correctionFailure: string | null = null;
   /** Retries are spent: what the release depends on wakes it. */
   isExhausted = false;
   /** Something that it depends on changed since. */

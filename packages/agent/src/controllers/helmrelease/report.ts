@@ -5,6 +5,7 @@ import type {
   HelmReleaseStatus,
   JsonObject,
   ObjectKey,
+  ReleaseSnapshot,
   Said,
 } from '@plumb/api';
 import {
@@ -15,7 +16,7 @@ import {
   say,
   setConditions,
 } from '@plumb/api';
-import { latestSnapshot, testOptionsOf } from '@plumb/core';
+import { inventoryOf, latestSnapshot, unitDriftMode, testOptionsOf } from '@plumb/core';
 import { conditionOf, isTold, requestedAt } from '../../runtime/flux-object.ts';
 import { mergePatch } from '../../runtime/merge-patch.ts';
 import type { EventRecord } from '../../runtime/events.ts';
@@ -65,9 +66,9 @@ function changed(object: HelmRelease, status: HelmReleaseStatus): JsonObject | n
 }
 
 /** Flux leaves out what is zero or empty, and its definition of the kind refuses some of it. */
-function withoutEmpty(status: JsonObject): JsonObject {
+function withoutEmpty<Status extends object>(status: Status): Status {
   const isEmpty = (value: unknown): boolean => value === 0 || value === '' || (Array.isArray(value) && !value.length);
-  return Object.fromEntries(Object.entries(status).filter(([, value]) => !isEmpty(value)));
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => !isEmpty(value))) as Status;
 }
 
 /** All is as declared, or differs in a way that is only told. */
@@ -87,24 +88,24 @@ type Observed = HelmRelease & { status: HelmReleaseStatus };
 
 function driftedChanges(release: Observed, drifted: readonly ObjectKey[] | undefined): Change[] {
   if (drifted === undefined) return [];
-  const mode = release.spec.driftDetection?.mode ?? 'disabled';
+  const isLookedAt = unitDriftMode({ ...release, kind: 'HelmRelease' }) !== 'ignore';
   const latest = latestSnapshot(release.status.history);
   const name = latest === undefined ? '' : `${latest.namespace}/${latest.name}.v${latest.version}`;
   if (drifted.length > 0) {
     const said = say(messages.drifted, { release: name, changes: drifted.map(displayKey) });
     return [conditionOf(release, 'Drifted', 'True', said)];
   }
-  if (mode === 'disabled' || latest === undefined) return [{ type: 'Drifted', remove: true }];
+  if (!isLookedAt || latest === undefined) return [{ type: 'Drifted', remove: true }];
   return [conditionOf(release, 'Drifted', 'False', say(messages.noDrift, { release: name }))];
 }
 
 /** What is waited for, where there is anything to tell of it. */
 function waitingStatus(release: Observed, { running, held }: Facts, moment: Moment): HelmReleaseStatus {
-  if (held !== null) return { ...progressing(release, held, moment), ...handled(release) };
-  return running === null ? release.status : runningStatus(release, running, moment);
+  if (held !== null) return { ...progressing(release, held, moment.now), ...handled(release) };
+  return running === null ? betweenStatus(release, moment) : runningStatus(release, running, moment.now);
 }
 
-function progressing(release: Observed, said: Said, { now }: Moment): HelmReleaseStatus {
+function progressing(release: Observed, said: Said, now: number): HelmReleaseStatus {
   const changes: Change[] = [
     conditionOf(release, 'Reconciling', 'True', said),
     { type: 'Stalled', remove: true },
@@ -113,12 +114,33 @@ function progressing(release: Observed, said: Said, { now }: Moment): HelmReleas
   return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
 }
 
-function runningStatus(release: Observed, running: NonNullable<Facts['running']>, moment: Moment): HelmReleaseStatus {
+/** As far as it has come. What an action came to is told by Ready from the first one on. */
+function betweenStatus(release: Observed, { now }: Moment): HelmReleaseStatus {
+  const { conditions = [] } = release.status;
+  if (conditions.length === 0 || conditions.some(({ type }) => type === 'Ready')) return release.status;
+  const withReady = setConditions(conditions, readyChanges(release, conditions), new Date(now));
+  return { ...release.status, conditions: withReady };
+}
+
+function runningStatus(release: Observed, running: NonNullable<Facts['running']>, now: number): HelmReleaseStatus {
   const said = say(messages.running, running);
-  if (running.action === 'install' || running.action === 'upgrade') return progressing(release, said, moment);
-  const { now } = moment;
+  const isRelease = running.action === 'install' || running.action === 'upgrade';
+  const isNew = release.status.conditions?.some(({ type }) => type === 'Ready') !== true;
+  if (isRelease || isNew) return progressing(release, said, now);
   const changes: Change[] = [conditionOf(release, 'Reconciling', 'True', said), { type: 'Stalled', remove: true }];
   return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
+}
+
+/** What is about to be done, and to what: a release that the status did not tell of yet, and all it owns. */
+export function announced(
+  release: HelmRelease,
+  about: NonNullable<Facts['running']> & { snapshot: ReleaseSnapshot | null; owned: readonly ObjectKey[] },
+  now: number,
+): HelmReleaseStatus {
+  const { snapshot, owned, ...running } = about;
+  const status = runningStatus({ ...release, status: release.status ?? {} }, running, now);
+  const history = snapshot === null ? {} : { history: [snapshot] };
+  return withoutEmpty({ ...status, inventory: { entries: inventoryOf(owned) }, ...history });
 }
 
 /** It is tried again by itself. What actions came to is told by Ready; what kept them from beginning is, too. */

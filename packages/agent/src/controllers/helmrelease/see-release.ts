@@ -16,7 +16,8 @@ import {
 import type { ReleaseFacts, WantedRelease } from '@plumb/core';
 import { actingAs } from '../../delivery/acting-as.ts';
 import { siteOf } from '../../delivery/approach.ts';
-import { bundleIn, driftToLookAt } from '../../releases/correct.ts';
+import { driftToLookAt } from '../../releases/correct.ts';
+import { bundleIn } from '../../releases/in-force.ts';
 import type { StoredBundle } from '../../delivery/unit.ts';
 import type { ActionContext, Waiting } from '../../releases/context.ts';
 import { releaseName } from '../../releases/wanted.ts';
@@ -246,17 +247,18 @@ function requests(release: HelmRelease): Pick<ReleaseFacts, 'forceRequested' | '
 /** Takes over a record that was not known as it is. */
 export async function adopted(
   release: HelmRelease,
-  { last, known, facts }: Sighted,
+  { last, known: { snapshot }, facts }: Sighted,
   { memory, hands }: Context,
 ): Promise<{ status: HelmReleaseStatus; bundle: StoredBundle | null }> {
   const stored = await last();
-  if (stored === null || known.snapshot === null) return { status: {}, bundle: null };
+  if (stored === null || snapshot === null) return { status: {}, bundle: null };
   const { cluster } = siteOf({ memory: memory.unit, hands });
-  const bundle = await bundleIn(stored, { release, cluster });
-  const entries = inventoryOf(bundle.objects.map(({ key }) => key));
   const isInForce = stored.record.info.status === 'deployed';
+  const known = isInForce ? memory.unit.bundle : null;
+  const bundle = known ?? (await bundleIn(stored, { release, cluster }));
+  const entries = inventoryOf(bundle.objects.map(({ key }) => key));
   return {
-    status: { ...adoptedStatus(facts, known.snapshot), inventory: { entries } },
+    status: { ...adoptedStatus(facts, snapshot), inventory: { entries } },
     bundle: isInForce ? bundle : null,
   };
 }
@@ -264,9 +266,15 @@ export async function adopted(
 /** What an action works with. */
 export function actionContext(
   release: HelmRelease,
-  parts: { memory: ReleaseMemory; hands: Hands; job: Waiting; lasting: AbortSignal; cancelled: AbortSignal },
+  parts: Pick<ActionContext, 'announce'> & {
+    memory: ReleaseMemory;
+    hands: Hands;
+    job: Waiting;
+    lasting: AbortSignal;
+    cancelled: AbortSignal;
+  },
 ): ActionContext {
-  const { memory, hands, job, lasting, cancelled } = parts;
+  const { memory, hands, job, announce, lasting, cancelled } = parts;
   const { unit, underway } = memory;
   const site = siteOf({ memory: unit, hands });
   const { namespace } = placeOf(release, underway?.desired.wanted ?? null);
@@ -285,6 +293,7 @@ export function actionContext(
     job,
     signal: AbortSignal.any([lasting, cancelled]),
     lasting,
+    announce,
     onAnswer: (id) => hands.onAnswer(unit, id),
   };
 }

@@ -18,6 +18,7 @@ const end = (action: TaskEnd['action'], parts: Partial<TaskEnd> = {}): TaskEnd =
   action,
   error: null,
   took: 312,
+  wanted: null,
   ...parts,
 });
 
@@ -273,7 +274,7 @@ describe('drift', () => {
   const changed: DriftNote = { key: KEY, how: 'changed', paths: ['data.colour'], managers: ['kubectl-edit'] };
   const removed: DriftNote = { key: OTHER, how: 'removed', paths: [], managers: [] };
 
-  test('that was put right is told once, in one order, with who did it', () => {
+  test('that was put right is told as in Flux, what it was and what was done, in one order', () => {
     const changes = [
       { key: KEY, action: 'configured' as const },
       { key: OTHER, action: 'created' as const },
@@ -282,10 +283,16 @@ describe('drift', () => {
     const { events, conditions } = told(object, end('correct', { changes, drift: [removed, changed] }));
     expect(events).toEqual([
       [
+        'Warning',
+        'DriftDetected',
+        'Cluster state of release shop/cart.v3 has drifted from the desired state:\n' +
+          'ConfigMap/shop/a removed\nConfigMap/shop/settings changed (data.colour by kubectl-edit)',
+      ],
+      [
         'Normal',
         'DriftCorrected',
         'Cluster state of release shop/cart.v3 has been corrected:\n' +
-          'ConfigMap/shop/a created\nConfigMap/shop/settings configured (data.colour by kubectl-edit)',
+          'ConfigMap/shop/a created\nConfigMap/shop/settings configured',
       ],
     ]);
     expect(conditions).toEqual(['Ready True InstallSucceeded', 'Released True InstallSucceeded']);
@@ -305,10 +312,25 @@ describe('drift', () => {
   test('of which a part is put right and a part left is told as both', () => {
     const changes = [{ key: OTHER, action: 'created' as const }];
     const { events } = told(object, end('correct', { changes, drift: [removed], found: [changed] }));
-    expect(events.map(([, reason]) => reason)).toEqual(['DriftCorrected', 'DriftDetected']);
+    expect(events.map(([, reason, text]) => [reason, text?.split('\n').slice(1)])).toEqual([
+      ['DriftDetected', ['ConfigMap/shop/a removed', 'ConfigMap/shop/settings changed (data.colour by kubectl-edit)']],
+      ['DriftCorrected', ['ConfigMap/shop/a created']],
+    ]);
   });
 
-  test('that was none is not told', () => {
+  test('that could not all be put right says what was', () => {
+    const changes = [{ key: OTHER, action: 'created' as const }];
+    const { events } = told(object, end('correct', { error: refused, changes }));
+    expect(events.map(([, , text]) => text)).toEqual([
+      'Failed to partially correct cluster state of release shop/cart.v3:\nDeployment/shop/cart dry-run failed\n\n' +
+        'Successful corrections:\nConfigMap/shop/a created',
+    ]);
+  });
+
+  test('that was none is not told, nor what only becomes ours', () => {
+    const changes = [{ key: KEY, action: 'configured' as const }];
+    expect(told(object, end('correct', { changes })).events).toEqual([]);
+
     expect(told(object, end('correct', { drift: [changed] })).events).toEqual([]);
   });
 

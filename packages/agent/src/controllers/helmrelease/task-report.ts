@@ -31,7 +31,7 @@ import {
   wasTested,
 } from '@plumb/core';
 import type { ActionName, WantedRelease } from '@plumb/core';
-import { displayKey } from '@plumb/api';
+import { displayKey, keyId } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
@@ -104,15 +104,19 @@ function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRe
 }
 
 /** An install begins a life of its own: what was before it is nothing to roll back to. */
-function historyAfter(
-  history: HelmReleaseStatus['history'],
-  { action, stored, snapshots }: TaskEnd,
-): ReleaseSnapshot[] {
+function historyAfter(history: HelmReleaseStatus['history'], end: TaskEnd): ReleaseSnapshot[] {
+  const { action, stored, snapshots } = end;
   if (action === 'install' && stored) return snapshots.slice(0, 1);
   if (action === 'unlock') return snapshots.reduce<ReleaseSnapshot[]>(adoptSnapshot, [...(history ?? [])]);
+  const start = action === 'install' ? beforeInstall(history, end) : history;
   return snapshots
     .toReversed()
-    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(history ?? [])]);
+    .reduce<ReleaseSnapshot[]>((known, one) => recordSnapshot(known, one), [...(start ?? [])]);
+}
+
+/** Of an install that stored nothing, what was announced does not come to be. */
+function beforeInstall(history: HelmReleaseStatus['history'], { stored }: TaskEnd): HelmReleaseStatus['history'] {
+  return stored ? [] : history?.filter(({ status }) => status !== 'pending-install');
 }
 
 function countersAfter(release: HelmRelease, { action, error, stored }: TaskEnd): HelmReleaseStatus {
@@ -165,12 +169,14 @@ const TOLD = {
       release,
       error === null ? say(messages.removed, names) : say(messages.removeFailed, { ...names, error: error.message }),
     ),
-  uninstall: (release, { error }, names) => {
+  uninstall: (release, { error, changes: done, snapshots }, names) => {
     const said =
       error === null
         ? say(messages.uninstalled, names)
         : say(messages.uninstallFailed, { ...names, error: error.message });
-    return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
+    // What was gone already was told when it went.
+    const isNews = error !== null || snapshots.length > 0 || done.length > 0;
+    return { changes: [conditionOf(release, 'Released', 'False', said)], said: isNews ? [said] : [] };
   },
   unlock: (release, { unlocked = 'unknown' }, names) => {
     const said = say(messages.unlocked, { ...names, status: unlocked });
@@ -226,28 +232,26 @@ function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): 
   return { changes: [conditionOf(release, 'TestSuccess', error === null ? 'True' : 'False', said)], said: [said] };
 }
 
-/** Drift that was put right, and drift that is told and left: answers come in any order, what is told does not. */
+/** Drift that was put right, or is left: Flux tells first what differs, then what was done. Answers come in any order, what is told does not. */
 function corrected(_release: HelmRelease, { error, drift, found, changes }: TaskEnd, { release }: Names): Telling {
-  const left = found.map(driftLine).toSorted();
-  const told = left.length === 0 ? [] : [say(messages.drifted, { release, changes: left })];
-  if (error !== null)
-    return { changes: [], said: [say(messages.correctionFailed, { release, error: error.message }), ...told] };
-  const done = changes
-    .filter(({ action }) => action === 'created' || action === 'configured')
-    .map(({ key, action }) => `${displayKey(key)} ${action}${detailOf(key, drift)}`)
-    .toSorted();
-  const putRight = done.length === 0 ? [] : [say(messages.corrected, { release, changes: done })];
-  return { changes: [], said: [...putRight, ...told] };
+  // What only was not ours yet, such as what helm made, is written and has not drifted.
+  const written = changes.filter(({ action }) => action === 'created' || action === 'configured');
+  const repaired = error === null ? written.filter(({ key }) => noteOf(key, drift) !== undefined) : written;
+  const notes = [...repaired.flatMap(({ key }) => noteOf(key, drift) ?? []), ...found].map(driftLine).toSorted();
+  const done = repaired.map(({ key, action }) => `${displayKey(key)} ${action}`).toSorted();
+  const said: Said[] = notes.length === 0 ? [] : [say(messages.drifted, { release, changes: notes })];
+  if (error !== null) said.push(say(messages.correctionFailed, { release, error: error.message, done }));
+  else if (done.length > 0) said.push(say(messages.corrected, { release, changes: done }));
+  return { changes: [], said };
+}
+
+function noteOf(key: DriftNote['key'], drift: readonly DriftNote[]): DriftNote | undefined {
+  return drift.find((note) => keyId(note.key) === keyId(key));
 }
 
 function driftLine(note: DriftNote): string {
   if (note.how === 'removed') return `${displayKey(note.key)} removed`;
   return `${displayKey(note.key)} changed${pathsOf(note)}`;
-}
-
-function detailOf(key: DriftNote['key'], drift: readonly DriftNote[]): string {
-  const note = drift.find((one) => displayKey(one.key) === displayKey(key));
-  return note === undefined ? '' : pathsOf(note);
 }
 
 function pathsOf({ paths, managers }: DriftNote): string {
