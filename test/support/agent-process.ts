@@ -12,13 +12,14 @@ const { values } = parseArgs({
     dir: { type: 'string', default: '' },
     engine: { type: 'string', default: '' },
     applies: { type: 'string', default: '16' },
+    host: { type: 'string', default: '' },
   },
 });
 
 await startAgent({
   cluster: await connect({ kubeconfig: values.kubeconfig, userAgent: 'plumb-agent' }),
   sources: createGitSources({ dir: values.dir }),
-  downloads: createDownloads({ dir: values.dir }),
+  downloads: createDownloads({ dir: values.dir, ...(values.host === '' ? {} : { hostOverride: values.host }) }),
   engine: createEngine({ path: values.engine }),
   namespace: values.namespace,
   artifactHost: 'localhost',

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +62,11 @@ export class Releases {
       dependencyInterval: 1_000,
       ...rest,
     });
+  }
+
+  /** An agent as a process of its own. @returns the running process; the caller ends it */
+  spawnAgent(): Promise<ChildProcess> {
+    return this.world.spawnAgent({ host: this.#server.host });
   }
 
   async close(): Promise<void> {

@@ -110,14 +110,18 @@ export class World {
     return agent;
   }
 
-  /** Starts an agent as a process of its own, on the same storage. @returns the running process; the caller ends it */
-  async spawnAgent({ applies = 16 }: { applies?: number } = {}): Promise<ChildProcess> {
+  /**
+   * Starts an agent as a process of its own, on the same storage. `host` is where artifacts are served, whatever their URLs say.
+   * @returns the running process; the caller ends it
+   */
+  async spawnAgent({ applies = 16, host = '' }: { applies?: number; host?: string } = {}): Promise<ChildProcess> {
     const options = {
       kubeconfig: this.#kubeconfig,
       namespace: this.namespace,
       dir: join(this.#dir, 'sources'),
       engine: ENGINE_PATH,
       applies: String(applies),
+      host,
     };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
     const child = spawn(process.execPath, [join(import.meta.dirname, 'agent-process.ts'), ...args], {

@@ -25,6 +25,10 @@ export interface ReleaseEntry {
   readonly version: number;
   /** In Helm's words; the Secret's label. */
   readonly status: string;
+  /** Whether this agent, or Flux, gave it the status it has: others may have written it before. */
+  readonly isOurs: boolean;
+  /** When it was last written, in milliseconds since the epoch. */
+  readonly writtenAt: number;
 }
 
 /** A record, and the Secret it is in without its data: what an update has to be based on. */
@@ -198,10 +202,29 @@ function userLabels(labels: Record<string, string>): Record<string, string> {
 }
 
 /** The number is in the Secret's name, which nobody can change; null for a Secret that only has the labels. */
-export function entryOf({ name: secret, labels = {} }: ObjectMeta, name: string): ReleaseEntry | null {
+export function entryOf(metadata: ObjectMeta, name: string): ReleaseEntry | null {
+  const { name: secret, labels = {} } = metadata;
   const start = `${PREFIX}${name}.v`;
   const number = secret.startsWith(start) ? secret.slice(start.length) : '';
-  return /^[1-9]\d{0,14}$/.test(number) ? { version: Number(number), status: labels['status'] ?? 'unknown' } : null;
+  if (!/^[1-9]\d{0,14}$/.test(number)) return null;
+  return { version: Number(number), status: labels['status'] ?? 'unknown', ...writerOf(metadata) };
+}
+
+interface Owned {
+  'f:metadata'?: { 'f:labels'?: { 'f:status'?: object } };
+}
+
+function ownsStatus(fields: Owned | undefined): boolean {
+  return fields?.['f:metadata']?.['f:labels']?.['f:status'] !== undefined;
+}
+
+/** Who gave a record its status, and when it was written last, as the Secret's fields and labels tell. */
+function writerOf({ managedFields = [], labels = {} }: ObjectMeta): Pick<ReleaseEntry, 'isOurs' | 'writtenAt'> {
+  const isOurs = managedFields.some(
+    ({ manager, fieldsV1 }) => manager === FIELD_MANAGER && ownsStatus(fieldsV1 as Owned | undefined),
+  );
+  const seconds = Number(labels['modifiedAt'] ?? labels['createdAt'] ?? 0);
+  return { isOurs, writtenAt: Number.isFinite(seconds) ? seconds * 1_000 : 0 };
 }
 
 async function readSecret(

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject, ObjectMeta } from '@plumb/api';
-import { HELM_APPLY_MANAGER } from '@plumb/api';
 import type { Cluster, Reflector, ReflectorOptions, Sink } from '@plumb/kube';
 import { reflect } from '@plumb/kube';
 import { compareVersions } from '../runtime/versions.ts';
@@ -12,11 +11,7 @@ const LIST_WITHIN = 5_000;
 
 /** An entry, and what its Secret tells beside. */
 export interface StoredEntry extends ReleaseEntry {
-  resourceVersion: string;
-  /** Whether this agent, or Flux, wrote it. */
-  isOurs: boolean;
-  /** When it was last written, in milliseconds since the epoch. */
-  writtenAt: number;
+  readonly resourceVersion: string;
 }
 
 /**
@@ -107,7 +102,7 @@ export class StoredReleases {
     const release = this.#releases.get(id) ?? new Map<number, StoredEntry>();
     const known = release.get(entry.version);
     if (known !== undefined && compareVersions(resourceVersion, known.resourceVersion) <= 0) return;
-    this.#releases.set(id, release.set(entry.version, { ...entry, resourceVersion, ...origin(metadata) }));
+    this.#releases.set(id, release.set(entry.version, { ...entry, resourceVersion }));
     this.#onChange(namespace, name);
   }
 
@@ -122,23 +117,6 @@ export class StoredReleases {
     if (release.size === 0) this.#releases.delete(id);
     this.#onChange(namespace, name);
   }
-}
-
-/** Who gave a record the status it has, and when it was written last, as the Secret's fields tell. Others may have written it before. */
-function origin({ managedFields = [], labels = {} }: ObjectMeta): Pick<StoredEntry, 'isOurs' | 'writtenAt'> {
-  const isOurs = managedFields.some(
-    ({ manager, fieldsV1 }) => manager === HELM_APPLY_MANAGER && ownsStatus(fieldsV1 as Owned | undefined),
-  );
-  const seconds = Number(labels['modifiedAt'] ?? labels['createdAt'] ?? 0);
-  return { isOurs, writtenAt: Number.isFinite(seconds) ? seconds * 1_000 : 0 };
-}
-
-interface Owned {
-  'f:metadata'?: { 'f:labels'?: { 'f:status'?: object } };
-}
-
-function ownsStatus(fields: Owned | undefined): boolean {
-  return fields?.['f:metadata']?.['f:labels']?.['f:status'] !== undefined;
 }
 
 const idOf = (namespace: string, name: string): string => `${namespace}/${name}`;

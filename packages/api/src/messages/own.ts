@@ -214,6 +214,15 @@ export const ownMessages = {
     text: (p: { why: string }) => p.why,
     example: { why: 'shop/cart.v3 is as declared, though made by others: taken over as it is' },
   }),
+  releaseHeld: message({
+    id: 'release-held',
+    level: 'info',
+    reason: 'Progressing',
+    channels: ['condition'],
+    text: (p: { release: string; status: string }) =>
+      `release ${p.release} is in ${p.status} state, and not by this agent: waiting for whoever works on it`,
+    example: { release: 'shop/cart.v3', status: 'pending-upgrade' },
+  }),
   releaseRecovery: message({
     id: 'release-recovery',
     level: 'info',

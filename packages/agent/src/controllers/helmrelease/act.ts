@@ -18,6 +18,7 @@ import {
 } from '@plumb/api';
 import {
   backoffDelay,
+  fullReleaseName,
   ignoresTestFailures,
   inventoryOf,
   newestSnapshots,
@@ -99,6 +100,8 @@ interface Context {
 
 /** Time between tries that failed for the same inputs: Flux's, in milliseconds. */
 const FAILURE_BACKOFF = { min: 750, max: 15 * 60_000 };
+/** How often a release that somebody else works on is looked at. Milliseconds. */
+const HELD_LOOK = 30_000;
 /** An action that lasts longer is told. */
 export const TELL_AFTER = 1_000;
 
@@ -156,7 +159,7 @@ function stateTrouble(error: PlumbError): Trouble {
 }
 
 function factsOfDraft({ release, events }: Draft): Facts {
-  return { status: release.status, events, running: null, isStalled: false };
+  return { status: release.status, events, running: null, held: null, isStalled: false };
 }
 
 /** What comes before anything is done to a release: its finalizer, its cluster, its chart and its values. */
@@ -206,21 +209,31 @@ async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
   for (;;) {
     let sight = await factsOf(draft.release, underway, context);
     if (await keepInForce(draft.release, sight, context)) sight = await factsOf(draft.release, underway, context);
-    const reset = resetReason(sight.facts);
-    if (reset !== null) Object.assign(draft.release.status, NO_FAILURES);
-    if (reset !== null) memory.isExhausted = false;
-    if (sight.facts.resetRequested) draft.release.status.lastHandledResetAt = requestedAt(draft.release) ?? '';
+    const resumed = startAfresh(draft, sight.facts, context);
     Object.assign(draft.release.status, attempted(draft.release, underway.desired));
     const state = stateOf(sight.facts);
     if (state.adopt !== null) await adopt(draft, sight, state, context);
     const next = nextOf(state, sight.facts);
+    if (next.do === 'wait') return heldOutcome(draft, sight, context);
     if (next.do !== 'act') return end(draft, next, context);
     if (state.name === 'Unmanaged') draft.release.status.history = [];
     if (state.name === 'Failed') draft.release.status.history = trimmedHistory(draft.release);
-    tellRecovery(draft, next, sight.facts, context);
+    tellRecovery(draft, { ...next, why: resumed ?? next.why }, { facts: sight.facts, resumed }, context);
     const isDone = await act(draft, next, sight, context);
     if (!isDone) return underwayOutcome(draft, context);
   }
+}
+
+/** Clears the counters where there is a reason to. @returns the reason why what was given up is tried again; null: it was not given up, or still is */
+function startAfresh({ release }: Draft, facts: ReleaseFacts, { memory }: Context): string | null {
+  const reset = resetReason(facts);
+  // A request counts once.
+  if (facts.resetRequested) release.status.lastHandledResetAt = requestedAt(release) ?? '';
+  if (reset === null) return null;
+  Object.assign(release.status, NO_FAILURES);
+  const resumed = memory.isExhausted ? reset : null;
+  memory.isExhausted = false;
+  return resumed;
 }
 
 /** What is tried now (helm-controller, reconcileRelease). */
@@ -247,11 +260,11 @@ function storageNamespaceIn({ status, ...release }: HelmRelease): string {
 function tellRecovery(
   draft: Draft,
   next: Extract<Next, { do: 'act' }>,
-  facts: ReleaseFacts,
+  { facts, resumed }: { facts: ReleaseFacts; resumed: string | null },
   { memory }: Context,
 ): void {
   const isFallback = next.action === 'rollback' && facts.fallback === next.to && facts.target !== 'there';
-  if (!memory.isExhausted && !isFallback) return;
+  if (resumed === null && !memory.isExhausted && !isFallback) return;
   const said = say(ownMessages.releaseRecovery, { action: next.action, why: next.why });
   draft.events.push(event(said, undefined, memory.underway?.desired.wanted ?? null));
 }
@@ -379,14 +392,24 @@ function underwayOutcome(draft: Draft, { memory, hands }: Context): Outcome<Fact
   return { type: 'again', facts: { ...facts, running }, after: isLong ? task.timeout : TELL_AFTER - took };
 }
 
+/** Somebody else is at work on the release: the end of that wakes it, or that it lasts too long is noticed. */
+function heldOutcome(draft: Draft, { facts: { last } }: Sighted, { memory }: Context): Outcome<Facts> {
+  const said = say(ownMessages.releaseHeld, {
+    release: last === null ? '' : fullReleaseName(last),
+    status: last?.status ?? 'unknown',
+  });
+  // Elsewhere nobody watches what is stored.
+  if (draft.release.spec.kubeConfig !== undefined) memory.known = null;
+  return { type: 'again', facts: { ...factsOfDraft(draft), held: said }, after: HELD_LOOK };
+}
+
 /** Nothing is left to do now. */
-function end(draft: Draft, next: Exclude<Next, { do: 'act' }>, context: Context): Outcome<Facts> {
+function end(draft: Draft, next: Exclude<Next, { do: 'act' | 'wait' }>, context: Context): Outcome<Facts> {
   const { memory, hands } = context;
   const { underway, failed, unit } = memory;
   const { release } = draft;
   const facts = factsOfDraft(draft);
   const now = hands.clock.now();
-  if (next.do === 'wait') return { type: 'again', facts, after: 30_000 };
   memory.underway = null;
   const inputs = underway?.inputs ?? '';
   if (next.do === 'rest') {
@@ -452,6 +475,6 @@ function fail({ release, events }: Draft, { said, error }: Trouble, inputs: stri
   const count = memory.failed?.inputs === inputs ? memory.failed.count + 1 : 1;
   const after = Math.max(error.retryAfter ?? 0, backoffDelay(count, hands.clock.random(), FAILURE_BACKOFF));
   memory.failed = { said, inputs, retryAt: now + after, count };
-  const facts = { status: release.status, events, running: null, isStalled: false };
+  const facts = { status: release.status, events, running: null, held: null, isStalled: false };
   return { type: 'retry', facts, said, after };
 }

@@ -3,6 +3,7 @@ import {
   asPlumbError,
   checkHelmRelease,
   EXTERNAL_ARTIFACT_KIND,
+  HELM_APPLY_MANAGER,
   helmReleaseMessages as messages,
   printJson,
   say,
@@ -21,6 +22,7 @@ import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import { configsOf } from '../../releases/values.ts';
+import { addFinalizer } from '../../runtime/finalizer.ts';
 import { isNews } from '../../runtime/flux-object.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Finisher } from '../../runtime/finisher.ts';
@@ -62,7 +64,7 @@ export interface HelmReleaseControllerOptions {
 }
 
 const DELETION_BACKOFF = { min: 750, max: 5 * 60_000 };
-const NO_FACTS: Facts = { status: undefined, events: [], running: null, isStalled: false };
+const NO_FACTS: Facts = { status: undefined, events: [], running: null, held: null, isStalled: false };
 
 /** What wakes a HelmRelease, and what a wake-up does. */
 export class HelmReleaseController {
@@ -236,6 +238,10 @@ export class HelmReleaseController {
   async #keepChart(object: HelmRelease, memory: ReleaseMemory, hands: Hands): Promise<Outcome<Facts> | null> {
     const { sources, clock } = this.#options;
     try {
+      // What is made has to go with the release, whatever becomes of it until then.
+      if (object.spec.chart !== undefined) {
+        await addFinalizer(object as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
+      }
       const making = { cluster: hands.cluster, sources, signal: hands.signal };
       memory.helmChart = await keepHelmChart(object, memory, making);
       return null;

@@ -1,4 +1,4 @@
-import type { HelmReleaseStatus } from '@plumb/api';
+import type { HelmReleaseStatus, Said } from '@plumb/api';
 import type { EventRecord } from '../../runtime/events.ts';
 
 /** What a run did for a HelmRelease, for its report. */
@@ -8,6 +8,8 @@ export interface Facts {
   events: readonly EventRecord[];
   /** The action that is under way, and its timeout in milliseconds. */
   running: { action: string; timeout: number } | null;
+  /** What somebody else has to end first. */
+  held: Said | null;
   /** Retries are spent: nothing is tried before something changes, or for a long time. */
   isStalled: boolean;
 }

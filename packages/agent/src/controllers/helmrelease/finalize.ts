@@ -9,10 +9,12 @@ import { madeWithIn } from '../../releases/storage.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import { releaseName } from '../../releases/wanted.ts';
 import { dropFinalizer } from '../../runtime/finalizer.ts';
+import { objectId } from '../../runtime/flux-objects.ts';
 import type { Hands } from './act.ts';
 import { dropHelmChart } from './helm-chart.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { actionContext, storeOf } from './see-release.ts';
+import { sourceOf } from './source.ts';
 
 interface Context {
   memory: ReleaseMemory;
@@ -146,8 +148,14 @@ async function isAccountGone(object: HelmRelease, { memory, hands }: Context): P
 }
 
 async function letGo(object: HelmRelease, { hands }: Context, said: readonly Said[]): Promise<Finalized> {
-  const chart = object.status?.helmChart ?? '';
-  if (chart !== '' && object.spec.suspend !== true) await dropHelmChart(object, chart, hands);
+  if (object.spec.suspend !== true) for (const chart of chartsOf(object)) await dropHelmChart(object, chart, hands);
   await dropFinalizer(object as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
   return { next: 'gone', ended: null, said };
+}
+
+/** The HelmChart that the status names, and the one that may have been made since. */
+function chartsOf(object: HelmRelease): Set<string> {
+  const told = object.status?.helmChart ?? '';
+  const names = object.spec.chart === undefined ? [told] : [told, objectId(sourceOf(object))];
+  return new Set(names.filter((name) => name !== ''));
 }

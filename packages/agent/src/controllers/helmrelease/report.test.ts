@@ -17,7 +17,7 @@ import { announced, report, type Moment } from './report.ts';
 const MOMENT: Moment = { now: AT, interval: 600_000, drifted: [] };
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
 
-const NOTHING: Facts = { status: undefined, events: [], running: null, isStalled: false };
+const NOTHING: Facts = { status: undefined, events: [], running: null, held: null, isStalled: false };
 
 function told(object: HelmRelease, outcome: Outcome<Facts>, moment: Partial<Moment> = {}) {
   const result = report(object, outcome, { ...MOMENT, ...moment });

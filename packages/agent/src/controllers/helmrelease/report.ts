@@ -43,8 +43,7 @@ export function report(object: HelmRelease, outcome: Outcome<Facts>, moment: Mom
       return { status: changed(object, status), events: facts.events, after: moment.interval, result: 'success' };
     }
     case 'again': {
-      const status =
-        facts.running === null ? betweenStatus(release, moment) : runningStatus(release, facts.running, moment.now);
+      const status = waitingStatus(release, facts, moment);
       return { status: changed(object, status), events: facts.events, after: outcome.after, result: 'requeue' };
     }
     case 'retry': {
@@ -100,6 +99,21 @@ function driftedChanges(release: Observed, drifted: readonly ObjectKey[] | undef
   return [conditionOf(release, 'Drifted', 'False', say(messages.noDrift, { release: name }))];
 }
 
+/** What is waited for, where there is anything to tell of it. */
+function waitingStatus(release: Observed, { running, held }: Facts, moment: Moment): HelmReleaseStatus {
+  if (held !== null) return { ...progressing(release, held, moment.now), ...handled(release) };
+  return running === null ? betweenStatus(release, moment) : runningStatus(release, running, moment.now);
+}
+
+function progressing(release: Observed, said: Said, now: number): HelmReleaseStatus {
+  const changes: Change[] = [
+    conditionOf(release, 'Reconciling', 'True', said),
+    { type: 'Stalled', remove: true },
+    conditionOf(release, 'Ready', 'Unknown', said),
+  ];
+  return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
+}
+
 /** As far as it has come. What an action came to is told by Ready from the first one on. */
 function betweenStatus(release: Observed, { now }: Moment): HelmReleaseStatus {
   const { conditions = [] } = release.status;
@@ -110,10 +124,10 @@ function betweenStatus(release: Observed, { now }: Moment): HelmReleaseStatus {
 
 function runningStatus(release: Observed, running: NonNullable<Facts['running']>, now: number): HelmReleaseStatus {
   const said = say(messages.running, running);
-  const changes: Change[] = [conditionOf(release, 'Reconciling', 'True', said), { type: 'Stalled', remove: true }];
   const isRelease = running.action === 'install' || running.action === 'upgrade';
   const isNew = release.status.conditions?.some(({ type }) => type === 'Ready') !== true;
-  if (isRelease || isNew) changes.push(conditionOf(release, 'Ready', 'Unknown', said));
+  if (isRelease || isNew) return progressing(release, said, now);
+  const changes: Change[] = [conditionOf(release, 'Reconciling', 'True', said), { type: 'Stalled', remove: true }];
   return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
 }
 

@@ -101,11 +101,11 @@ export async function factsOf(release: HelmRelease, underway: Underway, context:
     release,
     last: known.last,
     wanted: { ...wanted, ...(await recordedDigest(release, known, read, context)) },
-    held: isHeld(known, watched, context),
+    held: isHeld(known, entries?.[0], context),
     drifted: driftOf(release, memory, hands.clock.now()),
     ...(await targetsOf(release, { known, entries, store, place }, context)),
     ...requests(release),
-    changedSinceExhausted: memory.isExhausted && memory.changed,
+    changedSinceExhausted: hasChangedSince(memory, underway),
     sinceLastTry: sinceLastTry(release, context),
     done: underway.done,
   };
@@ -176,9 +176,13 @@ async function recordedDigest(
   return { recordedDigest: await digestOfValues(merged, { engine: hands.engine, ...bounds }) };
 }
 
+/** Whether anything that a release depends on changed since its retries were spent, and be it only what its chart is made of. */
+function hasChangedSince({ isExhausted, changed, failed }: ReleaseMemory, { inputs }: Underway): boolean {
+  return isExhausted && (changed || failed?.inputs !== inputs);
+}
+
 /** Ours nobody else works on: the leave to work on the release is ours alone. */
-function isHeld(known: KnownRelease, watched: readonly StoredEntry[] | undefined, { hands }: Context): boolean {
-  const newest = watched?.[0];
+function isHeld(known: KnownRelease, newest: ReleaseEntry | undefined, { hands }: Context): boolean {
   if (known.last === null || newest === undefined || !isPending(known.last.status) || newest.isOurs) return false;
   return hands.clock.time() - newest.writtenAt < FOREIGN_WORK;
 }
