@@ -42,7 +42,9 @@ function waysOf(source: string, at: number): Way[] {
   if (called?.[2] === 'EventRecord[]' || /\b\w+News\(\w+, say\($/.test(statement)) return ['event'];
   // What is given by name, or one of a list of what is said.
   if (called !== null && new RegExp(`(?:\\bevent\\(|\\[)${called[1]}\\(`).test(source)) return ['event'];
-  return /\bsaid: (?:ending \? )?\[say\($|const said = \[|\bsaid\.push\(say\($/.test(statement) ? ['event'] : ['failure'];
+  return /\bsaid: (?:ending \? )?\[say\($|const said = \[|\bsaid\.push\(say\($/.test(statement)
+    ? ['event']
+    : ['failure'];
 }
 
 const sources = globSync('*/src/**/*.ts', { cwd: PACKAGES })
