@@ -46,6 +46,11 @@ export class History {
     return this.of(id).findLast((state) => state.at < at);
   }
 
+  /** How many states each object went through. */
+  sizes(): ReadonlyMap<string, number> {
+    return new Map([...this.#states].map(([id, states]) => [id, states.length]));
+  }
+
   /** Of every object, by its id. */
   entries(): IterableIterator<[id: string, states: readonly State[]]> {
     return this.#states.entries();

@@ -17,11 +17,24 @@ const LONGEST_WAIT = 4_000;
 const LONGEST_DELAY = 60;
 const LONGEST_PAUSE = 300;
 /** Milliseconds between two things that happen. */
-const LONGEST_REST = 400;
+const LONGEST_REST = 600;
 const AT_A_MOMENT = 0.75;
 const WHILE_STARTING = 0.2;
 const ENGINE_SHARE = 0.2;
-const NAMES = Object.keys(MOMENTS) as Moment[];
+/** How often each moment is waited for. Rollbacks are rare, and soon over. */
+const WEIGHTS: Readonly<Record<Moment, number>> = {
+  'a record is stored': 2,
+  'a rollback begins': 6,
+  'a hook is made': 2,
+  'a hook is deleted': 1,
+  'an object is applied': 2,
+  'an object is deleted': 1,
+  'a release is in force': 2,
+  'a release failed': 2,
+  'an uninstall begins': 2,
+  'a record is deleted': 1,
+  'a status is written': 1,
+};
 
 /** The agent and its engine are killed so many times while releases change, each by its own chance. @returns what was done, and in the middle of what */
 export async function killWhileChanging(
@@ -56,7 +69,7 @@ async function killOften(
   agent.start();
   while (done.agent + done.engine < times) {
     const starting = chance.happens(WHILE_STARTING);
-    const moment = chance.happens(AT_A_MOMENT) ? chance.one(NAMES) : null;
+    const moment = chance.happens(AT_A_MOMENT) ? chance.weighted(WEIGHTS) : null;
     const [delay, life] = [chance.below(LONGEST_DELAY), chance.below(starting ? LONGEST_START : LONGEST_LIFE)];
     const engine = chance.happens(ENGINE_SHARE);
     const pause = chance.happens(0.5) ? 0 : chance.below(LONGEST_PAUSE);

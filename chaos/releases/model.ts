@@ -27,14 +27,12 @@ export type TroubleName = (typeof TROUBLES)[number] | 'none';
 /** Those that last until the timeout. */
 const SLOW: ReadonlySet<TroubleName> = new Set(['hook-waits', 'unready']);
 
-/** What follows a failure. */
-export const REMEDIES = ['none', 'rollback', 'uninstall', 'retry'] as const;
-
 /** How a release is declared, from its first day to its last. */
 export interface Manner {
   /** Its chart is named by spec.chart, of which the agent makes a HelmChart; else by chartRef, as others do it too. */
   readonly ownChart: boolean;
-  readonly remedy: (typeof REMEDIES)[number];
+  /** What follows a failure. */
+  readonly remedy: 'none' | 'rollback' | 'uninstall' | 'retry';
   readonly tests: boolean;
   /** Drift is put right. */
   readonly corrects: boolean;

@@ -6,7 +6,7 @@ import { CHART_NAMES } from './charts.ts';
 import { STRANGER } from './converged.ts';
 import type { ReleaseField } from './field.ts';
 import type { Manner, Model, Release } from './model.ts';
-import { REMEDIES, TROUBLES } from './model.ts';
+import { TROUBLES } from './model.ts';
 
 const MOST = 5;
 const FEWEST = 2;
@@ -20,7 +20,7 @@ const WEIGHTS = {
   value: 8,
   version: 3,
   publish: 2,
-  trouble: 5,
+  trouble: 6,
   heal: 4,
   rename: 2,
   move: 2,
@@ -187,10 +187,13 @@ export class Mutator {
   }
 }
 
+/** What follows a failure, and how often. */
+const REMEDIES = { none: 1, rollback: 4, uninstall: 2, retry: 1 };
+
 function mannerOf(chance: Chance): Manner {
   return {
     ownChart: chance.happens(0.5),
-    remedy: chance.one(REMEDIES),
+    remedy: chance.weighted(REMEDIES),
     tests: chance.happens(0.3),
     corrects: chance.happens(0.7),
     keepsHistory: chance.happens(0.3),
