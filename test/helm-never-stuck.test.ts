@@ -58,7 +58,7 @@ test('an install whose agent was killed is unlocked and finished by the next one
   await releases.chart('first', { ...MAIN, ...WEB });
   running = await releases.spawnAgent();
   await releases.release('first', { install: { timeout: '10m' }, upgrade: { timeout: '10m' } });
-  await releases.until('first', 'run', (seen) => says(seen, 'Reconciling') === 'True Progressing');
+  await releases.world.until(releases.recordKey('first', 1), 'be stored', (record) => record !== null);
   await kill();
   expect(await recordsOf(releases, 'first')).toEqual(['v1 pending-install']);
   await releases.release('first', { values: { fixed: true } });
@@ -85,7 +85,7 @@ test('so is an upgrade, though nobody changed anything meanwhile', async () => {
   await releases.release('second', { upgrade: { timeout: '10m' } });
   await releases.ready('second');
   await releases.release('second', { upgrade: { timeout: '10m' }, values: { colour: 'red' } });
-  await releases.until('second', 'run', (seen) => says(seen, 'Reconciling') === 'True Progressing');
+  await releases.world.until(releases.recordKey('second', 2), 'be stored', (record) => record !== null);
   await kill();
   expect(await recordsOf(releases, 'second')).toEqual(['v2 pending-upgrade', 'v1 deployed']);
   await releases.startAgent();
@@ -99,7 +99,7 @@ test('an agent that is asked to end leaves nothing behind that keeps the next on
   await releases.chart('third', { ...MAIN, ...WEB });
   await releases.startAgent();
   await releases.release('third', { install: { timeout: '10m' } });
-  await releases.until('third', 'run', (seen) => says(seen, 'Reconciling') === 'True Progressing');
+  await releases.world.until(releases.recordKey('third', 1), 'be stored', (record) => record !== null);
   await releases.stopAgent();
   await releases.release('third', { values: { fixed: true } });
   await releases.startAgent();
