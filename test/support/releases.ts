@@ -9,7 +9,7 @@ import { createDownloads, type Downloads } from '@plumb/sources';
 import { packChart, type ChartFiles } from '@plumb/testkit';
 import { ArtifactServer, digestOf } from './artifact-server.ts';
 import { OwnPlane } from './own-plane.ts';
-import { definitionOf } from './source-kinds.ts';
+import { definitionOf, untilServed } from './source-kinds.ts';
 import { StatusWatch } from './status-watch.ts';
 import { condition, World, type StartAgent } from './world.ts';
 
@@ -40,6 +40,7 @@ export class Releases {
     const server = await ArtifactServer.start();
     const world = await World.start({ kubeconfig: plane.kubeconfig, agent: false });
     for (const kind of [...READ_SOURCES, HELM_CHART]) await world.apply(definitionOf(kind));
+    await untilServed(world.cluster, HELM_CHART);
     const releases = new Releases(world, plane, server, dir);
     if (nodes) releases.#nodes = await startNodes(world.cluster, { nodes: 1 });
     releases.#statuses = new StatusWatch(world.cluster, HELM_RELEASE, world.namespace);

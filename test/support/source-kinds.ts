@@ -1,4 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import type { KindRef, KubeObject } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
 
 /** A definition of a kind that this agent reads and nobody here works on: as much of it as is read. */
 export function definitionOf({ group, version, kind }: KindRef): KubeObject {
@@ -23,4 +25,14 @@ export function definitionOf({ group, version, kind }: KindRef): KubeObject {
       ],
     },
   };
+}
+
+/** Waits until the objects of a kind whose definition was just applied can be listed. */
+export async function untilServed(cluster: Cluster, kind: KindRef): Promise<void> {
+  const isServed = (): Promise<boolean> =>
+    cluster.list(kind).then(
+      () => true,
+      () => false,
+    );
+  while (!(await isServed())) await setTimeout(100);
 }
