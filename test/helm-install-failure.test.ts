@@ -12,6 +12,7 @@ import {
   recordsOf,
   REFUSED_SERVICE,
   says,
+  stored,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
@@ -129,8 +130,7 @@ test('what is not ready in time fails the install, and stays to be looked at', a
   expect(says(running, 'Ready')).toBe('Unknown Progressing');
   expect(messageOf(running, 'Ready')).toBe(messageOf(running, 'Reconciling'));
   expect(historyOf(running)).toEqual(['v1 pending-install install']);
-  await releases.world.until(releases.recordKey('slow', 1), 'be stored', (record) => record !== null);
-  expect(await recordsOf(releases, 'slow')).toEqual(['v1 pending-install']);
+  await stored(releases, 'slow', 1, 'pending-install');
   const release = await releases.until('slow', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
   expect(messageOf(release, 'Ready')).toMatch(/Deployment\/\S+\/slow-web.*not ready within 2s/);
   expect(failuresOf(release)).toEqual([1, 1, 0]);

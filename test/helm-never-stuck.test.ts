@@ -17,8 +17,10 @@ import {
   REFUSED_SERVICE,
   request,
   says,
+  stored,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
+import { deploymentKey } from './support/world.ts';
 
 let releases: Releases;
 let helm: Helm;
@@ -49,6 +51,10 @@ const WEB = {
   'templates/web.yaml': deploymentTemplate('web', { behaviour: '{{ if not .Values.fixed }}never-ready{{ end }}' }),
 };
 
+/** Waits until what is waited for is there. */
+const made = (name: string): Promise<unknown> =>
+  releases.world.until(deploymentKey(releases.world.namespace, `${name}-web`), 'be made', (object) => object !== null);
+
 const colourOf = async (name: string): Promise<unknown> => {
   const object = await releases.object('ConfigMap', `${name}-main`);
   return (object?.['data'] as { colour?: string } | undefined)?.colour;
@@ -58,7 +64,7 @@ test('an install whose agent was killed is unlocked and finished by the next one
   await releases.chart('first', { ...MAIN, ...WEB });
   running = await releases.spawnAgent();
   await releases.release('first', { install: { timeout: '10m' }, upgrade: { timeout: '10m' } });
-  await releases.world.until(releases.recordKey('first', 1), 'be stored', (record) => record !== null);
+  await made('first');
   await kill();
   expect(await recordsOf(releases, 'first')).toEqual(['v1 pending-install']);
   await releases.release('first', { values: { fixed: true } });
@@ -85,7 +91,7 @@ test('so is an upgrade, though nobody changed anything meanwhile', async () => {
   await releases.release('second', { upgrade: { timeout: '10m' } });
   await releases.ready('second');
   await releases.release('second', { upgrade: { timeout: '10m' }, values: { colour: 'red' } });
-  await releases.world.until(releases.recordKey('second', 2), 'be stored', (record) => record !== null);
+  await stored(releases, 'second', 2, 'pending-upgrade');
   await kill();
   expect(await recordsOf(releases, 'second')).toEqual(['v2 pending-upgrade', 'v1 deployed']);
   await releases.startAgent();
@@ -99,7 +105,7 @@ test('an agent that is asked to end leaves nothing behind that keeps the next on
   await releases.chart('third', { ...MAIN, ...WEB });
   await releases.startAgent();
   await releases.release('third', { install: { timeout: '10m' } });
-  await releases.world.until(releases.recordKey('third', 1), 'be stored', (record) => record !== null);
+  await made('third');
   await releases.stopAgent();
   await releases.release('third', { values: { fixed: true } });
   await releases.startAgent();

@@ -1,10 +1,9 @@
-import { setTimeout } from 'node:timers/promises';
 import type { JsonObject, KubeObject, ObjectKey } from '@plumb/api';
 import { HELM_CHART } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { answered, configMapTemplate, messageOf, request, says } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
-import { definitionOf } from './support/source-kinds.ts';
+import { serve } from './support/source-kinds.ts';
 import { namespaceKey } from './support/world.ts';
 
 let releases: Releases;
@@ -75,13 +74,7 @@ test('where the cluster serves no HelmCharts, both ways say so', async () => {
 });
 
 test('once it does, they go on by themselves', async () => {
-  await releases.world.apply(definitionOf(HELM_CHART));
-  const isServed = (): Promise<boolean> =>
-    releases.world.cluster.list(HELM_CHART).then(
-      () => true,
-      () => false,
-    );
-  while (!(await isServed())) await setTimeout(100);
+  await serve(releases.world.cluster, [HELM_CHART]);
   await made(chartKey('none'), 'be made', (seen) => seen !== null);
   const { namespace } = releases.world;
   const missing = `could not get Source object: HelmChart/${namespace}/cart not found`;

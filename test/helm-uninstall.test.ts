@@ -11,6 +11,7 @@ import {
   recordsOf,
   REFUSED_SERVICE,
   says,
+  stored,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { namespaceKey } from './support/world.ts';
@@ -121,6 +122,7 @@ test('a release that is deleted while its first install waits goes at once, with
   });
   await releases.release('early', { install: { timeout: '10m' } });
   await releases.until('early', 'run', (seen) => says(seen, 'Reconciling') === 'True Progressing');
+  await stored(releases, 'early', 1, 'pending-install');
   await deleted('early');
   expect(await releases.object('ConfigMap', 'early-main')).toBeNull();
   expect(await releases.object('Deployment', 'early-web', 'apps')).toBeNull();
@@ -135,7 +137,7 @@ test('so does one that waits for a hook of an upgrade', async () => {
   await releases.release('hooked');
   await releases.ready('hooked');
   await releases.release('hooked', { values: { colour: 'red' } });
-  await releases.until('hooked', 'run', (seen) => says(seen, 'Reconciling') === 'True Progressing');
+  await stored(releases, 'hooked', 2, 'pending-upgrade');
   await deleted('hooked');
   expect(await releases.object('ConfigMap', 'hooked-main')).toBeNull();
   expect(await recordsOf(releases, 'hooked')).toEqual([]);
@@ -206,7 +208,7 @@ test('what the agent began and could not tell of any more is uninstalled as well
   });
   await releases.release('cut', { install: { timeout: '10m' } });
   await releases.until('cut', 'run', (seen) => says(seen, 'Reconciling') === 'True Progressing');
-  await releases.world.until(releases.recordKey('cut', 1), 'be stored', (record) => record !== null);
+  await stored(releases, 'cut', 1, 'pending-install');
   await releases.stopAgent();
   // As a process that is killed leaves it.
   await releases.world.cluster.patch(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { HelmRelease, KubeObject } from '@plumb/api';
 import { REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import { BEHAVIOUR_ANNOTATION } from '@plumb/sandbox';
+import { recordKey } from './helm.ts';
 import type { Releases } from './releases.ts';
 import { condition } from './world.ts';
 
@@ -150,4 +151,11 @@ export async function request(releases: Releases, name: string, also: readonly s
 /** Waits until a request was answered. */
 export function answered(releases: Releases, name: string, token: string): Promise<HelmRelease> {
   return releases.until(name, `answer ${token}`, ({ status }) => status?.lastHandledReconcileAt === token);
+}
+
+/** Waits until Helm's storage has this record of a release in this status. */
+export async function stored(releases: Releases, name: string, version: number, status: string): Promise<void> {
+  const key = recordKey(releases.world.namespace, name, version);
+  const holds = (secret: KubeObject | null): boolean => secret?.metadata.labels?.['status'] === status;
+  await releases.world.until(key, `be ${status}`, holds);
 }
