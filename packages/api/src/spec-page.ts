@@ -104,6 +104,7 @@ const SAID_OF: Readonly<Record<string, readonly string[]>> = {
   'not-evaluated': UNITS,
   recreated: ['Kustomization'],
   'release-adopted': ['HelmRelease'],
+  'release-held': ['HelmRelease'],
   'release-recovery': ['HelmRelease'],
   'source-not-served': ['Kustomization'],
   'unknown-drift-mode': ['Kustomization'],
