@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KindRef, KubeObject } from '@plumb/api';
-import { keyId, keyOf } from '@plumb/api';
+import { keyId, keyOf, PlumbError } from '@plumb/api';
 import type { Cluster, WatchEvent } from '@plumb/kube';
+
+/** Milliseconds until a watch that is refused is asked for again. */
+const NOT_YET = 100;
 
 /** One state of an object, as the API server stored it; null: it was deleted. */
 export interface State {
@@ -85,7 +89,10 @@ export class History {
           from = this.#take(event) ?? from;
         }
       } catch (error) {
-        if (!signal.aborted) throw error;
+        if (signal.aborted) return;
+        // A kind that is new to the server is not watched at once.
+        if (!(error instanceof PlumbError) || error.code !== 'api-unavailable') throw error;
+        await sleep(NOT_YET);
       }
     }
   }
