@@ -23,11 +23,11 @@ afterAll(async () => {
 
 /** Two tests, of which the second fails where the values say so. */
 const FILES = {
-  'values.yaml': 'colour: green\nbroken: false\n',
+  'values.yaml': 'colour: green\nbroken: false\nrun: 100ms\n',
   'templates/settings.yaml': configMapTemplate('settings', { colour: '{{ .Values.colour }}' }),
   'templates/a.yaml': podTemplate('a', { annotations: hook('test', { weight: 1 }) }),
   'templates/b.yaml': podTemplate('b', {
-    behaviour: '{{ if .Values.broken }}fail, {{ end }}run=100ms',
+    behaviour: '{{ if .Values.broken }}fail, {{ end }}run={{ .Values.run }}',
     annotations: hook('test', { weight: 2 }),
   }),
 };
@@ -54,7 +54,8 @@ test('tests run after an install, and are told', async () => {
 });
 
 test('until they have run the release waits for them', async () => {
-  await releases.release('good', { test: { enable: true }, values: { colour: 'red' } });
+  // Long enough to be seen at.
+  await releases.release('good', { test: { enable: true }, values: { colour: 'red', run: '2s' } });
   const waiting = await releases.until(
     'good',
     'await its tests',
