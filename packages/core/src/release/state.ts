@@ -83,7 +83,7 @@ function unknownState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSna
     latest === undefined ? 'found existing release in storage' : 'release not observed to be made for object';
   if (last.status !== 'deployed' || mismatch(facts, last) !== null) return state('Unmanaged', found);
   const reason = `${fullReleaseName(last)} is as declared, though made by others: taken over as it is`;
-  const next = testedState(facts, isLatest(facts.release.status, last) ? latest : undefined);
+  const next = testedState(facts, last, latest);
   return { ...next, reason: next.reason === '' ? reason : `${next.reason}; ${reason}`, adopt: 'foreign' };
 }
 
@@ -91,7 +91,7 @@ function unknownState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSna
 function settledState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSnapshot | undefined): ReleaseState {
   if (last.status !== 'deployed') return state('Unmanaged', `newest release in storage has status '${last.status}'`);
   const reason = mismatch(facts, last);
-  return reason === null ? testedState(facts, latest) : state('OutOfSync', reason);
+  return reason === null ? testedState(facts, last, latest) : state('OutOfSync', reason);
 }
 
 /** What of a record is not as declared, in Flux's words; null when nothing is. */
@@ -103,8 +103,13 @@ function mismatch({ release: { status }, wanted }: ReleaseFacts, last: LastRelea
   return made.commonMetadataDigest === wanted.commonMetadataDigest ? null : 'common metadata digest has changed';
 }
 
-/** Of a release that is as declared: its tests first, then its objects. */
-function testedState({ release, drifted }: ReleaseFacts, tested: ReleaseSnapshot | undefined): ReleaseState {
+/** Of a release that is as declared: its tests first, then its objects. Tests of an older record say nothing of a newer one. */
+function testedState(
+  { release, drifted }: ReleaseFacts,
+  last: LastRelease,
+  latest: ReleaseSnapshot | undefined,
+): ReleaseState {
+  const tested = isLatest(release.status, last) ? latest : undefined;
   if (testOptionsOf(release.spec).enable && !wasTested(tested)) return state('Untested', '');
   if (testFailuresCount(release) && hasFailedTest(tested)) return state('Failed', 'release has test in failed phase');
   return drifted === null ? state('InSync', '') : state('Drifted', '');
