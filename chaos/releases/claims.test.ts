@@ -19,6 +19,8 @@ function truth(parts: { deeds?: Record<string, number>; drifts?: number; suffere
 const UPGRADED = 'Helm upgrade succeeded for release shop/alder.v2 with chart shop@1.2.0';
 const ROLLED_BACK = 'Helm rollback to previous release shop/alder.v1 with chart shop@1.1.0 succeeded';
 const FAILED = 'Helm upgrade failed for release shop/alder with chart shop@1.2.0: ';
+const DRIFTED =
+  'Cluster state of release shop/alder.v2 has drifted from the desired state:\nConfigMap/shop/alder-settings removed';
 const CORRECTED =
   'Cluster state of release shop/alder.v2 has been corrected:\nConfigMap/shop/alder-settings configured (.data by chaos)';
 
@@ -26,6 +28,7 @@ test.each<[what: string, event: Told, truth: Truth]>([
   ['an upgrade', event('UpgradeSucceeded', UPGRADED), truth({ deeds: { 'upgrade shop/alder.v2': 1 } })],
   ['a rollback', event('RollbackSucceeded', ROLLED_BACK), truth({ deeds: { 'rollback shop/alder.v1': 1 } })],
   ['a correction', event('DriftCorrected', CORRECTED), truth({ drifts: 1 })],
+  ['a drift', event('DriftDetected', DRIFTED), truth({ drifts: 1 })],
   [
     'its trouble',
     event('UpgradeFailed', `${FAILED}hook Job/shop/alder-pre failed: Job has reached`),
@@ -56,6 +59,12 @@ test.each<[what: string, event: Told, truth: Truth, problem: string]>([
     event('DriftCorrected', CORRECTED, 2),
     truth({ drifts: 1 }),
     'events tell of correction of /ConfigMap/shop/alder-settings 2 times, and it happened 1 times',
+  ],
+  [
+    'a drift that never was',
+    event('DriftDetected', DRIFTED),
+    truth(),
+    'events tell of drift of /ConfigMap/shop/alder-settings 1 times, and it happened 0 times',
   ],
   [
     'a trouble that it never had',

@@ -51,7 +51,11 @@ const SYMPTOMS: readonly [pattern: RegExp, trouble: TroubleName | 'anything'][] 
 const GIVEN_UP: ReadonlySet<string> = new Set(['RetriesExceeded', 'MissingRollbackTarget', 'ReleaseRecovery']);
 const FAILED = /Failed$/;
 const HARMLESS: ReadonlySet<string> = new Set(['TestSucceeded']);
-const CORRECTED = /^Cluster state of release \S+ has been corrected:\n([^]*)$/;
+/** Of drift that is found, and that is put right: a line for each object. */
+const DRIFTS: readonly [pattern: RegExp, what: string][] = [
+  [/^Cluster state of release \S+ has drifted from the desired state:\n([^]*)$/, 'drift'],
+  [/^Cluster state of release \S+ has been corrected:\n([^]*)$/, 'correction'],
+];
 
 export async function eventsOf({ cluster, namespace }: ReleaseField): Promise<Told[]> {
   const { items } = await cluster.list(EVENT, { namespace });
@@ -66,19 +70,22 @@ export function truthOf({ history, byHand }: ReleaseField, { suffered }: Model):
 /** Events that claim what did not happen, or more of it than did. */
 export function claimProblems(events: readonly Told[], truth: Truth): string[] {
   const told = new Map<string, number>();
-  const corrected = new Map<string, number>();
+  const drifts = new Map<string, number>();
   const found: string[] = [];
   for (const event of events) {
     const { reason, message, count = 1 } = event;
     const [deed, release] = successOf(message) ?? [];
+    const drifted = driftsIn(message);
     if (deed !== undefined) add(told, `${deed} ${release}`, count);
-    else if (CORRECTED.test(message)) for (const id of correctedIn(message)) add(corrected, id, count);
+    else if (drifted.length > 0) for (const what of drifted) add(drifts, what, count);
     else if (!HARMLESS.has(reason)) found.push(...troubleProblems(event, truth));
   }
   return [
     ...found,
     ...[...told].flatMap(([what, times]) => tooOften(what, times, truth.deeds.get(what) ?? 0)),
-    ...[...corrected].flatMap(([id, times]) => tooOften(`correction of ${id}`, times, truth.driftsOf(id))),
+    ...[...drifts].flatMap(([what, times]) =>
+      tooOften(what, times, truth.driftsOf(what.slice(what.lastIndexOf(' ') + 1))),
+    ),
   ];
 }
 
@@ -98,14 +105,15 @@ function successOf(message: string): [deed: Deed, release: string] | null {
   return null;
 }
 
-/** Ids of the objects that a message says were put right. */
-function correctedIn(message: string): string[] {
-  const lines = CORRECTED.exec(message)?.[1]?.split('\n') ?? [];
-  return lines.flatMap((line) => {
-    const [, kind, namespace = '', name = ''] = /^(\w+)\/([^/]+)\/(\S+) /.exec(line) ?? [];
-    const ref = OBJECT_KINDS.find((one) => one.kind === kind);
-    return ref === undefined ? [] : [keyId({ ...ref, namespace, name })];
-  });
+/** What a message says of drifted objects, by their ids: `correction of /ConfigMap/shop/alder-settings`. */
+function driftsIn(message: string): string[] {
+  return DRIFTS.flatMap(([pattern, what]) =>
+    (pattern.exec(message)?.[1]?.split('\n') ?? []).flatMap((line) => {
+      const [, kind, namespace = '', name = ''] = /^(\w+)\/([^/]+)\/(\S+)(?: |$)/.exec(line) ?? [];
+      const ref = OBJECT_KINDS.find((one) => one.kind === kind);
+      return ref === undefined ? [] : [`${what} of ${keyId({ ...ref, namespace, name })}`];
+    }),
+  );
 }
 
 function troubleProblems({ reason, message, involvedObject: { name } }: Told, { suffered }: Truth): string[] {

@@ -25,6 +25,7 @@ const MANNER = {
   history: 2,
   fromConfig: false,
   patches: false,
+  bareHooks: false,
   cleansUp: false,
 } as const;
 
@@ -92,7 +93,7 @@ function sight(
     ],
     charts: parts.charts ?? [],
     objects: objects(declared.map(live)),
-    records: new Map([['alder', records]]),
+    records: new Map([['flux/alder', records]]),
   };
 }
 
@@ -246,7 +247,7 @@ test('of what is deleted nothing may be left, but records of what keeps its hist
   expect(found).toContain('HelmRelease alder was deleted and is still there');
   expect(found).toContain('ConfigMap/shop/alder-settings was left behind');
   expect(found).toContain('records were left behind: alder.v1 uninstalled');
-  model.kept.add('alder');
+  model.kept.add('flux/alder');
   expect(differences(before, model).filter((text) => text.includes('records'))).toEqual([]);
 });
 

@@ -17,7 +17,7 @@ import { inventoryIds } from '../converged.ts';
 import { LASTING_HOOKS, PASSING_HOOKS, versionText } from './charts.ts';
 import type { ReleaseField } from './field.ts';
 import type { DeclaredObject, Model, Release } from './model.ts';
-import { HOOK_KINDS, OBJECT_KINDS } from './model.ts';
+import { HOOK_KINDS, OBJECT_KINDS, storedAs } from './model.ts';
 import type { HelmRecord } from './record.ts';
 import { isRecord, readRecord } from './record.ts';
 
@@ -33,7 +33,7 @@ export interface Sight {
   readonly charts: readonly KubeObject[];
   /** Objects of releases, hooks and strangers. */
   readonly objects: readonly KubeObject[];
-  /** Helm's records by the name of their release, newest first. */
+  /** Helm's records of each release, newest first, by `storage namespace/name`. */
   readonly records: ReadonlyMap<string, readonly HelmRecord[]>;
 }
 
@@ -54,7 +54,7 @@ export async function look(field: ReleaseField): Promise<Sight> {
     objects: all.filter((object) => !isRecord(object) && !object.metadata.name.startsWith(STRANGER)),
     records: Map.groupBy(
       records.map(readRecord).toSorted((a, b) => b.version - a.version),
-      ({ name }) => name,
+      ({ storage, name }) => `${storage}/${name}`,
     ),
   };
 }
@@ -74,7 +74,7 @@ function releaseProblems(object: KubeObject, sight: Sight, model: Model): string
   const { name } = object.metadata;
   const release = model.releases.get(name);
   if (release === undefined) return [`HelmRelease ${name} was deleted and is still there`];
-  const records = sight.records.get(release.releaseName) ?? [];
+  const records = sight.records.get(storedAs(release)) ?? [];
   const declared = model.objectsOf(release);
   const problems = [
     ...statusProblems(object),
@@ -231,13 +231,13 @@ function isMarked({ metadata: { labels = {}, annotations = {} } }: KubeObject): 
 }
 
 function leftRecords({ records }: Sight, model: Model): string[] {
-  const declared = new Set([...model.releases.values()].map(({ releaseName }) => releaseName));
-  return [...records].flatMap(([name, all]) => {
+  const declared = new Set([...model.releases.values()].map(storedAs));
+  return [...records].flatMap(([id, all]) => {
     const [newest] = all;
     const mayStay =
-      model.kept.has(name) &&
+      model.kept.has(id) &&
       newest?.status === 'uninstalled' &&
       all.every(({ status }) => OVER.has(status) && status !== 'deployed');
-    return declared.has(name) || mayStay ? [] : [`records were left behind: ${all.map(shown).join(' ')}`];
+    return declared.has(id) || mayStay ? [] : [`records were left behind: ${all.map(shown).join(' ')}`];
   });
 }

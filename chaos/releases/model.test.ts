@@ -12,6 +12,7 @@ const MANNER: Manner = {
   history: 3,
   fromConfig: false,
   patches: false,
+  bareHooks: false,
   cleansUp: false,
 };
 
@@ -58,7 +59,7 @@ test('records may stay only of what keeps its history, once it is left', () => {
   model.rename(release, 'alder-b');
   model.remove(release);
   model.remove(other);
-  expect([...model.kept]).toEqual(['alder', 'alder-b']);
+  expect([...model.kept]).toEqual(['flux/alder', 'flux/alder-b']);
   expect([...model.names]).toEqual(['alder', 'birch', 'alder-b']);
 });
 

@@ -43,6 +43,8 @@ export interface Manner {
   readonly fromConfig: boolean;
   /** It goes through postRenderers. */
   readonly patches: boolean;
+  /** Its hooks do not, and so carry no marks of it. */
+  readonly bareHooks: boolean;
   /** A failed upgrade deletes what it made. */
   readonly cleansUp: boolean;
 }
@@ -61,6 +63,8 @@ export interface Release {
   /** Of Helm; as long as the HelmRelease is there no other has it. */
   releaseName: string;
   target: string;
+  /** Where its records are. */
+  storage: string;
   /** Of spec.commonMetadata. */
   team: string;
 }
@@ -80,7 +84,7 @@ export class Model {
   readonly targets: readonly string[];
   /** Versions of the charts that are shared. */
   readonly published: Record<ChartName, number> = { shop: 1, stall: 1 };
-  /** Names of Helm releases that were deleted or renamed away, and whose records may stay. */
+  /** Helm releases that were deleted or moved away, and whose records may stay: `storage namespace/name`. */
   readonly kept = new Set<string>();
   /** Every name that a Helm release ever had. */
   readonly names = new Set<string>();
@@ -104,6 +108,7 @@ export class Model {
       trouble: 'none',
       suspended: false,
       releaseName: name,
+      storage: this.namespace,
       team: 'blue',
     };
     this.releases.set(name, release);
@@ -132,13 +137,13 @@ export class Model {
   }
 
   /** What makes it another release: the old one is uninstalled. */
-  move(release: Release, where: Partial<Pick<Release, 'target' | 'chart'>>): void {
+  move(release: Release, where: Partial<Pick<Release, 'target' | 'storage' | 'chart'>>): void {
     this.#leave(release);
     Object.assign(release, where);
   }
 
-  #leave({ manner, releaseName }: Release): void {
-    if (manner.keepsHistory) this.kept.add(releaseName);
+  #leave(release: Release): void {
+    if (release.manner.keepsHistory) this.kept.add(storedAs(release));
   }
 
   /** A number that nothing has been set to before. */
@@ -182,7 +187,7 @@ const RETRIES = 2;
 
 /** spec of the HelmRelease. The interval is long: it is not to be what puts things right. */
 export function specOf(release: Release): JsonObject {
-  const { manner, chart, version, trouble, suspended, releaseName, target, team } = release;
+  const { manner, chart, version, trouble, suspended, releaseName, target, storage, team } = release;
   const ownChart = {
     chart,
     version: versionText(version),
@@ -194,6 +199,7 @@ export function specOf(release: Release): JsonObject {
     ...(manner.ownChart ? { chart: { spec: ownChart } } : { chartRef: { kind: HELM_CHART.kind, name: chart } }),
     releaseName,
     targetNamespace: target,
+    storageNamespace: storage,
     maxHistory: manner.history,
     suspend: suspended,
     values: { trouble, ...(manner.fromConfig ? {} : { value: release.value }) },
@@ -203,6 +209,7 @@ export function specOf(release: Release): JsonObject {
     driftDetection: { mode: manner.corrects ? 'enabled' : 'disabled' },
     uninstall: { keepHistory: manner.keepsHistory },
     commonMetadata: { labels: { team } },
+    ...(manner.bareHooks ? { postRenderStrategy: 'nohooks' } : {}),
     ...(manner.patches ? { postRenderers: [{ kustomize: { patches: [PATCH] } }] } : {}),
   };
 }
@@ -230,6 +237,11 @@ function remediesOf({ remedy, cleansUp }: Manner): JsonObject {
       };
     }
   }
+}
+
+/** Names the records of a release: `storage namespace/name`. */
+export function storedAs({ storage, releaseName }: Pick<Release, 'storage' | 'releaseName'>): string {
+  return `${storage}/${releaseName}`;
 }
 
 /** The ConfigMap that a release may have its value from. */

@@ -24,6 +24,7 @@ const WEIGHTS = {
   heal: 4,
   rename: 2,
   move: 2,
+  store: 1,
   chart: 1,
   team: 1,
   suspend: 1,
@@ -134,6 +135,9 @@ export class Mutator {
       case 'move':
         model.move(release, { target: this.#chance.one(model.targets) });
         break;
+      case 'store':
+        model.move(release, { storage: this.#chance.one([model.namespace, ...model.targets]) });
+        break;
       case 'chart':
         model.move(release, { chart: this.#chance.one(CHART_NAMES) });
         break;
@@ -200,6 +204,7 @@ function mannerOf(chance: Chance): Manner {
     history: 2 + chance.below(4),
     fromConfig: chance.happens(0.3),
     patches: chance.happens(0.3),
+    bareHooks: chance.happens(0.3),
     cleansUp: chance.happens(0.3),
   };
 }

@@ -7,6 +7,8 @@ const TYPE = 'helm.sh/release.v1';
 export interface HelmRecord {
   readonly name: string;
   readonly namespace: string;
+  /** The namespace of its Secret. */
+  readonly storage: string;
   readonly version: number;
   readonly status: string;
   readonly description: string;
@@ -39,6 +41,7 @@ export function readRecord(secret: KubeObject): HelmRecord {
   return {
     name,
     namespace,
+    storage: secret.metadata.namespace ?? '',
     version,
     status: info.status,
     description: info.description ?? '',
