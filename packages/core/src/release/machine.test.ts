@@ -28,6 +28,8 @@ import { STATE_ACTIONS, statesAfter } from './transitions.ts';
  */
 
 const MINUTE = 60_000;
+/** The same worlds are drawn in each run of the tests: what a change breaks is of that change. Others are drawn by hunting, with another seed. */
+const SEED = 1;
 const SUCCESS: Fate = { outcome: 'succeeded', at: 0 };
 const FAILURE: Fate = { outcome: 'failed', at: 0 };
 
@@ -167,7 +169,7 @@ function play(spec: Spec, moves: readonly Move[]): ReleaseWorld {
 function forAll(check: (world: ReleaseWorld, spec: Spec) => void, numRuns = 400): void {
   fc.assert(
     fc.property(drawnSpec, drawnMoves, (spec, moves) => check(play(spec, moves), spec)),
-    { numRuns },
+    { numRuns, seed: SEED },
   );
 }
 
