@@ -140,7 +140,7 @@ async function cleanUp(): Promise<void> {
   const { cluster } = releases.world;
   const keys = [...(await objectsOf()).values()].map(keyOf);
   for (const key of keys) await cluster.delete(key, { propagationPolicy: 'Foreground' });
-  for (const key of keys) await releases.world.until(key, 'be gone', (there) => there === null);
+  for (const key of keys) await releases.world.until(key, 'be gone', (there) => there === null, 60_000);
 }
 
 /** An object without what the server made up for it, and without the labels that Flux and Plumb add. */
