@@ -3,6 +3,7 @@ import { asPlumbError, PlumbError, systemError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Engine } from '@plumb/engine';
 import type { Expressions } from '../delivery/expressions.ts';
+import { hideSecrets } from '../delivery/hide-secrets.ts';
 import type { LiveObjects } from '../delivery/live.ts';
 import type { UnitMemory } from '../delivery/unit.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -51,9 +52,9 @@ export function lastingOf(context: ActionContext): ActionContext {
   return { ...context, signal: context.lasting };
 }
 
-/** What an action failed of. Whatever its last request met, one that was ended before its time says who ended it. */
-export function failureOf(thrown: unknown, { signal }: Pick<ActionContext, 'signal'>): PlumbError {
-  if (!signal.aborted) return asPlumbError(thrown);
+/** What an action failed of. Whatever its last request met, one that was ended before its time says who ended it; whoever refused a value may have repeated it. */
+export function failureOf(thrown: unknown, { signal, secrets }: Pick<ActionContext, 'signal' | 'secrets'>): PlumbError {
+  if (!signal.aborted) return hideSecrets(asPlumbError(thrown), secrets);
   const why = signal.reason instanceof PlumbError ? `: ${signal.reason.message}` : '';
   return systemError('cancelled', `it was cut short${why}`, thrown);
 }
