@@ -1,7 +1,8 @@
 import type { HelmRelease, Said, Source } from '@plumb/api';
 import { checkHelmRelease, FINALIZER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
-import { compileIgnoreRules, dependenciesOf, dependencyCycle, dependencyFlaw } from '@plumb/core';
+import { compileIgnoreRules, dependencyFlaw } from '@plumb/core';
 import type { Dependable, Dependency, ExpressionResult } from '@plumb/core';
+import { dependenciesFlaw } from '../../delivery/dependencies.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Access } from '../../runtime/source-objects.ts';
 import type { FailedRun, Reconciled } from './memory.ts';
@@ -83,7 +84,10 @@ function goOn(seen: Seen, underway: string): Step {
 
 function begin(object: HelmRelease, seen: Seen): Step {
   const { source, access, settings } = seen;
-  const said = expressionsTrouble(seen) ?? dependenciesFlaw(object, seen) ?? sourceFlaw(object, source, access);
+  const said =
+    expressionsTrouble(seen) ??
+    dependenciesFlaw(object, seen, (dependency) => oneFlaw(object, dependency, seen)) ??
+    sourceFlaw(object, source, access);
   if (said !== null || source === undefined) {
     return {
       do: 'await',
@@ -130,16 +134,6 @@ export function inputsOf(object: HelmRelease, source: Source | undefined, config
 
 function expressionsTrouble({ expressions: { trouble } }: Seen): Said | null {
   return trouble === null ? null : say(ownMessages.notEvaluated, { error: trouble });
-}
-
-function dependenciesFlaw(object: HelmRelease, seen: Seen): Said | null {
-  const cycle = dependencyCycle(object, seen.dependency, seen.settings.additiveReadyExpr);
-  if (cycle !== null) return say(ownMessages.dependencyCycle, { cycle });
-  for (const dependency of dependenciesOf(object)) {
-    const said = oneFlaw(object, dependency, seen);
-    if (said !== null) return said;
-  }
-  return null;
 }
 
 function oneFlaw(object: HelmRelease, dependency: Dependency, seen: Seen): Said | null {

@@ -11,8 +11,9 @@ import {
   parseDuration,
   say,
 } from '@plumb/api';
-import { compileIgnoreRules, dependenciesOf, dependencyCycle, dependencyFlaw } from '@plumb/core';
+import { compileIgnoreRules, dependencyFlaw } from '@plumb/core';
 import type { Cause, Dependable, Dependency, ExpressionResult } from '@plumb/core';
+import { dependenciesFlaw } from '../../delivery/dependencies.ts';
 import type { Delivered, Failed, Settling } from '../../delivery/unit.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Access } from '../../runtime/source-objects.ts';
@@ -97,7 +98,10 @@ export function decide(seen: Seen): Step {
 function stepFor(object: Kustomization, cause: Cause, seen: Seen): Step {
   const { source } = seen;
   if (cause === 'drift') return { do: 'deliver', cause, source };
-  const said = sourceFlaw(object, seen) ?? expressionsTrouble(seen) ?? dependenciesFlaw(object, seen);
+  const said =
+    sourceFlaw(object, seen) ??
+    expressionsTrouble(seen) ??
+    dependenciesFlaw(object, seen, (dependency) => oneFlaw(object, dependency, seen));
   // What was delivered is kept as it is even while something newer has to wait.
   if (said !== null && isRepairDue(seen)) return { do: 'deliver', cause: 'drift', source };
   if (said !== null || source === undefined) {
@@ -201,16 +205,6 @@ function sourceFlaw(object: Kustomization, { source, sources, settings }: Seen):
 
 function expressionsTrouble({ expressions: { trouble } }: Seen): Said | null {
   return trouble === null ? null : say(ownMessages.notEvaluated, { error: trouble });
-}
-
-function dependenciesFlaw(object: Kustomization, seen: Seen): Said | null {
-  const cycle = dependencyCycle(object, seen.dependency, seen.settings.additiveReadyExpr);
-  if (cycle !== null) return say(ownMessages.dependencyCycle, { cycle });
-  for (const dependency of dependenciesOf(object)) {
-    const said = oneFlaw(object, dependency, seen);
-    if (said !== null) return said;
-  }
-  return null;
 }
 
 function oneFlaw(object: Kustomization, dependency: Dependency, seen: Seen): Said | null {
