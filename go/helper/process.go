@@ -27,12 +27,27 @@ func readUsage() usage {
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) != nil {
 		return usage{}
 	}
-	peak := int64(r.Maxrss)
-	if runtime.GOOS != "darwin" {
-		peak *= 1024 // kibibytes everywhere but there
-	}
 	cpu := time.Duration(r.Utime.Nano() + r.Stime.Nano())
-	return usage{CPUSeconds: cpu.Seconds(), PeakRSSBytes: peak}
+	return usage{CPUSeconds: cpu.Seconds(), PeakRSSBytes: peakRSS(int64(r.Maxrss))}
+}
+
+// peakRSS is the most memory this program held, in bytes. Linux counts in maxrss, in kibibytes, also what the process
+// that forked this one held at that moment: a small helper of a large agent would look as large as the agent.
+func peakRSS(maxrss int64) int64 {
+	if runtime.GOOS != "linux" {
+		return maxrss
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return maxrss * 1024
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
+			return kib * 1024
+		}
+	}
+	return maxrss * 1024
 }
 
 // guardMemory ends the process when a request takes more than limit bytes, before it harms its neighbours. Close the

@@ -440,6 +440,13 @@ describe('slots', () => {
     expect(after.peakRssBytes).toBeGreaterThan(1_000_000);
   });
 
+  test('are not taken to be as large as the process that started them', async () => {
+    const large = Buffer.alloc(400 * 1024 * 1024, 1);
+    const engine = engineWith();
+    await build(engine);
+    expect((await engine.usage()).peakRssBytes).toBeLessThan(large.length / 2);
+  });
+
   test('replace a process that asks for it', async () => {
     using helper = fakeHelper(
       'hello(); onCall(({ id }) => answer(id, { recycle: true, warnings: [String(process.pid)] }));',
