@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { lastReleaseOf } from './last-release.ts';
 import type { ReleaseRecord } from './record.ts';
 
-const DIGESTS = { digest: 'sha256:record', configDigest: 'sha256:values' };
+const SEEN = { digest: 'sha256:record', configDigest: 'sha256:values', lastDeployed: '2026-01-01T00:00:00Z' };
 const bare: ReleaseRecord = { name: 'cart', namespace: 'shop', version: 3, info: {} };
 
 test('a decision sees of a record what it is made from', () => {
@@ -14,8 +14,8 @@ test('a decision sees of a record what it is made from', () => {
     chart: { metadata: { name: 'cart', version: '1.2.3' } },
   };
   const annotations = { 'plumb.dev/made-with': JSON.stringify(madeWith) };
-  expect(lastReleaseOf({ record, metadata: { name: 'x', annotations } }, DIGESTS)).toEqual({
-    ...DIGESTS,
+  expect(lastReleaseOf({ record, metadata: { name: 'x', annotations } }, SEEN)).toEqual({
+    ...SEEN,
     version: 3,
     status: 'failed',
     name: 'cart',
@@ -28,7 +28,7 @@ test('a decision sees of a record what it is made from', () => {
 });
 
 test('of one that says little, little', () => {
-  const seen = lastReleaseOf({ record: bare, metadata: { name: 'x' } }, DIGESTS);
+  const seen = lastReleaseOf({ record: bare, metadata: { name: 'x' } }, SEEN);
   expect(seen).toMatchObject({
     status: 'unknown',
     chartName: '',

@@ -4,17 +4,17 @@ import { chartOf } from './record.ts';
 import { madeWithIn } from './storage.ts';
 import type { StoredRelease } from './storage.ts';
 
-/** A stored record as decisions see it. The digests are those of the record and of its values, by Flux's methods. */
+/** A stored record as decisions see it. What of it is as its snapshot has it: digests of the record and of its values, by Flux's methods, and its time. */
 export function lastReleaseOf(
   stored: StoredRelease,
-  digests: { readonly digest: string; readonly configDigest: string },
+  seen: Pick<LastRelease, 'digest' | 'configDigest' | 'lastDeployed'>,
 ): LastRelease {
   const { record } = stored;
   const { name: chartName, version: chartVersion } = chartOf(record);
   return {
     version: record.version,
     status: record.info.status ?? 'unknown',
-    ...digests,
+    ...seen,
     name: record.name,
     namespace: record.namespace,
     chartName,

@@ -76,8 +76,8 @@ export async function digestOfValues(
 
 /** The newest record as a decision sees it. */
 export function lastOf(stored: StoredRelease, snapshot: ReleaseSnapshot | undefined): LastRelease {
-  const { digest = '', configDigest = '' } = snapshot ?? {};
-  return lastReleaseOf(stored, { digest, configDigest });
+  const { digest = '', configDigest = '', lastDeployed = '' } = snapshot ?? {};
+  return lastReleaseOf(stored, { digest, configDigest, lastDeployed });
 }
 
 /** The last runs of tests, by name; an empty map says that there are none. */

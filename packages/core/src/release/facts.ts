@@ -41,6 +41,8 @@ export interface LastRelease {
   readonly chartVersion: string;
   /** Digest of the values that the record holds. */
   readonly configDigest: string;
+  /** When it was, as its snapshot has it: it tells a release from one that was made anew with the same number. */
+  readonly lastDeployed: string;
   /** Null where nobody noted it beside the record: helm and Flux do not. */
   readonly madeWith: MadeWith | null;
   /** Its action neither succeeded nor failed: it was cut short, and the record unlocked since (see unlockedBy). */

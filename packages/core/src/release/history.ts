@@ -36,11 +36,13 @@ export function newestSnapshots(history: History): ReleaseSnapshot[] {
 
 /**
  * The history with what a record is now: in place of its earlier snapshot, whose test results, source and action stay where the
- * new one says nothing of them, or as one more. Newest first.
+ * new one says nothing of them, or as one more. Of a release that was made anew with the same number nothing stays. Newest first.
  */
 export function recordSnapshot(history: History, snapshot: ReleaseSnapshot): ReleaseSnapshot[] {
   const others = (history ?? []).filter((one) => !isSameRecord(one, snapshot));
-  const before = (history ?? []).find((one) => isSameRecord(one, snapshot));
+  const before = (history ?? []).find(
+    (one) => isSameRecord(one, snapshot) && one.lastDeployed === snapshot.lastDeployed,
+  );
   return newestFirst([...others, { ...keptOf(before), ...snapshot }]);
 }
 

@@ -1,7 +1,7 @@
 import type { HelmReleaseSpec, HelmReleaseStatus } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
 import { factsWith, lastWith, releaseWith, snapshotWith, WANTED } from '../testing/release-facts.ts';
-import type { HelmStatus, LastRelease, ReleaseFacts } from './facts.ts';
+import type { HelmStatus, LastRelease, ReleaseFacts, WantedRelease } from './facts.ts';
 import { isPending, isUnlocked, pendingAction, unlockedBy } from './facts.ts';
 import { madeWithAt } from './made-with.ts';
 import { adoptedStatus, stateOf } from './state.ts';
@@ -197,11 +197,10 @@ describe('a release of others that is as declared is taken over without an upgra
 });
 
 describe('a record of an action of ours that ended while nobody could note it', () => {
+  const noted = { madeWith: { postRenderersDigest: '', commonMetadataDigest: '' } };
+  const announced = { history: [snapshotWith(2, { status: 'pending-upgrade' }), snapshotWith(1)] };
   const ended = (status: HelmStatus, parts: Partial<LastRelease> = {}) =>
-    factsWith({
-      last: lastWith(2, { status, ...parts }),
-      ...of({}, { history: [snapshotWith(2, { status: 'pending-upgrade' }), snapshotWith(1)] }),
-    });
+    factsWith({ last: lastWith(2, { status, ...noted, ...parts }), ...of({}, announced) });
 
   test.each<[status: HelmStatus, parts: Partial<LastRelease>, name: StateName]>([
     ['deployed', {}, 'InSync'],
@@ -211,8 +210,6 @@ describe('a record of an action of ours that ended while nobody could note it', 
     expect(stateOf(ended(status, parts))).toMatchObject({ name, adopt: 'own' });
   });
 
-  const noted = { madeWith: { postRenderersDigest: '', commonMetadataDigest: '' } };
-
   test.each<[what: string, history: NonNullable<HelmReleaseStatus['history']>, last: LastRelease, name: StateName]>([
     ['newer than any that the status names', [snapshotWith(1)], lastWith(2, noted), 'InSync'],
     ['failed, and newer', [snapshotWith(1)], lastWith(2, { ...noted, status: 'failed' }), 'Failed'],
@@ -220,6 +217,20 @@ describe('a record of an action of ours that ended while nobody could note it', 
     ['with hooks that ran since', [snapshotWith(1)], lastWith(1, { ...noted, digest: 'sha256:tested' }), 'InSync'],
   ])('is ours by what is noted beside it: %s', (_what, history, last, name) => {
     expect(stateOf(factsWith({ last, ...of({}, { history }) }))).toMatchObject({ name, adopt: 'own' });
+  });
+
+  test.each<[name: StateName, wanted: Partial<WantedRelease>, adopt: 'foreign' | null]>([
+    ['InSync', {}, 'foreign'],
+    // The status says this of the release before.
+    ['Unmanaged', { postRenderersDigest: 'sha256:p' }, null],
+  ])('is %s and not ours where somebody else was faster to store one of its number: %j', (name, wanted, adopt) => {
+    const facts = factsWith({
+      last: lastWith(2),
+      wanted: { ...WANTED, ...wanted },
+      ...of({}, { ...announced, observedPostRenderersDigest: 'sha256:p' }),
+    });
+    expect(stateOf(facts)).toMatchObject({ name, adopt });
+    expect(adoptedStatus(facts, snapshotWith(2)).observedPostRenderersDigest).toBe('');
   });
 
   test('says nothing of what is in force when it failed', () => {

@@ -37,14 +37,18 @@ export function adoptedStatus(
 ): HelmReleaseStatus {
   const history = adoptSnapshot(status?.history, snapshot);
   if (last?.status !== 'deployed') return { ...status, history };
-  const isOurs = isLatest(status, last);
-  return { ...status, history, ...observedDigests(madeWithOf(last, { status, isOurs })) };
+  return { ...status, history, ...observedDigests(madeWithOf(last, { status, isOurs: isObserved(status, last) })) };
 }
 
-/** Whether the newest snapshot is of this record, the same or changed. */
+/** Whether the newest snapshot is of this record, the same or changed. A release that others made anew has the numbers of the one before. */
 function isLatest(status: HelmReleaseStatus | undefined, last: LastRelease): boolean {
   const latest = latestSnapshot(status?.history);
-  return latest !== undefined && isSameRecord(latest, last);
+  return latest !== undefined && isSameRecord(latest, last) && latest.lastDeployed === last.lastDeployed;
+}
+
+/** Whether what the status observed of a release in force is of this record. What was only announced may never have been stored, and its number be another's by now. */
+function isObserved(status: HelmReleaseStatus | undefined, last: LastRelease): boolean {
+  return isLatest(status, last) && !isPending(latestSnapshot(status?.history)?.status ?? '');
 }
 
 /** Where a release is, from what is stored, declared and observed. Total: every record leads somewhere. Pure. */
@@ -73,8 +77,7 @@ function state(name: StateName, reason: string): ReleaseState {
  */
 function knowledgeOf(latest: ReleaseSnapshot | undefined, last: LastRelease): 'same' | 'own' | 'none' {
   if (latest?.digest === last.digest) return 'same';
-  if (last.madeWith !== null) return 'own';
-  return latest !== undefined && isSameRecord(latest, last) && isPending(latest.status) ? 'own' : 'none';
+  return last.madeWith === null ? 'none' : 'own';
 }
 
 /** Somebody else made, or changed, the newest record. One that is just what is declared is taken over, anything else is upgraded. */
@@ -98,7 +101,7 @@ function settledState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSna
 function mismatch({ release: { status }, wanted }: ReleaseFacts, last: LastRelease): string | null {
   if (last.chartName !== wanted.chartName || last.chartVersion !== wanted.chartVersion) return 'release chart changed';
   if (last.configDigest !== (wanted.recordedDigest ?? wanted.configDigest)) return 'release config values changed';
-  const made = madeWithOf(last, { status, isOurs: isLatest(status, last) });
+  const made = madeWithOf(last, { status, isOurs: isObserved(status, last) });
   if (made.postRenderersDigest !== wanted.postRenderersDigest) return 'postrenderers digest has changed';
   return made.commonMetadataDigest === wanted.commonMetadataDigest ? null : 'common metadata digest has changed';
 }

@@ -65,7 +65,7 @@ export const TRANSITIONS = {
     succeeded: ['InSync', 'Untested', 'OutOfSync', 'Absent'],
     failed: ['Failed'],
     unstored: ['Failed'],
-    killed: ['Locked'],
+    killed: ['Locked', 'Unmanaged'],
   },
   InSync: {
     succeeded: ['InSync', 'Untested'],

@@ -10,6 +10,8 @@ export const WANTED: WantedRelease = {
   commonMetadataDigest: '',
 };
 
+const DEPLOYED = '2026-11-27T10:00:00Z';
+
 /** A HelmRelease `shop/cart` that was tried at its generation, 2. */
 export function releaseWith(spec: Partial<HelmReleaseSpec> = {}, status: HelmReleaseStatus = {}): HelmRelease {
   return {
@@ -39,6 +41,7 @@ export function lastWith(version: number, parts: Partial<LastRelease> = {}): Las
     chartName: WANTED.chartName,
     chartVersion: WANTED.chartVersion,
     configDigest: WANTED.configDigest,
+    lastDeployed: DEPLOYED,
     madeWith: null,
     interrupted: false,
     ...parts,
@@ -57,8 +60,8 @@ export function snapshotWith(version: number, parts: Partial<ReleaseSnapshot> = 
     chartVersion: WANTED.chartVersion,
     configDigest: WANTED.configDigest,
     digest: `sha256:v${version}-${status}`,
-    firstDeployed: '2026-11-27T10:00:00Z',
-    lastDeployed: '2026-11-27T10:00:00Z',
+    firstDeployed: DEPLOYED,
+    lastDeployed: DEPLOYED,
     ...parts,
   };
 }

@@ -30,6 +30,8 @@ interface StoredRecord {
   version: number;
   status: HelmStatus;
   content: Content;
+  /** Another one for each time that something is deployed. */
+  deployed: string;
   interrupted: boolean;
   /** Null for records of others. */
   made: MadeWith | null;
@@ -53,7 +55,6 @@ export interface Step {
   after: ReleaseState | null;
 }
 
-const TIMES = { firstDeployed: '2026-01-01T00:00:00Z', lastDeployed: '2026-01-01T00:00:00Z' };
 const NAMESPACE = 'shop';
 const SECOND = 1_000;
 
@@ -77,9 +78,16 @@ export class ReleaseWorld {
   status: HelmReleaseStatus = {};
   readonly steps: Step[] = [];
   #triedAt = -Infinity;
+  #deployments = 0;
 
   constructor(spec: Omit<HelmReleaseSpec, 'interval' | 'chart' | 'chartRef'>) {
     this.spec = spec;
+  }
+
+  /** When the next release is deployed. */
+  stamp(): string {
+    this.#deployments += 1;
+    return String(this.#deployments);
   }
 
   get records(): StoredRecord[] {
@@ -144,7 +152,7 @@ export class ReleaseWorld {
   }
 
   #lastOf(record: StoredRecord): LastRelease {
-    const { version, status, content, interrupted, made } = record;
+    const { version, status, content, deployed, interrupted, made } = record;
     return {
       version,
       status,
@@ -154,6 +162,7 @@ export class ReleaseWorld {
       chartName: 'cart',
       chartVersion: content.chart,
       configDigest: content.config,
+      lastDeployed: deployed,
       madeWith: made,
       interrupted,
     };
@@ -342,7 +351,7 @@ export class ReleaseWorld {
   #newRecord(status: HelmStatus, content: Content, given?: MadeWith): StoredRecord & { made: MadeWith } {
     const made = given ?? { postRenderersDigest: content.post, commonMetadataDigest: '' };
     const version = (this.last?.version ?? 0) + 1;
-    return { version, status, content: { ...content }, interrupted: false, made, salt: 0 };
+    return { version, status, content: { ...content }, deployed: this.stamp(), interrupted: false, made, salt: 0 };
   }
 
   /** How Helm leaves the records: what was deployed before stays so until the new one is. */
@@ -371,8 +380,9 @@ export class ReleaseWorld {
 
   #snapshotOf(record: StoredRecord, action?: ReleaseSnapshot['action']): ReleaseSnapshot {
     const { digest, status, version, ...last } = this.#lastOf(record);
-    const { name, namespace, chartName, chartVersion, configDigest } = last;
-    const fields = { name, namespace, version, status, chartName, chartVersion, configDigest, digest, ...TIMES };
+    const { name, namespace, chartName, chartVersion, configDigest, lastDeployed } = last;
+    const times = { firstDeployed: lastDeployed, lastDeployed };
+    const fields = { name, namespace, version, status, chartName, chartVersion, configDigest, digest, ...times };
     return action === undefined ? fields : { ...fields, action };
   }
 
@@ -395,6 +405,6 @@ export class ReleaseWorld {
   }
 }
 
-function digestOf({ version, status, content, salt }: StoredRecord): string {
-  return [version, status, content.chart, content.config, content.post, salt].join('/');
+function digestOf({ version, status, content, deployed, salt }: StoredRecord): string {
+  return [version, status, content.chart, content.config, content.post, deployed, salt].join('/');
 }
