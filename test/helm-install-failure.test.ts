@@ -1,4 +1,8 @@
+import { systemError } from '@plumb/api';
+import type { Cluster } from '@plumb/kube';
+import { connect } from '@plumb/kube';
 import type { ChartFiles } from '@plumb/testkit';
+import { clusterWith } from '@plumb/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   configMapTemplate,
@@ -190,3 +194,31 @@ test('RetryOnFailure upgrades what failed after its interval, without a remedy',
   expect(historyOf(release)[0]).toMatch(/^v\d+ deployed upgrade$/);
   expect(await releases.problems()).toEqual([]);
 });
+
+test('what is not applied in time fails the install, and counts', async () => {
+  await releases.stopAgent();
+  const cluster = await connect({ kubeconfig: releases.plane.kubeconfig, userAgent: 'plumb-agent' });
+  await releases.startAgent({ cluster: silentFor(cluster, 'late-settings') });
+  await releases.chart('late', settings);
+  await releases.release('late', { install: { timeout: '1s' } });
+  const release = await releases.until('late', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
+  const { namespace } = releases.world;
+  expect(messageOf(release, 'Ready')).toBe(
+    `Helm install failed for release ${namespace}/late with chart late@1.0.0: not applied within 1s; raise timeout if it needs longer`,
+  );
+  expect(failuresOf(release)).toEqual([1, 1, 0]);
+  expect(historyOf(release)).toEqual(['v1 failed install']);
+  await releases.stopAgent();
+  await cluster.close();
+});
+
+/** A cluster that gives no answer to applies of an object. */
+function silentFor(cluster: Cluster, name: string): Cluster {
+  return clusterWith(cluster, {
+    async apply(object, options) {
+      if (object.metadata.name !== name) return cluster.apply(object, options);
+      await new Promise<void>((resolve) => options.signal?.addEventListener('abort', () => resolve()));
+      throw systemError('cancelled', 'apply configmaps: cancelled');
+    },
+  });
+}

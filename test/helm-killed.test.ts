@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HelmRelease } from '@plumb/api';
+import type { HelmRelease, JsonObject } from '@plumb/api';
 import { GIT_REPOSITORY } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
+import { clusterWith } from '@plumb/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMapTemplate, eventsOf, historyOf, hook, jobTemplate, recordsOf } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
@@ -141,6 +142,27 @@ test('what an upgrade had made is in the inventory before the next one begins', 
   expect(await releases.object('ConfigMap', 'twice-extra')).toBeNull();
 });
 
+test('what a failed upgrade had made goes with the next one, though the status was told nothing of the one between them', async () => {
+  const failed = (version: number) => (seen: HelmRelease) => historyOf(seen)[0] === `v${version} failed upgrade`;
+  await releases.chart('thrice', PLAIN);
+  await releases.release('thrice', { timeout: '2s' });
+  await releases.ready('thrice');
+  await releases.chart('thrice', { ...PLAIN, 'templates/extra.yaml': EXTRA, ...waiting('post-upgrade') }, '2.0.0');
+  const { status } = await releases.until('thrice', 'fail', failed(2));
+  expect(await releases.object('ConfigMap', 'thrice-extra')).not.toBeNull();
+  await releases.chart('thrice', { ...PLAIN, ...waiting('pre-upgrade') }, '3.0.0');
+  await releases.until('thrice', 'fail again', failed(3));
+  await releases.stopAgent();
+  const untold = { status: { history: status?.history as JsonObject[] } };
+  await releases.world.cluster.patch(releases.key('thrice'), untold, { type: 'merge', subresource: 'status' });
+  await releases.chart('thrice', PLAIN, '4.0.0');
+  await releases.startAgent();
+  await releases.until('thrice', 'be upgraded', (seen) => seen.status?.history?.[0]?.chartVersion === '4.0.0');
+  await releases.ready('thrice');
+  expect(await recordsOf(releases, 'thrice')).toContain('v3 failed');
+  expect(await releases.object('ConfigMap', 'thrice-extra')).toBeNull();
+});
+
 test('an install that something newer cuts short says so, and of which chart it was', async () => {
   await releases.chart('newer', { ...PLAIN, ...waiting('pre-install', TIDY) });
   await releases.release('newer');
@@ -193,15 +215,10 @@ test('an agent that sees its HelmReleases before all else works on them', async 
 
 /** A cluster whose GitRepositories are slow to be listed. */
 function lateFor(cluster: Cluster): Cluster {
-  const list: Cluster['list'] = async (kind, options) => {
-    if (kind.kind === GIT_REPOSITORY.kind) await sleep(1_000);
-    return cluster.list(kind, options);
-  };
-  return new Proxy(cluster, {
-    get(target, name) {
-      if (name === 'list') return list;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+  return clusterWith(cluster, {
+    async list(kind, options) {
+      if (kind.kind === GIT_REPOSITORY.kind) await sleep(1_000);
+      return cluster.list(kind, options);
     },
   });
 }

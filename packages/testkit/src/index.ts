@@ -7,6 +7,7 @@ export { believe, CloudServer, type Trust } from './clouds/cloud-server.ts';
 export { signerOf } from './clouds/sigv4.ts';
 export * from './control-plane.ts';
 export { clusterContract } from './cluster-contract.ts';
+export { clusterWith, withSilentWatch } from './cluster-with.ts';
 export { SAMPLE_CHARTS } from './helm/charts/index.ts';
 export type { SampleChart, SampleCharts } from './helm/charts/sample-chart.ts';
 export { CHART_YAML, chartOf, packChart, tarball, type ChartFiles, type TarEntry } from './helm/pack-chart.ts';

@@ -61,17 +61,18 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   const { found, own, error: unread } = await tolerate(looks, context);
   keepMode(left, context);
   for (const { key } of left) if (live.get(keyId(key)) === undefined) changes.push({ key, action: 'skipped' });
+  let pruned: Awaited<ReturnType<typeof prune>>;
   try {
     await applyPlan(own.length === 0 ? plan : comparing(plan, own), context, changes);
+    for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') unit.letGo(keyId(key));
+    if (request.cause !== 'drift') letGoOfUndeclared(context);
+    const { cluster, hidesValues, parallel, signal } = context;
+    const pruning = { cluster, unit: unit.ref, owns: request.owns, hidesValues, parallel, signal };
+    pruned = await prune([...plan.prune, ...(await thereUnseen(plan.unseen, pruning))], pruning);
   } catch (error) {
     const inventory = nextInventory(request.inventory, plan, { applied: false, gone: new Set() });
     return { changes, drift: [], found, inventory, error: asPlumbError(error) };
   }
-  for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') unit.letGo(keyId(key));
-  if (request.cause !== 'drift') letGoOfUndeclared(context);
-  const { cluster, hidesValues, parallel, signal } = context;
-  const pruning = { cluster, unit: unit.ref, owns: request.owns, hidesValues, parallel, signal };
-  const pruned = await prune([...plan.prune, ...(await thereUnseen(plan.unseen, pruning))], pruning);
   changes.push(...pruned.changes);
   const kept = new Set(pruned.kept.map(keyId));
   const gone = new Set([...plan.prune, ...plan.unseen].map(keyId).filter((id) => !kept.has(id)));

@@ -2,9 +2,8 @@ import { OWNERSHIPS } from '@plumb/core';
 import { keyId, keyOf, OWNER_NAME_LABEL, OWNER_NAMESPACE_LABEL, PlumbError, systemError } from '@plumb/api';
 import type { KubeObject, ObjectKey } from '@plumb/api';
 import type { Cluster, ResourceInfo } from '@plumb/kube';
-import { MemoryCluster } from '@plumb/testkit';
+import { clusterWith, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { clusterWith } from '../testing/cluster-with.ts';
 import type { LiveChange } from './live.ts';
 import { LiveObjects } from './live.ts';
 

@@ -10,7 +10,6 @@ import {
   type DriftMode,
 } from '@plumb/core';
 import type { ApplyContext } from '../delivery/apply.ts';
-import { deliver } from '../delivery/deliver.ts';
 import { driftActionAt, dueDrift, isIgnored } from '../delivery/drift.ts';
 import { hasRun } from '../delivery/ended-jobs.ts';
 import { reader } from '../delivery/read-live.ts';
@@ -20,7 +19,7 @@ import { toldDrift } from '../delivery/tolerate.ts';
 import { declaredOf, refill, type StoredBundle, type StoredObject, type UnitMemory } from '../delivery/unit.ts';
 import { settleAll } from '../runtime/parallel.ts';
 import type { ActionContext } from './context.ts';
-import { applyContextOf } from './deploy.ts';
+import { applyContextOf, deliverInTime } from './deploy.ts';
 import { bundleIn } from './in-force.ts';
 import type { StoredRelease } from './storage.ts';
 import { NOTHING_DONE, type Ended } from './task.ts';
@@ -59,7 +58,7 @@ export async function correct(load: () => Promise<StoredRelease>, context: Actio
     loadBodies: () => loadBodies(bundle, load, context),
     saveInventory: () => Promise.resolve(),
   } as const;
-  const { changes, drift, found, error } = await deliver(request, apply);
+  const { changes, drift, found, error } = await deliverInTime(request, apply, timeout);
   return { ...NOTHING_DONE, error, changes, drift, found };
 }
 

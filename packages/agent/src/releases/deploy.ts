@@ -1,9 +1,9 @@
 import type { ObjectKey, PlumbError } from '@plumb/api';
-import { asPlumbError, HELM_APPLY_MANAGER, keyId, reworded } from '@plumb/api';
+import { asPlumbError, formatDuration, HELM_APPLY_MANAGER, keyId, PlumbError as Failure, reworded } from '@plumb/api';
 import { latestSnapshot } from '@plumb/core';
 import type { HelmStatus, HookEvent, MadeWith } from '@plumb/core';
 import { deliver } from '../delivery/deliver.ts';
-import type { Delivery } from '../delivery/deliver.ts';
+import type { Delivery, DeliveryRequest } from '../delivery/deliver.ts';
 import type { ApplyContext, Change } from '../delivery/apply.ts';
 import { prune } from '../delivery/prune.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
@@ -149,7 +149,27 @@ async function bringIn(deployment: Deployment, context: ActionContext): Promise<
     // The record that is stored already lists what may come to be.
     saveInventory: () => Promise.resolve(),
   } as const;
-  return deliver(request, applyContextOf(deployment, context));
+  return deliverInTime(request, applyContextOf(deployment, context), deployment.timeout);
+}
+
+/** Delivers within the time that a step of an action may take. What was cut off by it says only that it was: the limit is the reason. */
+export async function deliverInTime(
+  request: DeliveryRequest,
+  context: ApplyContext,
+  timeout: number,
+): Promise<Delivery> {
+  const over = AbortSignal.timeout(timeout);
+  const overdue = (error: PlumbError): PlumbError => {
+    if (!over.aborted || context.signal.aborted || error.code !== 'cancelled') return error;
+    const text = `not applied within ${formatDuration(timeout)}; raise timeout if it needs longer`;
+    return new Failure('timeout', text, { fault: 'user', policy: 'retry', cause: error });
+  };
+  try {
+    const delivery = await deliver(request, { ...context, signal: AbortSignal.any([context.signal, over]) });
+    return delivery.error === null ? delivery : { ...delivery, error: overdue(delivery.error) };
+  } catch (thrown) {
+    throw overdue(asPlumbError(thrown));
+  }
 }
 
 export function applyContextOf(
@@ -173,7 +193,7 @@ export function applyContextOf(
     hidesValues: context.secrets.length > 0,
     parallel,
     stageTimeout: Math.min(stageTimeout, timeout),
-    signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeout)]),
+    signal: context.signal,
     onAnswer,
   };
 }

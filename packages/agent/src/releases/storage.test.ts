@@ -1,9 +1,8 @@
 import { gzipSync, gunzipSync } from 'node:zlib';
 import { displayKey } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
-import { MemoryCluster } from '@plumb/testkit';
+import { clusterWith, MemoryCluster } from '@plumb/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { clusterWith } from '../testing/cluster-with.ts';
 import { chartOf } from './record.ts';
 import type { ReleaseRecord } from './record.ts';
 import { MAX_SECRET, MAX_UNPACKED } from './record-codec.ts';

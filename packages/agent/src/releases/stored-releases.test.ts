@@ -1,9 +1,8 @@
 import type { KubeObject, ObjectMeta } from '@plumb/api';
 import { HELM_APPLY_MANAGER } from '@plumb/api';
 import type { ListResult, WatchEvent } from '@plumb/kube';
-import { MemoryCluster } from '@plumb/testkit';
+import { clusterWith, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { clusterWith } from '../testing/cluster-with.ts';
 import { StoredReleases } from './stored-releases.ts';
 
 const KEY = { group: '', version: 'v1', kind: 'Secret' };

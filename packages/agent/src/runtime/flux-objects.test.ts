@@ -1,8 +1,7 @@
 import type { JsonObject, KubeObject } from '@plumb/api';
 import { crds, GIT_REPOSITORY, KUSTOMIZATION } from '@plumb/api';
-import { MemoryCluster } from '@plumb/testkit';
+import { clusterWith, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { clusterWith } from '../testing/cluster-with.ts';
 import { FluxObjects } from './flux-objects.ts';
 
 let cluster: MemoryCluster;

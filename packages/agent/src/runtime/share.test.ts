@@ -1,7 +1,6 @@
 import { crds, KUSTOMIZATION, systemError } from '@plumb/api';
-import { MemoryCluster } from '@plumb/testkit';
+import { MemoryCluster, withSilentWatch } from '@plumb/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { withSilentWatch } from '../testing/cluster-with.ts';
 import { FluxObjects } from './flux-objects.ts';
 import type { KeyedQueue } from './queue.ts';
 import { Share } from './share.ts';

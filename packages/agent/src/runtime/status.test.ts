@@ -1,9 +1,8 @@
 import type { JsonObject, KubeObject } from '@plumb/api';
 import { crds, KUSTOMIZATION, systemError, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
-import { FakeClock, MemoryCluster } from '@plumb/testkit';
+import { clusterWith, FakeClock, MemoryCluster, withSilentWatch } from '@plumb/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { clusterWith, withSilentWatch } from '../testing/cluster-with.ts';
 import { FluxObjects } from './flux-objects.ts';
 import { Limit } from './limit.ts';
 import { StatusWriter } from './status-writer.ts';

@@ -7,9 +7,11 @@ import {
   inventoryOf,
   isPending,
   latestSnapshot,
+  parseInventoryEntry,
   previousSnapshot,
   storageNamespaceOf,
   targetChanged,
+  unionOfKeys,
   unitDriftMode,
   withKeptValues,
 } from '@plumb/core';
@@ -256,9 +258,13 @@ export async function adopted(
   const isInForce = stored.record.info.status === 'deployed';
   const known = isInForce ? memory.unit.bundle : null;
   const bundle = known ?? (await bundleIn(stored, { release, cluster }));
-  const entries = inventoryOf(bundle.objects.map(({ key }) => key));
+  const keys = bundle.objects.map(({ key }) => key);
+  // Only one that is in force has let go of all that others before it made.
+  const owned = isInForce
+    ? keys
+    : unionOfKeys((release.status?.inventory?.entries ?? []).map(parseInventoryEntry), keys);
   return {
-    status: { ...adoptedStatus(facts, snapshot), inventory: { entries } },
+    status: { ...adoptedStatus(facts, snapshot), inventory: { entries: inventoryOf(owned) } },
     bundle: isInForce ? bundle : null,
   };
 }
