@@ -25,7 +25,7 @@ export class Chance {
   }
 
   /** One of the names, as often as its weight says. */
-  weighted<T extends string>(weights: Readonly<Record<T, number>>): T {
+  weighted<T extends string>(weights: { readonly [name in T]?: number }): T {
     const entries = Object.entries(weights) as [T, number][];
     let left = this.#next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
     for (const [name, weight] of entries) {

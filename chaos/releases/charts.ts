@@ -124,9 +124,9 @@ function jobFiles(version: number): Record<string, string> {
     `{{ if eq .Values.trouble "${trouble}-fails" }}failed{{ else if eq .Values.trouble "${trouble}-waits" }}never{{ else }}succeeded{{ end }}`;
   const leaves: PodEnd = version % 2 === 0 ? 'succeeded' : 'once-failed';
   return {
-    'templates/pre.yaml': jobOf('pre', { events: 'pre-install,pre-upgrade', ends: failsBy('hook') }),
+    'templates/pre.yaml': jobOf('pre', { events: 'pre-install,pre-upgrade,pre-rollback', ends: failsBy('hook') }),
     'templates/post.yaml': jobOf('post', {
-      events: 'post-install,post-upgrade',
+      events: 'post-install,post-upgrade,post-rollback',
       ends: failsBy('after'),
       policy: EITHER,
     }),

@@ -33,12 +33,15 @@ const SUCCEEDED: readonly [pattern: RegExp, deed: Deed][] = [
   [/^Unlocked Helm release (\S+) with chart \S+ in \S+ state$/, 'unlock'],
 ];
 
-/** How each trouble shows. A chart's own hook before it is deleted may fail once, the engine may be killed, and what is declared anew cuts short what was under way. */
+/** How each trouble shows. What lasts too long does so by a timeout that is short for all that is done meanwhile. A chart's own hook before it is deleted may fail once, the engine may be killed, and what is declared anew cuts short what was under way. */
 const SYMPTOMS: readonly [pattern: RegExp, trouble: TroubleName | 'anything'][] = [
   [/this chart has no such trouble/, 'broken'],
   [/-refused\b/, 'refused'],
   [/-pre failed: Job has reached/, 'hook-fails'],
-  [/-pre failed: it did not end within 2s/, 'hook-waits'],
+  [/-(pre|post) failed: it did not end within 2s/, 'hook-waits'],
+  [/-(pre|post) failed: it did not end within 2s/, 'unready'],
+  [/: not applied within 2s;/, 'hook-waits'],
+  [/: not applied within 2s;/, 'unready'],
   [/-post failed: Job has reached/, 'after-fails'],
   [/-test failed/, 'test-fails'],
   [/not ready within 2s/, 'unready'],

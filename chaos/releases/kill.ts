@@ -16,16 +16,19 @@ const LONGEST_LIFE = 2_500;
 const LONGEST_WAIT = 4_000;
 const LONGEST_DELAY = 60;
 const LONGEST_PAUSE = 300;
-/** Milliseconds between two things that happen. */
+/** Milliseconds between two things that happen; now and then there is time for what was declared to fail, and to be remedied. */
 const LONGEST_REST = 600;
+const LONGEST_PEACE = 3_000;
+const IN_PEACE = 0.3;
 const AT_A_MOMENT = 0.75;
 const WHILE_STARTING = 0.2;
 const ENGINE_SHARE = 0.2;
-/** How often each moment is waited for. Rollbacks are rare, and soon over. */
+/** How often each moment is waited for. Rollbacks and tests are rare, and soon over. */
 const WEIGHTS: Readonly<Record<Moment, number>> = {
   'a record is stored': 2,
   'a rollback begins': 6,
   'a hook is made': 2,
+  'a test is run': 3,
   'a hook is deleted': 1,
   'an object is applied': 2,
   'an object is deleted': 1,
@@ -49,7 +52,7 @@ export async function killWhileChanging(
   const changing = (async () => {
     for (; !over; changes++) {
       await mutator.step();
-      await sleep(rests.below(LONGEST_REST));
+      await sleep(rests.below(rests.happens(IN_PEACE) ? LONGEST_PEACE : LONGEST_REST));
     }
   })();
   const [{ done, amid }] = await Promise.all([killing, changing]);
@@ -64,7 +67,15 @@ async function killOften(
 ): Promise<{ done: Kills; amid: Record<string, number> }> {
   const { agent } = field;
   const done = { agent: 0, engine: 0 };
-  const amid: Record<string, number> = { install: 0, upgrade: 0, hook: 0, rollback: 0, uninstall: 0, correction: 0 };
+  const amid: Record<string, number> = {
+    install: 0,
+    upgrade: 0,
+    hook: 0,
+    test: 0,
+    rollback: 0,
+    uninstall: 0,
+    correction: 0,
+  };
   const say = (text: string): void => field.say(text);
   agent.start();
   while (done.agent + done.engine < times) {

@@ -13,17 +13,20 @@ export const OBJECT_KINDS: readonly KindRef[] = [CONFIG_MAP, SECRET, ROLE, DEPLO
 /** The kinds of their hooks besides. */
 export const HOOK_KINDS: readonly KindRef[] = [JOB, POD];
 
-/** What may be wrong with a release for a while: an object that the API server refuses, a template that fails, hooks and tests that fail or never end, a rollout that never does. */
-export const TROUBLES = [
-  'refused',
-  'broken',
-  'hook-fails',
-  'hook-waits',
-  'after-fails',
-  'test-fails',
-  'unready',
-] as const;
-export type TroubleName = (typeof TROUBLES)[number] | 'none';
+/**
+ * What may be wrong with a release for a while, and how often: an object that the API server refuses, a template that fails, hooks and tests that fail or never
+ * end, a rollout that never does. What leaves a record that is soon remedied is frequent.
+ */
+const TROUBLES = { refused: 4, broken: 1, unready: 1 };
+/** Those of charts with Jobs besides. */
+const HOOK_TROUBLES = { 'hook-fails': 2, 'hook-waits': 1, 'after-fails': 4, 'test-fails': 1 };
+export type TroubleName = keyof typeof TROUBLES | keyof typeof HOOK_TROUBLES | 'none';
+
+/** What a chart can suffer from, and how often it does. */
+export function troublesOf(chart: ChartName): Readonly<Partial<Record<TroubleName, number>>> {
+  return chart === 'shop' ? { ...TROUBLES, ...HOOK_TROUBLES } : TROUBLES;
+}
+
 /** Those that last until the timeout. */
 const SLOW: ReadonlySet<TroubleName> = new Set(['hook-waits', 'unready']);
 

@@ -10,6 +10,7 @@ const object = (kind: string, name: string, more: Partial<KubeObject> = {}): Kub
   metadata: { name, labels: { 'app.kubernetes.io/managed-by': 'Helm' } },
   ...more,
 });
+const pod = (phase = 'Pending'): KubeObject => object('Pod', 'alder-test', { status: { phase } } as never);
 const job = (conditions: object[] = []): KubeObject => object('Job', 'alder-pre', { status: { conditions } } as never);
 
 test.each<[write: string, write: Write, moments: Moment[]]>([
@@ -30,6 +31,7 @@ test.each<[write: string, write: Write, moments: Moment[]]>([
   ['a record that goes', { now: null, before: secretOf() }, ['a record is deleted']],
   ['a Job', { now: job(), before: null }, ['a hook is made']],
   ['the ConfigMap of a hook', { now: object('ConfigMap', 'alder-note'), before: null }, ['a hook is made']],
+  ['the Pod of a test', { now: pod(), before: null }, ['a hook is made', 'a test is run']],
   ['a hook that goes', { now: null, before: job() }, ['a hook is deleted']],
   ['an object', { now: object('ConfigMap', 'alder-settings'), before: null }, ['an object is applied']],
   ['an object that goes', { now: null, before: object('Role', 'alder-reader') }, ['an object is deleted']],
@@ -43,11 +45,12 @@ test.each<[write: string, write: Write, moments: Moment[]]>([
   expect(held.map(([moment]) => moment)).toEqual(moments);
 });
 
-test('what is under way is told by records that are not over, and by Jobs that have not ended', () => {
+test('what is under way is told by records that are not over, and by Jobs and Pods that have not ended', () => {
   const over = { type: 'Complete', status: 'True' };
-  expect([...phasesOf([secretOf(), secretOf({ status: 'failed' }), job([over])])]).toEqual([]);
+  expect([...phasesOf([secretOf(), secretOf({ status: 'failed' }), job([over]), pod('Failed')])]).toEqual([]);
   const all = ['pending-install', 'pending-upgrade', 'pending-rollback', 'uninstalling'].map((status) =>
     secretOf({ status }),
   );
-  expect([...phasesOf([...all, job()])]).toEqual(['install', 'upgrade', 'rollback', 'uninstall', 'hook']);
+  const [underway, running] = [phasesOf(all), phasesOf([job(), pod()])];
+  expect([...underway, ...running]).toEqual(['install', 'upgrade', 'rollback', 'uninstall', 'hook', 'test']);
 });

@@ -5,8 +5,8 @@ import { fieldsOf } from '../model.ts';
 import { CHART_NAMES } from './charts.ts';
 import { STRANGER } from './converged.ts';
 import type { ReleaseField } from './field.ts';
-import type { Manner, Model, Release } from './model.ts';
-import { TROUBLES } from './model.ts';
+import type { Manner, Model, Release, TroubleName } from './model.ts';
+import { troublesOf } from './model.ts';
 
 const MOST = 5;
 const FEWEST = 2;
@@ -20,8 +20,8 @@ const WEIGHTS = {
   value: 8,
   version: 3,
   publish: 2,
-  trouble: 6,
-  heal: 4,
+  trouble: 14,
+  heal: 10,
   rename: 2,
   move: 2,
   store: 1,
@@ -88,7 +88,7 @@ export class Mutator {
     if (this.#model.releases.size >= MOST || unused.length === 0) return;
     const start = { chart: this.#chance.one(CHART_NAMES), target: this.#chance.one(this.#model.targets) };
     const release = this.#model.add(this.#chance.one(unused), mannerOf(this.#chance), start);
-    if (this.#chance.happens(0.1)) this.#model.afflict(release, this.#chance.one(TROUBLES));
+    if (this.#chance.happens(0.1)) this.#model.afflict(release, this.#trouble(release));
     this.#field.say(`creates ${release.name}: ${JSON.stringify(release)}`);
     await this.#field.declare(release);
   }
@@ -123,7 +123,7 @@ export class Mutator {
         release.version = this.#otherVersion(release.version);
         break;
       case 'trouble':
-        model.afflict(release, this.#chance.one(TROUBLES));
+        model.afflict(release, this.#trouble(release));
         release.value = model.nextValue();
         break;
       case 'heal':
@@ -186,19 +186,23 @@ export class Mutator {
     }
   }
 
+  #trouble({ chart }: Release): TroubleName {
+    return this.#chance.weighted(troublesOf(chart));
+  }
+
   #any(): Release {
     return this.#chance.one([...this.#model.releases.values()]);
   }
 }
 
-/** What follows a failure, and how often. */
-const REMEDIES = { none: 1, rollback: 4, uninstall: 2, retry: 1 };
+/** What follows a failure, and how often. A rollback needs a release that was good before, and so comes to pass less often than it is asked for. */
+const REMEDIES = { none: 1, rollback: 9, uninstall: 2, retry: 1 };
 
 function mannerOf(chance: Chance): Manner {
   return {
     ownChart: chance.happens(0.5),
     remedy: chance.weighted(REMEDIES),
-    tests: chance.happens(0.3),
+    tests: chance.happens(0.5),
     corrects: chance.happens(0.7),
     keepsHistory: chance.happens(0.3),
     history: 2 + chance.below(4),
