@@ -20,8 +20,8 @@ const WEIGHTS = {
   value: 8,
   version: 3,
   publish: 2,
-  trouble: 14,
-  heal: 10,
+  trouble: 12,
+  heal: 14,
   rename: 2,
   move: 2,
   store: 1,
@@ -69,7 +69,7 @@ export class Mutator {
       case 'unlabel':
         return this.#drift(what);
       default:
-        return this.#change(what, this.#any());
+        return this.#change(what, this.#oneFor(what));
     }
   }
 
@@ -190,8 +190,13 @@ export class Mutator {
     return this.#chance.weighted(troublesOf(chart));
   }
 
-  #any(): Release {
-    return this.#chance.one([...this.#model.releases.values()]);
+  /** Of all of them; one that is well gets into trouble, and one that is in trouble is healed, where there is any: else hardly one would ever be good enough to be rolled back to. */
+  #oneFor(what: keyof typeof WEIGHTS): Release {
+    const all = [...this.#model.releases.values()];
+    const fit = all.filter(({ trouble }) =>
+      what === 'trouble' ? trouble === 'none' : what !== 'heal' || trouble !== 'none',
+    );
+    return this.#chance.one(fit.length === 0 ? all : fit);
   }
 }
 
