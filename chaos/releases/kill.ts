@@ -14,16 +14,20 @@ const LONGEST_START = 1_500;
 const LONGEST_LIFE = 2_500;
 /** Milliseconds that a moment is waited for, and from it to the kill. */
 const LONGEST_WAIT = 4_000;
+const LONGEST_WAIT_FOR_RARE = 20_000;
 const LONGEST_DELAY = 60;
 const LONGEST_PAUSE = 300;
-/** Milliseconds between two things that happen; now and then there is time for what was declared to fail, and to be remedied. */
+/** Milliseconds between two things that happen. */
 const LONGEST_REST = 600;
-const LONGEST_PEACE = 3_000;
-const IN_PEACE = 0.3;
+/** How often what was declared gets time to come to something first: else it would be cut short before it fails, and is remedied, more often than not. */
+const IN_PEACE = 0.4;
 const AT_A_MOMENT = 0.75;
 const WHILE_STARTING = 0.2;
 const ENGINE_SHARE = 0.2;
-/** How often each moment is waited for. Rollbacks and tests are rare, and soon over. */
+const ENDS: readonly Moment[] = ['a release is in force', 'a release failed'];
+/** They take an upgrade that fails, or one that succeeds, to come to pass. */
+const RARE: ReadonlySet<Moment> = new Set(['a rollback begins', 'a test is run']);
+/** How often each moment is waited for. Rollbacks and tests are soon over. */
 const WEIGHTS: Readonly<Record<Moment, number>> = {
   'a record is stored': 2,
   'a rollback begins': 6,
@@ -52,7 +56,8 @@ export async function killWhileChanging(
   const changing = (async () => {
     for (; !over; changes++) {
       await mutator.step();
-      await sleep(rests.below(rests.happens(IN_PEACE) ? LONGEST_PEACE : LONGEST_REST));
+      if (rests.happens(IN_PEACE)) await comes(rests.one(ENDS), field);
+      await sleep(rests.below(LONGEST_REST));
     }
   })();
   const [{ done, amid }] = await Promise.all([killing, changing]);
@@ -107,7 +112,7 @@ async function comes(moment: Moment, { history }: ReleaseField): Promise<void> {
   const end = history.listen((now, before) => {
     if (holds({ now, before })) resolve();
   });
-  const late = setTimeout(resolve, LONGEST_WAIT);
+  const late = setTimeout(resolve, RARE.has(moment) ? LONGEST_WAIT_FOR_RARE : LONGEST_WAIT);
   await promise;
   clearTimeout(late);
   end();
