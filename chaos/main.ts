@@ -24,8 +24,8 @@ equal Git and the inventories the cluster; the rules of each case are held besid
                     nothing unmanaged may be touched, and no event may tell more than happened
     --kills 500     how many in all
     --round 20      how many in each round
-  --case releases   the same while HelmReleases come, go, move, fail and drift: at the moments of install, upgrade, hook, rollback, uninstall and
-                    drift correction. Each must end deployed as declared, with nothing locked and nothing left behind; --kills and --round as above
+  --case releases   the same while HelmReleases come, go, move, fail and drift: at the moments of install, upgrade, hook, test, rollback,
+                    uninstall and drift correction. Each must end deployed as declared, with nothing locked and nothing left behind; --kills and --round as above
   --case api-away   the API server is gone while commits land: told once, nothing fetched, no stampede, no write but what the commits changed
     --seconds 120   for how long
     --rounds 1      how often; so for all cases but kills
