@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ReleaseWorld } from '../testing/release-world.ts';
 import type { Content, Fate, Step } from '../testing/release-world.ts';
 import { countersOf, MAX_RESUME_DELAY, MIN_RESUME_DELAY, NO_FAILURES, remediationOf } from './failures.ts';
@@ -26,6 +26,9 @@ import { STATE_ACTIONS, statesAfter } from './transitions.ts';
  * | S12 | the history is newest first, has each record once, and truncating it keeps what a rollback goes to |
  * | S13 | failures are forgotten only at rest, or when what is declared changes |
  */
+
+// Thousands of worlds take their time where others work beside.
+vi.setConfig({ testTimeout: 120_000 });
 
 const MINUTE = 60_000;
 const SUCCESS: Fate = { outcome: 'succeeded', at: 0 };
