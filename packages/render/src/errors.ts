@@ -20,7 +20,7 @@ export function chartError(what: string): PlumbError {
 const longestMessage = 1_000;
 
 /** Longest piece of a user's text that goes into a message. */
-export const shownLength = 80;
+const shownLength = 80;
 
 /** A user's value as a message shows it: quoted, on one line, not too long. */
 export function shown(value: unknown): string {

@@ -79,9 +79,11 @@ async function bringDesired(
     superseded,
     done: isUpgrade ? 'Upgrade complete' : 'Install complete',
   };
-  const ended = await deploy(deployment, context);
+  const { warnings, secrets } = rendered.bundle;
+  // What its templates looked up is in its objects.
+  const ended = await deploy(deployment, { ...context, secrets });
   const told = await deployedEnd(ended, { action, ociDigest: chart.ociDigest, bundle }, context);
-  return { ...told, warnings: rendered.bundle.warnings };
+  return { ...told, warnings };
 }
 
 /** Renders what is declared, and what is to be stored of it. What a chart defines itself, its templates may ask for. */

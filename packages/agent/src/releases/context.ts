@@ -32,6 +32,8 @@ export interface ActionContext {
   stageTimeout: number;
   /** Texts that must not be shown. */
   secrets: readonly string[];
+  /** A value of any object may come from a Secret: what may quote one is not shown. */
+  hidesValues: boolean;
   job: Waiting;
   /** Aborts when the action is to end. */
   signal: AbortSignal;

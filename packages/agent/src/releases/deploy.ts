@@ -170,7 +170,7 @@ export function applyContextOf(
     inForce: false,
     drift: 'correct',
     setsIgnored: true,
-    hidesValues: context.secrets.length > 0,
+    hidesValues: context.hidesValues,
     parallel,
     stageTimeout: Math.min(stageTimeout, timeout),
     signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeout)]),
@@ -188,8 +188,8 @@ function isTakenOver({ objects }: StoredBundle, { applied }: ActionContext['unit
 
 /** A chart may well come to render nothing: then all it had goes, as with Helm. */
 async function removeAll({ before, record }: Deployment, context: ActionContext): Promise<Delivery> {
-  const { cluster, unit, parallel, signal, secrets } = context;
-  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues: secrets.length > 0, parallel, signal };
+  const { cluster, unit, parallel, signal, hidesValues } = context;
+  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues, parallel, signal };
   for (const key of before) unit.disown(keyId(key));
   const { changes, kept, failures } = await prune(before, pruning);
   const error = failures.length === 0 ? null : asPlumbError(new Error(failures.join('\n')));
@@ -201,7 +201,7 @@ async function awaitObjects(deployment: Deployment, { changes }: Delivery, conte
   if (!wait) return;
   const skipped = new Set(changes.filter(({ action }) => action === 'skipped').map(({ key }) => keyId(key)));
   const keys = bundle.objects.map(({ key }) => key).filter((key) => !skipped.has(keyId(key)));
-  await awaitHealth({ keys, timeout, jobs: waitForJobs, hidesValues: context.secrets.length > 0 }, context);
+  await awaitHealth({ keys, timeout, jobs: waitForJobs, hidesValues: context.hidesValues }, context);
 }
 
 /** Deletes what this try made. @returns what the release still owns */
@@ -214,8 +214,8 @@ async function cleanUp(
   const made = changes
     .filter(({ key, action }) => action === 'created' && !known.has(keyId(key)))
     .map(({ key }) => key);
-  const { cluster, unit, parallel, signal, secrets } = context;
-  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues: secrets.length > 0, parallel, signal };
+  const { cluster, unit, parallel, signal, hidesValues } = context;
+  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues, parallel, signal };
   for (const key of made) unit.disown(keyId(key));
   const { kept } = await prune(made, pruning);
   const gone = new Set(made.map(keyId));

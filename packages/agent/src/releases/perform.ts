@@ -13,6 +13,8 @@ import {
   upgradeOptionsOf,
 } from '@plumb/core';
 import type { ActionName } from '@plumb/core';
+import type { DriftNote } from '../delivery/drift.ts';
+import { hideSecrets, withoutSecretTexts } from '../delivery/hide-secrets.ts';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
 import { failureOf, type ActionContext } from './context.ts';
 import { correct } from './correct.ts';
@@ -29,10 +31,18 @@ export async function perform(task: Task, context: ActionContext): Promise<TaskE
   const { action, to, desired } = task;
   const about = () => ({ action, to, wanted: desired?.wanted ?? null, took: context.clock.now() - startedAt });
   try {
-    return { ...(await PERFORMERS[action](task, context)), ...about() };
+    return { ...withoutSecrets(await PERFORMERS[action](task, context), context), ...about() };
   } catch (thrown) {
     return { ...NOTHING_DONE, error: failureOf(thrown, context), ...about() };
   }
+}
+
+/** Whatever an action tells comes by here (I8). */
+function withoutSecrets(ended: Ended, { secrets }: ActionContext): Ended {
+  const { error, drift, found } = ended;
+  const hidden = (notes: readonly DriftNote[]): DriftNote[] =>
+    notes.map((note) => ({ ...note, paths: note.paths.map((path) => withoutSecretTexts(path, secrets)) }));
+  return { ...ended, error: error && hideSecrets(error, secrets), drift: hidden(drift), found: hidden(found) };
 }
 
 const PERFORMERS = {

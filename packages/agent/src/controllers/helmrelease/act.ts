@@ -42,6 +42,7 @@ import type { Engine } from '@plumb/engine';
 import { approach, siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
 import { userOf } from '../../delivery/acting-as.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
+import { hideSecrets } from '../../delivery/hide-secrets.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import type { Records } from '../../delivery/records.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
@@ -148,7 +149,8 @@ export async function actReconcile(
   } catch (thrown) {
     const away = unreachable(object, factsOfDraft(draft), { memory: memory.unit, hands });
     if (away !== null) return away;
-    const trouble = thrown instanceof Trouble ? thrown : stateTrouble(asPlumbError(thrown));
+    const { secrets = [] } = memory.underway?.desired.values ?? {};
+    const trouble = thrown instanceof Trouble ? thrown : stateTrouble(hideSecrets(asPlumbError(thrown), secrets));
     memory.underway = null;
     return fail(draft, trouble, step.inputs, context);
   }
@@ -304,13 +306,14 @@ async function act(
   memory.task = { action: next.action, timeout: timeoutOf(next.action, release), startedAt: hands.clock.now() };
   memory.changed = false;
   const { timeout } = memory.task;
+  const secrets = memory.underway?.desired.values.secrets ?? [];
   const announce: ActionContext['announce'] = async (snapshot, owned) => {
     release.status = announced(release, { action: next.action, timeout, snapshot, owned }, hands.clock.time());
     await hands.saveStatus(release, release.status);
   };
   const job = new Job<TaskEnd>((self, cancelled) =>
     hands.hold((lasting) =>
-      perform(task, actionContext(release, { memory, hands, job: self, announce, lasting, cancelled })),
+      perform(task, actionContext(release, { memory, hands, job: self, announce, secrets, lasting, cancelled })),
     ),
   );
   memory.job = job;
