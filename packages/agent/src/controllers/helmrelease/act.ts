@@ -61,6 +61,7 @@ import type { EventRecord } from '../../runtime/events.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Leave } from '../../runtime/shards.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
+import { asBegun } from './begun.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { keep, keepInForce } from './keep.ts';
@@ -172,15 +173,19 @@ async function begin(
 ): Promise<void> {
   const { unit } = memory;
   const { release } = draft;
-  const isNew = isFresh || memory.underway === null;
-  if (isNew) unit.answering = requestedAt(release) ?? null;
+  const { underway } = memory;
+  const isNew = isFresh || underway === null;
+  if (isNew || memory.job === null) unit.answering = requestedAt(release) ?? null;
   unit.actAs(userOf(release, hands));
   await addFinalizer(release as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
   const reaching = approach(release, { memory: unit, hands, signal: hands.signal });
   await trying(reaching, ({ message }) => say(messages.clusterFailed, { error: message }));
-  if (!isNew) return;
+  if (!isNew) {
+    if (memory.job === null) underway.begun = release;
+    return;
+  }
   const desired = await desiredOf(release, source, hands);
-  memory.underway = { inputs, desired, done: [], startedAt: hands.clock.now() };
+  memory.underway = { inputs, begun: release, desired, done: [], startedAt: hands.clock.now() };
   if (unitDriftMode(release) !== 'ignore') doubtUnwatched(unit, siteOf({ memory: unit, hands }).live);
   // Elsewhere nobody watches what is stored.
   if (release.spec.kubeConfig !== undefined) memory.known = null;
@@ -303,9 +308,9 @@ async function act(
     owned: (release.status.inventory?.entries ?? []).map(parseInventoryEntry),
     count: sight.count,
   };
-  memory.task = { action: next.action, timeout: timeoutOf(next.action, release), startedAt: hands.clock.now() };
+  const timeout = timeoutOf(next.action, release);
+  memory.task = { action: next.action, timeout, startedAt: hands.clock.now(), begun: release };
   memory.changed = false;
-  const { timeout } = memory.task;
   const secrets = memory.underway?.desired.values.secrets ?? [];
   const announce: ActionContext['announce'] = async (snapshot, owned) => {
     release.status = announced(release, { action: next.action, timeout, snapshot, owned }, hands.clock.time());
@@ -332,14 +337,15 @@ async function act(
 
 /** Takes in what an action came to. */
 async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Context): Promise<void> {
-  const { underway } = memory;
+  const { underway, task } = memory;
   memory.job = null;
   memory.task = null;
   const ended = await job.ended;
   if (underway === null) throw systemError('internal', 'no reconciliation is under way');
   underway.done.push(ended.action);
   // What is declared may be another by now.
-  const told = afterTask(draft.release, ended, ended.wanted ?? underway.desired.wanted, hands.clock.time());
+  const about = asBegun(draft.release, task?.begun ?? underway.begun);
+  const told = afterTask(about, ended, ended.wanted ?? underway.desired.wanted, hands.clock.time());
   draft.release.status = told.status;
   const isTold = ended.action === 'correct' && noteCorrection(ended, memory, hands);
   if (!isTold) draft.events.push(...told.events);

@@ -36,6 +36,7 @@ import type { StatusWriter } from '../../runtime/status-writer.ts';
 import type { SourceObjects } from '../../runtime/source-objects.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import { actReconcile, TELL_AFTER, type Hands } from './act.ts';
+import { asBegun, begunWith } from './begun.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { finalize } from './finalize.ts';
@@ -207,9 +208,11 @@ export class HelmReleaseController {
     if (step.do === 'finalize') return this.#finalize(object, memory, hands);
     if (step.do !== 'await') memory.unit.awaitingSince = null;
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
-    const outcome = troubled ?? (await this.#carryOut(object, step, { memory, hands, inputs: seen.inputs }));
+    const begun = begunWith(object, step, memory);
+    const work = { memory, hands, inputs: seen.inputs };
+    const outcome = troubled ?? (await this.#carryOut(asBegun(object, begun), step, work));
     if (hands.signal.aborted && outcome.type !== 'done') return;
-    this.#finish(id, memory, outcome, clock.now() - startedAt);
+    this.#finish({ id, begun }, memory, outcome, clock.now() - startedAt);
   }
 
   /** What a decision needs of others: sources in view, the HelmChart made, expressions evaluated. */
@@ -296,16 +299,25 @@ export class HelmReleaseController {
   }
 
   /** @param took milliseconds */
-  #finish(id: string, memory: ReleaseMemory, outcome: Outcome<Facts>, took: number): void {
+  #finish(
+    { id, begun }: { id: string; begun: HelmRelease },
+    memory: ReleaseMemory,
+    outcome: Outcome<Facts>,
+    took: number,
+  ): void {
     const { clock, finisher } = this.#options;
     // The run may have written status meanwhile: report on what stands now.
-    const told = this.#find(id);
-    if (told === undefined) return;
-    const drifted = memory.unit.bundle === null ? undefined : leftDrift(memory.unit, unitDriftMode(told), clock.now());
+    const current = this.#find(id);
+    if (current === undefined) return;
+    const told = asBegun(current, begun);
+    const mode = unitDriftMode(current);
+    const drifted = memory.unit.bundle === null ? undefined : leftDrift(memory.unit, mode, clock.now());
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval, drifted };
     const status = withHelmChart(outcome.facts.status ?? told.status, memory.helmChart);
     const all = { ...outcome, facts: { ...outcome.facts, status } };
     finisher.finish(id, told as KubeObject, report(told, all, moment), took / 1_000);
+    // What was asked for while an action was under way comes next.
+    if (outcome.type !== 'again' && isNews(begun, current)) this.#wake(id, PRIORITY.request);
   }
 
   async #finalize(object: HelmRelease, memory: ReleaseMemory, hands: Hands): Promise<void> {
