@@ -341,10 +341,10 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
   memory.job = null;
   memory.task = null;
   const ended = await job.ended;
-  if (underway === null) throw systemError('internal', 'no reconciliation is under way');
+  if (underway === null || task === null) throw systemError('internal', 'no reconciliation is under way');
   underway.done.push(ended.action);
   // What is declared may be another by now.
-  const about = asBegun(draft.release, task?.begun ?? underway.begun);
+  const about = asBegun(draft.release, task.begun);
   const told = afterTask(about, ended, ended.wanted ?? underway.desired.wanted, hands.clock.time());
   draft.release.status = told.status;
   const isTold = ended.action === 'correct' && noteCorrection(ended, memory, hands);

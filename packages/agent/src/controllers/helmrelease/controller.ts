@@ -5,17 +5,16 @@ import {
   EXTERNAL_ARTIFACT_KIND,
   HELM_APPLY_MANAGER,
   helmReleaseMessages as messages,
-  printJson,
   say,
   systemError,
 } from '@plumb/api';
 import { backoffDelay, dependableId, dependenciesOf, OWNERSHIPS, unitDriftMode } from '@plumb/core';
-import type { Dependable } from '@plumb/core';
 import { ClusterNews } from '../../delivery/cluster-news.ts';
 import type { News } from '../../delivery/clusters.ts';
 import type { Destination } from '../../delivery/destination.ts';
 import type { LiveChange } from '../../delivery/live.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
+import { unknownModeEvents } from '../../delivery/own-words.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
 import { leftDrift } from '../../releases/correct.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
@@ -47,6 +46,7 @@ import { report } from './report.ts';
 import { placeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { event } from './task-report.ts';
+import { readyMark, saidByUsers, sourceMark } from './wake-marks.ts';
 
 export interface HelmReleaseControllerOptions {
   helmReleases: FluxObjects;
@@ -206,6 +206,7 @@ export class HelmReleaseController {
     if (step.do === 'forget' || object === undefined) return this.#forget(id, memory);
     if (step.do === 'rest') return;
     if (step.do === 'finalize') return this.#finalize(object, memory, hands);
+    this.#tellUnknownModes(object, memory.unit);
     if (step.do !== 'await') memory.unit.awaitingSince = null;
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
     const begun = begunWith(object, step, memory);
@@ -315,9 +316,14 @@ export class HelmReleaseController {
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval, drifted };
     const status = withHelmChart(outcome.facts.status ?? told.status, memory.helmChart);
     const all = { ...outcome, facts: { ...outcome.facts, status } };
+    this.#tellUnknownModes(current, memory.unit);
     finisher.finish(id, told as KubeObject, report(told, all, moment), took / 1_000);
     // What was asked for while an action was under way comes next.
     if (outcome.type !== 'again' && isNews(begun, current)) this.#wake(id, PRIORITY.request);
+  }
+
+  #tellUnknownModes(object: HelmRelease, unit: UnitMemory): void {
+    for (const one of unknownModeEvents(object, unit)) this.#options.finisher.say(object as KubeObject, one);
   }
 
   async #finalize(object: HelmRelease, memory: ReleaseMemory, hands: Hands): Promise<void> {
@@ -471,27 +477,4 @@ function kindOf(release: HelmRelease | undefined): string[] {
 
 function dependsOn(release: HelmRelease | undefined, id: string): boolean {
   return release !== undefined && dependenciesOf(release).some((dependency) => dependency.id === id);
-}
-
-function readyMark(object: KubeObject | undefined): string | undefined {
-  if (object === undefined) return undefined;
-  const { status } = object as unknown as Dependable;
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  return [ready?.status, status?.observedGeneration].join(' ');
-}
-
-/** What a readyExpr may ask of a unit itself, and no controller writes. */
-function saidByUsers({ metadata }: KubeObject): string {
-  return printJson([metadata.labels, metadata.annotations] as never);
-}
-
-function sourceMark(object: KubeObject | undefined): string {
-  if (object === undefined) return '';
-  const status = (object['status'] ?? {}) as {
-    artifact?: { revision?: string; digest?: string };
-    observedGeneration?: number;
-  };
-  const { artifact, observedGeneration } = status;
-  const isCurrent = observedGeneration === undefined || observedGeneration === object.metadata.generation;
-  return [artifact?.revision, artifact?.digest, isCurrent].join(' ');
 }

@@ -33,6 +33,7 @@ import {
 import type { ActionName, WantedRelease } from '@plumb/core';
 import { displayKey, keyId } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
+import { recreatedEvents } from '../../delivery/own-words.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import { conditionOf } from '../../runtime/flux-object.ts';
@@ -80,7 +81,9 @@ export function afterTask(release: HelmRelease, end: TaskEnd, wanted: WantedRele
   const conditions = setConditions(between, readyChanges(release, between), new Date(now));
   const after = { ...status, conditions };
   const warned = end.warnings.length === 0 ? [] : [say(ownMessages.buildWarnings, { warnings: end.warnings })];
-  return { status: after, events: [...warned, ...said].map((one) => event(one, latestSnapshot(history), wanted)) };
+  const eventOf = (one: Said): EventRecord => event(one, latestSnapshot(history), wanted);
+  const recreated = recreatedEvents(end.changes, eventOf);
+  return { status: after, events: [...warned.map(eventOf), ...recreated, ...said.map(eventOf)] };
 }
 
 /** Ready says what the newest of Remediated, TestSuccess and Released says. */
