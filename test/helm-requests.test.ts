@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   answered,
   configMapTemplate,
+  eventsOf,
   failuresOf,
   historyOf,
   hook,
@@ -107,7 +108,15 @@ test('what ends after the spec changed is told for the generation that it was be
   const generationOf = ({ status }: HelmRelease, type: string): number | undefined =>
     status?.conditions?.find((condition) => condition.type === type)?.observedGeneration;
   const release = await releases.until('cut', 'be upgraded anew', (seen) => generationOf(seen, 'Reconciling') === 3);
-  expect(says(release, 'Released')).toBe('False UpgradeFailed');
+  const trigger = `New reconciliation triggered by HelmRelease/${releases.world.namespace}/cut`;
+  expect(says(release, 'Released')).toBe('False HealthCheckCanceled');
+  expect(messageOf(release, 'Released')).toBe(
+    `Helm upgrade failed for release ${releases.world.namespace}/cut with chart cut@1.0.0: ${trigger}`,
+  );
+  expect(failuresOf(release)).toEqual([0, 0, 0]);
+  expect(await eventsOf(releases, 'cut')).toContain(
+    `HealthCheckCanceled: Health checks canceled due to new reconciliation triggered by HelmRelease/${releases.world.namespace}/cut`,
+  );
   expect(generationOf(release, 'Released')).toBe(2);
   expect(release.status).toMatchObject({ observedGeneration: 1, lastAttemptedGeneration: 3 });
   await releases.release('cut');

@@ -8,7 +8,7 @@ import type { ApplyContext, Change } from '../delivery/apply.ts';
 import { prune } from '../delivery/prune.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import { awaitHealth } from './await-health.ts';
-import { failureOf, lastingOf, type ActionContext } from './context.ts';
+import { failureOf, inTime, lastingOf, type ActionContext } from './context.ts';
 import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
 import { runHooksOf } from './run-hooks.ts';
@@ -149,14 +149,15 @@ async function bringIn(deployment: Deployment, context: ActionContext): Promise<
     // The record that is stored already lists what may come to be.
     saveInventory: () => Promise.resolve(),
   } as const;
-  return deliver(request, applyContextOf(deployment, context));
+  const step = { what: 'applying the objects', timeout: deployment.timeout };
+  return inTime(step, context, (signal) => deliver(request, applyContextOf(deployment, { ...context, signal })));
 }
 
 export function applyContextOf(
   { bundle, force, timeout }: Pick<Deployment, 'bundle' | 'force' | 'timeout'>,
   context: ActionContext,
 ): ApplyContext {
-  const { cluster, live, clock, unit, parallel, stageTimeout, onAnswer } = context;
+  const { cluster, live, clock, unit, parallel, stageTimeout, signal, onAnswer } = context;
   return {
     cluster,
     live,
@@ -173,7 +174,7 @@ export function applyContextOf(
     hidesValues: context.hidesValues,
     parallel,
     stageTimeout: Math.min(stageTimeout, timeout),
-    signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeout)]),
+    signal,
     onAnswer,
   };
 }
@@ -187,13 +188,15 @@ function isTakenOver({ objects }: StoredBundle, { applied }: ActionContext['unit
 }
 
 /** A chart may well come to render nothing: then all it had goes, as with Helm. */
-async function removeAll({ before, record }: Deployment, context: ActionContext): Promise<Delivery> {
-  const { cluster, unit, parallel, signal, hidesValues } = context;
-  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues, parallel, signal };
+async function removeAll({ before, record, timeout }: Deployment, context: ActionContext): Promise<Delivery> {
+  const { cluster, unit, parallel, hidesValues } = context;
+  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues, parallel };
   for (const key of before) unit.disown(keyId(key));
-  const { changes, kept, failures } = await prune(before, pruning);
-  const error = failures.length === 0 ? null : asPlumbError(new Error(failures.join('\n')));
-  return { changes, drift: [], found: [], inventory: kept, error };
+  return inTime({ what: 'deleting the objects', timeout }, context, async (signal) => {
+    const { changes, kept, failures } = await prune(before, { ...pruning, signal });
+    const error = failures.length === 0 ? null : asPlumbError(new Error(failures.join('\n')));
+    return { changes, drift: [], found: [], inventory: kept, error };
+  });
 }
 
 async function awaitObjects(deployment: Deployment, { changes }: Delivery, context: ActionContext): Promise<void> {

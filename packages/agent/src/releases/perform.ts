@@ -1,5 +1,5 @@
 import type { PlumbError } from '@plumb/api';
-import { asPlumbError, systemError } from '@plumb/api';
+import { systemError } from '@plumb/api';
 import {
   isPending,
   latestSnapshot,
@@ -16,7 +16,7 @@ import type { ActionName } from '@plumb/core';
 import type { DriftNote } from '../delivery/drift.ts';
 import { hideSecrets, withoutSecretTexts } from '../delivery/hide-secrets.ts';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
-import { failureOf, type ActionContext } from './context.ts';
+import { failureOf, Superseded, type ActionContext } from './context.ts';
 import { correct } from './correct.ts';
 import type { ReleaseRecord } from './record.ts';
 import { removeObjects, removeRelease } from './remove-release.ts';
@@ -29,12 +29,20 @@ import { lastIn, NOTHING_DONE, type Ended, type Task, type TaskEnd } from './tas
 export async function perform(task: Task, context: ActionContext): Promise<TaskEnd> {
   const startedAt = context.clock.now();
   const { action, to, desired } = task;
-  const about = () => ({ action, to, wanted: desired?.wanted ?? null, took: context.clock.now() - startedAt });
-  try {
-    return { ...withoutSecrets(await PERFORMERS[action](task, context), context), ...about() };
-  } catch (thrown) {
-    return { ...NOTHING_DONE, error: failureOf(thrown, context), ...about() };
-  }
+  const about = ({ error }: Ended) => ({
+    action,
+    to,
+    wanted: desired?.wanted ?? null,
+    took: context.clock.now() - startedAt,
+    ...(error?.code === 'cancelled' && context.signal.reason instanceof Superseded
+      ? { trigger: context.signal.reason.trigger }
+      : {}),
+  });
+  const ended = await PERFORMERS[action](task, context).catch((thrown: unknown): Ended => ({
+    ...NOTHING_DONE,
+    error: failureOf(thrown, context),
+  }));
+  return { ...withoutSecrets(ended, context), ...about(ended) };
 }
 
 /** Whatever an action tells comes by here (I8). */
@@ -97,7 +105,7 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
   try {
     await runHooks({ record, hooks, timeout, save }, context);
   } catch (thrown) {
-    error = asPlumbError(thrown);
+    error = failureOf(thrown, context);
     if (error.code === 'cancelled') throw error;
   }
   if (hooks.length > 0) await save();

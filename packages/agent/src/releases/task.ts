@@ -25,6 +25,8 @@ export interface Task {
 export interface TaskEnd {
   action: ActionName;
   error: PlumbError | null;
+  /** It was cut short, because this is another thing by now: `Kind/namespace/name`. */
+  trigger?: string;
   /** Whether a record, or of tests any run, tells of it. */
   stored: boolean;
   /** Snapshots of the records that were written, the newest first. */
@@ -55,7 +57,7 @@ export interface TaskEnd {
 }
 
 /** The same, for who does not know what was asked for, nor how long it took. */
-export type Ended = Omit<TaskEnd, 'action' | 'to' | 'took' | 'wanted'>;
+export type Ended = Omit<TaskEnd, 'action' | 'to' | 'trigger' | 'took' | 'wanted'>;
 
 export const NOTHING_DONE = {
   stored: false,

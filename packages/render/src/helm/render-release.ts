@@ -41,7 +41,13 @@ export async function renderRelease(
     const templates = await renderTemplates(engine, chart, spec, { ...options, lookup, secrets });
     const { crds } = templates;
     for (const warning of strangers(crds)) warn(warning);
-    const bounds = { until, warn, ...(tenant !== undefined && { tenant }), ...(signal !== undefined && { signal }) };
+    const bounds = {
+      until,
+      deadline,
+      warn,
+      ...(tenant !== undefined && { tenant }),
+      ...(signal !== undefined && { signal }),
+    };
     const { hooks, manifests } = await finished(engine, templates, spec, bounds);
     const bundle = await bundleOf(manifests, spec, { isNamespaced, crds }, { warnings: [...warnings], secrets });
     return {

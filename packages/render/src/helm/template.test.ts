@@ -142,7 +142,7 @@ describe('a lookup', () => {
       );
     expect(await run({ deadline: 20 })).toMatchObject({
       code: 'timeout',
-      message: 'what the chart looks up was not found within 20 ms',
+      message: 'what the chart looks up was not found within 20ms',
     });
     const control = new AbortController();
     setTimeout(() => control.abort(), 10);
@@ -152,7 +152,7 @@ describe('a lookup', () => {
 
 test.each<[EngineErrorCode, Partial<PlumbError>]>([
   ['failed', { code: 'build-failed', fault: 'user', message: 'why not' }],
-  ['timeout', { code: 'timeout', fault: 'system', message: 'the rendering of the chart did not end in time: why not' }],
+  ['timeout', { code: 'timeout', fault: 'system', message: 'the rendering of the chart did not end within 20s' }],
   ['cancelled', { code: 'cancelled', message: 'the rendering of the chart was cancelled' }],
   ['crashed', { code: 'engine-failed', fault: 'system', message: 'the rendering of the chart failed: why not' }],
 ])('a helper that says %s', async (code, expected) => {

@@ -55,6 +55,7 @@ import type { Task, TaskEnd } from '../../releases/task.ts';
 import type { StoredReleases } from '../../releases/stored-releases.ts';
 import { valuesOf } from '../../releases/values.ts';
 import { wantedOf, type Desired } from '../../releases/wanted.ts';
+import { sleep } from '../../runtime/clock.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { EventRecord } from '../../runtime/events.ts';
@@ -65,7 +66,7 @@ import { asBegun } from './begun.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { keep, keepInForce } from './keep.ts';
-import { announced } from './report.ts';
+import { announced, whileRunning } from './report.ts';
 import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { afterTask, beforeTask, event, takenOver } from './task-report.ts';
@@ -329,6 +330,12 @@ async function act(
     hands.wake(unit.ref);
   };
   job.ended.then(wake, wake);
+  await Promise.race([job.settled(), sleep(hands.clock, TELL_AFTER)]);
+  if (!job.isSettled && !hands.signal.aborted) {
+    // Its run waits for what it does, such as to render a chart: what lasts is told all the same.
+    release.status = whileRunning(release, { action: next.action, timeout }, hands.clock.time());
+    await hands.saveStatus(release, release.status).catch(() => undefined);
+  }
   await job.settled();
   if (!job.hasEnded) return false;
   await absorb(draft, job, context);

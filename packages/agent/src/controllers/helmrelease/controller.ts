@@ -21,6 +21,7 @@ import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import { configsOf } from '../../releases/values.ts';
+import { Superseded } from '../../releases/context.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import { isNews } from '../../runtime/flux-object.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -272,7 +273,7 @@ export class HelmReleaseController {
       case 'await':
         return this.#await(memory, step);
       case 'cancel':
-        memory.job?.cancel(systemError('cancelled', 'something newer is declared'));
+        memory.job?.cancel(new Superseded(step.trigger));
         return this.#waiting(memory);
       case 'wait':
         return this.#waiting(memory);

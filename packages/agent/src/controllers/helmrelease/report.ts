@@ -131,6 +131,15 @@ function runningStatus(release: Observed, running: NonNullable<Facts['running']>
   return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
 }
 
+/** An action lasts, and so does its run. */
+export function whileRunning(
+  release: HelmRelease,
+  running: NonNullable<Facts['running']>,
+  now: number,
+): HelmReleaseStatus {
+  return withoutEmpty(runningStatus({ ...release, status: release.status ?? {} }, running, now));
+}
+
 /** What is about to be done, and to what: a release that the status did not tell of yet, and all it owns. */
 export function announced(
   release: HelmRelease,
@@ -138,7 +147,7 @@ export function announced(
   now: number,
 ): HelmReleaseStatus {
   const { snapshot, owned, ...running } = about;
-  const status = runningStatus({ ...release, status: release.status ?? {} }, running, now);
+  const status = whileRunning(release, running, now);
   const history = snapshot === null ? {} : { history: [snapshot] };
   return withoutEmpty({ ...status, inventory: { entries: inventoryOf(owned) }, ...history });
 }

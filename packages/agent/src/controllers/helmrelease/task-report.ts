@@ -77,6 +77,7 @@ export function afterTask(release: HelmRelease, end: TaskEnd, wanted: WantedRele
   };
   const names = namesOf(release, history, wanted, end);
   const { changes, said } = TOLD[action](release, end, names);
+  if (end.trigger !== undefined) said.push(say(messages.healthCanceled, { trigger: end.trigger }));
   const between = setConditions(before.conditions, changes, new Date(now));
   const conditions = setConditions(between, readyChanges(release, between), new Date(now));
   const after = { ...status, conditions };
@@ -159,13 +160,7 @@ const TOLD = {
     released(release, end, names, { done: messages.installed, failed: messages.installFailed }),
   upgrade: (release, end, names) =>
     released(release, end, names, { done: messages.upgraded, failed: messages.upgradeFailed }),
-  rollback: (release, { error }, names) =>
-    remediated(
-      release,
-      error === null
-        ? say(messages.rolledBack, names)
-        : say(messages.rollbackFailed, { ...names, error: error.message }),
-    ),
+  rollback: rolledBack,
   'uninstall-remediation': (release, { error }, names) =>
     remediated(
       release,
@@ -190,7 +185,7 @@ const TOLD = {
 
 function released(
   release: HelmRelease,
-  { error, snapshots }: TaskEnd,
+  { action, error, trigger, snapshots }: TaskEnd,
   names: Names,
   {
     done,
@@ -200,6 +195,11 @@ function released(
     failed: typeof messages.installFailed;
   },
 ): Telling {
+  if (trigger !== undefined) {
+    const said = say(messages.releaseCanceled, { ...names, action, trigger });
+    const changes = [...GONE, conditionOf(release, 'Released', 'False', said)];
+    return { changes, said: [said] };
+  }
   if (error !== null) {
     const said = say(failed, { ...names, error: error.message });
     return { changes: [...GONE, conditionOf(release, 'Released', 'False', said)], said: [said] };
@@ -219,6 +219,15 @@ function inForce(release: HelmRelease, snapshot: ReleaseSnapshot | undefined, na
   const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshot);
   if (isUntested) changes.push(conditionOf(release, 'TestSuccess', 'Unknown', say(messages.awaitingTests, names)));
   return changes;
+}
+
+function rolledBack(release: HelmRelease, { error, trigger }: TaskEnd, names: Names): Telling {
+  if (trigger === undefined) {
+    const failed = (why: string): Said => say(messages.rollbackFailed, { ...names, error: why });
+    return remediated(release, error === null ? say(messages.rolledBack, names) : failed(error.message));
+  }
+  const said = say(messages.rollbackCanceled, { ...names, trigger });
+  return remediated(release, said);
 }
 
 function remediated(release: HelmRelease, said: Said): Telling {
