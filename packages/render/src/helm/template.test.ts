@@ -125,6 +125,12 @@ describe('a lookup', () => {
     expect(script.requests.map(({ lookups }) => lookups.length)).toEqual([0, 600]);
   });
 
+  test('may be the thousandth', async () => {
+    const lookup = async (): Promise<string | null> => '{"a":"b"}';
+    const all = '"{{ range until 1000 }}{{ (lookup "v1" "ConfigMap" "apps" (print .)).a }}{{ end }}"';
+    expect(await valueOf(all, { lookup })).toBe('b'.repeat(1_000));
+  });
+
   test('may follow from another ten times', async () => {
     const script = scripted(...Array.from({ length: 20 }, (_, index) => needs(1, index)));
     const error = await failure(renderTemplates(script, new Uint8Array(), releaseSpec(), releaseOptions()));
