@@ -4,6 +4,7 @@ import {
   isSameUnit,
   matchesLive,
   ownerOf,
+  releaseTimeoutOf,
   unionOfKeys,
   unitDriftMode,
   upgradeOptionsOf,
@@ -28,7 +29,8 @@ import { NOTHING_DONE, type Ended } from './task.ts';
 /** Puts drifted objects of the release in force right, or tells of them where they are to be left. */
 export async function correct(load: () => Promise<StoredRelease>, context: ActionContext): Promise<Ended> {
   const { unit, release, live, clock } = context;
-  const { timeout, force } = upgradeOptionsOf(release.spec);
+  const { force } = upgradeOptionsOf(release.spec);
+  const timeout = releaseTimeoutOf(release.spec);
   const mode = unitDriftMode(release);
   const bundle = unit.bundle ?? (await bundleIn(await load(), context));
   unit.bundle = bundle;

@@ -1,16 +1,15 @@
-import type { PlumbError } from '@plumb/api';
-import { systemError } from '@plumb/api';
+import { PlumbError, systemError } from '@plumb/api';
 import {
   isPending,
   latestSnapshot,
   pendingAction,
+  releaseTimeoutOf,
   testFailuresCount,
   testOptionsOf,
   testsFor,
   uninstallOptionsOf,
   unionOfKeys,
   unlockedBy,
-  upgradeOptionsOf,
 } from '@plumb/core';
 import type { ActionName } from '@plumb/core';
 import type { DriftNote } from '../delivery/drift.ts';
@@ -18,7 +17,7 @@ import { hideSecrets, withoutSecretTexts } from '../delivery/hide-secrets.ts';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
 import { failureOf, Superseded, type ActionContext } from './context.ts';
 import { correct } from './correct.ts';
-import type { ReleaseRecord } from './record.ts';
+import { chartOf, type ReleaseRecord } from './record.ts';
 import { removeObjects, removeRelease } from './remove-release.ts';
 import { keysOf } from './render.ts';
 import { endHooks, runHooks } from './run-hooks.ts';
@@ -72,10 +71,20 @@ async function unlock(task: Task, context: ActionContext): Promise<Ended> {
   const info = { ...last.record.info, status: 'failed' as const, description: unlockedBy(status) };
   const hooks = (last.record.hooks ?? []).map((hook) => ({ ...hook }));
   // What cannot be deleted now must not keep the release locked.
-  const { timeout } = upgradeOptionsOf(context.release.spec);
+  const timeout = releaseTimeoutOf(context.release.spec);
   await endHooks({ record: { ...last.record, hooks }, timeout }, context).catch(() => undefined);
   const record = { ...last.record, info, hooks };
-  const stored = await context.store.update(last, record);
+  const stored = await context.store.update(last, record).catch((thrown: unknown) => failureOf(thrown, context));
+  if (stored instanceof PlumbError) {
+    const { namespace, name, version } = record;
+    const { name: chartName, version: chartVersion } = chartOf(record);
+    return {
+      ...NOTHING_DONE,
+      error: stored,
+      unlocked: status,
+      target: { namespace, name, version, chartName, chartVersion },
+    };
+  }
   const action = pendingAction(status);
   const snapshot = await snapshotOf(record, action === undefined ? {} : { action }, context);
   const inventory = unionOfKeys(task.owned, await keysOf(record, context));

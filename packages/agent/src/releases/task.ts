@@ -44,9 +44,9 @@ export interface TaskEnd {
   found: readonly DriftNote[];
   /** Tests that were run. */
   tests: number;
-  /** Status of the record that was unlocked. */
+  /** Status of the record that was unlocked, or was to be. */
   unlocked?: HelmStatus;
-  /** Of a rollback: what it went to. */
+  /** Of a rollback: what it went to. Of an unlock that failed: what is locked. */
   target?: Pick<ReleaseSnapshot, 'namespace' | 'name' | 'version' | 'chartName' | 'chartVersion'>;
   /** What the render warned of. */
   warnings: readonly string[];

@@ -257,6 +257,14 @@ export const helmReleaseMessages = {
     text: (p: Released) => `Helm uninstall succeeded for release ${p.release} with chart ${p.chart}`,
     example: RELEASED,
   }),
+  notThere: message({
+    id: 'helm-release-not-there',
+    level: 'info',
+    reason: 'UninstallSucceeded',
+    channels: ['condition'],
+    text: (p: { release: string }) => `Release ${p.release} was not found, assuming it is uninstalled`,
+    example: { release: RELEASE },
+  }),
   uninstallFailed: message({
     id: 'helm-uninstall-failed',
     level: 'error',
@@ -298,6 +306,15 @@ export const helmReleaseMessages = {
     text: (p: Released & { status: string }) =>
       `Unlocked Helm release ${p.release} with chart ${p.chart} in ${p.status} state`,
     example: { ...RELEASED, status: 'pending-upgrade' },
+  }),
+  unlockFailed: message({
+    id: 'helm-unlock-failed',
+    level: 'error',
+    reason: 'PendingRelease',
+    channels: ['condition', 'event', 'log'],
+    text: (p: Failed & { status: string }) =>
+      `Unlock of Helm release ${p.release} with chart ${p.chart} in ${p.status} state failed: ${p.error}`,
+    example: { ...RELEASED, status: 'pending-upgrade', error: 'secrets "sh.helm.release.v1.cart.v3" is forbidden' },
   }),
   drifted: message({
     id: 'helm-drifted',

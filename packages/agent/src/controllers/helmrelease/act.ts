@@ -25,6 +25,7 @@ import {
   NO_FAILURES,
   nextOf,
   parseInventoryEntry,
+  releaseTimeoutOf,
   remediationOf,
   resetReason,
   stateOf,
@@ -387,14 +388,12 @@ function timeoutOf(action: ActionName, { spec }: HelmRelease): number {
   const options = {
     install: installOptionsOf,
     upgrade: upgradeOptionsOf,
-    correct: upgradeOptionsOf,
-    unlock: upgradeOptionsOf,
     rollback: rollbackOptionsOf,
     test: testOptionsOf,
     uninstall: uninstallOptionsOf,
     'uninstall-remediation': uninstallOptionsOf,
-  } as const satisfies Record<ActionName, unknown>;
-  return options[action](spec).timeout;
+  } as const;
+  return action === 'correct' || action === 'unlock' ? releaseTimeoutOf(spec) : options[action](spec).timeout;
 }
 
 /** The action waits for something: so does the run, without a worker. */

@@ -43,7 +43,7 @@ import { finalize } from './finalize.ts';
 import { keepHelmChart } from './helm-chart.ts';
 import { ReleaseMemory } from './memory.ts';
 import { dependencyVersion, findDependency, observeRelease } from './observe.ts';
-import { report } from './report.ts';
+import { keptStatus, report } from './report.ts';
 import { placeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { event } from './task-report.ts';
@@ -348,6 +348,11 @@ export class HelmReleaseController {
     const text = said.map((one) => one.text).join('\n');
     if (text !== memory.unit.deletion.told || next === 'gone') {
       for (const one of said) finisher.say(object as KubeObject, event(one, undefined, null));
+    }
+    const [first] = said;
+    if (next === 'retry' && first !== undefined && text !== memory.unit.deletion.told) {
+      const status = keptStatus(this.#find(id) ?? object, first, clock.time());
+      this.#options.writer.write(id, status as JsonObject).catch(() => undefined);
     }
     if (next === 'gone') return this.#forget(id, memory);
     const count = memory.unit.deletion.count + 1;

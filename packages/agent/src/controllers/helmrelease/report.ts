@@ -122,8 +122,15 @@ function betweenStatus(release: Observed, { now }: Moment): HelmReleaseStatus {
   return { ...release.status, conditions: withReady };
 }
 
+/** What Flux calls actions that have another name here. */
+const FLUX_NAMES: Readonly<Record<string, string>> = {
+  'uninstall-remediation': 'uninstall',
+  correct: 'correct cluster drift',
+};
+
 function runningStatus(release: Observed, running: NonNullable<Facts['running']>, now: number): HelmReleaseStatus {
-  const said = say(messages.running, running);
+  const { action, timeout } = running;
+  const said = say(messages.running, { action: FLUX_NAMES[action] ?? action, timeout });
   const isRelease = running.action === 'install' || running.action === 'upgrade';
   const isNew = release.status.conditions?.some(({ type }) => type === 'Ready') !== true;
   if (isRelease || isNew) return progressing(release, said, now);
@@ -181,6 +188,18 @@ function refusedStatus(release: Observed, said: Said, { now }: Moment): HelmRele
   const changes = [conditionOf(release, 'Stalled', 'True', said), conditionOf(release, 'Ready', 'False', said)];
   const conditions = setConditions(release.status.conditions, changes, new Date(now));
   return { ...release.status, conditions, ...observed(release), ...handled(release) };
+}
+
+/** What keeps a release that is to go: it is tried again by itself. */
+export function keptStatus(release: HelmRelease, said: Said, now: number): HelmReleaseStatus {
+  const { status = {} } = release;
+  const retrying: Said = { ...said, reason: 'ProgressingWithRetry' };
+  const changes = [
+    conditionOf(release, 'Reconciling', 'True', retrying),
+    conditionOf(release, 'Ready', 'False', said),
+    ...(said.id === messages.uninstallFailed.id ? [conditionOf(release, 'Released', 'False', said)] : []),
+  ];
+  return { ...status, conditions: setConditions(status.conditions, changes, new Date(now)) };
 }
 
 /** Failures that the conditions of actions tell already. */

@@ -254,6 +254,26 @@ test('a release that was unlocked says of which state, and keeps what was known 
   ]);
 });
 
+test('one that could not be unlocked says so', () => {
+  const pending = helmRelease({ status: { history: [snapshot(1)] } });
+  const target = snapshot(2);
+  const { conditions, events, history } = told(
+    pending,
+    end('unlock', { error: userError('api-forbidden', 'secrets is forbidden'), unlocked: 'pending-upgrade', target }),
+  );
+  const text =
+    'Unlock of Helm release shop/cart.v2 with chart cart@1.4.0 in pending-upgrade state failed: secrets is forbidden';
+  expect(events).toEqual([['Warning', 'PendingRelease', text]]);
+  expect(conditions).toEqual(['Ready False PendingRelease', 'Released False PendingRelease']);
+  expect(history).toEqual([[1, 'deployed', undefined]]);
+});
+
+test('one that was gone before it could be uninstalled says so, and is no event', () => {
+  const { messages, events } = told(helmRelease({ status: { history: [snapshot(2)] } }), end('uninstall'));
+  expect(messages['Released']).toBe('Release shop/cart.v2 was not found, assuming it is uninstalled');
+  expect(events).toEqual([]);
+});
+
 describe('tests', () => {
   const tests = helmRelease({
     spec: { test: { enable: true } },

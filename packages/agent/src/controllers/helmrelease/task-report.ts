@@ -166,17 +166,11 @@ const TOLD = {
       release,
       error === null ? say(messages.removed, names) : say(messages.removeFailed, { ...names, error: error.message }),
     ),
-  uninstall: (release, { error, changes: done, snapshots }, names) => {
+  uninstall: uninstalled,
+  unlock: (release, { error, unlocked = 'unknown' }, names) => {
+    const facts = { ...names, status: unlocked };
     const said =
-      error === null
-        ? say(messages.uninstalled, names)
-        : say(messages.uninstallFailed, { ...names, error: error.message });
-    // What was gone already was told when it went.
-    const isNews = error !== null || snapshots.length > 0 || done.length > 0;
-    return { changes: [conditionOf(release, 'Released', 'False', said)], said: isNews ? [said] : [] };
-  },
-  unlock: (release, { unlocked = 'unknown' }, names) => {
-    const said = say(messages.unlocked, { ...names, status: unlocked });
+      error === null ? say(messages.unlocked, facts) : say(messages.unlockFailed, { ...facts, error: error.message });
     return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
   },
   test: tested,
@@ -219,6 +213,22 @@ function inForce(release: HelmRelease, snapshot: ReleaseSnapshot | undefined, na
   const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshot);
   if (isUntested) changes.push(conditionOf(release, 'TestSuccess', 'Unknown', say(messages.awaitingTests, names)));
   return changes;
+}
+
+function uninstalled(release: HelmRelease, { error, changes: done, snapshots }: TaskEnd, names: Names): Telling {
+  // What was gone already was told when it went.
+  if (error === null && snapshots.length === 0 && done.length === 0) {
+    const { release: missing } = names;
+    return {
+      changes: [conditionOf(release, 'Released', 'False', say(messages.notThere, { release: missing }))],
+      said: [],
+    };
+  }
+  const said =
+    error === null
+      ? say(messages.uninstalled, names)
+      : say(messages.uninstallFailed, { ...names, error: error.message });
+  return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
 }
 
 function rolledBack(release: HelmRelease, { error, trigger }: TaskEnd, names: Names): Telling {
