@@ -1,7 +1,7 @@
 import type { Kustomization, ObjectKey, PlumbError } from '@plumb/api';
 import { reworded } from '@plumb/api';
 import { maskSecretText } from '@plumb/kube';
-import { withoutTexts } from '@plumb/render';
+import { hidingTexts } from '@plumb/render';
 
 /** A shorter text may stand in a message by chance. What an API server says is masked by its form beside. */
 const SHORTEST = 4;
@@ -23,12 +23,12 @@ export function toldOf(error: PlumbError, { name, namespace }: ObjectKey, hidesV
 
 /** The same failure without these texts: an API server repeats a value that it does not take (I8). */
 export function hideSecrets(error: PlumbError, secrets: readonly string[]): PlumbError {
-  const message = withoutSecretTexts(error.message, secrets);
+  const message = hidingSecrets(secrets)(error.message);
   return message === error.message ? error : reworded(error, message);
 }
 
-/** The same text without these, in any form. */
-export function withoutSecretTexts(text: string, secrets: readonly string[]): string {
+/** Takes these texts out of others, in any form. */
+export function hidingSecrets(secrets: readonly string[]): (text: string) => string {
   const long = secrets.filter((secret) => secret.length >= SHORTEST);
-  return long.length === 0 ? text : withoutTexts(text, long, '***');
+  return long.length === 0 ? (text) => text : hidingTexts(long, '***');
 }

@@ -1,4 +1,4 @@
-import { PlumbError, systemError } from '@plumb/api';
+import { PlumbError, reworded, systemError } from '@plumb/api';
 import {
   isPending,
   latestSnapshot,
@@ -13,7 +13,7 @@ import {
 } from '@plumb/core';
 import type { ActionName } from '@plumb/core';
 import type { DriftNote } from '../delivery/drift.ts';
-import { hideSecrets, withoutSecretTexts } from '../delivery/hide-secrets.ts';
+import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
 import { failureOf, Superseded, type ActionContext } from './context.ts';
 import { correct } from './correct.ts';
@@ -47,9 +47,12 @@ export async function perform(task: Task, context: ActionContext): Promise<TaskE
 /** Whatever an action tells comes by here (I8). */
 function withoutSecrets(ended: Ended, { secrets }: ActionContext): Ended {
   const { error, drift, found } = ended;
+  const isSilent = error === null && drift.length === 0 && found.length === 0;
+  if (isSilent || secrets.length === 0) return ended;
+  const hide = hidingSecrets(secrets);
   const hidden = (notes: readonly DriftNote[]): DriftNote[] =>
-    notes.map((note) => ({ ...note, paths: note.paths.map((path) => withoutSecretTexts(path, secrets)) }));
-  return { ...ended, error: error && hideSecrets(error, secrets), drift: hidden(drift), found: hidden(found) };
+    notes.map((note) => ({ ...note, paths: note.paths.map(hide) }));
+  return { ...ended, error: error && reworded(error, hide(error.message)), drift: hidden(drift), found: hidden(found) };
 }
 
 const PERFORMERS = {
