@@ -86,6 +86,22 @@ const release = (name: string): string => `${releases.world.namespace}/${name}.v
 const drifted = async (name: string): Promise<ReturnType<typeof condition>> =>
   condition(await releases.world.get(releases.key(name)), 'Drifted');
 
+test('a mode that nobody knows is told, on the release and on an object of it', async () => {
+  const { namespace } = releases.world;
+  const unknown = (object: string, value: string): string =>
+    `${object}: ${DRIFT_ANNOTATION} is "${value}", which is none of correct, warn and ignore; its drift is corrected`;
+  await releases.chart('odd', {
+    'templates/odd.yaml': map('odd', mark(DRIFT_ANNOTATION, 'always')),
+    'values.yaml': 'colour: green\n',
+  });
+  await declare('odd', { driftDetection: { mode: 'warn' } });
+  await releases.ready('odd');
+  expect(await told('odd', 'UnknownDriftMode')).toBe(unknown(`ConfigMap/${namespace}/odd-odd`, 'always'));
+  await releases.world.edit(releases.key('odd'), { metadata: { annotations: { [DRIFT_ANNOTATION]: 'never' } } });
+  const itself = unknown(`HelmRelease/${namespace}/odd`, 'never');
+  expect(await told('odd', 'UnknownDriftMode', (text) => text === itself)).toBe(itself);
+});
+
 test('enabled: what somebody changes is put right at once, and told', async () => {
   await install('on', { driftDetection: { mode: 'enabled' } });
   expect(await drifted('on')).toMatchObject({

@@ -204,7 +204,7 @@ test('what is not applied in time fails the install, and counts', async () => {
   const release = await releases.until('late', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
   const { namespace } = releases.world;
   expect(messageOf(release, 'Ready')).toBe(
-    `Helm install failed for release ${namespace}/late with chart late@1.0.0: not applied within 1s; raise timeout if it needs longer`,
+    `Helm install failed for release ${namespace}/late with chart late@1.0.0: applying the objects did not end within 1s`,
   );
   expect(failuresOf(release)).toEqual([1, 1, 0]);
   expect(historyOf(release)).toEqual(['v1 failed install']);

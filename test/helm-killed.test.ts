@@ -171,7 +171,7 @@ test('an install that something newer cuts short says so, and of which chart it 
   await releases.ready('newer');
   const { namespace } = releases.world;
   expect(await eventsOf(releases, 'newer')).toContain(
-    `InstallFailed: Helm install failed for release ${namespace}/newer with chart newer@1.0.0: it was cut short: something newer is declared`,
+    `HealthCheckCanceled: Helm install failed for release ${namespace}/newer with chart newer@1.0.0: New reconciliation triggered by HelmChart/${namespace}/newer`,
   );
   expect(await releases.object('Job', 'newer-pre-install', 'batch')).toBeNull();
 });

@@ -1,20 +1,25 @@
+import type { HelmRelease } from '@plumb/api';
 import { FORCE_AT_ANNOTATION, RESET_AT_ANNOTATION } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   answered,
   configMapTemplate,
+  eventsOf,
   failuresOf,
   historyOf,
+  hook,
+  jobTemplate,
   messageOf,
   REFUSED_SERVICE,
   request,
   says,
+  stored,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
 let releases: Releases;
 beforeAll(async () => {
-  releases = await Releases.start();
+  releases = await Releases.start({ nodes: true });
   await releases.chart('good', { 'templates/settings.yaml': configMapTemplate('settings', { colour: 'green' }) });
   await releases.chart('bad', { 'templates/service.yaml': REFUSED_SERVICE });
   await releases.release('good');
@@ -70,6 +75,52 @@ test('resetAt forgets the failures, and so it is tried again', async () => {
   expect(messageOf(release, 'Stalled')).toBe('Failed to upgrade after 1 attempt(s)');
   expect(failuresOf(release)).toEqual([1, 0, 1]);
   expect(historyOf(release)[0]).toBe('v3 failed upgrade');
+});
+
+test('a request that comes while an action is under way is answered by the next one', async () => {
+  const job = jobTemplate('job', { behaviour: 'run=2s', annotations: hook('pre-upgrade') });
+  await releases.chart('slow', { 'templates/job.yaml': job });
+  await releases.release('slow');
+  await releases.ready('slow');
+  const first = await request(releases, 'slow', [FORCE_AT_ANNOTATION]);
+  await stored(releases, 'slow', 2, 'pending-upgrade');
+  const second = await request(releases, 'slow', [FORCE_AT_ANNOTATION]);
+  const between = await answered(releases, 'slow', first);
+  expect(between.status).toMatchObject({ lastHandledForceAt: first });
+  expect(historyOf(between)[0]).toBe('v2 deployed upgrade');
+  const release = await answered(releases, 'slow', second);
+  expect(release.status).toMatchObject({ lastHandledForceAt: second });
+  expect(historyOf(release)[0]).toBe('v3 deployed upgrade');
+});
+
+test('what ends after the spec changed is told for the generation that it was begun with', async () => {
+  const endless = jobTemplate('job', {
+    behaviour: 'run={{ if .Values.run }}{{ .Values.run }}{{ else }}100ms{{ end }}',
+    annotations: hook('pre-upgrade'),
+  });
+  await releases.chart('cut', { 'templates/job.yaml': endless });
+  await releases.release('cut');
+  await releases.ready('cut');
+  await releases.release('cut', { timeout: '5m', values: { run: '10m' } });
+  await stored(releases, 'cut', 2, 'pending-upgrade');
+  await releases.release('cut', { timeout: '5m', values: { run: '9m' } });
+  await stored(releases, 'cut', 3, 'pending-upgrade');
+  const generationOf = ({ status }: HelmRelease, type: string): number | undefined =>
+    status?.conditions?.find((condition) => condition.type === type)?.observedGeneration;
+  const release = await releases.until('cut', 'be upgraded anew', (seen) => generationOf(seen, 'Reconciling') === 3);
+  const trigger = `New reconciliation triggered by HelmRelease/${releases.world.namespace}/cut`;
+  expect(says(release, 'Released')).toBe('False HealthCheckCanceled');
+  expect(messageOf(release, 'Released')).toBe(
+    `Helm upgrade failed for release ${releases.world.namespace}/cut with chart cut@1.0.0: ${trigger}`,
+  );
+  expect(failuresOf(release)).toEqual([0, 0, 0]);
+  expect(await eventsOf(releases, 'cut')).toContain(
+    `HealthCheckCanceled: Health checks canceled due to new reconciliation triggered by HelmRelease/${releases.world.namespace}/cut`,
+  );
+  expect(generationOf(release, 'Released')).toBe(2);
+  expect(release.status).toMatchObject({ observedGeneration: 1, lastAttemptedGeneration: 3 });
+  await releases.release('cut');
+  expect(says(await releases.ready('cut'), 'Ready')).toBe('True UpgradeSucceeded');
 });
 
 test('tokens are recorded whatever the outcome', async () => {

@@ -192,8 +192,10 @@ test('a hook that fails holds up the deletion, is told, and is tried again', asy
   expect(message).toMatch(
     `Helm uninstall failed for release ${namespace}/held.v1 with chart held@1.0.0: hook Job/${namespace}/held-job failed: `,
   );
-  const left = await releases.world.get(releases.key('held'));
-  expect(left?.metadata.finalizers).toContain(FINALIZER);
+  const left = await releases.until('held', 'tell', (seen) => says(seen, 'Ready') === 'False UninstallFailed');
+  expect(says(left, 'Released')).toBe('False UninstallFailed');
+  expect(messageOf(left, 'Ready')).toBe(message);
+  expect(left.metadata.finalizers).toContain(FINALIZER);
   expect(await releases.object('ConfigMap', 'held-main')).not.toBeNull();
   await releases.world.cluster.delete({ group: 'batch', version: 'v1', kind: 'Job', namespace, name: 'held-job' });
   await gone('held');

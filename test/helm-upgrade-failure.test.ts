@@ -5,10 +5,13 @@ import {
   eventsOf,
   failuresOf,
   historyOf,
+  hook,
+  jobTemplate,
   messageOf,
   recordsOf,
   REFUSED_SERVICE,
   says,
+  stored,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
@@ -151,14 +154,26 @@ test('without a good release there is nothing to roll back to', async () => {
 });
 
 test('a target that is gone from storage is replaced by the newest good release there, and that is told', async () => {
-  const upgrade = { timeout: '1s', remediation: { retries: 1 } };
-  await installed('lost', { upgrade });
-  await releases.release('lost', { upgrade, values: { colour: 'blue' } });
+  const upgrade = { remediation: { retries: 1 } };
+  const job = jobTemplate('job', { behaviour: 'run=10m', annotations: hook('pre-upgrade') });
+  const spec = { upgrade, timeout: '10m' };
+  await releases.chart('lost', { ...FILES, 'templates/job.yaml': `{{- if .Values.broken }}\n${job}{{- end }}\n` });
+  await releases.release('lost', spec);
   await releases.ready('lost');
-  await releases.release('lost', { upgrade, values: { colour: 'red', broken: true } });
-  await releases.until('lost', 'run', (seen) => says(seen, 'Reconciling') === 'True Progressing');
-  const secret = { group: '', version: 'v1', kind: 'Secret', namespace: releases.world.namespace };
-  await releases.world.cluster.delete({ ...secret, name: 'sh.helm.release.v1.lost.v2' });
+  await releases.release('lost', { ...spec, values: { colour: 'blue' } });
+  await releases.ready('lost');
+  await releases.release('lost', { ...spec, values: { colour: 'red', broken: true } });
+  const { namespace } = releases.world;
+  const hookKey = { group: 'batch', version: 'v1', kind: 'Job', namespace, name: 'lost-job' };
+  const fail = async (): Promise<void> => {
+    await releases.world.until(hookKey, 'run', (object) => object !== null);
+    await releases.world.cluster.delete(hookKey, { propagationPolicy: 'Background' });
+  };
+  await stored(releases, 'lost', 3, 'pending-upgrade');
+  await releases.world.cluster.delete(releases.recordKey('lost', 2));
+  await fail();
+  await stored(releases, 'lost', 5, 'pending-upgrade');
+  await fail();
   const release = await releases.until('lost', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
   expect(await eventsOf(releases, 'lost')).toContain(
     'ReleaseRecovery: going on with rollback: the release to roll back to is gone from storage: going back to v1, the newest good release in storage',
@@ -196,5 +211,10 @@ test('what cannot be changed is made anew with force only', async () => {
   const release = await releases.ready('rigid');
   expect(historyOf(release)[0]).toBe('v3 deployed upgrade');
   expect((await releases.object('Job', 'rigid-job', 'batch'))?.metadata.uid).not.toBe(uid);
+  expect(await eventsOf(releases, 'rigid')).toContainEqual(
+    expect.stringMatching(
+      /^Progressing: Job\/\S+\/rigid-job was deleted and created again: .* cannot be changed in place$/,
+    ),
+  );
   expect(await releases.problems()).toEqual([]);
 });

@@ -34,7 +34,8 @@ test.each<[what: string, event: Told, truth: Truth]>([
     event('UpgradeFailed', `${FAILED}hook Job/shop/alder-pre failed: Job has reached`),
     truth({ suffered: ['hook-fails'] }),
   ],
-  ['what was cut short', event('UpgradeFailed', `${FAILED}it was cut short: something newer is declared`), truth()],
+  ['what was cut short', event('HealthCheckCanceled', `${FAILED}New reconciliation triggered by A/b/c`), truth()],
+  ['why', event('HealthCheckCanceled', 'Health checks canceled due to new reconciliation triggered by A/b/c'), truth()],
   ['an engine that was killed', event('ValuesError', 'the helper ended (SIGKILL)'), truth()],
   ['that it was given up', event('RetriesExceeded', 'Failed to upgrade'), truth({ suffered: ['broken'] })],
 ])('an event may tell of %s', (_what, told, really) => {

@@ -47,7 +47,7 @@ const SYMPTOMS: readonly [pattern: RegExp, trouble: TroubleName | 'anything'][] 
   [/not ready within 2s/, 'unready'],
   [/-leave failed/, 'anything'],
   [/\bthe helper ended\b/, 'anything'],
-  [/: it was cut short: something newer is declared$/, 'anything'],
+  [/\b[Nn]ew reconciliation triggered by \S+$/, 'anything'],
   [/: it was cut short: the release is being deleted$/, 'anything'],
 ];
 /** Reasons of events that need a trouble of any kind. */

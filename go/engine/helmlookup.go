@@ -29,6 +29,8 @@ type lookupAnswer struct {
 type lookups struct {
 	known map[lookup]func() (map[string]any, error)
 	needs []lookup
+	// tooMany says that a template asked for more.
+	tooMany bool
 }
 
 func newLookups(answers []lookupAnswer, contents [][]byte) (*lookups, error) {
@@ -70,6 +72,7 @@ func (l *lookups) find(apiVersion, kind, namespace, name string) (map[string]any
 		return answer()
 	}
 	if len(l.needs) == maxNeeds {
+		l.tooMany = true
 		return nil, fmt.Errorf("the chart looks up more than %d objects", maxNeeds)
 	}
 	l.needs = append(l.needs, key)

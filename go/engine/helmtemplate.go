@@ -87,7 +87,7 @@ func helmTemplate(ctx context.Context, raw json.RawMessage, files []helper.File)
 	}
 	answer, err := r.run(ctx)
 	// What failed for want of an object need not fail with it.
-	if len(r.lookups.needs) > 0 && len(r.lookups.needs) < maxNeeds {
+	if len(r.lookups.needs) > 0 && !r.lookups.tooMany {
 		return helper.Answer{Result: templateNeeds{Needs: r.lookups.needs}}, nil
 	}
 	return answer, shortened(err)

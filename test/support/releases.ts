@@ -85,9 +85,13 @@ export class Releases {
   }
 
   /** Offers a chart under the name of a HelmChart. @returns its archive */
-  async chart(name: string, files: ChartFiles, version = '1.0.0'): Promise<Uint8Array> {
+  chart(name: string, files: ChartFiles, version = '1.0.0'): Promise<Uint8Array> {
     const named = { 'Chart.yaml': `apiVersion: v2\nname: ${name}\nversion: ${version}\n`, ...files };
-    const archive = Buffer.from(packChart(named, name));
+    return this.offer(name, Buffer.from(packChart(named, name)), version);
+  }
+
+  /** Offers what may be no chart at all. */
+  async offer(name: string, archive: Buffer, version: string): Promise<Uint8Array> {
     const digest = digestOf(archive);
     const path = `/helmchart/${name}-${version}-${digest.slice(-12)}.tgz`;
     this.#server.put(path, archive);

@@ -102,12 +102,12 @@ const SAID_OF: Readonly<Record<string, readonly string[]>> = {
   drifted: ['Kustomization'],
   'empty-result': ['Kustomization'],
   'not-evaluated': UNITS,
-  recreated: ['Kustomization'],
+  recreated: UNITS,
   'release-adopted': ['HelmRelease'],
   'release-held': ['HelmRelease'],
   'release-recovery': ['HelmRelease'],
   'source-not-served': ['Kustomization'],
-  'unknown-drift-mode': ['Kustomization'],
+  'unknown-drift-mode': UNITS,
 };
 
 function messageTable(kind: string): string {

@@ -4,6 +4,7 @@ import type { FieldChange } from '@plumb/core';
 import { fieldChanges } from '@plumb/core';
 import { maskSecretText } from '@plumb/kube';
 import type { Desired } from '@plumb/render';
+import { hidingTexts } from '@plumb/render';
 import { MASK, maskDifferences } from './compared.ts';
 
 /** A text that holds a shorter one may hold it by chance. */
@@ -30,6 +31,8 @@ export class Secrets {
   /** Leaves and keys of objects that a value has a part in. */
   readonly #made = new Set<string>();
   readonly #parts = new Map<string, Parts>();
+  /** Made of so many texts. */
+  #hider: { count: number; hide: (text: string) => string } = { count: 0, hide: (text) => text };
   /** What names objects, of a unit that uses Secrets; null for any other. */
   #open: Set<string> | null = null;
 
@@ -143,8 +146,9 @@ export class Secrets {
 
   /** Short ones are only taken out where they stand by themselves. */
   #without(text: string): string {
-    const hidden = [...this.#values, ...this.#made].filter((secret) => !PLAIN.has(secret) && text.includes(secret));
-    return hidden
+    const all = [...this.#values, ...this.#made].filter((secret) => !PLAIN.has(secret));
+    const shown = all
+      .filter((secret) => text.includes(secret))
       .sort((a, b) => b.length - a.length)
       .reduce((shown, secret) => {
         if (secret.length >= SHORTEST) return shown.replaceAll(secret, MASK);
@@ -153,6 +157,16 @@ export class Secrets {
           MASK,
         );
       }, text);
+    return this.#hiding(all)(shown);
+  }
+
+  /** Whatever form they are printed in. */
+  #hiding(all: readonly string[]): (text: string) => string {
+    if (this.#hider.count !== all.length) {
+      const long = all.filter((secret) => secret.length >= SHORTEST);
+      this.#hider = { count: all.length, hide: hidingTexts(long, MASK) };
+    }
+    return this.#hider.hide;
   }
 
   /** Variables lose their line ends before they are put in. */

@@ -13,14 +13,17 @@ export function pathError(what: string, cause?: unknown): PlumbError {
 
 /** A chart cannot be rendered, in Helm's words: they name the template and its line where there is one. */
 export function chartError(what: string): PlumbError {
-  return userError('build-failed', shortened(oneLine(what), longestMessage));
+  return userError('build-failed', shortened(oneLine(what).replaceAll(repeated, '$1… '), longestMessage));
 }
+
+/** Of templates that include each other Helm tells every turn. */
+const repeated = /(.{16,400}?)\1{2,}/gs;
 
 /** Longest message; a path or a name in it may be as long as a repository likes. */
 const longestMessage = 1_000;
 
 /** Longest piece of a user's text that goes into a message. */
-export const shownLength = 80;
+const shownLength = 80;
 
 /** A user's value as a message shows it: quoted, on one line, not too long. */
 export function shown(value: unknown): string {

@@ -4,6 +4,7 @@ export { isEncryptedSecret } from './encrypted.ts';
 export * from './renderer.ts';
 export { createRenderer } from './create-renderer.ts';
 export { readDocuments, readManifests } from './manifests.ts';
+export { hidingTexts } from './secret-forms.ts';
 export { printYaml } from './yaml/print.ts';
 export { mayMove } from './unchanged.ts';
 export { bundleOfManifest, crdObjects, hookObjects } from './helm/release-bundle.ts';

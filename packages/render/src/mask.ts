@@ -1,5 +1,5 @@
-import { oneLine, PlumbError, userError } from '@plumb/api';
-import { shownLength } from './errors.ts';
+import { PlumbError, userError } from '@plumb/api';
+import { withoutTexts } from './secret-forms.ts';
 
 /**
  * kustomize quotes what it could not use: patches whole, literals of generators, the configuration of a transformer. Any of them may hold a
@@ -15,29 +15,11 @@ export function withoutContent(message: string): string {
     .replaceAll(/"(?:[^"\\]|\\.)*\\n(?:[^"\\]|\\.)*"/g, '"…"');
 }
 
-/** A message without any of these texts, whole or cut off as a message shows them. Shorter ones would be found anywhere. */
+/** A message without any of these texts. Shorter ones would be found anywhere. */
 export function withoutSecrets(message: string, secrets: readonly string[]): string {
-  return secrets
-    .filter((secret) => secret.length >= 3)
-    .flatMap((secret) => (secret.length > shownLength ? [secret, secret.slice(0, shownLength)] : [secret]))
-    .toSorted((a, b) => b.length - a.length)
-    .reduce((text, secret) => text.replaceAll(secret, '…'), message);
+  const long = secrets.filter((secret) => secret.length >= 3);
+  return withoutTexts(message, long, '…');
 }
-
-/** The forms in which a program may show a text that it was given, beside the text itself: encoded, quoted, on one line, or a line of it. */
-export function secretForms(secrets: readonly string[]): string[] {
-  const forms = secrets.flatMap((secret) => [
-    secret,
-    Buffer.from(secret).toString('base64'),
-    JSON.stringify(secret).slice(1, -1),
-    oneLine(secret),
-    ...secret.split('\n').filter((line) => line.length >= longLine),
-  ]);
-  return [...new Set(forms)];
-}
-
-/** Shorter lines may be found anywhere: `-----`, `  key: 1`. */
-const longLine = 12;
 
 /** What went wrong in a build, without any of these texts. The cause may hold them too and is left out then. */
 export function withoutSecretsIn(error: unknown, secrets: readonly string[]): unknown {

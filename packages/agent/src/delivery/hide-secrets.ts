@@ -1,6 +1,7 @@
 import type { Kustomization, ObjectKey, PlumbError } from '@plumb/api';
 import { reworded } from '@plumb/api';
 import { maskSecretText } from '@plumb/kube';
+import { hidingTexts } from '@plumb/render';
 
 /** A shorter text may stand in a message by chance. What an API server says is masked by its form beside. */
 const SHORTEST = 4;
@@ -22,27 +23,12 @@ export function toldOf(error: PlumbError, { name, namespace }: ObjectKey, hidesV
 
 /** The same failure without these texts: an API server repeats a value that it does not take (I8). */
 export function hideSecrets(error: PlumbError, secrets: readonly string[]): PlumbError {
+  const message = hidingSecrets(secrets)(error.message);
+  return message === error.message ? error : reworded(error, message);
+}
+
+/** Takes these texts out of others, in any form. */
+export function hidingSecrets(secrets: readonly string[]): (text: string) => string {
   const long = secrets.filter((secret) => secret.length >= SHORTEST);
-  const hidden = long.flatMap(formsOf).filter((form) => error.message.includes(form));
-  if (hidden.length === 0) return error;
-  const longestFirst = hidden.sort((a, b) => b.length - a.length);
-  const message = longestFirst.reduce((text, secret) => text.replaceAll(secret, '***'), error.message);
-  return reworded(error, message);
+  return long.length === 0 ? (text) => text : hidingTexts(long, '***');
 }
-
-/** How a text stands in a message: as it is, in JSON, in JSON as Go writes it (`<` is `\\u003c`), in quotes of Go (`%q`). */
-function formsOf(secret: string): string[] {
-  const json = JSON.stringify(secret).slice(1, -1);
-  const goJson = json
-    .replaceAll(/[<>&\u2028\u2029]/g, unicodeEscape)
-    .replaceAll('\\b', '\\u0008')
-    .replaceAll('\\f', '\\u000c');
-  const quoted = json.replaceAll(/\\u(?:0007|000b|00([0-9a-f]{2}))|\u007f/g, (escape, hex?: string) => {
-    if (escape === '\\u0007') return '\\a';
-    if (escape === '\\u000b') return '\\v';
-    return `\\x${hex ?? '7f'}`;
-  });
-  return [...new Set([secret, json, goJson, quoted])];
-}
-
-const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

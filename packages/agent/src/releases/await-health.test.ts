@@ -218,6 +218,14 @@ describe('expressions', () => {
     expect(waits).toEqual([300_000]);
   });
 
+  test('mean nothing with legacy, which knew none', async () => {
+    show(WEB, 'Current');
+    results = [{ value: false }];
+    const healthCheckExprs = [{ apiVersion: 'apps/v1', kind: 'Deployment', current: 'false' }];
+    await waiting([WEB], { spec: { healthCheckExprs, waitStrategy: { name: 'legacy' } } });
+    expect(waits).toEqual([]);
+  });
+
   test('are asked again soon where the engine gave no answer', async () => {
     show(TILL, 'Current');
     results = new Error('out of order');

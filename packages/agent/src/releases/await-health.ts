@@ -38,18 +38,20 @@ const LEGACY_KINDS: ReadonlySet<string> = new Set([
  */
 export async function awaitHealth(wait: HealthWait, context: ActionContext): Promise<void> {
   const { unit, clock, live, job, release, signal } = context;
-  const { healthCheckExprs = [] } = release.spec;
+  const isLegacy = release.spec.waitStrategy?.name === 'legacy';
+  // Helm 3 knew none of them (helm-controller internal/action/client.go).
+  const expressions = isLegacy ? [] : (release.spec.healthCheckExprs ?? []);
   const keys = wait.keys.filter((key) => isAwaited(key, wait, context));
   if (keys.length === 0) return;
   const targets: Target[] = keys.map((key) => ({ key, served: true }));
   const startedAt = clock.now();
   const deadline = startedAt + wait.timeout;
-  unit.verdicts.begin(healthCheckExprs, keys);
+  unit.verdicts.begin(expressions, keys);
   // Who brings news of health looks here whether anybody waits for it.
   unit.settling = { startedAt, deadline, targets, lookAgainAt: 0, failed: false };
   try {
     for (;;) {
-      if (healthCheckExprs.length > 0) await judgeAll(wait, context);
+      if (expressions.length > 0) await judgeAll(wait, context);
       const verdict = aggregate(healthNow(targets, live, unit));
       if (verdict.status === 'current') return;
       const left = deadline - clock.now();

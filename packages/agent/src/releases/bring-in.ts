@@ -55,7 +55,10 @@ async function bringDesired(
   const { chart } = desiredIn(task);
   const last = await task.last();
   const before = action === 'upgrade' ? last : null;
-  const { record, rendered } = await prepare(task, { last, before }, options, context);
+  const { record, rendered } = await prepare(task, { last, before }, options, {
+    ...context,
+    stageTimeout: Math.min(context.stageTimeout, options.timeout),
+  });
   const owned = await ownedKeys(task, before, context);
   const keys = rendered.bundle.objects.map(({ key }) => key);
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: owned }, record, context);
@@ -79,9 +82,11 @@ async function bringDesired(
     superseded,
     done: isUpgrade ? 'Upgrade complete' : 'Install complete',
   };
-  const ended = await deploy(deployment, context);
+  const { warnings, secrets } = rendered.bundle;
+  // What its templates looked up is in its objects.
+  const ended = await deploy(deployment, { ...context, secrets });
   const told = await deployedEnd(ended, { action, ociDigest: chart.ociDigest, bundle }, context);
-  return { ...told, warnings: rendered.bundle.warnings };
+  return { ...told, warnings };
 }
 
 /** Renders what is declared, and what is to be stored of it. What a chart defines itself, its templates may ask for. */
@@ -111,12 +116,13 @@ async function prepare(
 /** What the next record is rendered with. `last` is the newest one, `before` the one that is upgraded; null: there is none. */
 export function wishOf(
   { last, before }: { last: StoredRelease | null; before: StoredRelease | null },
-  { validateSchema, preserveValues }: Pick<Options, 'validateSchema' | 'preserveValues'>,
+  { validateSchema, preserveValues, timeout }: Pick<Options, 'validateSchema' | 'preserveValues' | 'timeout'>,
 ): RenderWish {
   return {
     revision: (last?.record.version ?? 0) + 1,
     isUpgrade: before !== null,
     validateSchema,
+    timeout,
     keptValues: preserveValues ? (before?.record ?? null) : null,
   };
 }

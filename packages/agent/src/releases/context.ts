@@ -1,5 +1,5 @@
 import type { HelmRelease, ObjectKey, ReleaseSnapshot } from '@plumb/api';
-import { asPlumbError, PlumbError, systemError } from '@plumb/api';
+import { asPlumbError, formatDuration, PlumbError, systemError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import type { Engine } from '@plumb/engine';
 import type { Expressions } from '../delivery/expressions.ts';
@@ -32,6 +32,8 @@ export interface ActionContext {
   stageTimeout: number;
   /** Texts that must not be shown. */
   secrets: readonly string[];
+  /** A value of any object may come from a Secret: what may quote one is not shown. */
+  hidesValues: boolean;
   job: Waiting;
   /** Aborts when the action is to end. */
   signal: AbortSignal;
@@ -52,12 +54,52 @@ export function lastingOf(context: ActionContext): ActionContext {
   return { ...context, signal: context.lasting };
 }
 
+/** Why an action ends before its time: what it is for is another thing by now. */
+export class Superseded extends Error {
+  /** `Kind/namespace/name` of what changed. */
+  readonly trigger: string;
+  constructor(trigger: string) {
+    super(`New reconciliation triggered by ${trigger}`);
+    this.trigger = trigger;
+  }
+}
+
 /** What an action failed of. Whatever its last request met, one that was ended before its time says who ended it; whoever refused a value may have repeated it. */
 export function failureOf(thrown: unknown, { signal, secrets }: Pick<ActionContext, 'signal' | 'secrets'>): PlumbError {
   if (!signal.aborted) return hideSecrets(asPlumbError(thrown), secrets);
-  const why = signal.reason instanceof PlumbError ? `: ${signal.reason.message}` : '';
+  const { reason } = signal as { reason: unknown };
+  if (reason instanceof Superseded) return systemError('cancelled', reason.message, thrown);
+  const why = reason instanceof PlumbError ? `: ${reason.message}` : '';
   return systemError('cancelled', `it was cut short${why}`, thrown);
 }
+
+/**
+ * A step of an action in a time of its own. Whatever its requests met when that was over, it is told as such.
+ * @param timeout milliseconds
+ */
+export async function inTime<T extends { error: PlumbError | null }>(
+  { what, timeout }: { what: string; timeout: number },
+  { signal }: Pick<ActionContext, 'signal'>,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const time = AbortSignal.timeout(Math.min(timeout, LONGEST));
+  const isOver = (): boolean => time.aborted && !signal.aborted;
+  const late = (cause: unknown): PlumbError =>
+    new PlumbError('timeout', `${what} did not end within ${formatDuration(timeout)}`, {
+      fault: 'user',
+      policy: 'retry',
+      cause,
+    });
+  try {
+    const done = await work(AbortSignal.any([signal, time]));
+    return done.error !== null && isOver() ? { ...done, error: late(done.error) } : done;
+  } catch (thrown) {
+    throw isOver() ? late(thrown) : thrown;
+  }
+}
+
+/** No timer runs longer. */
+const LONGEST = 2 ** 31 - 1;
 
 /** Whether the cluster knows a kind as namespaced; null for one that it does not serve. */
 export function namespacedIn(cluster: Cluster) {

@@ -4,6 +4,7 @@ import {
   isSameUnit,
   matchesLive,
   ownerOf,
+  releaseTimeoutOf,
   unionOfKeys,
   unitDriftMode,
   upgradeOptionsOf,
@@ -18,8 +19,8 @@ import { record } from '../delivery/send.ts';
 import { toldDrift } from '../delivery/tolerate.ts';
 import { declaredOf, refill, type StoredBundle, type StoredObject, type UnitMemory } from '../delivery/unit.ts';
 import { settleAll } from '../runtime/parallel.ts';
-import type { ActionContext } from './context.ts';
-import { applyContextOf, deliverInTime } from './deploy.ts';
+import { failureOf, inTime, type ActionContext } from './context.ts';
+import { applyContextOf } from './deploy.ts';
 import { bundleIn } from './in-force.ts';
 import type { StoredRelease } from './storage.ts';
 import { NOTHING_DONE, type Ended } from './task.ts';
@@ -27,7 +28,8 @@ import { NOTHING_DONE, type Ended } from './task.ts';
 /** Puts drifted objects of the release in force right, or tells of them where they are to be left. */
 export async function correct(load: () => Promise<StoredRelease>, context: ActionContext): Promise<Ended> {
   const { unit, release, live, clock } = context;
-  const { timeout, force } = upgradeOptionsOf(release.spec);
+  const { force } = upgradeOptionsOf(release.spec);
+  const timeout = releaseTimeoutOf(release.spec);
   const mode = unitDriftMode(release);
   const bundle = unit.bundle ?? (await bundleIn(await load(), context));
   unit.bundle = bundle;
@@ -35,19 +37,15 @@ export async function correct(load: () => Promise<StoredRelease>, context: Actio
   await live.watchKinds(inventory);
   confirmRecalled(unit, bundle, live);
   const only = driftToLookAt(unit, mode, clock.now());
-  const apply = {
-    ...applyContextOf({ bundle, force, timeout }, context),
+  const applyIn = (signal: AbortSignal): ApplyContext => ({
+    ...applyContextOf({ bundle, force, timeout }, { ...context, signal }),
     drift: mode,
     inForce: true,
     setsIgnored: false,
-  };
+  });
   const unknown = bundle.objects.filter(
     (object) => isUnknown(object, unit) && (object.rules.drift ?? mode) === 'correct',
   );
-  if (unknown.length > 0) {
-    await loadBodies(bundle, load, context);
-    await findDrift(unknown, apply);
-  }
   const request = {
     cause: 'drift',
     only,
@@ -58,7 +56,16 @@ export async function correct(load: () => Promise<StoredRelease>, context: Actio
     loadBodies: () => loadBodies(bundle, load, context),
     saveInventory: () => Promise.resolve(),
   } as const;
-  const { changes, drift, found, error } = await deliverInTime(request, apply, timeout);
+  const step = { what: 'putting the objects right', timeout };
+  const done = await inTime(step, context, async (signal) => {
+    if (unknown.length > 0) {
+      await loadBodies(bundle, load, context);
+      await findDrift(unknown, applyIn(signal));
+    }
+    return deliver(request, applyIn(signal));
+  });
+  const { changes, drift, found } = done;
+  const error = done.error !== null && context.signal.aborted ? failureOf(done.error, context) : done.error;
   return { ...NOTHING_DONE, error, changes, drift, found };
 }
 

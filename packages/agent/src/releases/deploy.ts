@@ -8,7 +8,7 @@ import type { ApplyContext, Change } from '../delivery/apply.ts';
 import { prune } from '../delivery/prune.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import { awaitHealth } from './await-health.ts';
-import { failureOf, lastingOf, type ActionContext } from './context.ts';
+import { failureOf, inTime, lastingOf, type ActionContext } from './context.ts';
 import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
 import { runHooksOf } from './run-hooks.ts';
@@ -149,34 +149,15 @@ async function bringIn(deployment: Deployment, context: ActionContext): Promise<
     // The record that is stored already lists what may come to be.
     saveInventory: () => Promise.resolve(),
   } as const;
-  return deliverInTime(request, applyContextOf(deployment, context), deployment.timeout);
-}
-
-/** Delivers within the time that a step of an action may take. What was cut off by it says only that it was: the limit is the reason. */
-export async function deliverInTime(
-  request: DeliveryRequest,
-  context: ApplyContext,
-  timeout: number,
-): Promise<Delivery> {
-  const over = AbortSignal.timeout(timeout);
-  const overdue = (error: PlumbError): PlumbError => {
-    if (!over.aborted || context.signal.aborted || error.code !== 'cancelled') return error;
-    const text = `not applied within ${formatDuration(timeout)}; raise timeout if it needs longer`;
-    return new Failure('timeout', text, { fault: 'user', policy: 'retry', cause: error });
-  };
-  try {
-    const delivery = await deliver(request, { ...context, signal: AbortSignal.any([context.signal, over]) });
-    return delivery.error === null ? delivery : { ...delivery, error: overdue(delivery.error) };
-  } catch (thrown) {
-    throw overdue(asPlumbError(thrown));
-  }
+  const step = { what: 'applying the objects', timeout: deployment.timeout };
+  return inTime(step, context, (signal) => deliver(request, applyContextOf(deployment, { ...context, signal })));
 }
 
 export function applyContextOf(
   { bundle, force, timeout }: Pick<Deployment, 'bundle' | 'force' | 'timeout'>,
   context: ActionContext,
 ): ApplyContext {
-  const { cluster, live, clock, unit, parallel, stageTimeout, onAnswer } = context;
+  const { cluster, live, clock, unit, parallel, stageTimeout, signal, onAnswer } = context;
   return {
     cluster,
     live,
@@ -190,10 +171,10 @@ export function applyContextOf(
     inForce: false,
     drift: 'correct',
     setsIgnored: true,
-    hidesValues: context.secrets.length > 0,
+    hidesValues: context.hidesValues,
     parallel,
     stageTimeout: Math.min(stageTimeout, timeout),
-    signal: context.signal,
+    signal,
     onAnswer,
   };
 }
@@ -207,13 +188,15 @@ function isTakenOver({ objects }: StoredBundle, { applied }: ActionContext['unit
 }
 
 /** A chart may well come to render nothing: then all it had goes, as with Helm. */
-async function removeAll({ before, record }: Deployment, context: ActionContext): Promise<Delivery> {
-  const { cluster, unit, parallel, signal, secrets } = context;
-  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues: secrets.length > 0, parallel, signal };
+async function removeAll({ before, record, timeout }: Deployment, context: ActionContext): Promise<Delivery> {
+  const { cluster, unit, parallel, hidesValues } = context;
+  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues, parallel };
   for (const key of before) unit.disown(keyId(key));
-  const { changes, kept, failures } = await prune(before, pruning);
-  const error = failures.length === 0 ? null : asPlumbError(new Error(failures.join('\n')));
-  return { changes, drift: [], found: [], inventory: kept, error };
+  return inTime({ what: 'deleting the objects', timeout }, context, async (signal) => {
+    const { changes, kept, failures } = await prune(before, { ...pruning, signal });
+    const error = failures.length === 0 ? null : asPlumbError(new Error(failures.join('\n')));
+    return { changes, drift: [], found: [], inventory: kept, error };
+  });
 }
 
 async function awaitObjects(deployment: Deployment, { changes }: Delivery, context: ActionContext): Promise<void> {
@@ -221,7 +204,7 @@ async function awaitObjects(deployment: Deployment, { changes }: Delivery, conte
   if (!wait) return;
   const skipped = new Set(changes.filter(({ action }) => action === 'skipped').map(({ key }) => keyId(key)));
   const keys = bundle.objects.map(({ key }) => key).filter((key) => !skipped.has(keyId(key)));
-  await awaitHealth({ keys, timeout, jobs: waitForJobs, hidesValues: context.secrets.length > 0 }, context);
+  await awaitHealth({ keys, timeout, jobs: waitForJobs, hidesValues: context.hidesValues }, context);
 }
 
 /** Deletes what this try made. @returns what the release still owns */
@@ -234,8 +217,8 @@ async function cleanUp(
   const made = changes
     .filter(({ key, action }) => action === 'created' && !known.has(keyId(key)))
     .map(({ key }) => key);
-  const { cluster, unit, parallel, signal, secrets } = context;
-  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues: secrets.length > 0, parallel, signal };
+  const { cluster, unit, parallel, signal, hidesValues } = context;
+  const pruning = { cluster, unit: unit.ref, owns: ownedBy(record), hidesValues, parallel, signal };
   for (const key of made) unit.disown(keyId(key));
   const { kept } = await prune(made, pruning);
   const gone = new Set(made.map(keyId));

@@ -20,17 +20,17 @@ describe('a job', () => {
     const { promise, resolve } = Promise.withResolvers<string>();
     const job = new Job(() => promise);
     const settled = job.settled();
-    expect([await isSettled(settled), job.hasEnded]).toEqual([false, false]);
+    expect([await isSettled(settled), job.isSettled, job.hasEnded]).toEqual([false, false, false]);
     resolve('done');
     await settled;
-    expect([job.hasEnded, await job.ended]).toEqual([true, 'done']);
+    expect([job.isSettled, job.hasEnded, await job.ended]).toEqual([true, true, 'done']);
   });
 
   test('is settled as soon as it waits through itself, and from then on', async () => {
     const { promise, resolve } = Promise.withResolvers<string>();
     const job = new Job((self) => self.wait(promise));
     await job.settled();
-    expect(job.hasEnded).toBe(false);
+    expect([job.isSettled, job.hasEnded]).toEqual([true, false]);
     await job.settled();
     resolve('done');
     expect(await job.ended).toBe('done');

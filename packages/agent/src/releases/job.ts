@@ -13,6 +13,7 @@ export class Job<T> {
   /** One came while nobody waited for it. */
   #isNudged = false;
   #hasEnded = false;
+  #hasParked = false;
 
   /** @param work is to heed the signal, and to wait through the job */
   constructor(work: (job: Job<T>, signal: AbortSignal) => Promise<T>) {
@@ -24,6 +25,11 @@ export class Job<T> {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** Whether nobody need wait for it: it has ended, or does nothing but wait. */
+  get isSettled(): boolean {
+    return this.#hasEnded || this.#hasParked;
   }
 
   /** Resolves when it has ended, or does nothing but wait. */
@@ -43,6 +49,7 @@ export class Job<T> {
 
   /** For the work: waits for something else, while nobody need wait for the work. */
   async wait<W>(waiting: Promise<W>): Promise<W> {
+    this.#hasParked = true;
     this.#parked.resolve();
     return waiting;
   }

@@ -8,7 +8,7 @@ const POD = { group: '', version: 'v1', kind: 'Pod' } as const;
 
 /** What the Pod of a hook, or the newest Pod of its Job, wrote last; '' where that cannot be had. A log may hold anything: none is shown where values are secret. */
 export async function logsOf(object: KubeObject, context: ActionContext): Promise<string> {
-  if (context.secrets.length > 0) return '';
+  if (context.hidesValues) return '';
   try {
     const pod = object.kind === 'Pod' ? object.metadata.name : await podOf(object, context);
     if (pod === null) return '';

@@ -1,22 +1,23 @@
-import type { PlumbError } from '@plumb/api';
-import { asPlumbError, systemError } from '@plumb/api';
+import { PlumbError, reworded, systemError } from '@plumb/api';
 import {
   isPending,
   latestSnapshot,
   pendingAction,
+  releaseTimeoutOf,
   testFailuresCount,
   testOptionsOf,
   testsFor,
   uninstallOptionsOf,
   unionOfKeys,
   unlockedBy,
-  upgradeOptionsOf,
 } from '@plumb/core';
 import type { ActionName } from '@plumb/core';
+import type { DriftNote } from '../delivery/drift.ts';
+import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
-import { failureOf, type ActionContext } from './context.ts';
+import { failureOf, Superseded, type ActionContext } from './context.ts';
 import { correct } from './correct.ts';
-import type { ReleaseRecord } from './record.ts';
+import { chartOf, type ReleaseRecord } from './record.ts';
 import { removeObjects, removeRelease } from './remove-release.ts';
 import { keysOf } from './render.ts';
 import { endHooks, runHooks } from './run-hooks.ts';
@@ -27,12 +28,31 @@ import { lastIn, NOTHING_DONE, type Ended, type Task, type TaskEnd } from './tas
 export async function perform(task: Task, context: ActionContext): Promise<TaskEnd> {
   const startedAt = context.clock.now();
   const { action, to, desired } = task;
-  const about = () => ({ action, to, wanted: desired?.wanted ?? null, took: context.clock.now() - startedAt });
-  try {
-    return { ...(await PERFORMERS[action](task, context)), ...about() };
-  } catch (thrown) {
-    return { ...NOTHING_DONE, error: failureOf(thrown, context), ...about() };
-  }
+  const about = ({ error }: Ended) => ({
+    action,
+    to,
+    wanted: desired?.wanted ?? null,
+    took: context.clock.now() - startedAt,
+    ...(error?.code === 'cancelled' && context.signal.reason instanceof Superseded
+      ? { trigger: context.signal.reason.trigger }
+      : {}),
+  });
+  const ended = await PERFORMERS[action](task, context).catch((thrown: unknown): Ended => ({
+    ...NOTHING_DONE,
+    error: failureOf(thrown, context),
+  }));
+  return { ...withoutSecrets(ended, context), ...about(ended) };
+}
+
+/** Whatever an action tells comes by here (I8). */
+function withoutSecrets(ended: Ended, { secrets }: ActionContext): Ended {
+  const { error, drift, found } = ended;
+  const isSilent = error === null && drift.length === 0 && found.length === 0;
+  if (isSilent || secrets.length === 0) return ended;
+  const hide = hidingSecrets(secrets);
+  const hidden = (notes: readonly DriftNote[]): DriftNote[] =>
+    notes.map((note) => ({ ...note, paths: note.paths.map(hide) }));
+  return { ...ended, error: error && reworded(error, hide(error.message)), drift: hidden(drift), found: hidden(found) };
 }
 
 const PERFORMERS = {
@@ -54,10 +74,20 @@ async function unlock(task: Task, context: ActionContext): Promise<Ended> {
   const info = { ...last.record.info, status: 'failed' as const, description: unlockedBy(status) };
   const hooks = (last.record.hooks ?? []).map((hook) => ({ ...hook }));
   // What cannot be deleted now must not keep the release locked.
-  const { timeout } = upgradeOptionsOf(context.release.spec);
+  const timeout = releaseTimeoutOf(context.release.spec);
   await endHooks({ record: { ...last.record, hooks }, timeout }, context).catch(() => undefined);
   const record = { ...last.record, info, hooks };
-  const stored = await context.store.update(last, record);
+  const stored = await context.store.update(last, record).catch((thrown: unknown) => failureOf(thrown, context));
+  if (stored instanceof PlumbError) {
+    const { namespace, name, version } = record;
+    const { name: chartName, version: chartVersion } = chartOf(record);
+    return {
+      ...NOTHING_DONE,
+      error: stored,
+      unlocked: status,
+      target: { namespace, name, version, chartName, chartVersion },
+    };
+  }
   const action = pendingAction(status);
   const snapshot = await snapshotOf(record, action === undefined ? {} : { action }, context);
   const inventory = unionOfKeys(task.owned, await keysOf(record, context));
@@ -87,7 +117,7 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
   try {
     await runHooks({ record, hooks, timeout, save }, context);
   } catch (thrown) {
-    error = asPlumbError(thrown);
+    error = failureOf(thrown, context);
     if (error.code === 'cancelled') throw error;
   }
   if (hooks.length > 0) await save();

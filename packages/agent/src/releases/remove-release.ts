@@ -89,7 +89,7 @@ export async function removeObjects(
   { propagation }: Pick<UninstallOptions, 'propagation'>,
   context: ActionContext,
 ): ReturnType<typeof prune> {
-  const { cluster, unit, parallel, signal, secrets } = context;
+  const { cluster, unit, parallel, signal, hidesValues } = context;
   for (const key of keys) unit.disown(keyId(key));
   unit.applied.clear();
   return prune(keys, {
@@ -97,7 +97,7 @@ export async function removeObjects(
     unit: unit.ref,
     owns: ownedBy(named),
     propagation: PROPAGATION[propagation],
-    hidesValues: secrets.length > 0,
+    hidesValues,
     parallel,
     signal,
   });

@@ -9,13 +9,15 @@ import { namespacedIn, type ActionContext } from './context.ts';
 import type { ReleaseRecord } from './record.ts';
 import type { Desired } from './wanted.ts';
 
-/** Milliseconds for one render, lookups included. */
-const RENDER = 60_000;
+/** Milliseconds for one render, lookups included, whatever the action may take. */
+const LONGEST = 60_000;
 
 export interface RenderWish {
   revision: number;
   isUpgrade: boolean;
   validateSchema: boolean;
+  /** Of the action, in milliseconds: no render takes longer. */
+  timeout: number;
   /** The release whose values are kept under the new ones (upgrade.preserveValues). */
   keptValues: ReleaseRecord | null;
 }
@@ -56,7 +58,7 @@ export async function renderIn(
       ownerLabels: ownerLabels({ kind: 'HelmRelease', namespace, name: kind }),
       ...(spec.driftDetection?.ignore === undefined ? {} : { ignore: spec.driftDetection.ignore }),
     },
-    { ...surroundings, deadline: RENDER, tenant: namespace, signal, secrets: values.secrets },
+    { ...surroundings, deadline: Math.min(wish.timeout, LONGEST), tenant: namespace, signal, secrets: values.secrets },
   );
 }
 

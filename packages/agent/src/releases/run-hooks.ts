@@ -149,7 +149,7 @@ async function create(object: KubeObject, { timeout }: HookRun, context: ActionC
     const error = asPlumbError(thrown);
     if (error.code === 'cancelled') throw error;
     const key = keyOf(object);
-    const why = toldOf(error, key, context.secrets.length > 0);
+    const why = toldOf(error, key, context.hidesValues);
     if (error.code !== 'api-conflict') throw failure(key, why);
     const there = await cluster.get(key, { signal });
     if (there !== null && !isSameUnit(ownerOf(there, HELM_APPLY_MANAGER), unit.ref)) throw failure(key, why);

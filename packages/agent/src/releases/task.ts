@@ -25,6 +25,8 @@ export interface Task {
 export interface TaskEnd {
   action: ActionName;
   error: PlumbError | null;
+  /** It was cut short, because this is another thing by now: `Kind/namespace/name`. */
+  trigger?: string;
   /** Whether a record, or of tests any run, tells of it. */
   stored: boolean;
   /** Snapshots of the records that were written, the newest first. */
@@ -42,9 +44,9 @@ export interface TaskEnd {
   found: readonly DriftNote[];
   /** Tests that were run. */
   tests: number;
-  /** Status of the record that was unlocked. */
+  /** Status of the record that was unlocked, or was to be. */
   unlocked?: HelmStatus;
-  /** Of a rollback: what it went to. */
+  /** Of a rollback: what it went to. Of an unlock that failed: what is locked. */
   target?: Pick<ReleaseSnapshot, 'namespace' | 'name' | 'version' | 'chartName' | 'chartVersion'>;
   /** What the render warned of. */
   warnings: readonly string[];
@@ -55,7 +57,7 @@ export interface TaskEnd {
 }
 
 /** The same, for who does not know what was asked for, nor how long it took. */
-export type Ended = Omit<TaskEnd, 'action' | 'to' | 'took' | 'wanted'>;
+export type Ended = Omit<TaskEnd, 'action' | 'to' | 'trigger' | 'took' | 'wanted'>;
 
 export const NOTHING_DONE = {
   stored: false,

@@ -3,8 +3,10 @@ import { asPlumbError, printJson, userError } from '@plumb/api';
 import type { Engine, HelmValuesLayer } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import type { Reference } from '../delivery/references.ts';
+import { hideSecrets } from '../delivery/hide-secrets.ts';
 import { kubeConfigReference } from '../delivery/remotes.ts';
 import { ofEngine } from './engine-error.ts';
+import { secretTexts } from './secret-texts.ts';
 
 /** The values a release is to be made with. */
 export interface Values {
@@ -40,14 +42,9 @@ export function configsOf(release: Pick<HelmRelease, 'spec'>): Reference[] {
  */
 export async function valuesOf({ spec, metadata }: HelmRelease, sources: Sources): Promise<Values> {
   const namespace = metadata.namespace ?? '';
-  const references = spec.valuesFrom ?? [];
-  const found = await Promise.all(references.map((reference) => read(reference, namespace, sources)));
-  const given = references.flatMap((reference, index) => {
-    const text = found[index] ?? null;
-    return text === null ? [] : [{ reference, text }];
-  });
+  const given = await readAll(spec.valuesFrom ?? [], namespace, sources);
   const layers = given.map(({ reference, text }): HelmValuesLayer => layerOf(reference, text));
-  const secrets = given.flatMap(({ reference, text }) => (reference.kind === 'Secret' ? secretTexts(text) : []));
+  const secrets = secretsIn(given);
   const over = spec.values === undefined ? {} : { over: printJson(spec.values) };
   const { signal } = sources;
   const merged = await sources.engine
@@ -58,7 +55,50 @@ export async function valuesOf({ spec, metadata }: HelmRelease, sources: Sources
   if ('json' in merged) return { ...merged, secrets };
   const culprit = given[merged.layer]?.reference;
   const where = culprit === undefined ? 'spec.values' : nameOf(culprit, namespace);
-  throw userError('invalid-spec', `could not merge values of ${where}: ${merged.error}`);
+  throw hideSecrets(userError('invalid-spec', `could not merge values of ${where}: ${merged.error}`), secrets);
+}
+
+/** The texts that must not be shown of what was made with the values: for who has no use for the values themselves. */
+export async function secretsOf({ spec, metadata }: HelmRelease, sources: Omit<Sources, 'engine'>): Promise<string[]> {
+  const references = (spec.valuesFrom ?? []).filter(isSecret);
+  return secretsIn(await readAll(references, metadata.namespace ?? '', sources));
+}
+
+/** Whether a value of any object may come from a Secret. */
+export function takesSecrets({ spec }: Pick<HelmRelease, 'spec'>): boolean {
+  return (spec.valuesFrom ?? []).some(isSecret);
+}
+
+function isSecret({ kind }: ValuesReference): boolean {
+  return kind === 'Secret';
+}
+
+interface Given {
+  reference: ValuesReference;
+  text: string;
+}
+
+function secretsIn(given: readonly Given[]): string[] {
+  return [
+    ...new Set(
+      given.flatMap(({ reference, text }) =>
+        isSecret(reference) ? secretTexts(text, reference.targetPath === undefined) : [],
+      ),
+    ),
+  ];
+}
+
+/** What is there of these. */
+async function readAll(
+  references: readonly ValuesReference[],
+  namespace: string,
+  sources: Omit<Sources, 'engine'>,
+): Promise<Given[]> {
+  const found = await Promise.all(references.map((reference) => read(reference, namespace, sources)));
+  return references.flatMap((reference, index) => {
+    const text = found[index] ?? null;
+    return text === null ? [] : [{ reference, text }];
+  });
 }
 
 function layerOf({ targetPath, literal = false }: ValuesReference, text: string): HelmValuesLayer {
@@ -73,7 +113,7 @@ function nameOf({ kind, name, valuesKey = DEFAULT_KEY }: ValuesReference, namesp
 async function read(
   reference: ValuesReference,
   namespace: string,
-  { cluster, signal }: Sources,
+  { cluster, signal }: Omit<Sources, 'engine'>,
 ): Promise<string | null> {
   const { kind, name, valuesKey = DEFAULT_KEY, optional = false } = reference;
   const unresolved = `could not resolve ${nameOf(reference, namespace)}`;
@@ -95,14 +135,4 @@ function textAt(object: KubeObject, key: string): string | undefined {
   const texts = (object['data'] ?? {}) as Record<string, string>;
   const text = Object.hasOwn(texts, key) ? texts[key] : undefined;
   return text === undefined || object.kind !== 'Secret' ? text : Buffer.from(text, 'base64').toString();
-}
-
-/** The texts of a values file that may be secret: what stands behind each key, and each line of it. */
-function secretTexts(text: string): string[] {
-  const lines = text.split('\n').map((line) => line.trim());
-  const parts = lines.flatMap((line) => {
-    const value = line.replace(/^-\s+/, '').replace(/^[^\s:'"]+:\s+/, '');
-    return [value, value.replace(/^(['"])(.*)\1$/, '$2')];
-  });
-  return [...new Set([text, ...parts])].filter((part) => part.length > 3);
 }

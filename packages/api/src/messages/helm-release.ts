@@ -191,6 +191,23 @@ export const helmReleaseMessages = {
     text: (p: Failed) => `Helm upgrade failed for release ${p.release} with chart ${p.chart}: ${p.error}`,
     example: { ...BROKEN, release: 'shop/cart' },
   }),
+  releaseCanceled: message({
+    id: 'helm-release-canceled',
+    level: 'error',
+    reason: 'HealthCheckCanceled',
+    channels: ['condition', 'event', 'log'],
+    text: (p: Released & { action: string; trigger: string }) =>
+      `Helm ${p.action} failed for release ${p.release} with chart ${p.chart}: New reconciliation triggered by ${p.trigger}`,
+    example: { release: 'shop/cart', chart: CHART, action: 'upgrade', trigger: 'HelmChart/shop/shop-cart' },
+  }),
+  healthCanceled: message({
+    id: 'helm-health-canceled',
+    level: 'info',
+    reason: 'HealthCheckCanceled',
+    channels: ['event', 'log'],
+    text: (p: { trigger: string }) => `Health checks canceled due to new reconciliation triggered by ${p.trigger}`,
+    example: { trigger: 'HelmChart/shop/shop-cart' },
+  }),
   awaitingTests: message({
     id: 'helm-awaiting-tests',
     level: 'info',
@@ -240,6 +257,14 @@ export const helmReleaseMessages = {
     text: (p: Released) => `Helm uninstall succeeded for release ${p.release} with chart ${p.chart}`,
     example: RELEASED,
   }),
+  notThere: message({
+    id: 'helm-release-not-there',
+    level: 'info',
+    reason: 'UninstallSucceeded',
+    channels: ['condition'],
+    text: (p: { release: string }) => `Release ${p.release} was not found, assuming it is uninstalled`,
+    example: { release: RELEASE },
+  }),
   uninstallFailed: message({
     id: 'helm-uninstall-failed',
     level: 'error',
@@ -247,6 +272,15 @@ export const helmReleaseMessages = {
     channels: ['condition', 'event', 'log'],
     text: (p: Failed) => `Helm uninstall failed for release ${p.release} with chart ${p.chart}: ${p.error}`,
     example: { ...RELEASED, error: 'Deployment/shop/cart delete failed: forbidden' },
+  }),
+  rollbackCanceled: message({
+    id: 'helm-rollback-canceled',
+    level: 'error',
+    reason: 'HealthCheckCanceled',
+    channels: ['condition', 'event', 'log'],
+    text: (p: Released & { trigger: string }) =>
+      `Helm rollback to previous release ${p.release} with chart ${p.chart} failed: New reconciliation triggered by ${p.trigger}`,
+    example: { ...RELEASED, trigger: 'HelmChart/shop/shop-cart' },
   }),
   removed: message({
     id: 'helm-uninstall-remediated',
@@ -272,6 +306,15 @@ export const helmReleaseMessages = {
     text: (p: Released & { status: string }) =>
       `Unlocked Helm release ${p.release} with chart ${p.chart} in ${p.status} state`,
     example: { ...RELEASED, status: 'pending-upgrade' },
+  }),
+  unlockFailed: message({
+    id: 'helm-unlock-failed',
+    level: 'error',
+    reason: 'PendingRelease',
+    channels: ['condition', 'event', 'log'],
+    text: (p: Failed & { status: string }) =>
+      `Unlock of Helm release ${p.release} with chart ${p.chart} in ${p.status} state failed: ${p.error}`,
+    example: { ...RELEASED, status: 'pending-upgrade', error: 'secrets "sh.helm.release.v1.cart.v3" is forbidden' },
   }),
   drifted: message({
     id: 'helm-drifted',

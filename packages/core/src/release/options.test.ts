@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   installOptionsOf,
   maxHistoryOf,
+  releaseTimeoutOf,
   rollbackOptionsOf,
   testOptionsOf,
   uninstallOptionsOf,
@@ -151,4 +152,9 @@ test('what is given is taken', () => {
   expect(testOptionsOf(given).filters).toEqual([{ name: 'smoke', exclude: true }]);
   expect(maxHistoryOf(given)).toBe(0);
   expect(maxHistoryOf(spec({ maxHistory: -3 }))).toBe(0);
+});
+
+test('what has no options of its own may take what the release may', () => {
+  expect(releaseTimeoutOf(spec())).toBe(5 * MINUTE);
+  expect(releaseTimeoutOf(spec({ timeout: '2m', upgrade: { timeout: '1m' } }))).toBe(2 * MINUTE);
 });

@@ -134,6 +134,11 @@ export function testOptionsOf(spec: HelmReleaseSpec): TestOptions {
   return { enable, timeout: timeoutOf(spec, timeout), ignoreFailures, filters };
 }
 
+/** For each step of what has no options of its own: unlocking, putting drift right. */
+export function releaseTimeoutOf(spec: HelmReleaseSpec): number {
+  return timeoutOf(spec, undefined);
+}
+
 /** Records of the release to keep; 0 keeps all. */
 export function maxHistoryOf(spec: HelmReleaseSpec): number {
   return Math.max(spec.maxHistory ?? DEFAULT_MAX_HISTORY, 0);

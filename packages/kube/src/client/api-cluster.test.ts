@@ -264,6 +264,7 @@ describe('failures', () => {
   test.each([
     'Secret "cart" is invalid: data[.dockerconfigjson]: Invalid value: "hunter2": invalid character \'h\' looking for beginning of value',
     'failed to create typed patch object (shop/cart; /v1, Kind=Secret): .stringData.k: expected string, got &value.valueUnstructured{Value:hunter2}',
+    'failed to create typed patch object (shop/cart; /v1, Kind=Secret): .stringData: expected map, got &{[hunter2 "a" hunter2]}',
     'admission webhook "policy" denied the request: data.k is `hunter2`',
     'Secret "cart" is invalid: data[k]: Invalid value: "a\\"hunter2": too short',
     'Secret "cart" is invalid: metadata.generation: Invalid value: 0xhunter2: must be small',

@@ -6,6 +6,8 @@ const RBAC_REFUSAL = /^\S+ ("[^"]*" )?is forbidden: User "[^"]*" cannot /;
 const CHARACTER = /invalid character '.*?' /g;
 /** Go's print of a typed value: `&value.valueUnstructured{Value:12345}`. */
 const GO_VALUE = /\{Value:.*\}/g;
+/** The same of a list or a map: `.data: expected map, got &{[12345]}`. */
+const GO_POINTER = /(got &)\{[\s\S]*\}/g;
 /** In single quotes, as webhooks write; an apostrophe is none. */
 const SINGLE = /(?<=^|[\s(:=])'[^']*'/g;
 /** Numbers, maps and lists come without quotes: `spec.replicas: Invalid value: 12345: must be ...`. The next error of a list stays apart. */
@@ -30,7 +32,8 @@ export function maskSecretText(message: string, readable: readonly string[]): st
   if (RBAC_REFUSAL.test(message)) return message;
   const names = [...readable, ...(WEBHOOK.exec(message)?.slice(1) ?? [])];
   const open = (quoted: string): boolean => names.includes(quoted.slice(1, -1));
-  const hidden = message.replace(PIECE, '***').replace(QUOTED, (quoted) => (open(quoted) ? quoted : MASK));
+  const whole = message.replace(PIECE, '***').replace(GO_POINTER, '$1{***}');
+  const hidden = whole.replace(QUOTED, (quoted) => (open(quoted) ? quoted : MASK));
   return hidden
     .replace(GO_VALUE, '{***}')
     .replace(DIFFERENCE, '\n***')

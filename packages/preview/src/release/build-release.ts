@@ -27,8 +27,8 @@ export function buildAfresh(
 ): Promise<BuiltRelease> {
   const { isUpgrade, declared } = request;
   const { spec } = declared.release;
-  const { crds, validateSchema } = isUpgrade ? upgradeOptionsOf(spec) : installOptionsOf(spec);
-  const wish = { revision: isUpgrade ? 2 : 1, isUpgrade, validateSchema, keptValues: null };
+  const { crds, validateSchema, timeout } = isUpgrade ? upgradeOptionsOf(spec) : installOptionsOf(spec);
+  const wish = { revision: isUpgrade ? 2 : 1, isUpgrade, validateSchema, timeout, keptValues: null };
   return buildRelease({ ...request, wish, crds });
 }
 

@@ -1,4 +1,4 @@
-import { displayKey, keyOf, parseJson, printJson, systemError } from '@plumb/api';
+import { displayKey, formatDuration, keyOf, parseJson, printJson, systemError } from '@plumb/api';
 import type { Json, KubeObject, PostRenderer } from '@plumb/api';
 import { EngineError } from '@plumb/engine';
 import type { Engine, HelmText, KustomizeResult } from '@plumb/engine';
@@ -19,6 +19,8 @@ const INPUT = 'helm-output.yaml';
 export interface PostRenderOptions extends Pick<ReleaseOptions, 'tenant' | 'signal'> {
   /** A reading of performance.now(). */
   until: number;
+  /** Milliseconds of the whole, for people. */
+  deadline: number;
   /** What the objects are, where they are rendered apart from others: part of the name of a file that kustomize lost. */
   group?: 'hooks' | 'manifests';
   warn: (warning: string) => void;
@@ -106,7 +108,7 @@ async function build(
   engine: Pick<Engine, 'kustomizeBuild'>,
   input: string,
   { kustomize, place }: { kustomize: Kustomize; place: string },
-  { until, tenant = '', signal }: PostRenderOptions,
+  { until, deadline: whole, tenant = '', signal }: PostRenderOptions,
 ): Promise<KustomizeResult> {
   const { patches = [], images = [] } = kustomize;
   const kustomization = {
@@ -126,7 +128,7 @@ async function build(
   try {
     return await engine.kustomizeBuild({ files, path: '.', deadline, tenant, signal });
   } catch (error) {
-    throw explained(error, place);
+    throw explained(error, place, whole);
   }
 }
 
@@ -139,13 +141,17 @@ function asYaml(body: KubeObject): string {
   return `${json}\n`;
 }
 
-function explained(error: unknown, place: string): unknown {
+function explained(error: unknown, place: string, deadline: number): unknown {
   if (!(error instanceof EngineError)) return error;
   switch (error.code) {
     case 'failed':
       return buildError(place, withoutContent(plainWords(error.message)));
     case 'timeout':
-      return systemError('timeout', `${place} did not end in time: ${error.message}`, error);
+      return systemError(
+        'timeout',
+        `${place}: the rendering of the chart did not end within ${formatDuration(deadline)}`,
+        error,
+      );
     case 'cancelled':
       return systemError('cancelled', `${place} was cancelled`, error);
     default:

@@ -1,6 +1,8 @@
-import type { Engine, HelmRendered, HelmText } from '@plumb/engine';
+import { parseJson } from '@plumb/api';
+import type { JsonObject } from '@plumb/api';
+import type { Engine, HelmLookup, HelmRendered, HelmText } from '@plumb/engine';
 import { withMetadata } from '../assemble.ts';
-import { secretForms, withoutSecrets, withoutSecretsIn } from '../mask.ts';
+import { withoutSecrets, withoutSecretsIn } from '../mask.ts';
 import { readObjects } from './chart-objects.ts';
 import type { ChartObject, ReadOptions } from './chart-objects.ts';
 import { printManifest } from './manifest.ts';
@@ -24,16 +26,28 @@ export async function renderRelease(
   spec: ReleaseSpec,
   options: ReleaseOptions,
 ): Promise<RenderedRelease> {
-  const { deadline, tenant, signal, isNamespaced, secrets } = options;
-  const forms = secretForms(secrets);
+  const { deadline, tenant, signal, isNamespaced } = options;
+  const secrets = [...options.secrets];
+  const lookup = async (asked: HelmLookup): Promise<string | null> => {
+    const answer = await options.lookup(asked);
+    if (answer !== null && asked.kind === 'Secret' && asked.apiVersion === 'v1')
+      secrets.push(...textsOfSecrets(answer));
+    return answer;
+  };
   const warnings = new Set<string>();
-  const warn = (warning: string): unknown => warnings.add(withoutSecrets(warning, forms));
+  const warn = (warning: string): unknown => warnings.add(withoutSecrets(warning, secrets));
   const until = performance.now() + deadline;
   try {
-    const templates = await renderTemplates(engine, chart, spec, { ...options, secrets: forms });
+    const templates = await renderTemplates(engine, chart, spec, { ...options, lookup, secrets });
     const { crds } = templates;
     for (const warning of strangers(crds)) warn(warning);
-    const bounds = { until, warn, ...(tenant !== undefined && { tenant }), ...(signal !== undefined && { signal }) };
+    const bounds = {
+      until,
+      deadline,
+      warn,
+      ...(tenant !== undefined && { tenant }),
+      ...(signal !== undefined && { signal }),
+    };
     const { hooks, manifests } = await finished(engine, templates, spec, bounds);
     const bundle = await bundleOf(manifests, spec, { isNamespaced, crds }, { warnings: [...warnings], secrets });
     return {
@@ -47,8 +61,15 @@ export async function renderRelease(
       bundle,
     };
   } catch (error) {
-    throw withoutSecretsIn(error, forms);
+    throw withoutSecretsIn(error, secrets);
   }
+}
+
+/** What is in the data of a Secret, or of a list of them. */
+function textsOfSecrets(json: string): string[] {
+  const answer = parseJson(json) as { data?: JsonObject; items?: { data?: JsonObject }[] };
+  const encoded = (answer.items ?? [answer]).flatMap(({ data }) => Object.values(data ?? {}));
+  return encoded.filter((text) => typeof text === 'string').map((text) => Buffer.from(text, 'base64').toString());
 }
 
 /** Flux and Helm leave out what else is in folders of definitions, which is seldom what its author meant. */

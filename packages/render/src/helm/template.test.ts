@@ -125,6 +125,12 @@ describe('a lookup', () => {
     expect(script.requests.map(({ lookups }) => lookups.length)).toEqual([0, 600]);
   });
 
+  test('may be the thousandth', async () => {
+    const lookup = async (): Promise<string | null> => '{"a":"b"}';
+    const all = '"{{ range until 1000 }}{{ (lookup "v1" "ConfigMap" "apps" (print .)).a }}{{ end }}"';
+    expect(await valueOf(all, { lookup })).toBe('b'.repeat(1_000));
+  });
+
   test('may follow from another ten times', async () => {
     const script = scripted(...Array.from({ length: 20 }, (_, index) => needs(1, index)));
     const error = await failure(renderTemplates(script, new Uint8Array(), releaseSpec(), releaseOptions()));
@@ -142,7 +148,7 @@ describe('a lookup', () => {
       );
     expect(await run({ deadline: 20 })).toMatchObject({
       code: 'timeout',
-      message: 'what the chart looks up was not found within 20 ms',
+      message: 'what the chart looks up was not found within 20ms',
     });
     const control = new AbortController();
     setTimeout(() => control.abort(), 10);
@@ -152,7 +158,7 @@ describe('a lookup', () => {
 
 test.each<[EngineErrorCode, Partial<PlumbError>]>([
   ['failed', { code: 'build-failed', fault: 'user', message: 'why not' }],
-  ['timeout', { code: 'timeout', fault: 'system', message: 'the rendering of the chart did not end in time: why not' }],
+  ['timeout', { code: 'timeout', fault: 'system', message: 'the rendering of the chart did not end within 20s' }],
   ['cancelled', { code: 'cancelled', message: 'the rendering of the chart was cancelled' }],
   ['crashed', { code: 'engine-failed', fault: 'system', message: 'the rendering of the chart failed: why not' }],
 ])('a helper that says %s', async (code, expected) => {

@@ -1,4 +1,4 @@
-import { asPlumbError, reworded, systemError, unlessAborted } from '@plumb/api';
+import { asPlumbError, formatDuration, reworded, systemError, unlessAborted } from '@plumb/api';
 import type { PlumbError } from '@plumb/api';
 import { EngineError } from '@plumb/engine';
 import type { Engine, HelmLookup, HelmLookupAnswer, HelmRendered, HelmTemplateRequest } from '@plumb/engine';
@@ -66,16 +66,20 @@ class Lookups {
     this.#options = options;
   }
 
+  get #within(): string {
+    return formatDuration(this.#options.deadline);
+  }
+
   async ask(needs: readonly HelmLookup[], until: number): Promise<void> {
     if (this.answers.length + needs.length > mostLookups)
       throw chartError(`the chart looks up more than ${mostLookups} objects`);
-    const { signal, deadline } = this.#options;
+    const { signal } = this.#options;
     const time = AbortSignal.timeout(Math.max(1, Math.ceil(until - performance.now())));
     const end = signal === undefined ? time : AbortSignal.any([signal, time]);
     const failure = (reason: unknown): unknown =>
       signal?.aborted === true
         ? systemError('cancelled', 'the rendering of the chart was cancelled', reason)
-        : systemError('timeout', `what the chart looks up was not found within ${deadline} ms`);
+        : systemError('timeout', `what the chart looks up was not found within ${this.#within}`);
     for (let at = 0; at < needs.length; at += atOnce) {
       const asked = needs.slice(at, at + atOnce).map((need) => this.#answer(need));
       this.answers.push(...(await unlessAborted(Promise.all(asked), end, failure)));
@@ -103,7 +107,7 @@ class Lookups {
         return failure === undefined ? refusal : reworded(failure, refusal.message);
       }
       case 'timeout':
-        return systemError('timeout', `the rendering of the chart did not end in time: ${error.message}`, error);
+        return systemError('timeout', `the rendering of the chart did not end within ${this.#within}`, error);
       case 'cancelled':
         return systemError('cancelled', 'the rendering of the chart was cancelled', error);
       default:

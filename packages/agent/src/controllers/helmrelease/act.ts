@@ -25,6 +25,7 @@ import {
   NO_FAILURES,
   nextOf,
   parseInventoryEntry,
+  releaseTimeoutOf,
   remediationOf,
   resetReason,
   stateOf,
@@ -42,6 +43,7 @@ import type { Engine } from '@plumb/engine';
 import { approach, siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
 import { userOf } from '../../delivery/acting-as.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
+import { hideSecrets } from '../../delivery/hide-secrets.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import type { Records } from '../../delivery/records.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
@@ -54,16 +56,18 @@ import type { Task, TaskEnd } from '../../releases/task.ts';
 import type { StoredReleases } from '../../releases/stored-releases.ts';
 import { valuesOf } from '../../releases/values.ts';
 import { wantedOf, type Desired } from '../../releases/wanted.ts';
+import { sleep } from '../../runtime/clock.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Leave } from '../../runtime/shards.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
+import { asBegun } from './begun.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { keep, keepInForce } from './keep.ts';
-import { announced } from './report.ts';
+import { announced, whileRunning } from './report.ts';
 import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { afterTask, beforeTask, event, takenOver } from './task-report.ts';
@@ -148,7 +152,8 @@ export async function actReconcile(
   } catch (thrown) {
     const away = unreachable(object, factsOfDraft(draft), { memory: memory.unit, hands });
     if (away !== null) return away;
-    const trouble = thrown instanceof Trouble ? thrown : stateTrouble(asPlumbError(thrown));
+    const { secrets = [] } = memory.underway?.desired.values ?? {};
+    const trouble = thrown instanceof Trouble ? thrown : stateTrouble(hideSecrets(asPlumbError(thrown), secrets));
     memory.underway = null;
     return fail(draft, trouble, step.inputs, context);
   }
@@ -170,15 +175,19 @@ async function begin(
 ): Promise<void> {
   const { unit } = memory;
   const { release } = draft;
-  const isNew = isFresh || memory.underway === null;
-  if (isNew) unit.answering = requestedAt(release) ?? null;
+  const { underway } = memory;
+  const isNew = isFresh || underway === null;
+  if (isNew || memory.job === null) unit.answering = requestedAt(release) ?? null;
   unit.actAs(userOf(release, hands));
   await addFinalizer(release as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
   const reaching = approach(release, { memory: unit, hands, signal: hands.signal });
   await trying(reaching, ({ message }) => say(messages.clusterFailed, { error: message }));
-  if (!isNew) return;
+  if (!isNew) {
+    if (memory.job === null) underway.begun = release;
+    return;
+  }
   const desired = await desiredOf(release, source, hands);
-  memory.underway = { inputs, desired, done: [], startedAt: hands.clock.now() };
+  memory.underway = { inputs, begun: release, desired, done: [], startedAt: hands.clock.now() };
   if (unitDriftMode(release) !== 'ignore') doubtUnwatched(unit, siteOf({ memory: unit, hands }).live);
   // Elsewhere nobody watches what is stored.
   if (release.spec.kubeConfig !== undefined) memory.known = null;
@@ -301,16 +310,17 @@ async function act(
     owned: (release.status.inventory?.entries ?? []).map(parseInventoryEntry),
     count: sight.count,
   };
-  memory.task = { action: next.action, timeout: timeoutOf(next.action, release), startedAt: hands.clock.now() };
+  const timeout = timeoutOf(next.action, release);
+  memory.task = { action: next.action, timeout, startedAt: hands.clock.now(), begun: release };
   memory.changed = false;
-  const { timeout } = memory.task;
+  const secrets = memory.underway?.desired.values.secrets ?? [];
   const announce: ActionContext['announce'] = async (snapshot, owned) => {
     release.status = announced(release, { action: next.action, timeout, snapshot, owned }, hands.clock.time());
     await hands.saveStatus(release, release.status);
   };
   const job = new Job<TaskEnd>((self, cancelled) =>
     hands.hold((lasting) =>
-      perform(task, actionContext(release, { memory, hands, job: self, announce, lasting, cancelled })),
+      perform(task, actionContext(release, { memory, hands, job: self, announce, secrets, lasting, cancelled })),
     ),
   );
   memory.job = job;
@@ -321,6 +331,12 @@ async function act(
     hands.wake(unit.ref);
   };
   job.ended.then(wake, wake);
+  await Promise.race([job.settled(), sleep(hands.clock, TELL_AFTER)]);
+  if (!job.isSettled && !hands.signal.aborted) {
+    // Its run waits for what it does, such as to render a chart: what lasts is told all the same.
+    release.status = whileRunning(release, { action: next.action, timeout }, hands.clock.time());
+    await hands.saveStatus(release, release.status).catch(() => undefined);
+  }
   await job.settled();
   if (!job.hasEnded) return false;
   await absorb(draft, job, context);
@@ -329,14 +345,15 @@ async function act(
 
 /** Takes in what an action came to. */
 async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Context): Promise<void> {
-  const { underway } = memory;
+  const { underway, task } = memory;
   memory.job = null;
   memory.task = null;
   const ended = await job.ended;
-  if (underway === null) throw systemError('internal', 'no reconciliation is under way');
+  if (underway === null || task === null) throw systemError('internal', 'no reconciliation is under way');
   underway.done.push(ended.action);
   // What is declared may be another by now.
-  const told = afterTask(draft.release, ended, ended.wanted ?? underway.desired.wanted, hands.clock.time());
+  const about = asBegun(draft.release, task.begun);
+  const told = afterTask(about, ended, ended.wanted ?? underway.desired.wanted, hands.clock.time());
   draft.release.status = told.status;
   const isTold = ended.action === 'correct' && noteCorrection(ended, memory, hands);
   if (!isTold) draft.events.push(...told.events);
@@ -371,14 +388,12 @@ function timeoutOf(action: ActionName, { spec }: HelmRelease): number {
   const options = {
     install: installOptionsOf,
     upgrade: upgradeOptionsOf,
-    correct: upgradeOptionsOf,
-    unlock: upgradeOptionsOf,
     rollback: rollbackOptionsOf,
     test: testOptionsOf,
     uninstall: uninstallOptionsOf,
     'uninstall-remediation': uninstallOptionsOf,
-  } as const satisfies Record<ActionName, unknown>;
-  return options[action](spec).timeout;
+  } as const;
+  return action === 'correct' || action === 'unlock' ? releaseTimeoutOf(spec) : options[action](spec).timeout;
 }
 
 /** The action waits for something: so does the run, without a worker. */

@@ -5,23 +5,23 @@ import {
   EXTERNAL_ARTIFACT_KIND,
   HELM_APPLY_MANAGER,
   helmReleaseMessages as messages,
-  printJson,
   say,
   systemError,
 } from '@plumb/api';
 import { backoffDelay, dependableId, dependenciesOf, OWNERSHIPS, unitDriftMode } from '@plumb/core';
-import type { Dependable } from '@plumb/core';
 import { ClusterNews } from '../../delivery/cluster-news.ts';
 import type { News } from '../../delivery/clusters.ts';
 import type { Destination } from '../../delivery/destination.ts';
 import type { LiveChange } from '../../delivery/live.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
+import { unknownModeEvents } from '../../delivery/own-words.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
 import { leftDrift } from '../../releases/correct.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import { configsOf } from '../../releases/values.ts';
+import { Superseded } from '../../releases/context.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import { isNews } from '../../runtime/flux-object.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -36,16 +36,18 @@ import type { StatusWriter } from '../../runtime/status-writer.ts';
 import type { SourceObjects } from '../../runtime/source-objects.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import { actReconcile, TELL_AFTER, type Hands } from './act.ts';
+import { asBegun, begunWith } from './begun.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { finalize } from './finalize.ts';
 import { keepHelmChart } from './helm-chart.ts';
 import { ReleaseMemory } from './memory.ts';
 import { dependencyVersion, findDependency, observeRelease } from './observe.ts';
-import { report } from './report.ts';
+import { keptStatus, report } from './report.ts';
 import { placeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { event } from './task-report.ts';
+import { readyMark, saidByUsers, sourceMark } from './wake-marks.ts';
 
 export interface HelmReleaseControllerOptions {
   helmReleases: FluxObjects;
@@ -205,11 +207,14 @@ export class HelmReleaseController {
     if (step.do === 'forget' || object === undefined) return this.#forget(id, memory);
     if (step.do === 'rest') return;
     if (step.do === 'finalize') return this.#finalize(object, memory, hands);
+    this.#tellUnknownModes(object, memory.unit);
     if (step.do !== 'await') memory.unit.awaitingSince = null;
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
-    const outcome = troubled ?? (await this.#carryOut(object, step, { memory, hands, inputs: seen.inputs }));
+    const begun = begunWith(object, step, memory);
+    const work = { memory, hands, inputs: seen.inputs };
+    const outcome = troubled ?? (await this.#carryOut(asBegun(object, begun), step, work));
     if (hands.signal.aborted && outcome.type !== 'done') return;
-    this.#finish(id, memory, outcome, clock.now() - startedAt);
+    this.#finish({ id, begun }, memory, outcome, clock.now() - startedAt);
   }
 
   /** What a decision needs of others: sources in view, the HelmChart made, expressions evaluated. */
@@ -268,7 +273,7 @@ export class HelmReleaseController {
       case 'await':
         return this.#await(memory, step);
       case 'cancel':
-        memory.job?.cancel(systemError('cancelled', 'something newer is declared'));
+        memory.job?.cancel(new Superseded(step.trigger));
         return this.#waiting(memory);
       case 'wait':
         return this.#waiting(memory);
@@ -296,16 +301,30 @@ export class HelmReleaseController {
   }
 
   /** @param took milliseconds */
-  #finish(id: string, memory: ReleaseMemory, outcome: Outcome<Facts>, took: number): void {
+  #finish(
+    { id, begun }: { id: string; begun: HelmRelease },
+    memory: ReleaseMemory,
+    outcome: Outcome<Facts>,
+    took: number,
+  ): void {
     const { clock, finisher } = this.#options;
     // The run may have written status meanwhile: report on what stands now.
-    const told = this.#find(id);
-    if (told === undefined) return;
-    const drifted = memory.unit.bundle === null ? undefined : leftDrift(memory.unit, unitDriftMode(told), clock.now());
+    const current = this.#find(id);
+    if (current === undefined) return;
+    const told = asBegun(current, begun);
+    const mode = unitDriftMode(current);
+    const drifted = memory.unit.bundle === null ? undefined : leftDrift(memory.unit, mode, clock.now());
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval, drifted };
     const status = withHelmChart(outcome.facts.status ?? told.status, memory.helmChart);
     const all = { ...outcome, facts: { ...outcome.facts, status } };
+    this.#tellUnknownModes(current, memory.unit);
     finisher.finish(id, told as KubeObject, report(told, all, moment), took / 1_000);
+    // What was asked for while an action was under way comes next.
+    if (outcome.type !== 'again' && isNews(begun, current)) this.#wake(id, PRIORITY.request);
+  }
+
+  #tellUnknownModes(object: HelmRelease, unit: UnitMemory): void {
+    for (const one of unknownModeEvents(object, unit)) this.#options.finisher.say(object as KubeObject, one);
   }
 
   async #finalize(object: HelmRelease, memory: ReleaseMemory, hands: Hands): Promise<void> {
@@ -329,6 +348,11 @@ export class HelmReleaseController {
     const text = said.map((one) => one.text).join('\n');
     if (text !== memory.unit.deletion.told || next === 'gone') {
       for (const one of said) finisher.say(object as KubeObject, event(one, undefined, null));
+    }
+    const [first] = said;
+    if (next === 'retry' && first !== undefined && text !== memory.unit.deletion.told) {
+      const status = keptStatus(this.#find(id) ?? object, first, clock.time());
+      this.#options.writer.write(id, status as JsonObject).catch(() => undefined);
     }
     if (next === 'gone') return this.#forget(id, memory);
     const count = memory.unit.deletion.count + 1;
@@ -459,27 +483,4 @@ function kindOf(release: HelmRelease | undefined): string[] {
 
 function dependsOn(release: HelmRelease | undefined, id: string): boolean {
   return release !== undefined && dependenciesOf(release).some((dependency) => dependency.id === id);
-}
-
-function readyMark(object: KubeObject | undefined): string | undefined {
-  if (object === undefined) return undefined;
-  const { status } = object as unknown as Dependable;
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  return [ready?.status, status?.observedGeneration].join(' ');
-}
-
-/** What a readyExpr may ask of a unit itself, and no controller writes. */
-function saidByUsers({ metadata }: KubeObject): string {
-  return printJson([metadata.labels, metadata.annotations] as never);
-}
-
-function sourceMark(object: KubeObject | undefined): string {
-  if (object === undefined) return '';
-  const status = (object['status'] ?? {}) as {
-    artifact?: { revision?: string; digest?: string };
-    observedGeneration?: number;
-  };
-  const { artifact, observedGeneration } = status;
-  const isCurrent = observedGeneration === undefined || observedGeneration === object.metadata.generation;
-  return [artifact?.revision, artifact?.digest, isCurrent].join(' ');
 }

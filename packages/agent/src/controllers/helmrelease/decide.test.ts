@@ -140,6 +140,22 @@ describe('a reconciliation under way', () => {
   });
 });
 
+const ours = (generation: number, revision: string): string => `uid ${generation} ${revision} sha256:a`;
+test.each([
+  ['the object itself', [ours(1, '1.0.0')], [ours(2, '1.1.0')], 'HelmRelease/shop/cart'],
+  ['its chart', [ours(1, '1.0.0')], [ours(1, '1.1.0')], 'HelmChart/shop/cart'],
+  [
+    'a Secret that changed',
+    [ours(1, '1.0.0'), 'ConfigMap/shop/a 1', 'Secret/shop/b 2'],
+    [ours(1, '1.0.0'), 'ConfigMap/shop/a 1', 'Secret/shop/b 3'],
+    'Secret/shop/b',
+  ],
+  ['a ConfigMap that went', [ours(1, '1.0.0'), 'ConfigMap/shop/a 1'], [ours(1, '1.0.0')], 'ConfigMap/shop/a'],
+])('what cuts an action short is named: %s', (_what, before, inputs, trigger) => {
+  const seen = seenRelease({ underway: before.join('\n'), inputs: inputs.join('\n'), isBusy: true });
+  expect(decide(seen)).toEqual({ do: 'cancel', trigger });
+});
+
 /** What a step says. */
 const textOf = (step: Step): unknown => ('said' in step ? [step.do, step.said.reason, step.said.text] : step.do);
 

@@ -1,12 +1,12 @@
 import type { HelmRelease, Said, Source } from '@plumb/api';
-import { checkHelmRelease, FINALIZER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
+import { checkHelmRelease, displayKey, FINALIZER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
 import { compileIgnoreRules, dependencyFlaw } from '@plumb/core';
 import type { Dependable, Dependency, ExpressionResult } from '@plumb/core';
 import { dependenciesFlaw } from '../../delivery/dependencies.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Access } from '../../runtime/source-objects.ts';
 import type { FailedRun, Reconciled } from './memory.ts';
-import { accessFlaw, sourceFlaw } from './source.ts';
+import { accessFlaw, sourceFlaw, sourceOf } from './source.ts';
 
 /** All a decision is made from. Plain data; times are milliseconds. */
 export interface Seen {
@@ -56,8 +56,8 @@ export type Step =
   | { do: 'await'; said: Said; after: number }
   /** An action is under way, and nothing newer is to be done. */
   | { do: 'wait' }
-  /** An action is under way that was for something else. */
-  | { do: 'cancel' }
+  /** An action is under way that was for something else; `trigger` names what is another thing now. */
+  | { do: 'cancel'; trigger: string }
   | { do: 'reconcile'; source: Source; isFresh: boolean }
   | { do: 'idle'; after: number };
 
@@ -69,14 +69,16 @@ export function decide(seen: Seen): Step {
   if (object.spec.suspend === true) return seen.isBusy ? { do: 'wait' } : { do: 'rest' };
   const flaw = specFlaw(object, seen);
   if (flaw !== null) return { do: 'refuse', said: flaw };
-  if (seen.underway !== null) return goOn(seen, seen.underway);
+  if (seen.underway !== null) return goOn(object, seen, seen.underway);
   return isDue(object, seen) ? begin(object, seen) : { do: 'idle', after: idleTime(seen) };
 }
 
 /** A reconciliation that began goes on, unless what it was for is another thing by now. */
-function goOn(seen: Seen, underway: string): Step {
+function goOn(object: HelmRelease, seen: Seen, underway: string): Step {
   const isNewer = underway !== seen.inputs;
-  if (seen.isBusy) return { do: isNewer && seen.source?.status?.artifact !== undefined ? 'cancel' : 'wait' };
+  if (seen.isBusy && isNewer && seen.source?.status?.artifact !== undefined)
+    return { do: 'cancel', trigger: triggerOf(object, underway, seen.inputs) };
+  if (seen.isBusy) return { do: 'wait' };
   const { source } = seen;
   if (source === undefined) return { do: 'idle', after: seen.settings.dependencyInterval };
   return { do: 'reconcile', source, isFresh: isNewer };
@@ -130,6 +132,22 @@ export function inputsOf(object: HelmRelease, source: Source | undefined, config
   const { uid, generation } = object.metadata;
   const artifact = source?.status?.artifact;
   return [[uid, generation, artifact?.revision ?? '', artifact?.digest ?? ''].join(' '), ...configs].join('\n');
+}
+
+/** What made the inputs other ones: the object itself, its source, or the first ConfigMap or Secret that changed, came or went. */
+function triggerOf(object: HelmRelease, before: string, now: string): string {
+  const [[own = '', ...configs], [newOwn = '', ...newConfigs]] = [before.split('\n'), now.split('\n')];
+  const { namespace = '', name } = object.metadata;
+  if (identityIn(own) !== identityIn(newOwn)) return displayKey({ kind: object.kind, namespace, name });
+  if (own !== newOwn) return displayKey(sourceOf(object));
+  const changed =
+    newConfigs.find((line) => !configs.includes(line)) ?? configs.find((line) => !newConfigs.includes(line));
+  return changed?.split(' ', 1)[0] ?? '';
+}
+
+/** Of the first line of inputs. */
+function identityIn(line: string): string {
+  return line.split(' ').slice(0, 2).join(' ');
 }
 
 function expressionsTrouble({ expressions: { trouble } }: Seen): Said | null {

@@ -7,6 +7,7 @@ import { Job } from '../../releases/job.ts';
 import { perform } from '../../releases/perform.ts';
 import { madeWithIn } from '../../releases/storage.ts';
 import type { TaskEnd } from '../../releases/task.ts';
+import { secretsOf } from '../../releases/values.ts';
 import { releaseName } from '../../releases/wanted.ts';
 import { dropFinalizer } from '../../runtime/finalizer.ts';
 import { objectId } from '../../runtime/flux-objects.ts';
@@ -78,9 +79,11 @@ async function begin(object: HelmRelease, context: Context): Promise<Job<TaskEnd
     owned,
     count: null,
   } as const;
+  // They may be gone with the release.
+  const secrets = await secretsOf(object, hands).catch(() => []);
   const job = new Job<TaskEnd>((self, cancelled) =>
     hands.hold((lasting) => {
-      const parts = { memory, hands, job: self, announce: () => Promise.resolve(), lasting, cancelled };
+      const parts = { memory, hands, job: self, announce: () => Promise.resolve(), secrets, lasting, cancelled };
       return perform(task, {
         ...actionContext(object, parts),
         store: storeOf(object, storageNamespace, context, lasting),

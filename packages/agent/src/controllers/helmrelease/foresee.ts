@@ -129,7 +129,7 @@ class Foresight {
 
   async #look(): Promise<Sighted> {
     const done = this.#steps.map(({ action }) => action);
-    const underway = { inputs: '', desired: this.#desired, done, startedAt: 0 };
+    const underway = { inputs: '', begun: this.#draft, desired: this.#desired, done, startedAt: 0 };
     const sight = await factsOf(this.#draft, underway, { memory: this.#memory, hands: this.#hands });
     if (resetReason(sight.facts) !== null) Object.assign(this.#draft.status, NO_FAILURES);
     return sight;

@@ -1,4 +1,4 @@
-import type { ReleaseSnapshot, Said, UnitRef } from '@plumb/api';
+import type { HelmRelease, ReleaseSnapshot, Said, UnitRef } from '@plumb/api';
 import type { ActionName, LastRelease, WantedRelease } from '@plumb/core';
 import { UnitMemory } from '../../delivery/unit.ts';
 import type { Job } from '../../releases/job.ts';
@@ -16,6 +16,8 @@ export interface KnownRelease {
 /** A reconciliation under way: it may take several runs, for nothing that is waited for holds a worker. */
 export interface Underway {
   inputs: string;
+  /** The object it began with: what came since is for the next one. */
+  begun: HelmRelease;
   desired: Desired;
   /** What was done already. */
   done: ActionName[];
@@ -49,8 +51,8 @@ export class ReleaseMemory {
   readonly unit: UnitMemory;
   underway: Underway | null = null;
   job: Job<TaskEnd> | null = null;
-  /** What the job does, and since when. */
-  task: { action: ActionName; timeout: number; startedAt: number } | null = null;
+  /** What the job does, since when, and what it was begun for. */
+  task: { action: ActionName; timeout: number; startedAt: number; begun: HelmRelease } | null = null;
   known: KnownRelease | null = null;
   reconciled: Reconciled | null = null;
   failed: FailedRun | null = null;

@@ -182,6 +182,15 @@ describe('an action that lasts', () => {
     expect(told(helmRelease({ status: atRest }), running(action)).conditions).toContain('Ready True UpgradeSucceeded');
   });
 
+  test.each([
+    ['uninstall-remediation', 'uninstall'],
+    ['correct', 'correct cluster drift'],
+    ['unlock', 'unlock'],
+  ])('is called what Flux calls it: %s', (action, name) => {
+    const { next } = told(helmRelease({ status: atRest }), running(action));
+    expect(next.conditions?.[0]?.message).toBe(`Running '${name}' action with timeout of 5m0s`);
+  });
+
   test('takes the place of Stalled', () => {
     const stalled = [
       conditionOf('Stalled', 'True', 'RetriesExceeded'),

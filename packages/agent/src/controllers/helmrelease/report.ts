@@ -122,13 +122,29 @@ function betweenStatus(release: Observed, { now }: Moment): HelmReleaseStatus {
   return { ...release.status, conditions: withReady };
 }
 
+/** What Flux calls actions that have another name here. */
+const FLUX_NAMES: Readonly<Record<string, string>> = {
+  'uninstall-remediation': 'uninstall',
+  correct: 'correct cluster drift',
+};
+
 function runningStatus(release: Observed, running: NonNullable<Facts['running']>, now: number): HelmReleaseStatus {
-  const said = say(messages.running, running);
+  const { action, timeout } = running;
+  const said = say(messages.running, { action: FLUX_NAMES[action] ?? action, timeout });
   const isRelease = running.action === 'install' || running.action === 'upgrade';
   const isNew = release.status.conditions?.some(({ type }) => type === 'Ready') !== true;
   if (isRelease || isNew) return progressing(release, said, now);
   const changes: Change[] = [conditionOf(release, 'Reconciling', 'True', said), { type: 'Stalled', remove: true }];
   return { ...release.status, conditions: setConditions(release.status.conditions, changes, new Date(now)) };
+}
+
+/** An action lasts, and so does its run. */
+export function whileRunning(
+  release: HelmRelease,
+  running: NonNullable<Facts['running']>,
+  now: number,
+): HelmReleaseStatus {
+  return withoutEmpty(runningStatus({ ...release, status: release.status ?? {} }, running, now));
 }
 
 /** What is about to be done, and to what: a release that the status did not tell of yet, and all it owns. */
@@ -138,7 +154,7 @@ export function announced(
   now: number,
 ): HelmReleaseStatus {
   const { snapshot, owned, ...running } = about;
-  const status = runningStatus({ ...release, status: release.status ?? {} }, running, now);
+  const status = whileRunning(release, running, now);
   const history = snapshot === null ? {} : { history: [snapshot] };
   return withoutEmpty({ ...status, inventory: { entries: inventoryOf(owned) }, ...history });
 }
@@ -172,6 +188,18 @@ function refusedStatus(release: Observed, said: Said, { now }: Moment): HelmRele
   const changes = [conditionOf(release, 'Stalled', 'True', said), conditionOf(release, 'Ready', 'False', said)];
   const conditions = setConditions(release.status.conditions, changes, new Date(now));
   return { ...release.status, conditions, ...observed(release), ...handled(release) };
+}
+
+/** What keeps a release that is to go: it is tried again by itself. */
+export function keptStatus(release: HelmRelease, said: Said, now: number): HelmReleaseStatus {
+  const { status = {} } = release;
+  const retrying: Said = { ...said, reason: 'ProgressingWithRetry' };
+  const changes = [
+    conditionOf(release, 'Reconciling', 'True', retrying),
+    conditionOf(release, 'Ready', 'False', said),
+    ...(said.id === messages.uninstallFailed.id ? [conditionOf(release, 'Released', 'False', said)] : []),
+  ];
+  return { ...status, conditions: setConditions(status.conditions, changes, new Date(now)) };
 }
 
 /** Failures that the conditions of actions tell already. */

@@ -24,6 +24,7 @@ import type { StoredBundle } from '../../delivery/unit.ts';
 import type { ActionContext, Waiting } from '../../releases/context.ts';
 import { releaseName } from '../../releases/wanted.ts';
 import { digestOfValues, lastOf, snapshotOf } from '../../releases/snapshots.ts';
+import { takesSecrets } from '../../releases/values.ts';
 import { ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
 import type { StoredEntry } from '../../releases/stored-releases.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
@@ -272,7 +273,7 @@ export async function adopted(
 /** What an action works with. */
 export function actionContext(
   release: HelmRelease,
-  parts: Pick<ActionContext, 'announce'> & {
+  parts: Pick<ActionContext, 'announce' | 'secrets'> & {
     memory: ReleaseMemory;
     hands: Hands;
     job: Waiting;
@@ -280,7 +281,7 @@ export function actionContext(
     cancelled: AbortSignal;
   },
 ): ActionContext {
-  const { memory, hands, job, announce, lasting, cancelled } = parts;
+  const { memory, hands, job, announce, secrets, lasting, cancelled } = parts;
   const { unit, underway } = memory;
   const site = siteOf({ memory: unit, hands });
   const { namespace } = placeOf(release, underway?.desired.wanted ?? null);
@@ -295,7 +296,8 @@ export function actionContext(
     clock: hands.clock,
     parallel: hands.parallel,
     stageTimeout: hands.stageTimeout,
-    secrets: underway?.desired.values.secrets ?? [],
+    secrets,
+    hidesValues: secrets.length > 0 || takesSecrets(release),
     job,
     signal: AbortSignal.any([lasting, cancelled]),
     lasting,

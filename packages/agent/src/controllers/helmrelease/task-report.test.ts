@@ -92,6 +92,32 @@ describe('an install', () => {
     expect(conditions).toContain('Released False InstallFailed');
   });
 
+  test('that something newer cut short is told as Flux does', () => {
+    const trigger = 'HelmChart/shop/cart';
+    const error = systemError('cancelled', `New reconciliation triggered by ${trigger}`);
+    const { status, conditions, events } = told(object, end('install', { error, trigger }));
+    expect(status.failures).toBeUndefined();
+    expect(conditions).toContain('Ready False HealthCheckCanceled');
+    expect(events).toEqual([
+      [
+        'Warning',
+        'HealthCheckCanceled',
+        `Helm install failed for release shop/cart with chart cart@1.4.0: New reconciliation triggered by ${trigger}`,
+      ],
+      ['Normal', 'HealthCheckCanceled', `Health checks canceled due to new reconciliation triggered by ${trigger}`],
+    ]);
+  });
+
+  test('that made an object anew tells it', () => {
+    const changes = [{ key: KEY, action: 'created' as const, recreated: ['spec.selector'] }];
+    const ended = end('install', { stored: true, snapshots: [snapshot(1)], changes });
+    expect(told(helmRelease(), ended).events[0]).toEqual([
+      'Normal',
+      'Progressing',
+      'ConfigMap/shop/settings was deleted and created again: spec.selector cannot be changed in place',
+    ]);
+  });
+
   test('with tests awaits them', () => {
     const tests = helmRelease({ spec: { test: { enable: true } } });
     const { conditions, messages } = told(tests, end('install', { stored: true, snapshots: [snapshot(1)] }));
@@ -226,6 +252,26 @@ test('a release that was unlocked says of which state, and keeps what was known 
     [2, 'failed', 'upgrade'],
     [1, 'deployed', undefined],
   ]);
+});
+
+test('one that could not be unlocked says so', () => {
+  const pending = helmRelease({ status: { history: [snapshot(1)] } });
+  const target = snapshot(2);
+  const { conditions, events, history } = told(
+    pending,
+    end('unlock', { error: userError('api-forbidden', 'secrets is forbidden'), unlocked: 'pending-upgrade', target }),
+  );
+  const text =
+    'Unlock of Helm release shop/cart.v2 with chart cart@1.4.0 in pending-upgrade state failed: secrets is forbidden';
+  expect(events).toEqual([['Warning', 'PendingRelease', text]]);
+  expect(conditions).toEqual(['Ready False PendingRelease', 'Released False PendingRelease']);
+  expect(history).toEqual([[1, 'deployed', undefined]]);
+});
+
+test('one that was gone before it could be uninstalled says so, and is no event', () => {
+  const { messages, events } = told(helmRelease({ status: { history: [snapshot(2)] } }), end('uninstall'));
+  expect(messages['Released']).toBe('Release shop/cart.v2 was not found, assuming it is uninstalled');
+  expect(events).toEqual([]);
 });
 
 describe('tests', () => {

@@ -33,6 +33,7 @@ import {
 import type { ActionName, WantedRelease } from '@plumb/core';
 import { displayKey, keyId } from '@plumb/api';
 import type { DriftNote } from '../../delivery/drift.ts';
+import { recreatedEvents } from '../../delivery/own-words.ts';
 import type { TaskEnd } from '../../releases/task.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import { conditionOf } from '../../runtime/flux-object.ts';
@@ -76,11 +77,14 @@ export function afterTask(release: HelmRelease, end: TaskEnd, wanted: WantedRele
   };
   const names = namesOf(release, history, wanted, end);
   const { changes, said } = TOLD[action](release, end, names);
+  if (end.trigger !== undefined) said.push(say(messages.healthCanceled, { trigger: end.trigger }));
   const between = setConditions(before.conditions, changes, new Date(now));
   const conditions = setConditions(between, readyChanges(release, between), new Date(now));
   const after = { ...status, conditions };
   const warned = end.warnings.length === 0 ? [] : [say(ownMessages.buildWarnings, { warnings: end.warnings })];
-  return { status: after, events: [...warned, ...said].map((one) => event(one, latestSnapshot(history), wanted)) };
+  const eventOf = (one: Said): EventRecord => event(one, latestSnapshot(history), wanted);
+  const recreated = recreatedEvents(end.changes, eventOf);
+  return { status: after, events: [...warned.map(eventOf), ...recreated, ...said.map(eventOf)] };
 }
 
 /** Ready says what the newest of Remediated, TestSuccess and Released says. */
@@ -156,29 +160,17 @@ const TOLD = {
     released(release, end, names, { done: messages.installed, failed: messages.installFailed }),
   upgrade: (release, end, names) =>
     released(release, end, names, { done: messages.upgraded, failed: messages.upgradeFailed }),
-  rollback: (release, { error }, names) =>
-    remediated(
-      release,
-      error === null
-        ? say(messages.rolledBack, names)
-        : say(messages.rollbackFailed, { ...names, error: error.message }),
-    ),
+  rollback: rolledBack,
   'uninstall-remediation': (release, { error }, names) =>
     remediated(
       release,
       error === null ? say(messages.removed, names) : say(messages.removeFailed, { ...names, error: error.message }),
     ),
-  uninstall: (release, { error, changes: done, snapshots }, names) => {
+  uninstall: uninstalled,
+  unlock: (release, { error, unlocked = 'unknown' }, names) => {
+    const facts = { ...names, status: unlocked };
     const said =
-      error === null
-        ? say(messages.uninstalled, names)
-        : say(messages.uninstallFailed, { ...names, error: error.message });
-    // What was gone already was told when it went.
-    const isNews = error !== null || snapshots.length > 0 || done.length > 0;
-    return { changes: [conditionOf(release, 'Released', 'False', said)], said: isNews ? [said] : [] };
-  },
-  unlock: (release, { unlocked = 'unknown' }, names) => {
-    const said = say(messages.unlocked, { ...names, status: unlocked });
+      error === null ? say(messages.unlocked, facts) : say(messages.unlockFailed, { ...facts, error: error.message });
     return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
   },
   test: tested,
@@ -187,7 +179,7 @@ const TOLD = {
 
 function released(
   release: HelmRelease,
-  { error, snapshots }: TaskEnd,
+  { action, error, trigger, snapshots }: TaskEnd,
   names: Names,
   {
     done,
@@ -197,6 +189,11 @@ function released(
     failed: typeof messages.installFailed;
   },
 ): Telling {
+  if (trigger !== undefined) {
+    const said = say(messages.releaseCanceled, { ...names, action, trigger });
+    const changes = [...GONE, conditionOf(release, 'Released', 'False', said)];
+    return { changes, said: [said] };
+  }
   if (error !== null) {
     const said = say(failed, { ...names, error: error.message });
     return { changes: [...GONE, conditionOf(release, 'Released', 'False', said)], said: [said] };
@@ -216,6 +213,31 @@ function inForce(release: HelmRelease, snapshot: ReleaseSnapshot | undefined, na
   const isUntested = testOptionsOf(release.spec).enable && !wasTested(snapshot);
   if (isUntested) changes.push(conditionOf(release, 'TestSuccess', 'Unknown', say(messages.awaitingTests, names)));
   return changes;
+}
+
+function uninstalled(release: HelmRelease, { error, changes: done, snapshots }: TaskEnd, names: Names): Telling {
+  // What was gone already was told when it went.
+  if (error === null && snapshots.length === 0 && done.length === 0) {
+    const { release: missing } = names;
+    return {
+      changes: [conditionOf(release, 'Released', 'False', say(messages.notThere, { release: missing }))],
+      said: [],
+    };
+  }
+  const said =
+    error === null
+      ? say(messages.uninstalled, names)
+      : say(messages.uninstallFailed, { ...names, error: error.message });
+  return { changes: [conditionOf(release, 'Released', 'False', said)], said: [said] };
+}
+
+function rolledBack(release: HelmRelease, { error, trigger }: TaskEnd, names: Names): Telling {
+  if (trigger === undefined) {
+    const failed = (why: string): Said => say(messages.rollbackFailed, { ...names, error: why });
+    return remediated(release, error === null ? say(messages.rolledBack, names) : failed(error.message));
+  }
+  const said = say(messages.rollbackCanceled, { ...names, trigger });
+  return remediated(release, said);
 }
 
 function remediated(release: HelmRelease, said: Said): Telling {

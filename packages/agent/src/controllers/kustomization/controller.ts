@@ -4,22 +4,20 @@ import {
   eventType,
   EXTERNAL_ARTIFACT_KIND,
   HELM_RELEASE,
-  keyId,
-  keyOf,
   kustomizationMessages as messages,
-  ownMessages,
   printJson,
   say,
   systemError,
 } from '@plumb/api';
 import type { Dependable } from '@plumb/core';
-import { dependableId, dependenciesOf, OWNERSHIPS, unknownDriftMode } from '@plumb/core';
+import { dependableId, dependenciesOf, OWNERSHIPS } from '@plumb/core';
 import type { LiveChange } from '../../delivery/live.ts';
 import { ClusterNews } from '../../delivery/cluster-news.ts';
 import type { News } from '../../delivery/clusters.ts';
 import type { Destination } from '../../delivery/destination.ts';
 import { configsOf } from '../../delivery/references.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
+import { unknownModeEvents } from '../../delivery/own-words.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
 import { noteUse, type UnitUses } from '../../delivery/unit-uses.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
@@ -215,17 +213,8 @@ export class KustomizationController {
     finisher.finish(id, told as KubeObject, report(told, all, moment), took / 1_000);
   }
 
-  /** A value nobody knows means the default; whoever wrote it meant something else. */
   #tellUnknownModes(object: Kustomization, memory: UnitMemory): void {
-    const own = unknownDriftMode(object);
-    const itself = own === null ? [] : [{ object: keyOf(object as KubeObject), value: own }];
-    for (const unknown of [...itself, ...(memory.bundle?.unknownModes ?? [])]) {
-      const id = `${keyId(unknown.object)} ${unknown.value}`;
-      if (memory.toldModes.has(id)) continue;
-      memory.toldModes.add(id);
-      const { level, reason, text } = say(ownMessages.unknownDriftMode, unknown);
-      this.#options.finisher.say(object as KubeObject, { type: eventType(level), reason, message: text });
-    }
+    for (const event of unknownModeEvents(object, memory)) this.#options.finisher.say(object as KubeObject, event);
   }
 
   /** What is needed of others is looked for, and what the spec's expressions say is known, before anything is decided. An object that will not be worked on is not asked. */

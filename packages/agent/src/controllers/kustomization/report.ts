@@ -22,6 +22,7 @@ import {
 } from '@plumb/api';
 import { compareForApply, compareForPrune, inventoryOf } from '@plumb/core';
 import type { DriftNote } from '../../delivery/drift.ts';
+import { recreatedEvents } from '../../delivery/own-words.ts';
 import type { FoundDrift } from '../../delivery/tolerate.ts';
 import type { EventRecord } from '../../runtime/events.ts';
 import { mergePatch } from '../../runtime/merge-patch.ts';
@@ -285,9 +286,6 @@ function changeEvents(facts: Facts): EventRecord[] {
   const repaired = new Set(facts.drift.map(({ key }) => key));
   const deliberate = changes.filter(({ key }) => !repaired.has(key)).toSorted(compareChanges);
   const list = deliberate.map(({ key, action }) => ({ object: key, action }));
-  const recreated = changes.flatMap(({ key, recreated: fields }) =>
-    fields === undefined ? [] : [say(ownMessages.recreated, { object: key, fields })],
-  );
   const { warnings } = facts;
   const warned = warnings === undefined ? [] : [say(ownMessages.buildWarnings, { warnings })];
   const canceled = facts.canceled === undefined ? [] : [say(messages.healthCanceled, { trigger: facts.canceled })];
@@ -296,7 +294,7 @@ function changeEvents(facts: Facts): EventRecord[] {
     ...[...canceled, ...warned].map((said) => event(said, facts)),
     ...facts.drift.map((note) => event(driftSaid(note), facts)),
     ...foundEvents(facts),
-    ...recreated.map((said) => event(said, facts)),
+    ...recreatedEvents(changes, (said) => event(said, facts)),
     ...(list.length === 0 ? [] : [event(say(messages.changed, { changes: list }), facts)]),
   ];
 }
