@@ -61,8 +61,8 @@ test('images are renamed and pinned', async () => {
   const disableWait = { install: { disableWait: true }, upgrade: { disableWait: true } };
   const imageOf = async (): Promise<unknown> => {
     const web = await releases.object('Deployment', 'images-web', 'apps');
-    const { template } = web?.['spec'] as { template: { spec: { containers: { image: string }[] } } };
-    return template.spec.containers[0]?.image;
+    const spec = web?.['spec'] as { template: { spec: { containers: { image: string }[] } } } | undefined;
+    return spec?.template.spec.containers[0]?.image;
   };
   await releases.release('images', { ...disableWait, postRenderers: [{ kustomize: { images } }] });
   await releases.ready('images');

@@ -30,13 +30,14 @@ export class Releases {
     this.#dir = dir;
   }
 
-  /** `nodes`: Pods run, and Deployments and Jobs get somewhere. `agent: false` starts none. */
+  /** `nodes`: Pods run, and Deployments and Jobs get somewhere. `agent: false` starts none. `audit`: the plane notes every request. */
   static async start({
     nodes = false,
     agent = {},
-  }: { nodes?: boolean; agent?: StartAgent | false } = {}): Promise<Releases> {
+    audit = false,
+  }: { nodes?: boolean; agent?: StartAgent | false; audit?: boolean } = {}): Promise<Releases> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-releases-'));
-    const plane = await OwnPlane.start();
+    const plane = await OwnPlane.start({ audit });
     const server = await ArtifactServer.start();
     const world = await World.start({ kubeconfig: plane.kubeconfig, agent: false });
     await serve(world.cluster, [...READ_SOURCES, HELM_CHART]);
