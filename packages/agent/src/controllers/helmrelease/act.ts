@@ -174,8 +174,14 @@ async function begin(
   if (isNew) unit.answering = requestedAt(release) ?? null;
   unit.actAs(userOf(release, hands));
   await addFinalizer(release as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
+  const { place } = unit;
   const reaching = approach(release, { memory: unit, hands, signal: hands.signal });
   await trying(reaching, ({ message }) => say(messages.clusterFailed, { error: message }));
+  if (place !== null && place !== unit.place) {
+    // What is stored elsewhere says nothing of here, though its name and number be the same.
+    memory.known = null;
+    keep(null, { memory, hands });
+  }
   if (!isNew) return;
   const desired = await desiredOf(release, source, hands);
   memory.underway = { inputs, desired, done: [], startedAt: hands.clock.now() };
