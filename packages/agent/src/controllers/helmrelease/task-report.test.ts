@@ -267,6 +267,14 @@ describe('tests', () => {
     expect(conditions).toContain('TestSuccess False TestFailed');
     expect(status).toMatchObject({ failures: 1, installFailures: 0 });
   });
+
+  test('that fail the install all the same are told by Ready', () => {
+    const install = { remediation: { ignoreTestFailures: false } };
+    const spec = { ...tests.spec, install, test: { enable: true, ignoreFailures: true } };
+    const { conditions, status } = told({ ...tests, spec }, failing);
+    expect(conditions).toContain('Ready False TestFailed');
+    expect(status).toMatchObject({ failures: 1, installFailures: 1 });
+  });
 });
 
 describe('drift', () => {

@@ -26,6 +26,7 @@ import {
   recordSnapshot,
   releaseNamespaceOf,
   remediationOf,
+  testFailuresCount,
   testOptionsOf,
   versionedChartName,
   wasTested,
@@ -83,12 +84,12 @@ export function afterTask(release: HelmRelease, end: TaskEnd, wanted: WantedRele
   return { status: after, events: [...warned, ...said].map((one) => event(one, latestSnapshot(history), wanted)) };
 }
 
-/** Ready says what the newest of Remediated, TestSuccess and Released says. */
-export function readyChanges(
-  { metadata, spec }: HelmRelease,
-  conditions: HelmReleaseStatus['conditions'],
-): ConditionChange[] {
-  const summary = readySummary(conditions, metadata.generation ?? 0, testOptionsOf(spec));
+/** Ready says what the newest of Remediated, TestSuccess and Released says. Tests that an action fails by count whatever `test` says of them. */
+export function readyChanges(release: HelmRelease, conditions: HelmReleaseStatus['conditions']): ConditionChange[] {
+  const { metadata, spec } = release;
+  const tests = testOptionsOf(spec);
+  const ignoreFailures = tests.ignoreFailures && !testFailuresCount(release);
+  const summary = readySummary(conditions, metadata.generation ?? 0, { ...tests, ignoreFailures });
   return summary === null ? [] : [{ type: 'Ready', ...summary } as ConditionChange];
 }
 
