@@ -77,7 +77,7 @@ test('a Kustomization is waited for, and wakes what depends on it', async () => 
   await waits('app', `unable to get '${home}/infra' dependency: not found`);
   await world.kustomization('infra');
   await world.conditionIs(world.unitKey('infra'), 'Ready', 'True');
-  await releases.ready('app');
+  expect(historyOf(await releases.ready('app'))).toEqual(['v1 deployed install']);
 });
 
 test('one of another namespace is named with it', async () => {
@@ -98,7 +98,7 @@ test('a readyExpr decides in place of the usual rule, at each change of the depe
   await releases.world.edit(releases.key('below'), { metadata: { labels: { stage: 'one' } } });
   await waits('judge', `dependency '${home}/below' is not ready according to readyExpr eval`);
   await releases.world.edit(releases.key('below'), { metadata: { labels: { stage: 'two' } } });
-  await releases.ready('judge');
+  expect(historyOf(await releases.ready('judge'))).toEqual(['v1 deployed install']);
 });
 
 test('it lets a dependency be that is not ready', async () => {
@@ -128,7 +128,8 @@ test('a cycle is named, also across kinds', async () => {
   await releases.release('hen', { dependsOn: [{ kind: 'Kustomization', name: 'egg' }] });
   await releases.world.kustomization('egg', { path: './infra', dependsOn: [{ kind: 'HelmRelease', name: 'hen' }] });
   const id = `HelmRelease/${home}/hen`;
-  await waits('hen', `dependency cycle: ${id} -> ${home}/egg -> ${id}`);
+  const waiting = await waits('hen', `dependency cycle: ${id} -> ${home}/egg -> ${id}`);
+  expect(says(waiting, 'Ready')).toBe('False DependencyNotReady');
 });
 
 test('what was given up is tried again as soon as a Kustomization that it depends on turns Ready, and that is told', async () => {
