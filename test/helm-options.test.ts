@@ -165,6 +165,22 @@ spec:
   expect(await there('makes')).toBe(true);
 });
 
+test('upgrade.disableHooks leaves hooks out of upgrades alone', async () => {
+  const upgrade = { disableHooks: true };
+  const hooks = {
+    'templates/in.yaml': hookMap('in', 'pre-install'),
+    'templates/up.yaml': hookMap('up', 'post-upgrade'),
+  };
+  await installed('quiet', { ...MAIN, ...hooks }, { upgrade });
+  expect(await isThere('quiet-in')).toBe(true);
+  await releases.release('quiet', { upgrade, values: { colour: 'red' } });
+  expect(historyOf(await releases.ready('quiet'))[0]).toBe('v2 deployed upgrade');
+  expect(await isThere('quiet-up')).toBe(false);
+  await releases.release('quiet', { values: { colour: 'blue' } });
+  await releases.ready('quiet');
+  expect(await isThere('quiet-up')).toBe(true);
+});
+
 describe('a rollback', () => {
   const upgrade = { timeout: '1s', remediation: { retries: 0, remediateLastFailure: true } };
 

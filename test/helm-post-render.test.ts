@@ -35,6 +35,11 @@ const patch = (key: string, target: Record<string, string> = { kind: 'ConfigMap'
   kustomize: { patches: [{ target, patch: operation('add', key, 'patched') }] },
 });
 const dataOf = async (name: string): Promise<unknown> => (await releases.object('ConfigMap', name))?.['data'];
+const metadataOf = async (name: string): Promise<KubeObject['metadata']> => {
+  const object = await releases.object('ConfigMap', name);
+  if (object === null) throw new Error(`${name} is not there`);
+  return object.metadata;
+};
 const recordOf = async (name: string, version: number): Promise<JsonObject> => {
   const { cluster, namespace } = releases.world;
   return recordIn(await cluster.get(recordKey(namespace, name, version)));
@@ -84,11 +89,16 @@ test.each([
   const name = `hooks-${postRenderStrategy ?? 'default'}`;
   await releases.chart(name, CHART);
   const strategy = postRenderStrategy === undefined ? {} : { postRenderStrategy };
-  await releases.release(name, { ...strategy, postRenderers: [patch('seen')] });
+  const commonMetadata = { labels: { team: 'shop' } };
+  await releases.release(name, { ...strategy, commonMetadata, postRenderers: [patch('seen')] });
   await releases.ready(name);
   expect(await dataOf(`${name}-main`)).toEqual({ colour: 'green', seen: 'patched' });
   const expected = gets === undefined ? { colour: 'green' } : { colour: 'green', seen: gets };
   expect(await dataOf(`${name}-hook`)).toEqual(expected);
+  const labels = { team: 'shop', 'helm.toolkit.fluxcd.io/name': name };
+  expect((await metadataOf(`${name}-hook`)).labels).toEqual(
+    gets === undefined ? undefined : expect.objectContaining(labels),
+  );
   const { hooks } = (await recordOf(name, 1)) as { hooks: { manifest: string }[] };
   expect(hooks.map(({ manifest }) => manifest.includes('seen: patched'))).toEqual([gets !== undefined]);
 });
@@ -108,12 +118,6 @@ test('a name that a hook and the rest share is told with what helps, and nothing
   await releases.ready('twice');
   expect(await dataOf('twice-main')).toEqual({ colour: 'green', seen: 'patched' });
 });
-
-const metadataOf = async (name: string): Promise<KubeObject['metadata']> => {
-  const object = await releases.object('ConfigMap', name);
-  if (object === null) throw new Error(`${name} is not there`);
-  return object.metadata;
-};
 
 test('commonMetadata goes over what objects declare; a change of it is an upgrade, and what it had is gone', async () => {
   const own = '  labels: {team: chart, own: "yes"}\n';
