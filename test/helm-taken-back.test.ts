@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMapTemplate, failuresOf, historyOf, messageOf, recordsOf, says } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
+import { configMapKey } from './support/world.ts';
 
 // A release stays in force that an upgrade, taken back since, left alone.
 
@@ -64,6 +65,20 @@ test('a chart that does not render, and that is taken back', async () => {
 test('values that are not there, and that are taken back', async () => {
   await releases.release('chart', { valuesFrom: [{ kind: 'ConfigMap', name: 'nowhere' }] });
   await releases.until('chart', 'miss its values', (seen) => says(seen, 'Ready') === 'False ValuesError');
+  await releases.release('chart');
+  await inForce('chart');
+});
+
+test('its objects are held to it again: what others changed meanwhile is put right', async () => {
+  const drift = { driftDetection: { mode: 'enabled' } };
+  const key = configMapKey(releases.world.namespace, 'chart-main');
+  await releases.release('chart', { ...drift, values: { colour: 1 } });
+  await releases.until('chart', 'fail', (seen) => says(seen, 'Ready') === 'False UpgradeFailed');
+  await releases.world.edit(key, { data: { colour: 'red' } });
+  await releases.release('chart', drift);
+  await releases.world.event(releases.key('chart'), 'DriftCorrected');
+  expect((await releases.world.get(key))?.['data']).toEqual({ colour: 'green' });
+  await inForce('chart');
   await releases.release('chart');
   await inForce('chart');
 });
