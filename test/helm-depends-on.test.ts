@@ -116,7 +116,9 @@ test('one that cannot be evaluated is told, and one that is none is refused', as
   await releases.chart('wrong', MAIN);
   await releases.release('wrong', { dependsOn: [{ name: 'below', readyExpr: 'dep.status.nothing.there == 1' }] });
   const told = await releases.until('wrong', 'tell', (seen) => says(seen, 'Ready') === 'False DependencyNotReady');
-  expect(messageOf(told, 'Ready')).toMatch(/^failed to evaluate the CEL expression 'dep\.status\.nothing\.there == 1': /);
+  expect(messageOf(told, 'Ready')).toMatch(
+    /^failed to evaluate the CEL expression 'dep\.status\.nothing\.there == 1': /,
+  );
   await releases.release('wrong', { dependsOn: [{ name: 'below', readyExpr: 'dep.' }] });
   const refused = await releases.until('wrong', 'be refused', (seen) => says(seen, 'Stalled') !== undefined);
   expect(says(refused, 'Stalled')).toBe('True InvalidCELExpression');
