@@ -21,7 +21,7 @@ const agreed = (at: number, members: readonly string[]): ReplicaNews[] =>
 
 function write(user: string, from: number, to = from + 5): AuditedRequest {
   const what = { verb: 'patch', resource: 'configmaps', namespace: NAMESPACE, name: 'map' };
-  return { user, from, to, status: 200, dryRun: false, ...what };
+  return { user, as: '', from, to, status: 200, dryRun: false, ...what };
 }
 
 interface Case {

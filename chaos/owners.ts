@@ -14,7 +14,8 @@ export interface ReplicaNews {
 export interface Owned {
   namespace: string;
   source: string;
-  units: readonly { name: string; objects: readonly string[] }[];
+  /** Kustomizations, where they do not say what else. */
+  units: readonly { name: string; kind?: 'Kustomization' | 'HelmRelease'; objects: readonly string[] }[];
 }
 
 interface Work {
@@ -44,9 +45,9 @@ function worksOf({ namespace, source, units }: Owned, writes: readonly AuditedRe
     writes.filter(({ resource, name }) => ids.includes(`${resource}/${name}`));
   return [
     { id: `GitRepository/${namespace}/${source}`, writes: named([`gitrepositories/${source}`]) },
-    ...units.map(({ name, objects }) => ({
-      id: `Kustomization/${namespace}/${name}`,
-      writes: named([`kustomizations/${name}`, ...objects]),
+    ...units.map(({ name, kind = 'Kustomization', objects }) => ({
+      id: `${kind}/${namespace}/${name}`,
+      writes: named([`${kind.toLowerCase()}s/${name}`, ...objects]),
     })),
   ];
 }

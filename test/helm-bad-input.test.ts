@@ -1,4 +1,4 @@
-import { printJson } from '@plumb/api';
+import { HELM_CHART, printJson } from '@plumb/api';
 import type { JsonObject } from '@plumb/api';
 import { tarball, type ChartFiles, type TarEntry } from '@plumb/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -114,7 +114,8 @@ describe('a chart', () => {
   ])('whose archive %s is refused', async (_what, name, entry, problem) => {
     await running(name, {});
     const yaml = `apiVersion: v2\nname: ${name}\nversion: 2.0.0\n`;
-    await releases.offer(name, Buffer.from(tarball([{ name: `${name}/Chart.yaml`, content: yaml }, entry])), '2.0.0');
+    const archive = Buffer.from(tarball([{ name: `${name}/Chart.yaml`, content: yaml }, entry]));
+    await releases.offerArchive(HELM_CHART, name, archive, { version: '2.0.0' });
     expect(await failure(name, 'ArtifactFailed')).toMatch(problem);
   });
 });

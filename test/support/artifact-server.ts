@@ -62,6 +62,10 @@ export class ArtifactServer {
     this.#files.set(path, content);
   }
 
+  remove(path: string): void {
+    this.#files.delete(path);
+  }
+
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();

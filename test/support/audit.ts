@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 /** A request that the API server answered, by its audit log. Times in milliseconds since the epoch, with fractions. */
 export interface AuditedRequest {
   user: string;
+  /** Whom it acted as; empty: as itself. */
+  as: string;
   verb: string;
   resource: string;
   namespace: string;
@@ -17,6 +19,7 @@ interface AuditEvent {
   verb: string;
   requestURI: string;
   user: { username: string };
+  impersonatedUser?: { username: string };
   objectRef?: { resource?: string; namespace?: string; name?: string; subresource?: string };
   responseStatus?: { code?: number };
   requestReceivedTimestamp: string;
@@ -31,16 +34,17 @@ export async function auditedRequests(path: string, users: readonly string[]): P
   return lines
     .map((line) => JSON.parse(line) as AuditEvent)
     .filter(({ user }) => users.includes(user.username))
-    .map(({ verb, user, requestURI, objectRef, responseStatus, requestReceivedTimestamp, stageTimestamp }) => ({
+    .map(({ verb, user, impersonatedUser, requestURI, objectRef, responseStatus, ...times }) => ({
       user: user.username,
+      as: impersonatedUser?.username ?? '',
       verb,
       resource: objectRef?.resource ?? '',
       namespace: objectRef?.namespace ?? '',
       name: objectRef?.name ?? '',
       status: responseStatus?.code ?? 500,
       dryRun: requestURI.includes('dryRun=All'),
-      from: fine(requestReceivedTimestamp),
-      to: fine(stageTimestamp),
+      from: fine(times.requestReceivedTimestamp),
+      to: fine(times.stageTimestamp),
     }))
     .sort((a, b) => a.from - b.from);
 }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { HelmRelease, KubeObject, ObjectKey } from '@plumb/api';
+import type { HelmRelease, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import { HELM_CHART, HELM_RELEASE, READ_SOURCES } from '@plumb/api';
 import { startNodes, type Nodes } from '@plumb/sandbox';
 import { createDownloads, type Downloads } from '@plumb/sources';
@@ -12,6 +12,13 @@ import { OwnPlane } from './own-plane.ts';
 import { serve } from './source-kinds.ts';
 import { StatusWatch } from './status-watch.ts';
 import { condition, World, type StartAgent } from './world.ts';
+
+interface Offer {
+  version?: string;
+  revision?: string;
+  /** What the artifact's digest is said to be. */
+  digest?: string;
+}
 
 /** Charts, as somebody offers them in HelmCharts, and the releases that are made of them. */
 export class Releases {
@@ -30,13 +37,14 @@ export class Releases {
     this.#dir = dir;
   }
 
-  /** `nodes`: Pods run, and Deployments and Jobs get somewhere. `agent: false` starts none. */
+  /** `nodes`: Pods run, and Deployments and Jobs get somewhere. `agent: false` starts none. `audit`: the plane notes every request. */
   static async start({
     nodes = false,
     agent = {},
-  }: { nodes?: boolean; agent?: StartAgent | false } = {}): Promise<Releases> {
+    audit = false,
+  }: { nodes?: boolean; agent?: StartAgent | false; audit?: boolean } = {}): Promise<Releases> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-releases-'));
-    const plane = await OwnPlane.start();
+    const plane = await OwnPlane.start({ audit });
     const server = await ArtifactServer.start();
     const world = await World.start({ kubeconfig: plane.kubeconfig, agent: false });
     await serve(world.cluster, [...READ_SOURCES, HELM_CHART]);
@@ -85,37 +93,71 @@ export class Releases {
   }
 
   /** Offers a chart under the name of a HelmChart. @returns its archive */
-  chart(name: string, files: ChartFiles, version = '1.0.0'): Promise<Uint8Array> {
+  async chart(name: string, files: ChartFiles, version = '1.0.0'): Promise<Uint8Array> {
+    return (await this.offer(HELM_CHART, name, files, { version })).archive;
+  }
+
+  /** Offers a chart in a source of some kind, with the status that those write who fetch it. `revision`: of the artifact, of an OCIRepository its tag. */
+  async offer(
+    kind: KindRef,
+    name: string,
+    files: ChartFiles,
+    offer: Offer = {},
+  ): Promise<{ archive: Buffer; digest: string; path: string }> {
+    const { version = '1.0.0' } = offer;
     const named = { 'Chart.yaml': `apiVersion: v2\nname: ${name}\nversion: ${version}\n`, ...files };
-    return this.offer(name, Buffer.from(packChart(named, name)), version);
+    return this.offerArchive(kind, name, Buffer.from(packChart(named, name)), offer);
   }
 
   /** Offers what may be no chart at all. */
-  async offer(name: string, archive: Buffer, version: string): Promise<Uint8Array> {
-    const digest = digestOf(archive);
-    const path = `/helmchart/${name}-${version}-${digest.slice(-12)}.tgz`;
+  async offerArchive(
+    kind: KindRef,
+    name: string,
+    archive: Buffer,
+    { version = '1.0.0', revision = version, digest }: Offer = {},
+  ): Promise<{ archive: Buffer; digest: string; path: string }> {
+    const own = digestOf(archive);
+    const path = `/${kind.kind.toLowerCase()}/${name}-${version}-${own.slice(-12)}.tgz`;
     this.#server.put(path, archive);
-    const key = { ...HELM_CHART, namespace: this.world.namespace, name };
-    const there = await this.world.get(key);
-    if (there === null) {
-      await this.world.apply({
+    const key = { ...kind, namespace: this.world.namespace, name };
+    const there =
+      (await this.world.get(key)) ??
+      (await this.world.apply({
         apiVersion: 'source.toolkit.fluxcd.io/v1',
-        kind: HELM_CHART.kind,
+        kind: kind.kind,
         metadata: { name, namespace: this.world.namespace },
         spec: { chart: name },
-      });
-    }
+      }));
+    const { generation: observedGeneration } = there.metadata;
     const url = `http://source-controller.flux-system.svc.cluster.local.${path}`;
     const artifact = {
       path,
       url,
-      revision: version,
-      digest,
+      revision: kind.kind === 'OCIRepository' ? `${revision}@${own}` : revision,
+      digest: digest ?? own,
       lastUpdateTime: '2026-01-01T00:00:00Z',
       size: archive.length,
     };
-    await this.world.cluster.patch(key, { status: { artifact } }, { type: 'merge', subresource: 'status' });
-    return archive;
+    const ready = { type: 'Ready', status: 'True', reason: 'Succeeded', message: `stored artifact: ${revision}` };
+    const conditions = [{ ...ready, observedGeneration, lastTransitionTime: '2026-01-01T00:00:00Z' }];
+    const status = { artifact, conditions, observedGeneration, url };
+    await this.world.cluster.patch(key, { status } as never, { type: 'merge', subresource: 'status' });
+    return { archive, digest: own, path };
+  }
+
+  /** What offers charts has this under a path. */
+  serve(path: string, archive: Buffer): void {
+    this.#server.put(path, archive);
+  }
+
+  /** What offers charts has it no more. */
+  withdraw(path: string): void {
+    this.#server.remove(path);
+  }
+
+  /** What was asked of what offers charts, so far. */
+  get asked(): readonly string[] {
+    return this.#server.asked;
   }
 
   /** What is wrong at the end of a scenario: as World has it, and each rule that any status written meanwhile broke. */

@@ -12,6 +12,7 @@ const { values } = parseArgs({
     dir: { type: 'string', default: '' },
     engine: { type: 'string', default: '' },
     duration: { type: 'string', default: '15000' },
+    artifacts: { type: 'string', default: '' },
   },
 });
 
@@ -28,6 +29,8 @@ const agent = await launchAgent({
   artifactPort: 0,
   metricsPort: 0,
   healthPort: 0,
+  // Where artifacts of others are, whatever their URLs say.
+  ...(values.artifacts === '' ? {} : { sourceHostOverride: values.artifacts }),
   namespace: values.namespace,
   labelSelector: values.selector,
   leaseNamespace: values.namespace,

@@ -11,6 +11,7 @@ import {
   type DriftMode,
 } from '@plumb/core';
 import type { ApplyContext } from '../delivery/apply.ts';
+import { deliver } from '../delivery/deliver.ts';
 import { driftActionAt, dueDrift, isIgnored } from '../delivery/drift.ts';
 import { hasRun } from '../delivery/ended-jobs.ts';
 import { reader } from '../delivery/read-live.ts';

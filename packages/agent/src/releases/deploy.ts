@@ -1,9 +1,9 @@
 import type { ObjectKey, PlumbError } from '@plumb/api';
-import { asPlumbError, formatDuration, HELM_APPLY_MANAGER, keyId, PlumbError as Failure, reworded } from '@plumb/api';
+import { asPlumbError, HELM_APPLY_MANAGER, keyId, reworded } from '@plumb/api';
 import { latestSnapshot } from '@plumb/core';
 import type { HelmStatus, HookEvent, MadeWith } from '@plumb/core';
 import { deliver } from '../delivery/deliver.ts';
-import type { Delivery, DeliveryRequest } from '../delivery/deliver.ts';
+import type { Delivery } from '../delivery/deliver.ts';
 import type { ApplyContext, Change } from '../delivery/apply.ts';
 import { prune } from '../delivery/prune.ts';
 import type { StoredBundle } from '../delivery/unit.ts';

@@ -7,6 +7,7 @@ import {
   keyId,
   keyOf,
   PlumbError,
+  reworded,
   systemError,
 } from '@plumb/api';
 import { deletesHook, hooksFor, isPending, isSameUnit, ownerOf } from '@plumb/core';
@@ -202,8 +203,18 @@ async function deleteFor(
 async function remove(key: ObjectKey, timeout: number, context: ActionContext): Promise<void> {
   const { cluster, job, signal } = context;
   if ((await cluster.resource(key)) === null) return;
-  if (!(await cluster.delete(key, { propagationPolicy: 'Background', signal }))) return;
+  if (!(await deleted(key, context))) return;
   if ((await cluster.get(key, { signal })) !== null) await job.wait(untilGone(key, timeout, context));
+}
+
+async function deleted(key: ObjectKey, { cluster, signal }: ActionContext): Promise<boolean> {
+  try {
+    return await cluster.delete(key, { propagationPolicy: 'Background', signal });
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    if (error.code === 'cancelled') throw error;
+    throw reworded(error, `hook ${displayKey(key)} cannot be deleted: ${error.message}`);
+  }
 }
 
 async function untilGone(key: ObjectKey, timeout: number, { cluster, clock, signal }: ActionContext): Promise<void> {

@@ -36,7 +36,7 @@ export function configsOf(release: Pick<HelmRelease, 'spec'>): Reference[] {
 }
 
 /**
- * The values of spec.valuesFrom, in its order, over them those of spec.values, and over these what a targetPath says (fluxcd/pkg chartutil). What it refers
+ * The values of spec.valuesFrom, in its order, over them those of spec.values, as Flux merges them (fluxcd/pkg chartutil). What it refers
  * to is read as the agent, in the release's own namespace.
  * @throws PlumbError `invalid-spec` that names the reference, never a value
  */

@@ -70,7 +70,7 @@ import { keep, keepInForce } from './keep.ts';
 import { announced, whileRunning } from './report.ts';
 import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
-import { afterTask, beforeTask, event, takenOver } from './task-report.ts';
+import { afterTask, atRest, beforeTask, event, takenOver } from './task-report.ts';
 
 /** What the effects of a HelmRelease work with. */
 export interface Hands extends Reach, Pick<Leave, 'hold'> {
@@ -180,8 +180,14 @@ async function begin(
   if (isNew || memory.job === null) unit.answering = requestedAt(release) ?? null;
   unit.actAs(userOf(release, hands));
   await addFinalizer(release as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
+  const { place } = unit;
   const reaching = approach(release, { memory: unit, hands, signal: hands.signal });
   await trying(reaching, ({ message }) => say(messages.clusterFailed, { error: message }));
+  if (place !== null && place !== unit.place) {
+    // What is stored elsewhere says nothing of here, though its name and number be the same.
+    memory.known = null;
+    keep(null, { memory, hands });
+  }
   if (!isNew) {
     if (memory.job === null) underway.begun = release;
     return;
@@ -436,7 +442,8 @@ function end(draft: Draft, next: Exclude<Next, { do: 'act' | 'wait' }>, context:
     unit.spread = null;
     if (unit.bundle !== null)
       release.status.inventory ??= { entries: inventoryOf(unit.bundle.objects.map(({ key }) => key)) };
-    return { type: 'done', facts: { ...facts, status: healed(release, context) } };
+    const conditions = atRest(release, hands.clock.time());
+    return { type: 'done', facts: { ...facts, status: { ...release.status, conditions } } };
   }
   const count = failed?.inputs === inputs ? failed.count + 1 : 1;
   const isGivenUp = next.do === 'exhausted';
@@ -453,20 +460,6 @@ function trimmedHistory(release: HelmRelease): ReleaseSnapshot[] {
   const { history, lastAttemptedReleaseAction: tried } = release.status ?? {};
   const isRetried = tried !== undefined && remediationOf(release, tried).retryInterval !== null;
   return isRetried ? newestSnapshots(history) : truncateHistory(history, ignoresTestFailures(release));
-}
-
-/** What was remedied and is as declared all the same counts as upgraded (helm-controller, actionForState). */
-function healed({ status }: Draft['release'], _context: Context): HelmReleaseStatus {
-  const conditions = status.conditions ?? [];
-  const remediated = conditions.find(({ type, status: value }) => type === 'Remediated' && value === 'True');
-  const latest = status.history?.[0];
-  if (remediated === undefined || latest === undefined) return status;
-  const { namespace, name, version, chartName, chartVersion } = latest;
-  const release = `${namespace}/${name}.v${version}`;
-  const said = say(messages.upgraded, { release, chart: `${chartName}@${chartVersion}` });
-  const others = conditions.filter(({ type }) => type !== 'Remediated' && type !== 'Released');
-  const { reason, text: message } = said;
-  return { ...status, conditions: [...others, { ...remediated, type: 'Released', reason, message }] };
 }
 
 function exhaustedSaid(next: Extract<Next, { do: 'exhausted' }>): Said {

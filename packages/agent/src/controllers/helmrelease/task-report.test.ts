@@ -7,7 +7,7 @@ import type { DriftNote } from '../../delivery/drift.ts';
 import { NOTHING_DONE, type TaskEnd } from '../../releases/task.ts';
 import { AT, conditionOf, helmRelease, snapshot } from '../../testing/builders.ts';
 import { WANTED } from '../../testing/seen-release.ts';
-import { afterTask, beforeTask } from './task-report.ts';
+import { afterTask, atRest, beforeTask } from './task-report.ts';
 
 const refused = userError('apply-failed', 'Deployment/shop/cart dry-run failed');
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
@@ -313,6 +313,14 @@ describe('tests', () => {
     expect(conditions).toContain('TestSuccess False TestFailed');
     expect(status).toMatchObject({ failures: 1, installFailures: 0 });
   });
+
+  test('that fail the install all the same are told by Ready', () => {
+    const install = { remediation: { ignoreTestFailures: false } };
+    const spec = { ...tests.spec, install, test: { enable: true, ignoreFailures: true } };
+    const { conditions, status } = told({ ...tests, spec }, failing);
+    expect(conditions).toContain('Ready False TestFailed');
+    expect(status).toMatchObject({ failures: 1, installFailures: 1 });
+  });
 });
 
 describe('drift', () => {
@@ -397,6 +405,34 @@ describe('drift', () => {
     const paths = Array.from({ length: 12 }, (_, index) => `data.k${index}`);
     const { events } = told(object, end('correct', { found: [{ ...changed, paths, managers: [] }] }));
     expect(events[0]?.[2]).toMatch(/\(data\.k0, .*data\.k9\)$/);
+  });
+});
+
+describe('at rest', () => {
+  const failed = conditionOf('Released', 'False', 'UpgradeFailed', 'failed');
+  const ran = (phase: string): Record<string, object> => ({ 'cart-test': { phase }, 'cart-skipped': {} });
+  const atRestOf = (spec: object, status: HelmReleaseStatus): string[] =>
+    atRest(helmRelease({ spec, status }), AT).map(({ type, status: is, message }) => `${type} ${is}: ${message}`);
+  const release = 'shop/cart.v3 with chart cart@1.4.0';
+
+  test('what is well told stays as it is', () => {
+    const status = { history: [snapshot(3)], conditions: [installed, failedTests] };
+    expect(atRest(helmRelease({ status }), AT)).toBe(status.conditions);
+  });
+
+  test.each<[string, HelmReleaseStatus]>([
+    ['an upgrade that was taken back', { history: [snapshot(3)], conditions: [failed] }],
+    ['a remedy', { history: [snapshot(3, { action: 'rollback' })], conditions: [failed, remediated] }],
+  ])('%s leaves no word', (_what, status) => {
+    expect(atRestOf({}, status)).toEqual([`Released True: Helm upgrade succeeded for release ${release}`]);
+  });
+
+  test.each([
+    ['Succeeded', `True: Helm test succeeded for release ${release}: 1 test hook completed successfully`],
+    ['Failed', `False: Helm test failed for release ${release}: cart-test failed`],
+  ])('tests that ran are told with what they came to: %s', (phase, expected) => {
+    const status = { history: [snapshot(3, { testHooks: ran(phase) })], conditions: [failed] };
+    expect(atRestOf({ test: { enable: true, ignoreFailures: true } }, status)).toContain(`TestSuccess ${expected}`);
   });
 });
 

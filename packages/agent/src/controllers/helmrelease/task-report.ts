@@ -26,6 +26,7 @@ import {
   recordSnapshot,
   releaseNamespaceOf,
   remediationOf,
+  testFailuresCount,
   testOptionsOf,
   versionedChartName,
   wasTested,
@@ -87,20 +88,50 @@ export function afterTask(release: HelmRelease, end: TaskEnd, wanted: WantedRele
   return { status: after, events: [...warned.map(eventOf), ...recreated, ...said.map(eventOf)] };
 }
 
-/** Ready says what the newest of Remediated, TestSuccess and Released says. */
-export function readyChanges(
-  { metadata, spec }: HelmRelease,
-  conditions: HelmReleaseStatus['conditions'],
-): ConditionChange[] {
-  const summary = readySummary(conditions, metadata.generation ?? 0, testOptionsOf(spec));
+/** Ready says what the newest of Remediated, TestSuccess and Released says. Tests that an action fails by count whatever `test` says of them. */
+export function readyChanges(release: HelmRelease, conditions: HelmReleaseStatus['conditions']): ConditionChange[] {
+  const { metadata, spec } = release;
+  const tests = testOptionsOf(spec);
+  const ignoreFailures = tests.ignoreFailures && !testFailuresCount(release);
+  const summary = readySummary(conditions, metadata.generation ?? 0, { ...tests, ignoreFailures });
   return summary === null ? [] : [{ type: 'Ready', ...summary } as ConditionChange];
 }
 
 /** What conditions say of a release that is in force, and was taken over as it is: what was told of it before holds no longer. */
 export function takenOver(release: HelmRelease, snapshot: ReleaseSnapshot, now: number): Condition[] {
+  return setConditions(release.status?.conditions, broughtIn(release, snapshot), new Date(now));
+}
+
+function broughtIn(release: HelmRelease, snapshot: ReleaseSnapshot): Change[] {
   const names = { release: fullReleaseName(snapshot), chart: versionedChartName(snapshot) };
-  const done = snapshot.version === 1 ? messages.installed : messages.upgraded;
-  return setConditions(release.status?.conditions, inForce(release, snapshot, names, say(done, names)), new Date(now));
+  const isFirst = snapshot.version === 1 || snapshot.action === 'install';
+  return inForce(release, snapshot, names, say(isFirst ? messages.installed : messages.upgraded, names));
+}
+
+/**
+ * What conditions say of a release that is in force and as declared: whatever failed meanwhile, or was remedied, is over (helm-controller, actionForState).
+ * An upgrade that was taken back before it left a mark changed nothing of it.
+ */
+export function atRest(release: HelmRelease, now: number): Condition[] {
+  const { conditions = [], history } = release.status ?? {};
+  const latest = latestSnapshot(history);
+  const isTrue = (wanted: string): boolean =>
+    conditions.some(({ type, status }) => type === wanted && status === 'True');
+  if (latest === undefined || (isTrue('Released') && !isTrue('Remediated'))) return conditions;
+  const tests = testOptionsOf(release.spec).enable ? testsOf(release, latest) : [];
+  return setConditions(conditions, [...broughtIn(release, latest), ...tests], new Date(now));
+}
+
+/** What its tests came to when they ran. */
+function testsOf(release: HelmRelease, snapshot: ReleaseSnapshot): Change[] {
+  const { testHooks = {} } = snapshot;
+  const names = { release: fullReleaseName(snapshot), chart: versionedChartName(snapshot) };
+  const ran = Object.entries(testHooks).filter(([, { phase = '' }]) => phase !== '');
+  const failed = ran.filter(([, { phase }]) => phase === 'Failed').map(([name]) => name);
+  if (failed.length === 0)
+    return [conditionOf(release, 'TestSuccess', 'True', say(messages.tested, { ...names, tests: ran.length }))];
+  const error = `${failed.join(', ')} failed`;
+  return [conditionOf(release, 'TestSuccess', 'False', say(messages.testFailed, { ...names, error }))];
 }
 
 function observedDigests({ postRenderersDigest, commonMetadataDigest }: WantedRelease): HelmReleaseStatus {
