@@ -111,6 +111,8 @@ export interface Connection {
   /** Null while the API server answers. While it is away, requests wait for it, a minute at most each. */
   readonly away: Away | null;
   readonly load: Load;
+  /** The API server's own clock, milliseconds since the epoch: a little behind, never ahead. Null where it has not told it yet. */
+  readonly time: number | null;
   /** Milliseconds the API server has been away, by a clock that never goes back; 0 while it answers. */
   awayFor(): number;
   /** Told when the API server goes and when it comes back (null). @returns ends the listening */

@@ -18,6 +18,10 @@ export class MemoryConnection implements Connection {
     return this.#away;
   }
 
+  get time(): number {
+    return this.#now();
+  }
+
   awayFor(): number {
     return this.#away === null ? 0 : this.#now() - this.#away.since;
   }

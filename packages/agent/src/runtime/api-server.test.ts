@@ -8,6 +8,8 @@ class FakeConnection implements Connection {
   readonly load = { window: 8, inFlight: 3, waiting: { emergency: 0, drift: 1, request: 2, background: 5 } };
   readonly #listeners = new Set<(away: Away | null) => void>();
 
+  readonly time = null;
+
   awayFor(): number {
     return this.away === null ? 0 : 12_500;
   }

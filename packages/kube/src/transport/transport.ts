@@ -7,6 +7,7 @@ import { cancelled, unavailable } from './errors.ts';
 import { Limiter } from './limiter.ts';
 import { Reachability } from './reachability.ts';
 import { retryAfterOf } from './retry-after.ts';
+import { ServerTime } from './server-time.ts';
 import type { RequestWindow } from './window.ts';
 import { WireError, type Head, type Headers, type Wire } from './wire.ts';
 
@@ -67,6 +68,7 @@ export class Transport {
   readonly #counter: RequestCounter | undefined;
   readonly #headers: Headers;
   readonly #reachability = new Reachability(() => this.#probe());
+  readonly #time = new ServerTime();
   /** What users of the connection may see of it. */
   readonly connection: Connection;
   #renewedAt = Number.NEGATIVE_INFINITY;
@@ -88,7 +90,7 @@ export class Transport {
     this.#limits = parts.limits;
     this.#counter = parts.counter;
     this.#headers = parts.headers;
-    this.connection = connectionOf(this.#reachability, this.#window);
+    this.connection = connectionOf(this.#reachability, this.#window, this.#time);
     this.#reachability.listen((away) => (away === null ? this.#window.open() : this.#window.shut()));
   }
 
@@ -231,6 +233,7 @@ export class Transport {
 
   #learn({ verb }: Call, sentAt: number, answer: Pick<Answer, 'status' | 'headers'> & { text?: string }): void {
     const { status, headers, text = '' } = answer;
+    if (status < 500) this.#time.learn(headers['date']);
     const harmless = status === 500 && OF_THE_OBJECT.test(text);
     this.#window.learn({ verb, sentAt, status, retryAfter: retryAfterOf(headers['retry-after']), harmless });
     if (status < 500) this.#reachability.found();
@@ -267,13 +270,16 @@ function guardedPath({ guard, path }: Call): string {
   return `${path}${path.includes('?') ? '&' : '?'}timeout=${timeout}ms`;
 }
 
-function connectionOf(reachability: Reachability, window: RequestWindow): Connection {
+function connectionOf(reachability: Reachability, window: RequestWindow, time: ServerTime): Connection {
   return {
     get away() {
       return reachability.away;
     },
     get load() {
       return window.load;
+    },
+    get time() {
+      return time.now;
     },
     awayFor: () => reachability.awayFor(),
     listen: (listener) => reachability.listen(listener),
