@@ -2,7 +2,7 @@ import { freshNamespace, testCluster } from '@plumb/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acceptances, objectOf, refusals } from './check.cases.ts';
 import { setConditions } from './conditions.ts';
-import { crds } from './crd.ts';
+import { crds, gateCrds } from './crd.ts';
 import type { JsonObject, KubeObject } from './object.ts';
 
 let cluster: Awaited<ReturnType<typeof testCluster>>;
@@ -22,7 +22,7 @@ function placed(entry: Parameters<typeof objectOf>[0], name: string): KubeObject
 
 describe('the CRDs on a real API server', () => {
   it('are accepted and stored as they are: no field of theirs is unknown or pruned', async () => {
-    for (const crd of crds()) {
+    for (const crd of [...crds(), ...gateCrds()]) {
       const stored = await cluster.apply(crd, { fieldManager: 'plumb-test', force: true, dryRun: true });
       expect((stored['spec'] as JsonObject)['versions']).toEqual((crd['spec'] as JsonObject)['versions']);
     }

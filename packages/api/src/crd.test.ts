@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { crds } from './crd.ts';
+import { crds, gateCrds } from './crd.ts';
 
 interface Node {
   [key: string]: unknown;
@@ -29,7 +29,8 @@ function nodes(path: string, node: Node): [string, Node][] {
   return [[path, node], ...values, ...below.flatMap(([name, child]) => nodes(`${path}.${name}`, child))];
 }
 
-const every = definitions.flatMap((definition) =>
+const gates = gateCrds() as unknown as Definition[];
+const every = [...definitions, ...gates].flatMap((definition) =>
   nodes(definition.metadata.name, definition.spec.versions[0]?.schema.openAPIV3Schema ?? {}),
 );
 
@@ -42,6 +43,7 @@ const ALLOWED = new Set([
   'format',
   'items',
   'maxLength',
+  'maximum',
   'minLength',
   'minimum',
   'pattern',
@@ -58,6 +60,8 @@ describe('the CRDs', () => {
     const isOpen = (node: Node): boolean => node['x-kubernetes-preserve-unknown-fields'] === true;
     expect(every.filter(([, node]) => isOpen(node)).map(([path]) => path)).toEqual([
       'helmreleases.helm.toolkit.fluxcd.io.spec.values',
+      'releasepolicies.plumb.dev.spec.external',
+      'clusterreleasepolicies.plumb.dev.spec.external',
     ]);
     const untyped = every.filter(([, node]) => typeof node['type'] !== 'string' && !isOpen(node));
     expect(untyped.map(([path]) => path)).toEqual([]);
@@ -112,6 +116,21 @@ describe('the CRDs', () => {
     });
   });
 
+  it('of gates are of their own group, with short names, and a status where the agent writes one', () => {
+    const look = ({ metadata, spec }: Definition) => ({
+      name: metadata.name,
+      short: spec.names.shortNames,
+      status: spec.versions[0]?.subresources !== undefined,
+    });
+    expect(gates.map(look)).toEqual([
+      { name: 'releasepolicies.plumb.dev', short: ['rpol'], status: true },
+      { name: 'clusterreleasepolicies.plumb.dev', short: ['crpol'], status: true },
+      { name: 'changes.plumb.dev', short: ['chg'], status: true },
+      { name: 'approvals.plumb.dev', short: ['appr'], status: false },
+      { name: 'lockdowns.plumb.dev', short: ['lock'], status: false },
+    ]);
+  });
+
   it('default the status to no generation observed, below a status subresource', () => {
     for (const definition of definitions) {
       const version = definition.spec.versions[0];
@@ -129,6 +148,9 @@ describe('the CRDs', () => {
       'helmreleases.helm.toolkit.fluxcd.io.spec.install.strategy',
       'helmreleases.helm.toolkit.fluxcd.io.spec.kubeConfig',
       'helmreleases.helm.toolkit.fluxcd.io.spec.upgrade.strategy',
+      'releasepolicies.plumb.dev.spec.external',
+      'clusterreleasepolicies.plumb.dev.spec.external',
+      'approvals.plumb.dev.spec',
     ]);
   });
 });

@@ -12,9 +12,23 @@ import { gitRepositoryKind } from './schema/git-repository.ts';
 import { helmReleaseKind } from './schema/helm-release.ts';
 import type { KindDefinition } from './schema/kind.ts';
 import { kustomizationKind } from './schema/kustomization.ts';
+import { approvalKind } from './schema/gates/approval.ts';
+import { changeKind } from './schema/gates/change.ts';
+import { GATES_GROUP } from './schema/gates/common.ts';
+import { lockdownKind } from './schema/gates/lockdown.ts';
+import { clusterReleasePolicyKind, releasePolicyKind } from './schema/gates/release-policy.ts';
 
-/** Every kind that is served, in the order of their CRDs. */
+/** The kinds of Flux that are served, in the order of their CRDs. */
 export const kinds: readonly KindDefinition[] = [gitRepositoryKind, kustomizationKind, helmReleaseKind];
+
+/** The kinds that hold changes back; a cluster without them has no gates. */
+export const gateKinds: readonly KindDefinition[] = [
+  releasePolicyKind,
+  clusterReleasePolicyKind,
+  changeKind,
+  approvalKind,
+  lockdownKind,
+];
 
 /** A map of strings: JSON Schema writes it as patternProperties, a structural schema as additionalProperties. */
 function structural(schema: JsonObject): JsonObject {
@@ -42,8 +56,19 @@ function openApi(kind: KindDefinition): JsonObject {
       kind: { description: 'Kind of this object.', type: 'string' },
       metadata: { type: 'object' },
       spec: part(kind.spec),
-      status: part(kind.status),
+      ...(kind.status && { status: part(kind.status) }),
     },
+    ...(kind.group === GATES_GROUP && { required: ['spec'] }),
+  };
+}
+
+function labelsOf({ group, component }: KindDefinition): Record<string, string> {
+  if (group === GATES_GROUP) return { [COMPONENT_LABEL]: component, [PART_OF_LABEL]: 'plumb' };
+  return {
+    [COMPONENT_LABEL]: component,
+    [INSTANCE_LABEL]: FLUX_NAMESPACE,
+    [PART_OF_LABEL]: 'flux',
+    [VERSION_LABEL]: FLUX_VERSION,
   };
 }
 
@@ -54,12 +79,7 @@ export function crdOf(kind: KindDefinition): KubeObject {
     kind: 'CustomResourceDefinition',
     metadata: {
       name: `${kind.plural}.${kind.group}`,
-      labels: {
-        [COMPONENT_LABEL]: kind.component,
-        [INSTANCE_LABEL]: FLUX_NAMESPACE,
-        [PART_OF_LABEL]: 'flux',
-        [VERSION_LABEL]: FLUX_VERSION,
-      },
+      labels: labelsOf(kind),
       // A Kustomization that applies this CRD must not take the ${...} of its descriptions for variables.
       annotations: { [SUBSTITUTE_RULE]: 'disabled' },
     },
@@ -73,7 +93,7 @@ export function crdOf(kind: KindDefinition): KubeObject {
         shortNames: [...kind.shortNames],
         singular: kind.singular,
       },
-      scope: 'Namespaced',
+      scope: kind.scope ?? 'Namespaced',
       versions: [
         {
           name: kind.version,
@@ -81,14 +101,19 @@ export function crdOf(kind: KindDefinition): KubeObject {
           storage: true,
           additionalPrinterColumns: kind.columns.map(({ name, type, jsonPath }) => ({ jsonPath, name, type })),
           schema: { openAPIV3Schema: openApi(kind) },
-          subresources: { status: {} },
+          ...(kind.status && { subresources: { status: {} } }),
         },
       ],
     },
   };
 }
 
-/** The CustomResourceDefinitions of all kinds that are served. */
+/** The CustomResourceDefinitions of the kinds of Flux that are served. */
 export function crds(): KubeObject[] {
   return kinds.map(crdOf);
+}
+
+/** The CustomResourceDefinitions of the kinds that hold changes back. They need what `gateAdmission` gives beside them. */
+export function gateCrds(): KubeObject[] {
+  return gateKinds.map(crdOf);
 }

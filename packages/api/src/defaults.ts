@@ -61,3 +61,18 @@ export function withoutEmptyText(schema: object, value: unknown): unknown {
   if (items !== undefined && Array.isArray(value)) return value.map((item: unknown) => withoutEmptyText(items, item));
   return value;
 }
+
+/** The path of the first field that a schema does not name, below objects and lists; null where it names all. */
+export function unknownField(schema: object, value: unknown, path: string): string | null {
+  const { properties, items } = schema as SchemaNode;
+  if (properties !== undefined && isRecord(value)) {
+    const found = Object.entries(value).map(([name, field]) => {
+      const child = Object.hasOwn(properties, name) ? properties[name] : undefined;
+      return child === undefined ? `${path}.${name}` : unknownField(child, field, `${path}.${name}`);
+    });
+    return found.find((one) => one !== null) ?? null;
+  }
+  if (items === undefined || !Array.isArray(value)) return null;
+  const found = value.map((item: unknown, index) => unknownField(items, item, `${path}[${index}]`));
+  return found.find((one) => one !== null) ?? null;
+}

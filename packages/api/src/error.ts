@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'dependency-not-ready'
   | 'empty-result'
   | 'engine-failed'
+  | 'gated'
   | 'health-failed'
   | 'internal'
   | 'include-failed'

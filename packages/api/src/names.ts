@@ -77,3 +77,16 @@ export const READ_SOURCES = ['OCIRepository', 'Bucket', 'ExternalArtifact'].map(
 export const EXTERNAL_ARTIFACT_KIND = 'ExternalArtifact';
 
 export const HELM_RELEASE = { group: 'helm.toolkit.fluxcd.io', version: 'v2', kind: 'HelmRelease' } as const;
+
+/** The kinds that hold changes back. */
+export const RELEASE_POLICY = { group: 'plumb.dev', version: 'v1', kind: 'ReleasePolicy' } as const;
+export const CLUSTER_RELEASE_POLICY = { ...RELEASE_POLICY, kind: 'ClusterReleasePolicy' } as const;
+export const CHANGE = { ...RELEASE_POLICY, kind: 'Change' } as const;
+export const APPROVAL = { ...RELEASE_POLICY, kind: 'Approval' } as const;
+export const LOCKDOWN = { ...RELEASE_POLICY, kind: 'Lockdown' } as const;
+
+/** Who writes Changes. */
+export const GATES_MANAGER = 'plumb-gates';
+
+/** On what makes the API server enforce who approves; the value says what it is about. */
+export const GATES_LABEL = 'plumb.dev/gates';

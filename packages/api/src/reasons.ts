@@ -76,6 +76,9 @@ export type HelmReason =
 export type OwnReason =
   | 'InvalidSpec'
   | 'EmptyResult'
+  | 'Gated'
+  | 'GateOverridden'
+  | 'PolicyWarning'
   | 'BuildWarnings'
   | 'DriftCorrected'
   | 'DriftDetected'

@@ -36,6 +36,14 @@ test.each(Object.entries(PAGES))(
   },
 );
 
+test.each(['releasepolicy', 'change', 'approval', 'lockdown'])(
+  'the page of gates about %s has the fields as they are (vitest --update writes it)',
+  async (name) => {
+    const path = `docs/spec/${name}.md`;
+    await expect(withGeneratedParts(pageOf(path), '', isWritten)).toMatchFileSnapshot(join(ROOT, path));
+  },
+);
+
 /** Entries of our own messages that sources name. */
 const namedIn = (sources: string): string[] =>
   [...sources.matchAll(/\bownMessages\.(\w+)/g)].map(([, name = '']) => name);
@@ -45,7 +53,8 @@ test.each(Object.entries(PAGES))(
   (kind) => {
     const controllers = sourcesOf(`packages/agent/src/controllers/${kind.toLowerCase()}/*.ts`);
     const said = new Set(namedIn(controllers));
-    const delivered = new Set(kind === 'GitRepository' ? [] : namedIn(sourcesOf('packages/agent/src/delivery/*.ts')));
+    const common = ['packages/agent/src/delivery/*.ts', 'packages/agent/src/gates/*.ts'].map(sourcesOf).join('\n');
+    const delivered = new Set(kind === 'GitRepository' ? [] : namedIn(common));
     const part = withGeneratedParts('<!-- begin messages -->\n<!-- end -->', kind, isWritten);
     const shown = Object.entries<(typeof ownMessages)[keyof typeof ownMessages]>(ownMessages)
       .filter(([, { text, example }]) => part.includes(text(example as never).replaceAll('\n', '<br>')))

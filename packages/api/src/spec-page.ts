@@ -1,8 +1,6 @@
 import { messageRows } from './messages/page.ts';
-import { gitRepositoryKind } from './schema/git-repository.ts';
-import { helmReleaseKind } from './schema/helm-release.ts';
+import { gateKinds, kinds } from './crd.ts';
 import type { KindDefinition } from './schema/kind.ts';
-import { kustomizationKind } from './schema/kustomization.ts';
 
 /** The part of a JSON schema that a table of fields is made from. */
 interface Node {
@@ -25,11 +23,9 @@ interface Field {
   required: boolean;
 }
 
-const KINDS: Readonly<Record<string, KindDefinition>> = {
-  GitRepository: gitRepositoryKind,
-  Kustomization: kustomizationKind,
-  HelmRelease: helmReleaseKind,
-};
+const KINDS: Readonly<Record<string, KindDefinition>> = Object.fromEntries(
+  [...kinds, ...gateKinds].map((kind) => [kind.kind, kind]),
+);
 
 const DURATION = /^\^\(\[0-9\]\+/;
 const NOT_WRITTEN = 'not used';
@@ -101,6 +97,11 @@ const SAID_OF: Readonly<Record<string, readonly string[]>> = {
   'drift-loop': UNITS,
   drifted: ['Kustomization'],
   'empty-result': ['Kustomization'],
+  gated: UNITS,
+  'gate-overridden': UNITS,
+  'policy-flawed': [],
+  'policy-sound': [],
+  'policy-warning': UNITS,
   'not-evaluated': UNITS,
   recreated: UNITS,
   'release-adopted': ['HelmRelease'],
@@ -127,18 +128,18 @@ function messageTable(kind: string): string {
   return table(['reason', 'event type', 'given as', 'example'], cells);
 }
 
-const PART = /(<!-- begin (\w+) -->\n)[\s\S]*?(<!-- end -->)/g;
+const PART = /(<!-- begin (\w+)(?: (\w+))? -->\n)[\s\S]*?(<!-- end -->)/g;
 
 /**
  * A page about a kind with its generated parts as they must be: what stands between `<!-- begin spec -->` and `<!-- end -->`; the same
- * for `status` and `messages`.
+ * for `status` and `messages`. A page about several kinds names the kind of a part: `<!-- begin spec Change -->`.
  * @param isWritten whether the agent writes a field of the status, by its path
  * @throws when a part is not known
  */
 export function withGeneratedParts(page: string, kind: string, isWritten: (path: string) => boolean): string {
-  return page.replaceAll(PART, (_all, begin: string, part: string, end: string) => {
-    if (part === 'spec') return `${begin}${specTable(kind)}\n${end}`;
-    if (part === 'status') return `${begin}${statusTable(kind, isWritten)}\n${end}`;
+  return page.replaceAll(PART, (...[, begin = '', part = '', named, end = '']: (string | undefined)[]) => {
+    if (part === 'spec') return `${begin}${specTable(named ?? kind)}\n${end}`;
+    if (part === 'status') return `${begin}${statusTable(named ?? kind, isWritten)}\n${end}`;
     if (part === 'messages') return `${begin}${messageTable(kind)}\n${end}`;
     throw new Error(`no part is called '${part}'`);
   });

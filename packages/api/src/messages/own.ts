@@ -68,6 +68,69 @@ export const ownMessages = {
       'to delete them, delete this Kustomization',
     example: { path: './apps/staging', objects: 12 },
   }),
+  gated: message({
+    id: 'gated',
+    level: 'info',
+    reason: 'Gated',
+    channels: ['condition', 'event', 'log'],
+    text: (p: { why: string }) => p.why,
+    example: {
+      why: 'waits for 1 more approval by group sre, and for the window Tue 12:00–18:00 America/Los_Angeles, opens 2026-11-03T20:00:00Z',
+    },
+  }),
+  gateOverridden: message({
+    id: 'gate-overridden',
+    level: 'error',
+    reason: 'GateOverridden',
+    channels: ['event', 'log'],
+    text: (p: { change: string; skipped: readonly { rule: string; policy: string; why: string }[] }) =>
+      `${p.change} passes by an override: ${some(p.skipped.map(({ rule, policy, why }) => `${rule} in ${policy} ${why}`))}`,
+    example: {
+      change: 'ks-shop-8a1f0c2d9b3e',
+      skipped: [
+        {
+          rule: 'windows',
+          policy: 'ReleasePolicy/shop/production',
+          why: 'overridden by alice: the shop is down',
+        },
+      ],
+    },
+  }),
+  policyWarning: message({
+    id: 'policy-warning',
+    level: 'error',
+    reason: 'PolicyWarning',
+    channels: ['event', 'log'],
+    text: (p: { warnings: readonly { rule: string; policy: string; message: string }[] }) =>
+      some(p.warnings.map(({ rule, policy, message: text }) => `${rule} in ${policy}: ${text}`)),
+    example: {
+      warnings: [
+        {
+          rule: 'checks/few-replicas',
+          policy: 'ReleasePolicy/shop/production',
+          message: 'Deployment/shop/cart: asks for 5 replicas, 3 at most',
+        },
+      ],
+    },
+  }),
+  policySound: message({
+    id: 'policy-sound',
+    level: 'info',
+    reason: 'Succeeded',
+    channels: ['condition'],
+    text: () => 'it can be judged by',
+    example: {},
+  }),
+  policyFlawed: message({
+    id: 'policy-flawed',
+    level: 'error',
+    reason: 'InvalidSpec',
+    channels: ['condition'],
+    text: (p: { flaw: string }) => `it holds all that it selects, for it cannot be judged by: ${p.flaw}`,
+    example: {
+      flaw: "windows[0]: 'Mars/Olympus' is no time zone; name one of the IANA database, such as Europe/Berlin",
+    },
+  }),
   buildWarnings: message({
     id: 'build-warnings',
     level: 'info',

@@ -17,11 +17,14 @@ export interface KindDefinition {
   shortNames: readonly string[];
   categories: readonly string[];
   columns: readonly PrinterColumn[];
-  /** The Flux controller whose kind it is; the CRD is labelled with it. */
+  /** Whose kind it is, a Flux controller or plumb itself; the CRD is labelled with it. */
   component: string;
   description: string;
   spec: TSchema;
-  status: TSchema;
+  /** Left out: its objects have no status. */
+  status?: TSchema;
+  /** By default its objects stand in namespaces. */
+  scope?: 'Namespaced' | 'Cluster';
 }
 
 const AGE: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
