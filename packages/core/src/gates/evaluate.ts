@@ -1,0 +1,412 @@
+import { formatTime, type ApprovalRule, type PolicyWindow } from '@plumb/api';
+import type { Cause } from '../plan.ts';
+import { evidenceOf, isConsent, judgeApprovals, ofOthers, overrideOf, type ApprovalInput } from './approvals.ts';
+import type {
+  ApprovalFacts,
+  ChangeFacts,
+  Findings,
+  Identity,
+  LockdownFacts,
+  PolicyFacts,
+  Requirement,
+} from './facts.ts';
+import { policyId } from './facts.ts';
+import { beyondLimits, DEFAULT_LIMITS } from './limits.ts';
+import { judgeLost, type Earlier } from './lost.ts';
+import { describePeople, isOneOf } from './people.ts';
+import { governs, isCertain } from './select.ts';
+import { describeWindow } from './describe-window.ts';
+import { judgeWindows } from './judge-windows.ts';
+import { compileWindow, type Window } from './window.ts';
+
+/** All that a verdict is made from: the same input, the same verdict. */
+export interface GateInput {
+  change: ChangeFacts;
+  policies: readonly PolicyFacts[];
+  lockdowns: readonly LockdownFacts[];
+  /** Approvals of any change; only those of this digest count. */
+  approvals: readonly ApprovalFacts[];
+  /** Why no approval can be believed; null when they can. Rejections always are. */
+  distrust: string | null;
+  /** The mapping of authors to users that a ConfigMap holds; null where it cannot be read. */
+  identities: (reference: { namespace: string; name: string }) => readonly Identity[] | null;
+  /** What rules over the content found, by policy and rule; undefined where they were not evaluated. */
+  findings: (policy: string, rule: string) => Findings | undefined;
+  /** What was found of this very change before, as its record has it. */
+  earlier: readonly Earlier[];
+  /** Milliseconds since the epoch. */
+  now: number;
+  /** Why `now` cannot be believed; null when it can. Nothing opens by the time then, and no lockdown ends. */
+  clockTrouble: string | null;
+}
+
+/** Whether a change may be carried out now. */
+export interface GateVerdict {
+  state: 'open' | 'held' | 'rejected';
+  requirements: readonly Requirement[];
+  /** When a held one may open without anybody doing anything, in milliseconds since the epoch; null: never. */
+  opensAt: number | null;
+}
+
+/** The name under which the condition of a rule is evaluated: broken where the approvals are not needed. */
+export const whenRule = (rule: ApprovalRule): string => `approvals/${rule.name}/when`;
+
+const USUAL_CAUSES: readonly Cause[] = ['routine', 'prune'];
+/** What keeps running as it is goes on in a lockdown. */
+const LOCKED_CAUSES: readonly Cause[] = ['routine', 'emergency', 'rollback', 'prune'];
+
+/** Whether a rule is about changes of this cause. */
+export function isGoverned(causes: readonly Cause[] | undefined, cause: Cause, usual = USUAL_CAUSES): boolean {
+  return (causes ?? usual).includes(cause);
+}
+
+/** The policies that select a change. */
+export function governing(policies: readonly PolicyFacts[], change: ChangeFacts): PolicyFacts[] {
+  return policies.filter(
+    (policy) =>
+      (policy.namespace === '' || policy.namespace === change.unit.namespace) && governs(policy.spec.select, change),
+  );
+}
+
+/** The lockdowns that are in force for a change. Without a time that can be believed none has ended, and one whose end cannot be read never does. */
+export function locking(lockdowns: readonly LockdownFacts[], change: ChangeFacts, now: number | null): LockdownFacts[] {
+  return lockdowns.filter(
+    ({ spec }) =>
+      (now === null || !(Date.parse(spec.until) <= now)) &&
+      isGoverned(spec.causes, change.cause, LOCKED_CAUSES) &&
+      governs(spec.select, change),
+  );
+}
+
+/** The approvals that a lockdown asks for. What it is about is what they are about; what none of them is about stands still. */
+export function lockdownRules({ approvals = [] }: LockdownFacts['spec'], cause: Cause): ApprovalRule[] {
+  return approvals.filter(({ causes }) => isGoverned(causes, cause, [cause]));
+}
+
+/** The verdict on a change. Pure: nothing but the input counts. */
+export function judgeChange(input: GateInput): GateVerdict {
+  const approvals = input.approvals.filter(({ digest }) => digest === input.change.digest).toSorted(byAge);
+  const isBelieved = ({ vouched }: ApprovalFacts): boolean => vouched && input.distrust === null;
+  // To forge a rejection opens nothing, to lose one does.
+  const believed = approvals.filter((one) => isBelieved(one) || one.decision === 'Reject');
+  const narrowed = { ...input, approvals: believed };
+  const policies = sortedBy(governing(input.policies, input.change), policyId);
+  const time = input.clockTrouble === null ? input.now : null;
+  const lockdowns = sortedBy(locking(input.lockdowns, input.change, time), ({ name }) => name);
+  const judged = [
+    ...lockdowns.map((lockdown) => judgeLockdown(lockdown, narrowed)),
+    ...policies.map((policy) => judgePolicy(policy, narrowed)),
+    judgeDefaults(policies, narrowed),
+    { requirements: judgeLost(narrowed), opensAt: null },
+  ];
+  const requirements = judged.flatMap((one) => one.requirements);
+  const rejections = narrowed.approvals.filter(({ decision }) => decision === 'Reject');
+  requirements.push(...rejections.map(rejected));
+  if (requirements.some(isAskingPeople)) {
+    requirements.push(
+      ...distrusted(
+        input.distrust,
+        approvals.filter((one) => !believed.includes(one)),
+      ),
+    );
+  }
+  const times = judged.map(({ opensAt }) => opensAt).filter((at) => at !== null);
+  return { state: stateOf(requirements), requirements, opensAt: times.length === 0 ? null : Math.min(...times) };
+}
+
+function byAge(a: ApprovalFacts, b: ApprovalFacts): number {
+  return a.at - b.at || (a.name < b.name ? -1 : 1);
+}
+
+/** In whichever order a watch brought them, the verdict reads the same. */
+function sortedBy<Item>(items: readonly Item[], idOf: (item: Item) => string): Item[] {
+  return items.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
+}
+
+interface Judged {
+  requirements: Requirement[];
+  opensAt: number | null;
+}
+
+function stateOf(requirements: readonly Requirement[]): GateVerdict['state'] {
+  if (requirements.some(({ verdict }) => verdict === 'Denied')) return 'rejected';
+  return requirements.some(({ verdict }) => verdict === 'Missing') ? 'held' : 'open';
+}
+
+/** The rule of a window that waits for an approval by one of those who may pass in it. */
+const WHO = 'windows/who';
+
+/** Whether an approval could meet it. */
+function isAskingPeople({ rule, verdict }: Requirement): boolean {
+  return verdict === 'Missing' && (/^(approvals|limits|deleted)\b/.test(rule) || rule === WHO);
+}
+
+/** Whoever approved is told why that does not count. */
+function distrusted(why: string | null, approvals: readonly ApprovalFacts[]): Requirement[] {
+  const base = { policy: 'approvals', generation: 0, rule: 'admission', verdict: 'Missing' } as const;
+  if (why !== null) {
+    return [{ ...base, message: `a cluster in which approvals can be believed: ${why}`, evidence: [] }];
+  }
+  if (approvals.length === 0) return [];
+  const names = approvals.map(({ name, by }) => `${name} by ${by}`).join(', ');
+  const message = `new approvals in place of ${names}, made before the API server vouched for who makes them`;
+  return [{ ...base, message, evidence: [] }];
+}
+
+function rejected(approval: ApprovalFacts): Requirement {
+  const message = `${approval.by} rejected it`;
+  const evidence = [evidenceOf(approval)];
+  return {
+    policy: 'approvals',
+    generation: 0,
+    rule: `rejected/${approval.name}`,
+    verdict: 'Denied',
+    message,
+    evidence,
+  };
+}
+
+function approvalInput(
+  input: GateInput,
+  reference: { namespace?: string; name: string } | undefined,
+  namespace: string,
+): ApprovalInput {
+  const { change, approvals, now, clockTrouble } = input;
+  const base = { change, approvals, now, clockTrouble };
+  if (reference === undefined) return { ...base, identities: null, identitiesName: null };
+  const place = { name: reference.name, namespace: namespace === '' ? (reference.namespace ?? '') : namespace };
+  const identitiesName = `ConfigMap ${place.namespace}/${place.name}`;
+  return { ...base, identities: input.identities(place), identitiesName };
+}
+
+function judgeLockdown({ name, generation, spec, flaw }: LockdownFacts, input: GateInput): Judged {
+  const policy = `Lockdown/${name}`;
+  const base = { policy, generation, verdict: 'Missing', evidence: [] } as const;
+  if (flaw !== null) {
+    const message = `a mend or the deletion of ${policy}, which cannot be read: ${flaw}`;
+    return { requirements: [{ ...base, rule: 'spec', message }], opensAt: null };
+  }
+  const until = Date.parse(spec.until);
+  const opensAt = input.clockTrouble === null ? until : null;
+  const rules = lockdownRules(spec, input.change.cause);
+  if (rules.length === 0) {
+    const end = formatTime(new Date(until));
+    const message = `the end of lockdown ${name} by ${spec.by} (${spec.reason}), ${end} at the latest`;
+    return { requirements: [{ ...base, rule: 'freeze', message }], opensAt };
+  }
+  const among = approvalInput(input, spec.identitiesRef, '');
+  const requirements = rules.flatMap((rule) => askApprovals(rule, { policy, generation, among, input }));
+  const isMet = requirements.every(({ verdict }) => verdict === 'Met');
+  return { requirements, opensAt: isMet ? null : opensAt };
+}
+
+function judgePolicy(facts: PolicyFacts, input: GateInput): Judged {
+  const { spec, generation, namespace, flaw } = facts;
+  const policy = policyId(facts);
+  if (flaw !== null) {
+    const message = `a mend of ${policy}, which cannot be judged by: ${flaw}`;
+    return {
+      requirements: [{ policy, generation, rule: 'spec', verdict: 'Missing', message, evidence: [] }],
+      opensAt: null,
+    };
+  }
+  const among = approvalInput(input, spec.identitiesRef, namespace);
+  const context = { policy, generation, among, input };
+  const approvals = (spec.approvals ?? [])
+    .filter(({ causes }) => isGoverned(causes, input.change.cause))
+    .flatMap((rule) => askApprovals(rule, context));
+  const windows = judgeWindowsOf(spec.windows ?? [], context);
+  const breaking = overrideOf(spec.breakGlass, among);
+  const skippable = [...approvals, ...windows.requirements];
+  const skipped = breaking === null ? skippable : skippable.map((one) => overridden(one, breaking, among));
+  const limits = judgeLimits(facts, context);
+  return {
+    requirements: [...judgeContent(facts, input), ...limits, ...skipped],
+    opensAt: breaking === null ? windows.opensAt : null,
+  };
+}
+
+interface RuleContext {
+  policy: string;
+  generation: number;
+  among: ApprovalInput;
+  input: GateInput;
+}
+
+function overridden(
+  requirement: Requirement,
+  { approval, isInTime }: NonNullable<ReturnType<typeof overrideOf>>,
+  { clockTrouble }: ApprovalInput,
+): Requirement {
+  if (requirement.verdict !== 'Missing') return requirement;
+  if (!isInTime) {
+    const why = `the override by ${approval.by} counts once a clock can be believed: ${clockTrouble}`;
+    return { ...requirement, message: `${requirement.message} (${why})` };
+  }
+  const message = `overridden by ${approval.by}: ${approval.override ?? ''}`;
+  return { ...requirement, verdict: 'Overridden', message, evidence: [evidenceOf(approval)] };
+}
+
+function askApprovals(rule: ApprovalRule, { policy, generation, among, input }: RuleContext): Requirement[] {
+  const base = { policy, generation, rule: `approvals/${rule.name}` };
+  if (rule.when !== undefined) {
+    const found = input.findings(policy, whenRule(rule));
+    if (found === undefined || 'trouble' in found) {
+      const message = `the verdict of ${base.rule}, whose condition could not be evaluated: ${found?.trouble ?? 'no answer'}`;
+      return [{ ...base, verdict: 'Missing', message, evidence: [] }];
+    }
+    if (found.broken.length > 0) return [];
+  }
+  return [{ ...base, ...judgeApprovals(rule, among) }];
+}
+
+/** The names of rules over the content are made here and where they are evaluated. */
+function judgeContent(facts: PolicyFacts, input: GateInput): Requirement[] {
+  const { generation } = facts;
+  const policy = policyId(facts);
+  return contentRules(facts, input.change.cause).map(({ rule, action }) => {
+    const found = input.findings(policy, rule);
+    if (found === undefined || 'trouble' in found) {
+      const message = `the verdict of ${rule} in ${policy}, which could not be had: ${found?.trouble ?? 'no answer'}`;
+      return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
+    }
+    if (found.broken.length === 0) return { policy, generation, rule, verdict: 'Met', message: 'holds', evidence: [] };
+    const verdict = action === 'Warn' ? 'Warned' : 'Denied';
+    return { policy, generation, rule, verdict, message: some(found.broken), evidence: [] };
+  });
+}
+
+const TOLD = 5;
+
+function some(texts: readonly string[]): string {
+  const shown = texts.slice(0, TOLD).join('; ');
+  return texts.length <= TOLD ? shown : `${shown}; and ${texts.length - TOLD} more`;
+}
+
+/** The rules of a policy that ask what the objects hold, for changes of a cause. */
+export function contentRules(
+  { spec }: Pick<PolicyFacts, 'spec'>,
+  cause: Cause,
+): { rule: string; action: 'Deny' | 'Warn' }[] {
+  const { checks = [], forbid = [], images } = spec;
+  const named = (kind: string, rules: readonly { name: string; action?: 'Deny' | 'Warn'; causes?: Cause[] }[]) =>
+    rules
+      .filter(({ causes }) => isGoverned(causes, cause))
+      .map(({ name, action = 'Deny' }) => ({ rule: `${kind}/${name}`, action }));
+  const ofImages = images !== undefined && isGoverned(images.causes, cause);
+  return [
+    ...named('checks', checks),
+    ...named('forbid', forbid),
+    ...(ofImages ? [{ rule: 'images', action: images.action ?? 'Deny' }] : []),
+  ];
+}
+
+function judgeLimits({ spec }: PolicyFacts, { policy, generation, among, input }: RuleContext): Requirement[] {
+  const { limits } = spec;
+  if (limits === undefined || !isGoverned(limits.causes, input.change.cause)) return [];
+  const people = limits.approvers ?? approversOf(spec.approvals);
+  const isForOthers = limits.approvers === undefined && spec.approvals?.some(({ notAuthor }) => notAuthor === true);
+  const approvals = isForOthers === true ? ofOthers(among.approvals, among) : among.approvals;
+  return beyondLimits(limits, input.change).map((what, index) =>
+    judgeBeyond(what, { policy, generation, rule: `limits/${index}`, people, approvals }),
+  );
+}
+
+/** Whoever may approve by one of the rules; nobody named: everybody. */
+function approversOf(rules: readonly ApprovalRule[] = []): { users: string[]; groups: string[] } {
+  return { users: rules.flatMap(({ users = [] }) => users), groups: rules.flatMap(({ groups = [] }) => groups) };
+}
+
+function judgeBeyond(
+  what: string,
+  context: Pick<Requirement, 'policy' | 'generation' | 'rule'> & {
+    people: { users?: string[]; groups?: string[] };
+    approvals: readonly ApprovalFacts[];
+  },
+): Requirement {
+  const { policy, generation, rule, people, approvals } = context;
+  const approval = approvals.find((one) => isConsent(one) && isOneOf(people, one));
+  if (approval !== undefined) {
+    return {
+      policy,
+      generation,
+      rule,
+      verdict: 'Met',
+      message: `${what} is approved`,
+      evidence: [evidenceOf(approval)],
+    };
+  }
+  const message = `an approval by ${describePeople(people)} of ${what}`;
+  return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
+}
+
+function judgeDefaults(policies: readonly PolicyFacts[], input: GateInput): Judged {
+  const isOff = policies.some(
+    ({ kind, flaw, spec }) =>
+      kind === 'ClusterReleasePolicy' &&
+      flaw === null &&
+      spec.limits?.defaults === 'Off' &&
+      isCertain(spec.select, input.change),
+  );
+  if (isOff || !isGoverned(undefined, input.change.cause)) return { requirements: [], opensAt: null };
+  const requirements = beyondLimits(DEFAULT_LIMITS, input.change).map((what, index) =>
+    judgeBeyond(what, {
+      policy: 'default-limits',
+      generation: 0,
+      rule: `limits/${index}`,
+      people: {},
+      approvals: input.approvals,
+    }),
+  );
+  return { requirements, opensAt: null };
+}
+
+/** Windows that were compiled, for as long as their policy is kept. */
+const compiled = new WeakMap<PolicyWindow, Window>();
+
+function windowOf(spec: PolicyWindow): Window {
+  const known = compiled.get(spec);
+  if (known !== undefined) return known;
+  const window = compileWindow(spec);
+  compiled.set(spec, window);
+  return window;
+}
+
+function judgeWindowsOf(windows: readonly PolicyWindow[], { policy, generation, among, input }: RuleContext): Judged {
+  const own = windows.filter(({ causes }) => isGoverned(causes, input.change.cause));
+  if (own.length === 0) return { requirements: [], opensAt: null };
+  const base = { policy, generation, rule: 'windows', evidence: [] };
+  const counting = own.filter((window) => isOfUse(window, among));
+  const allows = own.filter(({ type }) => type === 'Allow');
+  if (allows.length > 0 && !counting.some(({ type }) => type === 'Allow')) {
+    const people = [...new Set(allows.map(({ who }) => describePeople(who)))].join(' or ');
+    const message = `a change of ${people}: nobody else's passes in ${allows.map(describeWindow).join(', ')}`;
+    return { requirements: [{ ...base, rule: WHO, verdict: 'Missing', message }], opensAt: null };
+  }
+  if (input.clockTrouble !== null) {
+    const message = `a clock that can be believed, to tell whether a window is open: ${input.clockTrouble}`;
+    return { requirements: [{ ...base, verdict: 'Missing', message }], opensAt: null };
+  }
+  const judged = judgeWindows(
+    counting.map((spec) => ({ spec, window: windowOf(spec) })),
+    input.now,
+  );
+  const by = judged.by === null ? '' : describeWindow(judged.by);
+  if (judged.open)
+    return { requirements: [{ ...base, verdict: 'Met', message: by === '' ? 'open' : `open: ${by}` }], opensAt: null };
+  const opens = judged.opensAt === null ? 'which never comes' : `opens ${formatTime(new Date(judged.opensAt))}`;
+  const isDeny = judged.by?.type === 'Deny';
+  const message = isDeny ? `the end of the closed time ${by}, ${opens}` : `the window ${by}, ${opens}`;
+  return { requirements: [{ ...base, verdict: 'Missing', message }], opensAt: judged.opensAt };
+}
+
+/** An Allow window that lets this change pass, or a Deny window that stops it. */
+function isOfUse({ type, who }: PolicyWindow, among: ApprovalInput): boolean {
+  if (who === undefined) return true;
+  return isTheirs(who, among) === (type === 'Allow');
+}
+
+/** Who wrote a commit anybody may claim: only an approval, which the API server vouches for, makes a change somebody's. */
+function isTheirs(who: NonNullable<PolicyWindow['who']>, { approvals }: ApprovalInput): boolean {
+  return approvals.some((one) => isConsent(one) && isOneOf(who, one));
+}

@@ -1,0 +1,96 @@
+import type { ChangeAuthor, ObjectKey, PolicySpec, LockdownSpec } from '@plumb/api';
+import type { Cause } from '../plan.ts';
+
+/** What becomes of one object. */
+export interface ObjectFate {
+  key: ObjectKey;
+  action: 'create' | 'change' | 'delete';
+}
+
+/**
+ * Whose work a change is: all who wrote or committed anything in it that was not there before, and what its newest commit says. `verified` is whether
+ * that is signed as its source demands. Or why it cannot be known: never are fewer people told than there are.
+ */
+export type Authorship = { authors: readonly ChangeAuthor[]; message: string; verified: boolean } | { unknown: string };
+
+/** What gates are told of a change. */
+export interface ChangeFacts {
+  unit: {
+    kind: 'Kustomization' | 'HelmRelease';
+    namespace: string;
+    name: string;
+    labels: Readonly<Record<string, string>>;
+  };
+  /** Null while they are not known. */
+  namespaceLabels: Readonly<Record<string, string>> | null;
+  /** `own`, or the name of the Secret or ConfigMap that leads to the cluster. */
+  cluster: string;
+  source: { kind: string; namespace: string; name: string; revision: string };
+  cause: Cause;
+  /** Names exactly this change (`changeDigest`). */
+  digest: string;
+  authors: Authorship;
+  objects: readonly ObjectFate[];
+  /** How many objects the unit has now. */
+  owned: number;
+}
+
+/** A policy, as one of a cluster or of a namespace. `namespace` is empty for one of the cluster. */
+export interface PolicyFacts {
+  kind: 'ReleasePolicy' | 'ClusterReleasePolicy';
+  namespace: string;
+  name: string;
+  generation: number;
+  spec: PolicySpec;
+  /** Why it cannot be judged by; null when it can. Then it holds what it selects. */
+  flaw: string | null;
+}
+
+export interface LockdownFacts {
+  name: string;
+  generation: number;
+  spec: LockdownSpec;
+  /** Why it cannot be read; null when it can. Then it stops what it selects. */
+  flaw: string | null;
+}
+
+/** What somebody says of a change. */
+export interface ApprovalFacts {
+  name: string;
+  by: string;
+  groups: readonly string[];
+  decision: 'Approve' | 'Reject';
+  digest: string;
+  /** Why it overrides; null when it does not. */
+  override: string | null;
+  /** When it was made, in milliseconds since the epoch. */
+  at: number;
+  /** Whether the API server vouched for who made it, when it was made. */
+  vouched: boolean;
+}
+
+/** What a rule over the content found: texts to tell, none when it holds; or why it could not be judged. */
+export type Findings = { broken: readonly string[] } | { trouble: string };
+
+/** A verdict on one rule. */
+export interface Requirement {
+  /** Kind/namespace/name or Kind/name of the policy or lockdown, or `default-limits`. */
+  policy: string;
+  generation: number;
+  /** `approvals/two-people`. */
+  rule: string;
+  verdict: 'Met' | 'Missing' | 'Denied' | 'Warned' | 'Overridden';
+  /** Of one that is Missing: what is waited for, as it stands behind "waits for". Else a sentence. */
+  message: string;
+  evidence: readonly string[];
+}
+
+/** A person, for the mapping of authors to users: all are in the form of `spelling`. */
+export interface Identity {
+  users: readonly string[];
+  git: readonly string[];
+}
+
+export function policyId({ kind, namespace, name }: Pick<PolicyFacts, 'kind' | 'namespace' | 'name'>): string {
+  return namespace === '' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
+}

@@ -1,0 +1,151 @@
+import type { JsonObject } from '@plumb/api';
+import { describe, expect, test } from 'vitest';
+import { imageProblem, imagesOf, repositoryOf } from './images.ts';
+
+const pod = (image: string): JsonObject => ({ containers: [{ name: 'a', image }] });
+const template = (image: string): JsonObject => ({ template: { metadata: {}, spec: pod(image) } });
+const nested = (depth: number, inner: JsonObject): JsonObject =>
+  depth === 0 ? inner : { a: [nested(depth - 1, inner)] };
+
+describe('images are found wherever a pod may stand', () => {
+  test.each<[string, JsonObject, string[]]>([
+    ['a Pod', { kind: 'Pod', spec: pod('x') }, ['x']],
+    ['a Deployment, StatefulSet, DaemonSet, ReplicaSet, Job', { spec: template('x') }, ['x']],
+    ['a CronJob', { spec: { jobTemplate: { spec: template('x') } } }, ['x']],
+    ['a PodTemplate', template('x'), ['x']],
+    ['a List', { kind: 'List', items: [{ spec: pod('x') }, { spec: pod('y') }] }, ['x', 'y']],
+    ['a kind of somebody else', { spec: { workers: [{ pod: { spec: pod('x') } }, template('y')] } }, ['x', 'y']],
+    ['containers that start first', { spec: { initContainers: [{ image: 'x' }] } }, ['x']],
+    ['containers that come later', { spec: { ephemeralContainers: [{ image: 'x' }] } }, ['x']],
+    ['a volume', { spec: { volumes: [{ name: 'v', image: { reference: 'x', pullPolicy: 'Always' } }] } }, ['x']],
+    [
+      'a container inside of a container',
+      { containers: [{ image: 'x', sidecars: { containers: [{ image: 'y' }] } }] },
+      ['x', 'y'],
+    ],
+    ['the same twice', { a: pod('x'), b: pod('x') }, ['x']],
+    ['a great depth', nested(200, pod('x')), ['x']],
+  ])('in %s', (_where, object, images) => {
+    expect(imagesOf(object)).toEqual(images);
+  });
+
+  test.each<[string, JsonObject]>([
+    ['texts', { data: { 'a.yaml': 'containers: [{image: x}]' } }],
+    ['an image of another kind', { spec: { image: 'x', images: ['y'], volumes: [{ name: 'v', emptyDir: {} }] } }],
+    [
+      'what is no container',
+      { containers: ['x', null, 1, [], { image: 1 }, { image: null }, {}], volumes: ['x', { image: 'y' }] },
+    ],
+    ['names that objects have by themselves', { containers: [{}], constructor: { name: 'x' } }],
+  ])('and not in %s', (_where, object) => {
+    expect(imagesOf(object)).toEqual([]);
+  });
+});
+
+const HEX = 'a'.repeat(64);
+
+test.each([
+  ['nginx', 'docker.io/library/nginx'],
+  ['nginx:1.27', 'docker.io/library/nginx'],
+  [`nginx@sha256:${HEX}`, 'docker.io/library/nginx'],
+  [`nginx:1.27@sha256:${HEX}`, 'docker.io/library/nginx'],
+  ['bitnami/redis:7', 'docker.io/bitnami/redis'],
+  ['a/b/c', 'docker.io/a/b/c'],
+  ['docker.io/nginx', 'docker.io/library/nginx'],
+  ['docker.io/bitnami/redis', 'docker.io/bitnami/redis'],
+  ['index.docker.io/nginx', 'docker.io/library/nginx'],
+  ['index.docker.io/bitnami/redis', 'docker.io/bitnami/redis'],
+  ['ghcr.io/example/app:v1', 'ghcr.io/example/app'],
+  ['localhost/app', 'localhost/app'],
+  ['localhost:5000/app:v1', 'localhost:5000/app'],
+  ['registry:5000/app', 'registry:5000/app'],
+  ['registry/app', 'docker.io/registry/app'],
+  ['EVIL/app', 'EVIL/app'],
+  ['10.0.0.1/app', '10.0.0.1/app'],
+  [`[::1]:5000/app@sha256:${HEX}`, '[::1]:5000/app'],
+  ['ghcr.io', 'docker.io/library/ghcr.io'],
+])('%s is of %s', (image, repository) => {
+  expect(repositoryOf(image)).toBe(repository);
+});
+
+describe('registries', () => {
+  test.each([
+    [['ghcr.io'], 'ghcr.io/example/app:v1'],
+    [['ghcr.io/example'], 'ghcr.io/example/app'],
+    [['ghcr.io/example/'], 'ghcr.io/example/app'],
+    [['ghcr.io/example/app'], `ghcr.io/example/app@sha256:${HEX}`],
+    [['quay.io', 'docker.io'], 'nginx'],
+    [['docker.io/library'], 'nginx'],
+    [['index.docker.io'], 'bitnami/redis'],
+    [['docker.io/bitnami'], 'index.docker.io/bitnami/redis'],
+    [['localhost:5000'], 'localhost:5000/app:v1'],
+  ])('%j take %s', (registries, image) => {
+    expect(imageProblem({ registries }, image)).toBeNull();
+  });
+
+  test.each([
+    [['ghcr.io'], 'nginx'],
+    [['ghcr.io'], 'ghcr.io.evil.example/app'],
+    [['ghcr.io'], 'evil.example/ghcr.io/app'],
+    [['ghcr.io'], 'evil.example/app@ghcr.io/example/app'],
+    [['ghcr.io'], 'ghcr.io@evil.example/app'],
+    [['ghcr.io'], 'ghcr.io:443/example/app'],
+    [['ghcr.io'], 'GHCR.IO/example/app'],
+    [['ghcr.io'], 'https://ghcr.io/example/app'],
+    [['ghcr.io'], ' ghcr.io/example/app'],
+    [['ghcr.io'], 'ghcr.io'],
+    [['ghcr.io'], '/ghcr.io/app'],
+    [['ghcr.io'], ''],
+    [['ghcr.io/example'], 'ghcr.io/example2/app'],
+    [['ghcr.io/example'], 'ghcr.io/Example/app'],
+    [['docker.io'], 'EVIL/app'],
+    [['docker.io'], 'localhost/app'],
+    [['docker.io/nginx'], 'docker.io/nginx'],
+    [['docker.io/library'], 'bitnami/redis'],
+    [['localhost:5000'], 'localhost/app'],
+    [[], 'nginx'],
+  ])('%j do not take %j', (registries, image) => {
+    expect(imageProblem({ registries }, image)).toBe(`image ${image} is not of ${registries.join(', ')}`);
+  });
+});
+
+describe('a digest', () => {
+  test.each([`a@sha256:${HEX}`, `a:v1@sha256:${HEX}`, `a@sha512:${HEX}${HEX}`, `a@sha384:${'b'.repeat(96)}`])(
+    '%s',
+    (image) => {
+      expect(imageProblem({ digests: true }, image)).toBeNull();
+    },
+  );
+
+  test.each([
+    'a',
+    'a:v1',
+    `a:sha256-${HEX}`,
+    `a@sha256:${HEX.slice(1)}`,
+    `a@sha256:${HEX}a`,
+    `a@sha256:${HEX.toUpperCase()}`,
+    `a@md5:${'a'.repeat(32)}`,
+    `a@sha256:${HEX}\n`,
+    `a@sha256:${HEX}:v1`,
+    `a@sha512:${HEX}`,
+    `sha256:${HEX}`,
+  ])('not %j', (image) => {
+    expect(imageProblem({ digests: true }, image)).toBe(`image ${image} is not named by digest`);
+  });
+
+  test('is asked for beside the registry', () => {
+    const both = { digests: true, registries: ['ghcr.io'] };
+    expect(imageProblem(both, `ghcr.io/a/b@sha256:${HEX}`)).toBeNull();
+    expect(imageProblem(both, `nginx@sha256:${HEX}`)).toContain('is not of');
+    expect(imageProblem(both, 'ghcr.io/a/b:v1')).toContain('is not named by digest');
+    expect(imageProblem({ digests: false }, 'nginx')).toBeNull();
+    expect(imageProblem({}, 'nginx')).toBeNull();
+  });
+});
+
+test('texts of any length are judged at once', () => {
+  for (const sign of ['/', ':', '@', 'a', '.', 'A/', '@sha256:']) {
+    expect(imageProblem({ digests: true, registries: ['ghcr.io'] }, sign.repeat(200_000))).not.toBeNull();
+    expect(imageProblem({ registries: ['ghcr.io'] }, sign.repeat(200_000))).not.toBeNull();
+  }
+});

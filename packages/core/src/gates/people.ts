@@ -1,0 +1,82 @@
+import type { ChangeAuthor, People } from '@plumb/api';
+import type { Identity } from './facts.ts';
+
+/**
+ * A name or address as it is compared: however it is written, in whatever width or case, and with whatever cannot be seen in it, it is the same. By way of
+ * upper case, for some letters have several of lower case (ß, ς, ı); without what is not seen first, for that keeps signs from being joined.
+ */
+export function spelling(text: string): string {
+  return unseen(unseen(text).normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC'))
+    .replace(/\s+/gu, ' ')
+    .trim();
+}
+
+/** Without what nobody sees (UAX #44, Default_Ignorable_Code_Point), and control characters that are no blanks. */
+function unseen(text: string): string {
+  return text.replace(/[\p{Default_Ignorable_Code_Point}\p{Cf}]|(?!\s)\p{Cc}/gu, '');
+}
+
+/** Whether a user is one of the people. Nobody is named: everybody is. */
+export function isOneOf(people: People | undefined, who: { by: string; groups: readonly string[] }): boolean {
+  const { users = [], groups = [] } = people ?? {};
+  if (users.length === 0 && groups.length === 0) return true;
+  return users.includes(who.by) || groups.some((group) => who.groups.includes(group));
+}
+
+/** People in words: `user alice or group sre`; `anybody` where nobody is named. */
+export function describePeople(people: People | undefined): string {
+  const { users = [], groups = [] } = people ?? {};
+  const names = [...users.map((user) => `user ${user}`), ...groups.map((group) => `group ${group}`)];
+  const last = names.pop();
+  if (last === undefined) return 'anybody';
+  return names.length === 0 ? last : `${names.join(', ')} or ${last}`;
+}
+
+/**
+ * One value of the ConfigMap: lines `user: …` and `git: …`. What is neither is passed over. Without a user it is somebody who is nobody in the cluster, as the
+ * committer of a forge; but where something else stands there the user may be what was misspelt, and nobody is known by it.
+ */
+export function parseIdentity(text: string): Identity {
+  const users: string[] = [];
+  const git: string[] = [];
+  let isPuzzling = false;
+  for (const line of text.split(/[\n\r\u2028\u2029]/)) {
+    const [, key = '', value = ''] = /^\s*(user|git)\s*:(.*)$/i.exec(line) ?? [];
+    if (key.toLowerCase() === 'user') users.push(spelling(value));
+    if (key.toLowerCase() === 'git') git.push(gitSpelling(value));
+    isPuzzling ||= key === '' && /^\s*[^\s#]/.test(line);
+  }
+  const isSaid = (entry: string): boolean => entry !== '';
+  const known = users.filter(isSaid);
+  return { users: known, git: known.length === 0 && isPuzzling ? [] : git.filter(isSaid) };
+}
+
+/** `Alice Liddell <alice@example.com>` is known by its address alone: names are written by whoever commits. */
+function gitSpelling(text: string): string {
+  const address = /<([^<>]*)>\s*$/.exec(text)?.[1];
+  return spelling(address ?? text);
+}
+
+/**
+ * The users that an author is, in the form of `spelling`, with every account of the same person; null where nobody knows the address they write from.
+ * A name alone proves nothing, but whoever bears it is taken for the author too.
+ */
+export function usersOf(author: ChangeAuthor, identities: readonly Identity[]): string[] | null {
+  const address = spelling(author.email) || spelling(author.name);
+  if (!identities.some(({ git }) => git.includes(address))) return null;
+  const known = [address, spelling(author.name)];
+  const own = identities.filter(({ git }) => git.some((text) => known.includes(text))).flatMap(({ users }) => users);
+  return accountsOf(own, identities);
+}
+
+/** Every account of those whose accounts these are, in the form of `spelling`: whoever shares an account with somebody is the same. */
+export function accountsOf(known: readonly string[], identities: readonly Identity[]): string[] {
+  const accounts = new Set(known);
+  let before: number;
+  do {
+    before = accounts.size;
+    const shared = identities.filter(({ users }) => users.some((one) => accounts.has(one)));
+    for (const one of shared.flatMap(({ users }) => users)) accounts.add(one);
+  } while (accounts.size > before);
+  return [...accounts];
+}

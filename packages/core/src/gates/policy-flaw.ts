@@ -1,0 +1,93 @@
+import {
+  asPlumbError,
+  checkClusterReleasePolicy,
+  checkLockdown,
+  checkReleasePolicy,
+  parseDuration,
+  unknownGateField,
+  type KubeObject,
+  type ApprovalRule,
+  type PolicySpec,
+} from '@plumb/api';
+import type { LockdownFacts, PolicyFacts } from './facts.ts';
+import { forbiddenProblem } from './forbidden.ts';
+import { selectionProblem } from './select.ts';
+import { windowProblem } from './window.ts';
+
+/** A policy as it is judged by. One that cannot be read says why, and holds what it selects; where not even that can be read, all. */
+export function policyFacts(object: KubeObject): PolicyFacts {
+  const kind = object.kind === 'ReleasePolicy' ? 'ReleasePolicy' : 'ClusterReleasePolicy';
+  const { name, namespace = '', generation = 0 } = object.metadata;
+  const checked = kind === 'ReleasePolicy' ? checkReleasePolicy(object) : checkClusterReleasePolicy(object);
+  const base = { kind, namespace, name, generation } as const;
+  if (!checked.ok) return { ...base, spec: {}, flaw: told(checked.problems) };
+  const spec: PolicySpec = checked.value.spec;
+  return { ...base, spec, flaw: notKnown(object) ?? specProblem(spec, namespace) };
+}
+
+/** A lockdown as it is judged by. One that cannot be read says why, and stops what it selects; where not even that can be read, all. */
+export function lockdownFacts(object: KubeObject): LockdownFacts {
+  const { name, generation = 0 } = object.metadata;
+  const checked = checkLockdown(object);
+  if (!checked.ok) return { name, generation, spec: { reason: '', by: '', until: '' }, flaw: told(checked.problems) };
+  const { spec } = checked.value;
+  const { select, until, approvals = [], identitiesRef } = spec;
+  const problems = [
+    notKnown(object),
+    select === undefined ? null : selectionProblem(select),
+    Number.isNaN(Date.parse(until)) ? `until: ${until} is no time, as 2026-11-03T12:00:00Z` : null,
+    twiceNamed(approvals),
+    identitiesRef !== undefined && identitiesRef.namespace === undefined ? 'identitiesRef.namespace is required' : null,
+    ...expiryProblems(approvals),
+  ];
+  return { name, generation, spec, flaw: problems.find((problem) => problem !== null) ?? null };
+}
+
+function notKnown(object: KubeObject): string | null {
+  const field = unknownGateField(object);
+  return field === null ? null : `${field} is not known to this version`;
+}
+
+function told(problems: readonly { path: string; message: string }[]): string {
+  return problems.map(({ path, message }) => `${path} ${message}`).join('; ');
+}
+
+/** What the schema cannot say. */
+function specProblem(spec: PolicySpec, namespace: string): string | null {
+  const { select, windows = [], forbid = [], approvals = [], checks = [], identitiesRef, breakGlass } = spec;
+  const problems = [
+    select === undefined ? null : selectionProblem(select),
+    ...windows.map((window, index) => prefixed(`windows[${index}]`, windowProblem(window))),
+    ...forbid.map((rule, index) => prefixed(`forbid[${index}]`, forbiddenProblem(rule.pattern))),
+    ...[approvals, checks, forbid].map(twiceNamed),
+    identitiesRef !== undefined && namespace === '' && identitiesRef.namespace === undefined
+      ? 'identitiesRef.namespace is required'
+      : null,
+    ...expiryProblems(approvals),
+    noTime('breakGlass.expiry', breakGlass?.expiry),
+  ];
+  return problems.find((problem) => problem !== null) ?? null;
+}
+
+function prefixed(path: string, problem: string | null): string | null {
+  return problem === null ? null : `${path}: ${problem}`;
+}
+
+function expiryProblems(approvals: readonly ApprovalRule[]): (string | null)[] {
+  return approvals.map(({ expiry }, index) => noTime(`approvals[${index}].expiry`, expiry));
+}
+
+function noTime(path: string, duration: string | undefined): string | null {
+  if (duration === undefined) return null;
+  try {
+    return parseDuration(duration) > 0 ? null : `${path} must be longer than ${duration}`;
+  } catch (error) {
+    return `${path}: ${asPlumbError(error).message}`;
+  }
+}
+
+function twiceNamed(rules: readonly { name: string }[]): string | null {
+  const names = rules.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice === undefined ? null : `the name ${twice} is given to two rules`;
+}
