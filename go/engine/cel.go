@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -22,29 +23,35 @@ const (
 	// maxPrograms and maxProgramText bound the compiled expressions that are kept: how many, and their text in bytes.
 	maxPrograms    = 500
 	maxProgramText = 256 << 10
-	// maxModes and maxModeText bound the environments that are kept: Flux has two.
+	// maxModes and maxModeText bound the environments that are kept: Flux has two, policies one for each set of variables.
 	maxModes    = 8
 	maxModeText = 16 << 10
 )
 
-// celMode is how an expression is read. With variables it is compiled: they are structs, and the result must be a boolean.
-// Without, it is only parsed: the fields of its input are free, and what the result is shows when it runs.
+const (
+	// celCompiled compiles an expression as Flux does: variables are structs, and the result must be a boolean. Every other kind
+	// but policies is only parsed: the fields of its input are free, and what the result is shows when it runs.
+	celCompiled = "compiled"
+	// celPolicy is how the API server reads a ValidatingAdmissionPolicy.
+	celPolicy = "policy"
+)
+
+// celMode is how expressions are read.
 type celMode struct {
-	Compiled  bool     `json:"compiled"`
+	Kind      string   `json:"kind"`
 	Variables []string `json:"variables"`
 }
 
 func (m celMode) key() string {
-	if !m.Compiled {
-		return ""
-	}
-	return "compiled\x00" + strings.Join(m.Variables, "\x00")
+	return m.Kind + "\x00" + strings.Join(m.Variables, "\x00")
 }
 
 type celProgram struct {
-	text    string
-	program cel.Program
-	err     error
+	text string
+	// givesText is set where a policy's expression must give a string, not a boolean.
+	givesText bool
+	program   cel.Program
+	err       error
 }
 
 // The only state that the helper keeps between requests. One operation runs at a time, so nothing guards it.
@@ -53,56 +60,73 @@ var (
 	celPrograms     = newRecent[*celProgram](maxPrograms, maxProgramText)
 )
 
-// environment is that of Flux (fluxcd/pkg runtime/cel).
 func (m celMode) environment() (*cel.Env, error) {
 	return celEnvironments.get(m.key(), func() (*cel.Env, error) {
-		options := []cel.EnvOption{
-			cel.HomogeneousAggregateLiterals(),
-			cel.EagerlyValidateDeclarations(true),
-			cel.DefaultUTCTimeZone(true),
-			cel.CrossTypeNumericComparisons(true),
-			cel.OptionalTypes(),
-			ext.Strings(),
-			ext.Sets(),
-			ext.Encoders(),
+		if m.Kind == celPolicy {
+			return policyEnvironment(m.Variables)
 		}
-		for _, name := range m.Variables {
-			options = append(options, cel.Variable(name, cel.ObjectType("google.protobuf.Struct")))
-		}
-		env, err := cel.NewEnv(options...)
-		if err != nil {
-			return nil, fmt.Errorf("failed to create CEL environment: %w", err)
-		}
-		return env, nil
+		return fluxEnvironment(m.Variables)
 	})
 }
 
+// fluxEnvironment is that of Flux (fluxcd/pkg runtime/cel).
+func fluxEnvironment(variables []string) (*cel.Env, error) {
+	options := []cel.EnvOption{
+		cel.HomogeneousAggregateLiterals(),
+		cel.EagerlyValidateDeclarations(true),
+		cel.DefaultUTCTimeZone(true),
+		cel.CrossTypeNumericComparisons(true),
+		cel.OptionalTypes(),
+		ext.Strings(),
+		ext.Sets(),
+		ext.Encoders(),
+	}
+	for _, name := range variables {
+		options = append(options, cel.Variable(name, cel.ObjectType("google.protobuf.Struct")))
+	}
+	env, err := cel.NewEnv(options...)
+	if err != nil {
+		return nil, fmt.Errorf("failed to create CEL environment: %w", err)
+	}
+	return env, nil
+}
+
 // prepare gives what an expression does, or what is wrong with it.
-func (m celMode) prepare(text string) *celProgram {
-	prepared, _ := celPrograms.get(m.key()+"\x01"+text, func() (*celProgram, error) {
-		program, err := m.compile(text)
-		return &celProgram{text: text, program: program, err: err}, nil
+func (m celMode) prepare(text string, givesText bool) *celProgram {
+	key := fmt.Sprintf("%s\x01%t\x01%s", m.key(), givesText, text)
+	prepared, _ := celPrograms.get(key, func() (*celProgram, error) {
+		program, err := m.compile(text, givesText)
+		return &celProgram{text: text, givesText: givesText, program: program, err: err}, nil
 	})
 	return prepared
 }
 
-func (m celMode) compile(text string) (cel.Program, error) {
+func (m celMode) compile(text string, givesText bool) (program cel.Program, err error) {
+	// CEL's checker panics over some expressions, [?dyn(1)] for one; what it keeps is of that expression alone.
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("compilation failed: internal error: %v", reason)
+		}
+	}()
 	env, err := m.environment()
 	if err != nil {
 		return nil, err
 	}
+	if m.Kind == celPolicy {
+		return compilePolicy(env, text, givesText)
+	}
 	read := env.Parse
-	if m.Compiled {
+	if m.Kind == celCompiled {
 		read = env.Compile
 	}
 	tree, issues := read(text)
 	if issues.Err() != nil {
 		return nil, fmt.Errorf("failed to parse the CEL expression '%s': %s", text, issues)
 	}
-	if m.Compiled && !tree.OutputType().IsExactType(cel.BoolType) {
+	if m.Kind == celCompiled && !tree.OutputType().IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("CEL expression output type mismatch: expected %s, got %s", cel.BoolType, tree.OutputType())
 	}
-	program, err := env.Program(tree,
+	program, err = env.Program(tree,
 		cel.EvalOptions(cel.OptOptimize),
 		cel.InterruptCheckFrequency(celCheckFrequency),
 		cel.CostLimit(celCostLimit),
@@ -129,9 +153,36 @@ func (p *celProgram) evaluate(ctx context.Context, input map[string]any) (bool, 
 	return bool(result), nil
 }
 
-type celCheckArgs struct {
+type celArgs struct {
 	celMode
 	Expressions []string `json:"expressions"`
+	// Texts are the places of a policy's expressions that give a string, in order.
+	Texts []int `json:"texts"`
+	// Runs are of celEval alone.
+	Runs []celPair `json:"runs"`
+}
+
+// celPair names an expression and the file with its input, both by place.
+type celPair struct {
+	Expression int `json:"expression"`
+	File       int `json:"file"`
+	// Budget names whose cost this run counts to: policies share none, and neither do objects.
+	Budget int `json:"budget"`
+}
+
+func readCelArgs(raw json.RawMessage) (args celArgs, err error) {
+	if err := json.Unmarshal(raw, &args); err != nil {
+		return args, err
+	}
+	if len(args.Texts) > 0 && args.Kind != celPolicy {
+		return args, errors.New("only an expression of a policy can give a text")
+	}
+	return args, nil
+}
+
+func (a celArgs) at(place int) *celProgram {
+	_, givesText := slices.BinarySearch(a.Texts, place)
+	return a.prepare(a.Expressions[place], givesText)
 }
 
 type celCheckResult struct {
@@ -141,16 +192,16 @@ type celCheckResult struct {
 
 // celCheck says of each expression what is wrong with it.
 func celCheck(ctx context.Context, raw json.RawMessage, _ []helper.File) (helper.Answer, error) {
-	var args celCheckArgs
-	if err := json.Unmarshal(raw, &args); err != nil {
+	args, err := readCelArgs(raw)
+	if err != nil {
 		return helper.Answer{}, err
 	}
 	result := celCheckResult{Errors: make([]*string, len(args.Expressions))}
-	for i, text := range args.Expressions {
+	for i := range args.Expressions {
 		if err := ctx.Err(); err != nil {
 			return helper.Answer{}, err
 		}
-		if err := args.prepare(text).err; err != nil {
+		if err := args.at(i).err; err != nil {
 			message := err.Error()
 			result.Errors[i] = &message
 		}
@@ -158,21 +209,10 @@ func celCheck(ctx context.Context, raw json.RawMessage, _ []helper.File) (helper
 	return helper.Answer{Result: result}, nil
 }
 
-type celEvalArgs struct {
-	celMode
-	Expressions []string  `json:"expressions"`
-	Runs        []celPair `json:"runs"`
-}
-
-// celPair names an expression and the file with its input, both by place.
-type celPair struct {
-	Expression int `json:"expression"`
-	File       int `json:"file"`
-}
-
 type celValue struct {
-	Value bool   `json:"value"`
-	Error string `json:"error,omitempty"`
+	Value bool    `json:"value"`
+	Text  *string `json:"text,omitempty"`
+	Error string  `json:"error,omitempty"`
 }
 
 type celEvalResult struct {
@@ -181,11 +221,12 @@ type celEvalResult struct {
 
 // celEval runs expressions over inputs, each a file with a JSON object. A run that fails fails alone.
 func celEval(ctx context.Context, raw json.RawMessage, files []helper.File) (helper.Answer, error) {
-	var args celEvalArgs
-	if err := json.Unmarshal(raw, &args); err != nil {
+	args, err := readCelArgs(raw)
+	if err != nil {
 		return helper.Answer{}, err
 	}
 	inputs := celInputs{files: files, read: make([]map[string]any, len(files))}
+	budgets := map[int]*policyBudget{}
 	result := celEvalResult{Values: make([]celValue, 0, len(args.Runs))}
 	for _, run := range args.Runs {
 		if run.Expression < 0 || run.Expression >= len(args.Expressions) {
@@ -193,8 +234,15 @@ func celEval(ctx context.Context, raw json.RawMessage, files []helper.File) (hel
 		}
 		var value celValue
 		input, err := inputs.at(run.File)
-		if err == nil {
-			value.Value, err = args.prepare(args.Expressions[run.Expression]).evaluate(ctx, input)
+		switch {
+		case err != nil:
+		case args.Kind == celPolicy:
+			if budgets[run.Budget] == nil {
+				budgets[run.Budget] = newPolicyBudget()
+			}
+			value, err = budgets[run.Budget].evaluate(ctx, args.at(run.Expression), input)
+		default:
+			value.Value, err = args.at(run.Expression).evaluate(ctx, input)
 		}
 		if ctx.Err() != nil {
 			return helper.Answer{}, ctx.Err()

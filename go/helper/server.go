@@ -16,7 +16,7 @@ import (
 )
 
 // protocolVersion changes with every incompatible change of frames or operations.
-const protocolVersion = 1
+const protocolVersion = 2
 
 // request is the header of an incoming frame. The bytes of Files follow the header, one after another.
 type request struct {

@@ -85,6 +85,8 @@ describe('a compiled expression', () => {
       "failed to parse the CEL expression 'foo == 1': ERROR: <input>:1:1: undeclared reference to 'foo' (in container '')\n | foo == 1\n | ^",
     ],
     ["[1, 'a'] == [1]", expect.stringContaining('failed to parse the CEL expression') as string],
+    // CEL itself panics.
+    ['[?dyn(1)] == []', expect.stringContaining('compilation failed: internal error: ') as string],
   ])('is wrong where it cannot give a boolean: %s', async (expression, error) => {
     expect(await check(compiled, expression)).toEqual(error);
     expect(await evaluate(expression, input, compiled)).toEqual({ error });

@@ -1,22 +1,23 @@
 import { checkCount } from './check-count.ts';
-import type { CelInput, CelMode, CelResult, EngineFile } from './engine.ts';
+import type { CelExpression, CelInput, CelMode, CelResult, EngineFile } from './engine.ts';
 import type { Reply } from './protocol.ts';
 import { textFiles } from './substitute.ts';
 
-export function celArguments(mode: CelMode, expressions: readonly string[]): Record<string, unknown> {
-  return mode.kind === 'parsed' ? { expressions } : { compiled: true, variables: mode.variables, expressions };
+export function celArguments(mode: CelMode, expressions: readonly CelExpression[]): Record<string, unknown> {
+  const texts = expressions.flatMap((one, place) => (typeof one === 'string' ? [] : [place]));
+  return { ...mode, expressions: expressions.map((one) => (typeof one === 'string' ? one : one.expression)), texts };
 }
 
 /** Expressions often share an input: each text is sent once. */
 export function celRuns(inputs: readonly CelInput[]): {
-  runs: { expression: number; file: number }[];
+  runs: { expression: number; file: number; budget: number }[];
   files: EngineFile[];
 } {
   const places = new Map<string, number>();
-  const runs = inputs.map(({ expression, json }) => {
+  const runs = inputs.map(({ expression, json, budget = 0 }) => {
     const file = places.get(json) ?? places.size;
     places.set(json, file);
-    return { expression, file };
+    return { expression, file, budget };
   });
   return { runs, files: textFiles([...places.keys()]) };
 }
@@ -29,8 +30,11 @@ export function celErrors(reply: Reply, count: number): (string | null)[] {
 }
 
 /** @throws EngineError `protocol` when the answer is not one for each run. */
-export function celValues(reply: Reply, count: number): CelResult[] {
-  const { values } = reply.result as { values: { value: boolean; error?: string }[] };
+export function celValues<E extends CelExpression>(reply: Reply, count: number): CelResult<E>[] {
+  const { values } = reply.result as { values: { value: boolean; text?: string; error?: string }[] };
   checkCount(values.length, count);
-  return values.map(({ value, error }) => (error === undefined ? { value } : { error }));
+  return values.map(({ value, text, error }) => {
+    if (error !== undefined) return { error };
+    return (text === undefined ? { value } : { text }) as CelResult<E>;
+  });
 }

@@ -369,7 +369,7 @@ describe('a helper that does not keep to the protocol', () => {
       "const b = Buffer.alloc(12); b.writeUInt32BE(8, 0); b.writeUInt32BE(4, 4); b.write('nope', 8); process.stdout.write(b);",
     ],
     ['no hello', 'answer(1);'],
-    ['another version', 'hello({ protocol: 2 });'],
+    ['another version', 'hello({ protocol: 1 });'],
     ['an operation less', 'hello({ operations: [] });'],
     ['an answer to nothing', 'hello(); onCall(({ id }) => answer(id + 1));'],
     ['an answer without its parts', 'hello(); onCall(({ id }) => send({ id }));'],

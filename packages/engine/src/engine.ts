@@ -55,29 +55,44 @@ export interface SubstituteRequest extends CallBounds {
 export type Substituted = { json: string } | { error: string };
 
 /**
- * How CEL expressions are read, both as in Flux. `parsed` is for health checks: the input's own fields are the variables, and
- * nothing is known of them before an expression runs. `compiled` is for ready expressions: the variables are objects of any
- * shape, and an expression must give a boolean.
+ * How CEL expressions are read. `parsed` and `compiled` are as in Flux: in health checks the input's own fields are the variables, and
+ * nothing is known of them before an expression runs; in ready expressions the variables are objects of any shape, and an expression
+ * must give a boolean. `policy` is as in a ValidatingAdmissionPolicy: the variables are anything, null too, and what is refused,
+ * what it gives and what it says are as at the API server.
  */
-export type CelMode = { kind: 'parsed' } | { kind: 'compiled'; variables: readonly string[] };
+export type CelMode =
+  | { kind: 'parsed' }
+  | { kind: 'compiled'; variables: readonly string[] }
+  | { kind: 'policy'; variables: readonly string[] };
 
-export interface CelCheckRequest extends CallBounds {
+/** Of a policy, one with `string` gives a text, as a `messageExpression` does. */
+export type CelExpression = string | { expression: string; string: true };
+
+export interface CelCheckRequest<E extends CelExpression = CelExpression> extends CallBounds {
   mode: CelMode;
-  expressions: readonly string[];
+  expressions: readonly E[];
 }
 
 /** One run of an expression: its place in `expressions`, and the JSON object that holds its variables. */
 export interface CelInput {
   expression: number;
   json: string;
+  /** Of a policy: whose cost it counts to. Runs with the same number share a budget; by default all do. */
+  budget?: number;
 }
 
-export interface CelEvalRequest extends CelCheckRequest {
+export interface CelEvalRequest<E extends CelExpression = string> extends CelCheckRequest<E> {
   inputs: readonly CelInput[];
 }
 
-/** What a run gave, or why it gave nothing. The error may quote the input. */
-export type CelResult = { value: boolean } | { error: string };
+/**
+ * What a run gave, or why it gave nothing. The error may quote the input. A text is trimmed, and empty where the API server would not
+ * take it for a message: more than 5 KiB or one line, or no text after all.
+ */
+export type CelResult<E extends CelExpression = string> =
+  | { value: boolean }
+  | (E extends string ? never : { text: string })
+  | { error: string };
 
 export interface OpenpgpRequest extends CallBounds {
   /** What was signed. */
@@ -108,10 +123,13 @@ export interface Engine {
   kustomizeBuild(request: KustomizeRequest): Promise<KustomizeResult>;
   /** Flux's variables in built objects (github.com/fluxcd/pkg/envsubst). */
   substitute(request: SubstituteRequest): Promise<Substituted[]>;
-  /** What is wrong with each expression, in Flux's words; null where nothing is. */
+  /** What is wrong with each expression, in the words of Flux or, of policies, of the API server; null where nothing is. */
   celCheck(request: CelCheckRequest): Promise<(string | null)[]>;
-  /** One answer for each input, in order. A run may cost what Kubernetes allows one CEL call. */
-  celEval(request: CelEvalRequest): Promise<CelResult[]>;
+  /**
+   * One answer for each input, in order. A run may cost what Kubernetes allows one CEL call; those of policies with one budget together what it
+   * allows one policy for one request. Where that does not suffice, the run and all after it fail.
+   */
+  celEval<E extends CelExpression = string>(request: CelEvalRequest<E>): Promise<CelResult<E>[]>;
   /** Checks a signature as of now: a key or signature that expired or was revoked does not count. */
   openpgpVerify(request: OpenpgpRequest): Promise<OpenpgpVerdict>;
   /** Merges layers of values. */

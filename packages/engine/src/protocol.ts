@@ -1,7 +1,7 @@
 import type { CallBounds, EngineErrorCode } from './engine.ts';
 
 /** Must equal the helper's: it changes with every incompatible change of frames or operations. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** What a helper process has cost since it started. */
 export interface Usage {

@@ -18,7 +18,7 @@ const send = (header, body = Buffer.alloc(0)) => {
   prefix.writeUInt32BE(head.length, 4);
   process.stdout.write(Buffer.concat([prefix, head, body]));
 };
-const hello = (more = {}) => send({ protocol: 1, operations: ['kustomize.build'], versions: {}, usage, ...more });
+const hello = (more = {}) => send({ protocol: 2, operations: ['kustomize.build'], versions: {}, usage, ...more });
 const answer = (id, more = {}) => send({ id, result: { objects: [] }, usage, ...more });
 let data = Buffer.alloc(0);
 const onCall = (handle) => process.stdin.on('data', (chunk) => {
