@@ -47,6 +47,7 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
     publish: async (source, resolved, content = {}, standing = []) =>
       (await sourceOf(source)).publish(resolved, content, standing),
     open: async (source, revision, digest) => (await sourceOf(source)).open(revision, digest),
+    authors: async (source, range, request) => (await sourceOf(source)).authors(range, request),
     remove: async (source) => {
       const known = await sourceOf(source);
       await known.remove();

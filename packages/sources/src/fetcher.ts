@@ -1,17 +1,20 @@
-import { basename } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { asPlumbError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import { correctable, parseAddress } from './git/address.ts';
 import { cloneMessage } from './git/failure.ts';
 import type { MirrorKind, MirrorSet } from './git/mirror-set.ts';
-import type { Mirror } from './git/mirror.ts';
-import { formatOf } from './git/object-format.ts';
+import { Mirror } from './git/mirror.ts';
+import { formatOf, type ObjectFormat } from './git/object-format.ts';
 import { wantedOf, type Wanted } from './git/reference.ts';
 import { DamagedMirror, OtherFormat, Remote } from './git/remote.ts';
 import { bringFiles } from './partial/bring-files.ts';
 import { isPartial } from './partial/part.ts';
 import type { GitAuth, GitLimits, GitRequest, Resolved } from './git-sources.ts';
 import type { Tokens } from './github/tokens.ts';
+import { IDLE_TIMEOUT } from './limits.ts';
 import { resolveRef, type Found } from './resolve.ts';
 import { mustNameTag, verify } from './signature/verify.ts';
 import { sameHost } from './submodules/address.ts';
@@ -43,6 +46,15 @@ export interface Fetched {
 /** A damaged mirror, or one of another object format, is replaced and the work done again. */
 const ATTEMPTS = 3;
 
+/** Bytes that a fetch of commits alone may add to the disk. */
+const MOST_HISTORY = 64 * 1024 * 1024;
+
+/** Commits are fetched into `mirror`, without what they hold. */
+export interface CommitExchange {
+  mirror: Mirror;
+  remote: Remote;
+}
+
 /** A server that leaves files out, but gives out none by itself. */
 class NoSingleFiles extends Error {}
 
@@ -69,22 +81,54 @@ export class Fetcher {
   async find(wanted: Wanted, request: BoundedRequest): Promise<Fetched> {
     const address = parseAddress(request.url);
     const partial = isPartial(request, wanted) && !this.#whole.has(address);
-    const { githubApp } = request.auth;
     const fetched = this.#withMirror({ address, wanted, request, partial }, async (mirror) => {
-      const { auth, signal, deadline, proxy } = request;
-      const bounds = { signal, deadline, ...(proxy && { proxy }) };
-      const granted = githubApp ? await this.#context.tokens.of(githubApp, { ...bounds, ca: auth.ca }) : auth;
-      const asked = { ...request, auth: granted };
+      const asked = await this.#granted(request);
       const resolved = await this.#verified(mirror, await this.#ask(mirror, wanted, asked), request);
       if (mirror.partial) await this.#bring(mirror, resolved.commit, asked);
       if (request.submodules !== true) return { resolved, mirror, helpers: [] };
-      const { tree, helpers } = await this.compose(mirror, resolved.commit, { ...request, auth: granted });
+      const { tree, helpers } = await this.compose(mirror, resolved.commit, asked);
       return { resolved: { ...resolved, tree }, mirror, helpers };
     });
     return fetched.catch((error: unknown) => {
-      if (githubApp && asPlumbError(error).code === 'authentication-failed') this.#context.tokens.forget(githubApp);
+      this.#forgetRefused(error, request);
       throw error;
     });
+  }
+
+  /** Commits alone, in a repository that is there for as long as `work` takes: what a mirror is made of knows nothing of them. */
+  async commits<T>(
+    request: BoundedRequest,
+    format: ObjectFormat,
+    work: (exchange: CommitExchange) => Promise<T>,
+  ): Promise<T> {
+    const { scratch, inherited, limits: all } = this.#context;
+    const limits = { ...all, fetchBytes: Math.min(all.fetchBytes, MOST_HISTORY), setBy: {} };
+    const path = join(scratch, `history-${randomBytes(6).toString('hex')}.git`);
+    const mirror = await Mirror.open({ path, inherited, idleTimeout: IDLE_TIMEOUT, format, partial: true, limits });
+    try {
+      const asked = await this.#granted(request);
+      const options = { ...asked, gitDir: path, format, without: 'folders', scratch, inherited, limits } as const;
+      await using remote = await Remote.open(options);
+      return await work({ mirror, remote });
+    } catch (error) {
+      this.#forgetRefused(error, request);
+      throw toldAs(error, request.url);
+    } finally {
+      await mirror.close();
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  /** A GitHub App is asked for a token. */
+  async #granted(request: BoundedRequest): Promise<BoundedRequest> {
+    const { auth, signal, deadline, proxy } = request;
+    if (auth.githubApp === undefined) return request;
+    const bounds = { signal, deadline, ca: auth.ca, ...(proxy && { proxy }) };
+    return { ...request, auth: await this.#context.tokens.of(auth.githubApp, bounds) };
+  }
+
+  #forgetRefused(error: unknown, { auth: { githubApp } }: BoundedRequest): void {
+    if (githubApp && asPlumbError(error).code === 'authentication-failed') this.#context.tokens.forget(githubApp);
   }
 
   /** What is not signed as it must be goes no further. */
@@ -113,8 +157,9 @@ export class Fetcher {
 
   #open(mirror: Mirror, request: BoundedRequest): Promise<Remote> {
     const { scratch, inherited, limits } = this.#context;
-    const { path: gitDir, format, partial: blobless } = mirror;
-    return Remote.open({ ...request, gitDir, format, blobless, scratch, inherited, limits });
+    const { path: gitDir, format, partial } = mirror;
+    const without = partial ? 'files' : 'nothing';
+    return Remote.open({ ...request, gitDir, format, without, scratch, inherited, limits });
   }
 
   async #ask(mirror: Mirror, wanted: Wanted, request: BoundedRequest): Promise<Found> {

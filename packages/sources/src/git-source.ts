@@ -8,8 +8,18 @@ import { onlyFolders } from './compose/sparse.ts';
 import { Fetcher } from './fetcher.ts';
 import { MirrorSet } from './git/mirror-set.ts';
 import type { Mirror } from './git/mirror.ts';
-import type { Content, GitInclude, GitLimits, GitRequest, Published, Resolved } from './git-sources.ts';
+import type {
+  Authors,
+  Content,
+  GitInclude,
+  GitLimits,
+  GitRequest,
+  Published,
+  Resolved,
+  RevisionRange,
+} from './git-sources.ts';
 import type { Tokens } from './github/tokens.ts';
+import { History } from './history/history.ts';
 import type { Layout } from './layout.ts';
 import { readRecords, writeRecords, type ArtifactRecord, type Verifier } from './store/records.ts';
 import { onDisk } from './store/disk.ts';
@@ -18,6 +28,8 @@ import { GitTree } from './tree/git-tree.ts';
 
 /** Tarballs kept on disk for one source: the newest and the one before it. */
 const KEPT = 2;
+/** Milliseconds for a fetch of commits alone: others that have to do with the source wait meanwhile. */
+const HISTORY_WITHIN = 30_000;
 /** The most older revisions that can be opened from the mirror because somebody stands on them. */
 const MOST_STANDING = 8;
 
@@ -39,6 +51,7 @@ export class GitSource {
   readonly #context: SourceContext;
   readonly #mirrors: MirrorSet;
   readonly #fetcher: Fetcher;
+  readonly #history = new History();
   #records: ArtifactRecord[] | undefined;
   /** Mirrors of submodules that the last fetch needed. */
   #helpers: string[] = [];
@@ -131,6 +144,21 @@ export class GitSource {
       // Not readable is not there: the caller fetches again, and that mends the mirror.
       return null;
     }
+  }
+
+  authors(range: RevisionRange, request: () => Promise<GitRequest>): Promise<Authors> {
+    return this.#history.authors(range, {
+      holding: (commit) => this.#mirrors.holding(commit),
+      fetching: (format, work) => {
+        return this.#next(async (end) => {
+          const asked = await request();
+          const timeout = Math.min(asked.timeout, HISTORY_WITHIN);
+          const signal = asked.signal ? AbortSignal.any([asked.signal, end]) : end;
+          const bounded = { ...asked, timeout, deadline: performance.now() + timeout, signal };
+          return this.#fetcher.commits(bounded, format, work);
+        });
+      },
+    });
   }
 
   remove(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { UnitRef } from '@plumb/api';
+import type { ChangeAuthor, UnitRef } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import type { Artifact } from './artifact.ts';
 
@@ -136,6 +136,19 @@ export interface Published {
   path: string;
 }
 
+/** Revisions as statuses have them. */
+export interface RevisionRange {
+  revision: string;
+  /** The revision that was applied last; null when none was. */
+  since: string | null;
+}
+
+/**
+ * Author and committer of a revision's commit and of every other that is in it and was not in what was applied last, each once, and the
+ * commit's message, of which the first 16 KiB are told. Never fewer people than there are: where that cannot be told, `unknown` says why.
+ */
+export type Authors = { authors: readonly ChangeAuthor[]; message: string } | { unknown: string };
+
 /** Keeps one bare mirror per source below its folder; the only thing that runs `git`. */
 export interface GitSources {
   /**
@@ -157,6 +170,11 @@ export interface GitSources {
    * was published last of that revision.
    */
   open(source: UnitRef, revision: string, digest: string | null): Promise<Artifact | null>;
+  /**
+   * Whose work a revision is. What of the history is not here is fetched, without files and only as far as it is needed; at most 1,000 commits.
+   * `request` is asked for how to do so only then. What it throws is told as `unknown`.
+   */
+  authors(source: UnitRef, range: RevisionRange, request: () => Promise<GitRequest>): Promise<Authors>;
   /** Forgets a source: mirror and tarballs. */
   remove(source: UnitRef): Promise<void>;
   close(): Promise<void>;

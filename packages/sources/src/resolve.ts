@@ -64,7 +64,7 @@ type Named = Pick<Target, 'kind' | 'ref'>;
 
 /** One exchange, which brings no object when nothing moved. Git's own rules hold for a short name: a tag goes before a branch. */
 async function fetchName({ remote, mirror, withTag }: Exchange, target: Named): Promise<Found> {
-  await remote.fetch([`+${target.ref}:${INCOMING}`], 'shallow', target.ref);
+  await remote.fetch([`+${target.ref}:${INCOMING}`], 1, target.ref);
   const arrived = await mirror.objects.commit(`${INCOMING}^{commit}`);
   if (arrived === null) {
     const { url } = remote.failureContext(target.ref);
@@ -108,7 +108,7 @@ async function resolveCommit(
   const target: Target = { kind: 'commit', ref: wanted.ref, commit: wanted.commit };
   if (wanted.ref !== '') return resolveOnBranch(remote, mirror, target, find(remote, refs, wanted.ref));
   let known = await mirror.objects.commit(wanted.commit);
-  if (known === null && (await remote.fetch([`+${wanted.commit}:${INCOMING}`], 'shallow', wanted.commit))) {
+  if (known === null && (await remote.fetch([`+${wanted.commit}:${INCOMING}`], 1, wanted.commit))) {
     known = await mirror.objects.commit(wanted.commit);
   }
   if (known === null) {

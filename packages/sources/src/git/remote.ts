@@ -28,8 +28,8 @@ export interface RemoteOptions {
   /** Of the mirror. */
   format: ObjectFormat;
   limits: GitLimits;
-  /** Ask for commits and folders without files. A server that cannot do so sends all. */
-  blobless: boolean;
+  /** What to ask to be left out: files, or folders too, so that commits alone are sent. A server that cannot do so sends all. */
+  without: 'nothing' | 'files' | 'folders';
   /** A folder of ours for files that live as long as one exchange. */
   scratch: string;
   inherited: Readonly<Record<string, string>>;
@@ -48,6 +48,8 @@ const FETCH_FLAGS = [
   '--quiet',
   '--force',
 ];
+/** git-rev-list, `--filter`. */
+const FILTERS = { files: 'blob:none', folders: 'tree:0' } as const;
 const NOT_GIVEN = /unadvertised object|not our ref/;
 const TRACE = { GIT_TRACE_CURL: '1', GIT_TRACE_CURL_NO_DATA: '1', GIT_TRACE_REDACT: '1' };
 
@@ -130,10 +132,13 @@ export class Remote implements AsyncDisposable {
     return parseRefs(stdout.toString('utf8'), this.#options.format);
   }
 
-  /** Fetches refspecs into the mirror. Depth 1 unless `whole`. Resolves to false when the remote does not give out an unadvertised commit. */
-  async fetch(refspecs: readonly string[], depth: 'shallow' | 'whole' | 'unshallow', wanted: string): Promise<boolean> {
+  /**
+   * Fetches refspecs into the mirror, with so many generations of commits. Resolves to false when the remote does not give out an unadvertised
+   * commit.
+   */
+  async fetch(refspecs: readonly string[], depth: number | 'whole' | 'unshallow', wanted: string): Promise<boolean> {
     const flags = [...FETCH_FLAGS];
-    if (depth === 'shallow') flags.push('--depth=1');
+    if (typeof depth === 'number') flags.push(`--depth=${depth}`);
     if (depth === 'unshallow') flags.push('--unshallow');
     const { code, stderr } = await this.#follow(wanted, (address) => this.#fetching(address, flags, refspecs));
     if (code === 0) return true;
@@ -157,10 +162,12 @@ export class Remote implements AsyncDisposable {
    * asks it for one by itself.
    */
   #fetching(address: string, flags: readonly string[], refspecs: readonly string[]): string[] {
-    if (!this.#options.blobless) return ['fetch', ...flags, '--end-of-options', address, ...refspecs];
-    const settings = [`url=${address}`, 'promisor=true', 'partialCloneFilter=blob:none'];
+    const { without } = this.#options;
+    if (without === 'nothing') return ['fetch', ...flags, '--end-of-options', address, ...refspecs];
+    const filter = FILTERS[without];
+    const settings = [`url=${address}`, 'promisor=true', `partialCloneFilter=${filter}`];
     const config = settings.flatMap((setting) => ['-c', `remote.plumb.${setting}`]);
-    return [...config, 'fetch', ...flags, '--filter=blob:none', '--end-of-options', 'plumb', ...refspecs];
+    return [...config, 'fetch', ...flags, `--filter=${filter}`, '--end-of-options', 'plumb', ...refspecs];
   }
 
   #failure(stderr: string, wanted: string): Error {

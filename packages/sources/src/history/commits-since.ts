@@ -1,0 +1,78 @@
+import type { ObjectStore } from '../git/object-store.ts';
+import { readCommitFacts, type CommitFacts } from './commit-facts.ts';
+
+type Commits = Pick<ObjectStore, 'raw'>;
+type Work = Omit<CommitFacts, 'parents'>;
+
+/** The commits of a range, the head first; or why they cannot be told: one of them is not here, does not say whose it is, or there are too many. */
+export type Range = { commits: readonly Work[] } | { lacks: string } | { nameless: string } | { tooMany: true };
+
+/** Commits whose authors are told. */
+export const MOST_COMMITS = 1_000;
+/** Commits that are looked at of what was there before. */
+const MOST_BEFORE = 20_000;
+/** Commits that are read at a time: a hostile one may have a megabyte. */
+const AT_A_TIME = 64;
+
+/**
+ * Every commit that is in the history of `head` and not in that of `since`. Where that of `since` is not here as a whole it may be too many commits,
+ * never too few: each path from the head is followed until it comes to what `since` has.
+ */
+export async function commitsSince(objects: Commits, head: string, since: string | null): Promise<Range> {
+  const before = since === null ? new Set<string>() : await historyOf(objects, since);
+  const seen = new Set([head]);
+  const commits: Work[] = [];
+  // What is rolled back to was there before; its own authors are told all the same.
+  const isOld = before.has(head);
+  let level = [head];
+  while (level.length > 0) {
+    const next: string[] = [];
+    for await (const [id, facts] of readAll(objects, level)) {
+      if (facts === undefined) return { lacks: id };
+      if (facts === null) return { nameless: id };
+      const { parents, people, message } = facts;
+      commits.push({ people, message });
+      const fresh = isOld ? [] : parents.filter((parent) => !before.has(parent));
+      next.push(...unseen(fresh, seen, MOST_COMMITS + 1));
+      if (seen.size > MOST_COMMITS) return { tooMany: true };
+    }
+    level = next;
+  }
+  return { commits };
+}
+
+/** A commit with all before it, as far as that is here. */
+async function historyOf(objects: Commits, commit: string): Promise<Set<string>> {
+  const found = new Set([commit]);
+  let level = [commit];
+  while (level.length > 0) {
+    const next: string[] = [];
+    for await (const [, facts] of readAll(objects, level)) {
+      next.push(...unseen(facts?.parents ?? [], found, MOST_BEFORE));
+    }
+    level = next;
+  }
+  return found;
+}
+
+/** Those that were not seen yet, and are now; no more than `most` in all. */
+function unseen(ids: readonly string[], seen: Set<string>, most: number): string[] {
+  return ids.filter((id) => {
+    if (seen.has(id) || seen.size >= most) return false;
+    seen.add(id);
+    return true;
+  });
+}
+
+type Read = readonly [id: string, facts: CommitFacts | null | undefined];
+
+/** Undefined for what is not here as a commit of a sound size, null for one that does not say whose it is. */
+async function* readAll(objects: Commits, ids: readonly string[]): AsyncGenerator<Read> {
+  for (let at = 0; at < ids.length; at += AT_A_TIME) {
+    const read = ids.slice(at, at + AT_A_TIME).map(async (id): Promise<Read> => {
+      const raw = await objects.raw(id);
+      return [id, raw?.type === 'commit' ? readCommitFacts(raw.body) : undefined];
+    });
+    yield* await Promise.all(read);
+  }
+}

@@ -1,0 +1,98 @@
+import { asPlumbError, oneLine, type ChangeAuthor } from '@plumb/api';
+import { INCOMING, type Mirror } from '../git/mirror.ts';
+import { formatOf, type ObjectFormat } from '../git/object-format.ts';
+import type { Authors, RevisionRange } from '../git-sources.ts';
+import type { CommitExchange } from '../fetcher.ts';
+import { Lru } from '../lru.ts';
+import { commitsSince, MOST_COMMITS, type Range } from './commits-since.ts';
+
+export interface HistoryContext {
+  /** The mirror that holds a commit. */
+  holding: (commit: string) => Promise<Mirror | null>;
+  /** Fetches commits alone from the remote, in the source's turn. */
+  fetching: <T>(format: ObjectFormat, work: (exchange: CommitExchange) => Promise<T>) => Promise<T>;
+}
+
+/** Generations that are asked for: most changes are few commits, and a server may not be able to leave their files out. */
+const DEPTHS = [50, MOST_COMMITS + 1];
+const KEPT = 256;
+/** Milliseconds for which it is not tried again to find out what could not be found out. */
+const TRY_AGAIN = 60_000;
+const BEFORE = 'refs/plumb/before';
+
+interface Answer {
+  told: Promise<Authors>;
+  /** A reading of performance.now(). */
+  until: number;
+}
+
+/** Whose work the revisions of one source are. A commit's id names all that is before it, so that what was found out once stays true. */
+export class History {
+  readonly #answers = new Lru<string, Answer>(KEPT);
+
+  authors({ revision, since }: RevisionRange, context: HistoryContext): Promise<Authors> {
+    const head = commitIn(revision);
+    if (head === null) return Promise.resolve({ unknown: `'${oneLine(revision).slice(0, 100)}' names no commit` });
+    const before = since === null ? null : commitIn(since);
+    const id = `${head} ${before ?? ''}`;
+    const known = this.#answers.get(id);
+    if (known !== undefined && performance.now() < known.until) return known.told;
+    const answer: Answer = { told: findOut(head, before, context), until: Number.POSITIVE_INFINITY };
+    this.#answers.set(id, answer);
+    void answer.told.then((told) => {
+      if ('unknown' in told) answer.until = performance.now() + TRY_AGAIN;
+    });
+    return answer.told;
+  }
+}
+
+async function findOut(head: string, since: string | null, context: HistoryContext): Promise<Authors> {
+  try {
+    const here = await lookHere(head, since, context);
+    const range = 'lacks' in here ? await lookThere(head, since, context) : here;
+    return toldOf(range, since);
+  } catch (error) {
+    return { unknown: `its history cannot be read: ${asPlumbError(error).message}` };
+  }
+}
+
+async function lookHere(head: string, since: string | null, { holding }: HistoryContext): Promise<Range> {
+  const mirror = await holding(head);
+  return mirror === null ? { lacks: head } : commitsSince(mirror.objects, head, since);
+}
+
+function lookThere(head: string, since: string | null, { fetching }: HistoryContext): Promise<Range> {
+  return fetching(formatOf(head) ?? 'sha1', async ({ mirror, remote }) => {
+    const wanted = [`+${head}:${INCOMING}`];
+    const both = since === null || formatOf(since) !== formatOf(head) ? wanted : [...wanted, `+${since}:${BEFORE}`];
+    let given = both;
+    let range: Range = { lacks: head };
+    for (const depth of DEPTHS) {
+      // The revision that was applied last may be in the remote no more.
+      if (!(await remote.fetch(given, depth, head))) {
+        given = wanted;
+        if (given === both || !(await remote.fetch(given, depth, head))) return { lacks: head };
+      }
+      range = await commitsSince(mirror.objects, head, since);
+      if (!('lacks' in range)) return range;
+    }
+    return range;
+  });
+}
+
+function toldOf(range: Range, since: string | null): Authors {
+  const than = since === null ? 'nothing of it was applied yet' : `counted from ${since}, which was applied last`;
+  if ('tooMany' in range) return { unknown: `it has more than ${MOST_COMMITS} commits, ${than}` };
+  if ('lacks' in range) return { unknown: `commit ${range.lacks} of its history is not to be had (${than})` };
+  if ('nameless' in range) return { unknown: `commit ${range.nameless} does not say who wrote and committed it` };
+  const people = new Map<string, ChangeAuthor>();
+  for (const person of range.commits.flatMap((commit) => commit.people))
+    people.set(JSON.stringify([person.name, person.email]), person);
+  return { authors: [...people.values()], message: range.commits[0]?.message ?? '' };
+}
+
+/** The commit of a revision, as statuses have it: `main@sha1:<id>`, `sha1:<id>`; null when it names none. */
+function commitIn(revision: string): string | null {
+  const [, format, id = ''] = /(?:^|@)(sha1|sha256):([0-9a-f]+)$/.exec(revision) ?? [];
+  return format !== undefined && formatOf(id) === format ? id : null;
+}
