@@ -1,4 +1,5 @@
 import {
+  eventType,
   GIT_REPOSITORY,
   HELM_CONTROLLER,
   HELM_RELEASE,
@@ -6,18 +7,18 @@ import {
   KUSTOMIZATION_CONTROLLER,
   KUSTOMIZATION_STATUS_MANAGER,
   KUSTOMIZATION,
+  ownMessages,
   SOURCE_CONTROLLER,
-  WATCH_LABEL_SELECTOR,
   SOURCE_STATUS_MANAGER,
 } from '@plumb/api';
-import type { GitRepository, KindRef, Kustomization, UnitRef } from '@plumb/api';
+import type { GitRepository, KindRef, Kustomization, Said, UnitRef } from '@plumb/api';
 import type { Cluster, ReflectorOptions, Remote, RequestCounter } from '@plumb/kube';
 import { connectRemote } from '@plumb/kube';
-import type { GroupKind } from '@plumb/core';
 import { OWNERSHIPS } from '@plumb/core';
-import type { Engine } from '@plumb/engine';
 import { createRenderer } from '@plumb/render';
-import type { Downloads, GitSources, RemoteBases } from '@plumb/sources';
+import { Gatekeeper, type GatekeeperOptions } from './gates/gatekeeper.ts';
+import { DEFAULTS, type Agent, type AgentOptions } from './agent-options.ts';
+import { authorsOf } from './controllers/gitrepository/authors.ts';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
 import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
@@ -28,16 +29,15 @@ import { artifactFetcher } from './delivery/fetch-artifact.ts';
 import { Clusters } from './delivery/clusters.ts';
 import { Expressions } from './delivery/expressions.ts';
 import { Decryption, withoutDecryption } from './delivery/decryption/decryption.ts';
-import type { DecryptionOptions, SurroundingNames } from './delivery/decryption/decryption.ts';
 import type { Identities } from './delivery/decryption/identities.ts';
 import { Packs } from './delivery/packs.ts';
 import { Records } from './delivery/records.ts';
 import { remoteUses } from './delivery/remote-uses.ts';
-import { Remotes, type RemotesOptions } from './delivery/remotes.ts';
+import { Remotes } from './delivery/remotes.ts';
 import { measureApiServers, tellOfApiServer } from './runtime/api-server.ts';
 import { measureUnits } from './runtime/unit-gauges.ts';
 import { systemClock, type Clock } from './runtime/clock.ts';
-import { CloudIdentities, type CloudIdentitiesOptions } from './runtime/cloud-identities.ts';
+import { CloudIdentities } from './runtime/cloud-identities.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { Finisher, type Telling } from './runtime/finisher.ts';
 import { FluxObjects, objectId, parseObjectId } from './runtime/flux-objects.ts';
@@ -49,91 +49,12 @@ import { repeat } from './runtime/repeat.ts';
 import { KeyedQueue } from './runtime/queue.ts';
 import { tellReadiness } from './runtime/readiness.ts';
 import { selectionOf, uidsIn } from './runtime/selection.ts';
-import type { Shards } from './runtime/shards.ts';
 import { aloneWith } from './runtime/shards.ts';
 import { Share } from './runtime/share.ts';
 import { SourceObjects } from './runtime/source-objects.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
 import { READ_KINDS, serveReleases } from './serve-releases.ts';
 import { WatchedConfigs } from './runtime/watched-configs.ts';
-
-/** How an agent behaves. Times in milliseconds; everything has a default but the first group. */
-export interface AgentOptions {
-  cluster: Cluster;
-  engine: Engine;
-  sources: GitSources;
-  /** Takes artifacts that others make. */
-  downloads: Downloads;
-  /** Fetches what kustomizations name by address. Without it they may not. */
-  remotes?: RemoteBases;
-  /** Host and port consumers reach the artifact server at. */
-  artifactHost: string;
-  /** Names this process in Events. */
-  instance: string;
-  metrics?: Metrics;
-  clock?: Clock;
-  /** Which objects are this replica's; by default all. */
-  shards?: Shards;
-  /** Act only on Flux objects with these labels (--watch-label-selector); what they refer to needs none. */
-  labelSelector?: string;
-  /** Act only on objects of this namespace. */
-  namespace?: string;
-  /** Runs of one kind at once. */
-  concurrent?: number;
-  /** Requests one unit may have under way at once. */
-  concurrentApplies?: number;
-  dependencyInterval?: number;
-  jitterPercent?: number;
-  /** Milliseconds between searches for events a watch never brought: how long a lost one may stay unnoticed. Default 5 minutes. */
-  checkInterval?: number;
-  crossNamespaceRefs?: boolean;
-  /** Whether units may name sources of the kind ExternalArtifact (Flux: feature gate of that name); by default they may not. */
-  externalArtifacts?: boolean;
-  /** A dependency with a readyExpr has to be ready by the usual rule too. */
-  additiveReadyExpr?: boolean;
-  defaultServiceAccount?: string | undefined;
-  /** Who logs in at a cloud for sources that name no account; undefined: the agent's own identity. */
-  defaultSourceAccount?: string | undefined;
-  /** Kinds applied in a stage of their own, after definitions and classes and before the rest. */
-  customStageKinds?: readonly GroupKind[];
-  /** Which ConfigMaps and Secrets are watched, so that a change of one is acted upon at once. By default Flux's label. */
-  configSelector?: string;
-  /** Whether a variable that is not there and has no default fails a build; by default it does. */
-  strictSubstitutions?: boolean;
-  /** How encrypted files are opened; without it a unit that asks for it fails. */
-  decryption?: Pick<DecryptionOptions, 'decryptor' | 'verifyMac'> & { surroundings: SurroundingNames | null };
-  /** Field managers whose fields are taken over like kubectl's, by the beginnings of their names. */
-  overriddenManagers?: readonly string[];
-  /** Bytes of desired objects kept in memory; what is beyond is built again when it is needed. Default 32 MiB. */
-  bodiesLimit?: number;
-  /** Where to keep what a restart needs: a folder of its own, and the name of the program that builds. Without it everything is read anew. */
-  records?: { dir: string; maker: string };
-  /** Where the agent's own identity at the clouds is found, and where the clouds answer. */
-  clouds?: Omit<CloudIdentitiesOptions, 'cluster'>;
-  /** How the clusters that spec.kubeConfig refers to are found and connected to. */
-  remoteClusters?: Omit<RemotesOptions, 'clouds'> & {
-    /** Counts the requests to them. */
-    counter?: RequestCounter;
-    /** By default over the network. `onRefused` is told each time the server refuses the credentials. */
-    connect?: (remote: Remote, onRefused: () => void) => Cluster;
-  };
-  /** Called some seconds after the last run of a burst. */
-  onQuiet?: () => void;
-  /** Told of every event. */
-  tell?: (telling: Telling) => void;
-  /** Told of what went wrong inside the agent itself. */
-  onFault?: (what: string, error: unknown) => void;
-  /** Told, in a line each, that the API server went away and that it is back. */
-  onNotice?: (text: string) => void;
-}
-
-export interface Agent {
-  metrics: Metrics;
-  /** Objects kept in view; for tests and benchmarks. */
-  observedObjects(): number;
-  /** Takes no more work, ends what is under way, sends what is to be written, and lets go of the cluster's watches. */
-  close(): Promise<void>;
-}
 
 const STAGE_TIMEOUT = 60_000;
 
@@ -325,12 +246,37 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     jitterPercent,
     namespace: options.namespace,
   };
+  const onGates = (unit: UnitRef | null): void => {
+    kustomizations.onGates(unit);
+    helm.controller.onGates(unit);
+  };
+  const overrides = metrics.counter(
+    'plumb_gate_overrides_total',
+    'Changes that passed by an override of approvals or windows.',
+    ['kind', 'namespace', 'name'],
+  );
+  const tellOfGates = (ref: UnitRef, { id, level, reason, text: message }: Said): void => {
+    const { kind, namespace: space, name } = ref;
+    const { objects, finisher } = kind === HELM_RELEASE.kind ? releases : units;
+    const object = objects.get(objectId(ref));
+    if (id === ownMessages.gateOverridden.id) overrides({ kind, namespace: space, name });
+    if (object !== undefined) finisher.say(object, { type: eventType(level), reason, message });
+  };
+  const gates = gatesOf(options, {
+    clock,
+    scope,
+    authors: (source, range) => authorsOf(source, range, { ...fetching, cluster, signal: stop.signal, find }),
+    onChange: onGates,
+    onFault,
+    tell: tellOfGates,
+  });
   const unitHands = {
     clock,
     remoteClusters,
     configs,
     packs,
     records,
+    gates,
     parallel: options.concurrentApplies,
     stageTimeout: STAGE_TIMEOUT,
     defaultServiceAccount: options.defaultServiceAccount,
@@ -378,6 +324,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     clock,
     settings,
   });
+  metrics.gauge('plumb_changes_held', 'Changes that policies, approvals or lockdowns hold.', () => gates?.held ?? 0);
   measureUnits(metrics, [
     { ...units, controller: kustomizations, clusters },
     { ...releases, controller: helm.controller, clusters: helm.clusters },
@@ -413,6 +360,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     const kept = [options.remotes?.keepOnly(remoteUses(uses.bundles)), options.downloads.keepOnly(uses.artifacts)];
     await Promise.all(kept).catch((error: unknown) => onFault('what is not used any more could not be removed', error));
   });
+  gates?.start();
   git.objects.release();
   units.objects.release();
 
@@ -440,26 +388,13 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
         releases.objects.done(),
         configs.done(),
         helmReleases.done(),
+        gates?.done(),
         sources.done(),
       ]);
     },
   };
 }
 
-const DEFAULTS = {
-  concurrent: 8,
-  concurrentApplies: 16,
-  dependencyInterval: 30_000,
-  jitterPercent: 5,
-  crossNamespaceRefs: true,
-  externalArtifacts: false,
-  additiveReadyExpr: false,
-  customStageKinds: [],
-  overriddenManagers: [],
-  configSelector: WATCH_LABEL_SELECTOR,
-  strictSubstitutions: true,
-  bodiesLimit: 32 * 1024 * 1024,
-} as const satisfies Partial<AgentOptions>;
 const QUIET_AFTER = 10_000;
 const TIDY_EVERY = 10 * 60_000;
 /** Status written at once: what it tells of goes before it. */
@@ -486,6 +421,15 @@ function scopeOf({ namespace, checkInterval }: AgentOptions, signal: AbortSignal
     ...(checkInterval === undefined ? {} : { checkInterval }),
     signal,
   };
+}
+
+/** Where nothing holds changes back there is no gatekeeper. */
+function gatesOf(
+  { gates, cluster, engine }: AgentOptions,
+  rest: Pick<GatekeeperOptions, 'clock' | 'scope' | 'authors' | 'onChange' | 'onFault' | 'tell'>,
+): Gatekeeper | null {
+  if (gates !== true) return null;
+  return new Gatekeeper({ ...rest, cluster, engine });
 }
 
 async function settleWithin(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {

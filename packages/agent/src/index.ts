@@ -1,4 +1,5 @@
-export { startAgent, type Agent, type AgentOptions } from './agent.ts';
+export { startAgent } from './agent.ts';
+export type { Agent, AgentOptions } from './agent-options.ts';
 export { Metrics } from './runtime/metrics.ts';
 export type { MemberNews } from './runtime/members.ts';
 export { selectionOf } from './runtime/selection.ts';

@@ -5,7 +5,7 @@ import type { DecryptorOptions, EngineOptions } from '@plumb/engine';
 import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
 import type { DownloadsOptions, GitLimits, GitSourcesOptions } from '@plumb/sources';
 import { createDownloads, createGitSources, createRemoteBases, serveArtifacts } from '@plumb/sources';
-import type { Agent, AgentOptions } from './agent.ts';
+import type { Agent, AgentOptions } from './agent-options.ts';
 import { startAgent } from './agent.ts';
 import type { SurroundingNames } from './delivery/decryption/decryption.ts';
 import type { TextServer } from './runtime/http-server.ts';
@@ -33,6 +33,7 @@ type Tuning = Pick<
   | 'clouds'
   | 'configSelector'
   | 'strictSubstitutions'
+  | 'gates'
   | 'bodiesLimit'
   | 'remoteClusters'
   | 'onQuiet'

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Telling } from '@plumb/agent';
 import { launchAgent, Metrics, requestCounter } from '@plumb/agent';
 import type { GitRepository, Kustomization, KubeObject } from '@plumb/api';
-import { crds, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import { crds, gateAdmission, gateCrds, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { connect, reflect } from '@plumb/kube';
 import { freePort } from './control-plane/port.ts';
@@ -90,7 +90,8 @@ async function startParts(
   const log = new AgentLog();
   const registering = startNodes(cluster, { notify, logs: log.of });
   parts.push({ stop: () => registering.then((nodes) => nodes.close()).catch(() => undefined) });
-  await Promise.all([registering, ...crds().map((crd) => put(cluster, crd))]);
+  const served = [...crds(), ...gateCrds(), ...gateAdmission()];
+  await Promise.all([registering, ...served.map((object) => put(cluster, object))]);
   host.step('serving the example repository');
   let following = false;
   const onPush = (): void => void (following && look(cluster, host));
@@ -127,6 +128,7 @@ async function startSandboxAgent(
     metricsPort: 0,
     healthPort: 0,
     dependencyInterval: 5_000,
+    gates: true,
     tell: (telling) => {
       log.add(telling, Date.now());
       host.tell(telling);

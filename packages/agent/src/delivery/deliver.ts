@@ -52,7 +52,7 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   await live.watchKinds([...bundle.objects.map((object) => object.key), ...request.inventory]);
   confirmRecalled(unit, bundle, live);
   const plan = planNow(request, context);
-  passGates(plan, request.gates);
+  await passGates(plan, request.gates);
   const { left, looks, works } = partsOf(plan, context);
   if (works || looks.length > 0) await request.loadBodies();
   const before = inventoryBefore(request.inventory, plan);

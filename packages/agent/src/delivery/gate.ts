@@ -1,8 +1,8 @@
-import { ownMessages, userError } from '@plumb/api';
-import type { Plan } from '@plumb/core';
+import { keyId, ownMessages, userError, type ObjectKey } from '@plumb/api';
+import type { ActionKind, ObjectFate, Plan } from '@plumb/core';
 
 /** Judges a plan before anything of it is carried out. It throws a PlumbError to refuse; then nothing is changed. */
-export type Gate = (plan: Plan) => void;
+export type Gate = (plan: Plan) => void | Promise<void>;
 
 /** A build that came out empty deletes nothing: an emptied folder or a wrong path is a mistake far more often than a wish. */
 export function refuseEmptying(path: string): Gate {
@@ -12,6 +12,30 @@ export function refuseEmptying(path: string): Gate {
   };
 }
 
-export function passGates(plan: Plan, gates: readonly Gate[]): void {
-  for (const gate of gates) gate(plan);
+export async function passGates(plan: Plan, gates: readonly Gate[]): Promise<void> {
+  for (const gate of gates) await gate(plan);
+}
+
+const FATES: Readonly<Partial<Record<ActionKind, ObjectFate['action']>>> = {
+  create: 'create',
+  change: 'change',
+  correct: 'change',
+  compare: 'change',
+};
+
+/** What a plan does to which objects; what it leaves as it is is not there. */
+export function fatesOf(plan: Plan): ObjectFate[] {
+  const applied = plan.stages.flatMap(({ actions }) =>
+    actions.flatMap(({ key, kind }): ObjectFate[] => {
+      const action = FATES[kind];
+      return action === undefined ? [] : [{ key, action }];
+    }),
+  );
+  return [...applied, ...leavingOf(plan).map((key): ObjectFate => ({ key, action: 'delete' }))];
+}
+
+/** What a plan deletes, or makes sure of that it is gone. */
+export function leavingOf({ prune, unseen }: Plan): readonly ObjectKey[] {
+  const known = new Set(prune.map(keyId));
+  return [...prune, ...unseen.filter((key) => !known.has(keyId(key)))];
 }

@@ -149,6 +149,8 @@ export class UnitMemory {
   readonly expressions = new SpecExpressions();
   delivered: Delivered | null = null;
   failed: Failed | null = null;
+  /** What gates are judged by has changed since a run was held, or while one was under way: the next one is not kept waiting. */
+  judgeAgain = false;
   /** The value of requestedAt the last delivery began with: it is answered, though its end is not reported yet. */
   answering: string | null = null;
   /** Repairs of drift in a row that failed, and when the next may be tried. */

@@ -12,9 +12,11 @@ import {
 import type { InstallOptions, ServerSide, UpgradeOptions } from '@plumb/core';
 import type { RenderedRelease } from '@plumb/render';
 import type { StoredBundle } from '../delivery/unit.ts';
+import type { Passage } from '../gates/gatekeeper.ts';
 import type { ActionContext } from './context.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
+import { endPassage, passReleaseGate, rollbackChange } from './gate.ts';
 import { stored } from './in-force.ts';
 import { refuseForeign } from './ownership.ts';
 import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
@@ -29,6 +31,17 @@ import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.t
 
 interface Options extends Omit<InstallOptions, 'serverSide'>, Omit<UpgradeOptions, 'serverSide'> {
   serverSide: boolean | ServerSide;
+}
+
+/** What passed the gates, and is to be told how it ends. */
+interface Passing {
+  passage: Passage | null;
+}
+
+/** The newest record, and the one that is upgraded; null: there is none. */
+interface Before {
+  last: StoredRelease | null;
+  before: StoredRelease | null;
 }
 
 /** What only one of both actions can be told. */
@@ -52,14 +65,30 @@ async function bringDesired(
   options: Options,
   context: ActionContext,
 ): Promise<Ended> {
+  const passing: Passing = { passage: null };
+  try {
+    const ended = await bringRendered(task, { action, options, passing }, context);
+    await endPassage(passing.passage, ended.error);
+    return ended;
+  } catch (thrown) {
+    await endPassage(passing.passage, asPlumbError(thrown));
+    throw thrown;
+  }
+}
+
+async function bringRendered(
+  task: Task,
+  { action, options, passing }: { action: 'install' | 'upgrade'; options: Options; passing: Passing },
+  context: ActionContext,
+): Promise<Ended> {
   const { chart } = desiredIn(task);
   const last = await task.last();
   const before = action === 'upgrade' ? last : null;
-  const { record, rendered } = await prepare(task, { last, before }, options, {
+  const owned = await ownedKeys(task, before, context);
+  const { record, rendered } = await prepare(task, { last, before, owned, passing }, options, {
     ...context,
     stageTimeout: Math.min(context.stageTimeout, options.timeout),
   });
-  const owned = await ownedKeys(task, before, context);
   const keys = rendered.bundle.objects.map(({ key }) => key);
   if (!options.takeOwnership) await refuseForeign(action, { keys, known: owned }, record, context);
   if (options.createNamespace) await createNamespace(context);
@@ -89,10 +118,20 @@ async function bringDesired(
   return { ...told, warnings };
 }
 
+/** What the templates looked up in Secrets is in what they rendered. */
+function passRendered(
+  rendered: RenderedRelease,
+  owned: readonly ObjectKey[],
+  context: ActionContext,
+): Promise<Passage | null> {
+  const { secrets } = rendered.bundle;
+  return passReleaseGate({ cause: 'routine', wanted: rendered, owned }, { ...context, secrets });
+}
+
 /** Renders what is declared, and what is to be stored of it. What a chart defines itself, its templates may ask for. */
 async function prepare(
   task: Task,
-  { last, before }: { last: StoredRelease | null; before: StoredRelease | null },
+  { last, before, owned, passing }: Before & { owned: readonly ObjectKey[]; passing: Passing },
   options: Options,
   context: ActionContext,
 ): Promise<{ record: ReleaseRecord; rendered: RenderedRelease }> {
@@ -102,7 +141,14 @@ async function prepare(
   const wish = { ...wishOf({ last, before }, options), keptValues };
   const { revision: version } = wish;
   let rendered = await render(desired, wish, context);
-  if (await applyDefinitions(rendered, crds, context)) rendered = await render(desired, wish, context);
+  // Definitions that are left out are no part of the change.
+  const brought = (): RenderedRelease => (crds === 'Skip' ? { ...rendered, crds: [] } : rendered);
+  passing.passage = await passRendered(brought(), owned, context);
+  if (await applyDefinitions(rendered, crds, context)) {
+    rendered = await render(desired, wish, context);
+    // What the chart makes of its own definitions may be something else than what passed.
+    passing.passage = await passRendered(brought(), owned, context);
+  }
   await refuseUnserved(rendered.bundle, context);
   const record = recordOf(
     rendered,
@@ -296,6 +342,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   delete record.info.deleted;
   const before = await ownedKeys(task, last, context);
   const bundle = stored(await bundleOf(record, context), record, release);
+  const passage = await passReleaseGate(await rollbackChange(record, before, context), context);
   const superseded = await supersededBy(last, last, context);
   const ended = await deploy(
     {
@@ -314,6 +361,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
     },
     context,
   );
+  await endPassage(passage, ended.error);
   const told = await deployedEnd(ended, { action: 'rollback', ociDigest: '', bundle }, context);
   const { name: chartName, version: chartVersion } = chartOf(old);
   const { namespace, name, version } = old;

@@ -7,6 +7,7 @@ import { hideSecrets } from '../delivery/hide-secrets.ts';
 import type { LiveObjects } from '../delivery/live.ts';
 import type { UnitMemory } from '../delivery/unit.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { ReleaseGates } from './gate.ts';
 import type { ReleaseStore } from './storage.ts';
 
 /** What lets work wait without holding a worker. */
@@ -35,6 +36,8 @@ export interface ActionContext {
   /** A value of any object may come from a Secret: what may quote one is not shown. */
   hidesValues: boolean;
   job: Waiting;
+  /** Holds changes back; null: nothing does. */
+  gates: ReleaseGates | null;
   /** Aborts when the action is to end. */
   signal: AbortSignal;
   /** Aborts when nothing may be sent any more, not even how it ended. */

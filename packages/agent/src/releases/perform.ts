@@ -16,6 +16,7 @@ import type { DriftNote } from '../delivery/drift.ts';
 import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
 import { failureOf, Superseded, type ActionContext } from './context.ts';
+import { endPassage, passReleaseGate } from './gate.ts';
 import { correct } from './correct.ts';
 import { chartOf, type ReleaseRecord } from './record.ts';
 import { removeObjects, removeRelease } from './remove-release.ts';
@@ -138,8 +139,10 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   if (last === null) return uninstallUnstored(task, context);
   const keys = await ownedKeys(task, last, context);
   const isRemedy = task.action === 'uninstall-remediation';
+  const passage = await passReleaseGate({ cause: isRemedy ? 'rollback' : 'prune', wanted: null, owned: keys }, context);
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
   const { record, changes, inventory, error } = await removeRelease(last, keys, options, context);
+  await endPassage(passage, error);
   const action = isRemedy ? 'uninstall-remediation' : 'uninstall';
   const snapshot = await snapshotOf(record, { action }, context);
   const isStored = options.keepHistory || error !== null;

@@ -25,6 +25,7 @@ export class FluxObjects {
   #writes = 0;
   readonly #listeners: Listener[] = [];
   readonly #rewoundListeners: (() => void)[] = [];
+  readonly #listedListeners: (() => void)[] = [];
   #rewound = false;
   #held: (() => void)[] | null = null;
   readonly #reflector: Reflector;
@@ -43,6 +44,7 @@ export class FluxObjects {
       synced: () => {
         if (this.#rewound) for (const listener of this.#rewoundListeners) listener();
         this.#rewound = false;
+        for (const listener of this.#listedListeners) listener();
       },
     };
     this.#reflector = reflect(cluster, kind, sink, options);
@@ -104,6 +106,16 @@ export class FluxObjects {
   /** Called when the API server has gone back to an earlier state, after that is in: what was written since is lost. */
   listenRewound(listener: () => void): void {
     this.#rewoundListeners.push(listener);
+  }
+
+  /** Called when a list is in: all that there is is in view. */
+  listenListed(listener: () => void): void {
+    this.#listedListeners.push(listener);
+  }
+
+  /** What is in view may not be what there is: it is listed again. */
+  doubt(): void {
+    this.#reflector.doubt();
   }
 
   /** Keeps what listeners would be told until `release`: nobody should act on a list that is not whole. */

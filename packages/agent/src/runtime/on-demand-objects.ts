@@ -25,7 +25,10 @@ export class OnDemandObjects {
   #ended: Promise<unknown> = Promise.resolve();
   #availability: Availability = 'pending';
   #askedAt: number | null = null;
+  /** Pending while what there is is being found out. */
+  #started: Promise<void> | null = null;
   #trouble: string | null = null;
+  #isBlind = false;
 
   constructor(cluster: Cluster, kind: KindRef, { clock, ...options }: ReflectorOptions & { clock: Clock }) {
     this.#cluster = cluster;
@@ -38,13 +41,41 @@ export class OnDemandObjects {
     return this.#availability;
   }
 
-  /** What keeps the first list away; null: nothing that is known. */
+  /** What was in view may be looked at no more: nobody knows what there is now. */
+  get isBlind(): boolean {
+    return this.#isBlind;
+  }
+
+  /** What keeps the first list away, or the last interruption was; null: nothing that is known. */
   get trouble(): string | null {
     return this.#trouble;
   }
 
   get(id: string): KubeObject | undefined {
     return this.#objects?.get(id);
+  }
+
+  /** All that are in view. */
+  all(): KubeObject[] {
+    const objects = this.#objects;
+    return objects === null
+      ? []
+      : Array.from(objects.ids(), (id) => objects.get(id)).filter((one) => one !== undefined);
+  }
+
+  /** Takes in what the server answered to a write of an object in view. */
+  note(object: KubeObject): void {
+    this.#objects?.note(object);
+  }
+
+  /** As `need`; resolves when it is known what there is, or that it cannot be told within some milliseconds. */
+  async known(within: number): Promise<void> {
+    this.need();
+    if (this.#started === null) return;
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#clock.after(within, late.resolve);
+    await Promise.race([this.#started, late.promise]);
+    cancel();
   }
 
   version(id: string): string {
@@ -66,7 +97,10 @@ export class OnDemandObjects {
     const now = this.#clock.now();
     if (this.#objects !== null || (this.#askedAt !== null && now < this.#askedAt + LOOK_AGAIN)) return;
     this.#askedAt = now;
-    void this.#start();
+    const started = this.#start().finally(() => {
+      if (this.#started === started) this.#started = null;
+    });
+    this.#started = started;
   }
 
   /** Nobody needs them any more: ends the watch until somebody does again. */
@@ -102,15 +136,23 @@ export class OnDemandObjects {
 
   async #watch(end: AbortSignal): Promise<void> {
     const onInterruption = (error: unknown): void => {
-      this.#trouble = asPlumbError(error).message;
+      const { code, message } = asPlumbError(error);
+      this.#trouble = message;
+      if (code !== 'api-forbidden' || this.#isBlind) return;
+      this.#isBlind = true;
+      // What was missed meanwhile only a list tells.
+      this.#objects?.doubt();
     };
     const signal = AbortSignal.any([this.#options.signal, end]);
     this.#objects = new FluxObjects(this.#cluster, this.kind, { ...this.#options, signal, onInterruption });
     this.#objects.listen((id, object, before) => {
       for (const listener of this.#listeners) listener(id, object, before);
     });
+    this.#objects.listenListed(() => {
+      this.#trouble = null;
+      this.#isBlind = false;
+    });
     await this.#objects.ready();
-    this.#trouble = null;
   }
 
   #become(availability: Availability): void {

@@ -50,6 +50,7 @@ import type { UnitMemory } from '../../delivery/unit.ts';
 import type { Charts } from '../../releases/charts.ts';
 import { doubtUnwatched } from '../../releases/in-force.ts';
 import type { ActionContext } from '../../releases/context.ts';
+import type { Gatekeeper } from '../../gates/gatekeeper.ts';
 import { Job } from '../../releases/job.ts';
 import { perform } from '../../releases/perform.ts';
 import type { Task, TaskEnd } from '../../releases/task.ts';
@@ -77,6 +78,8 @@ export interface Hands extends Reach, Pick<Leave, 'hold'> {
   /** Takes in what the server answers to a write to one of the controller's own objects. */
   note: (object: KubeObject) => void;
   charts: Charts;
+  /** Holds changes back; null: nothing does. */
+  gates: Gatekeeper | null;
   engine: Engine;
   expressions: Expressions;
   /** What the agent's own cluster has of releases. */
@@ -356,6 +359,9 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
   memory.task = null;
   const ended = await job.ended;
   if (underway === null || task === null) throw systemError('internal', 'no reconciliation is under way');
+  // Nothing was tried.
+  if (ended.error?.code === 'gated')
+    throw new Trouble(say(ownMessages.gated, { why: ended.error.message }), ended.error);
   underway.done.push(ended.action);
   // What is declared may be another by now.
   const about = asBegun(draft.release, task.begun);
@@ -365,17 +371,22 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
   if (!isTold) draft.events.push(...told.events);
   if (ended.bundle !== undefined) keep(ended.bundle, { memory, hands });
   else hands.records?.note(memory.unit);
+  noteKnown(ended, { memory, hands });
+  if (ended.action === 'uninstall' && ended.error === null) {
+    // What comes now is another release.
+    Object.assign(draft.release.status, NO_FAILURES, { history: [], storageNamespace: '', inventory: { entries: [] } });
+    memory.known = null;
+  }
+}
+
+/** What is stored now, as far as an action tells. */
+function noteKnown(ended: TaskEnd, { memory, hands }: Context): void {
   if (ended.last !== undefined) {
     const { last } = ended;
     const mark = last === null ? '' : `${last.version} ${last.status}`;
     memory.known = { last, snapshot: ended.snapshots[0] ?? null, mark };
   }
   if (ended.action === 'install' || ended.action === 'upgrade') memory.triedAt = hands.clock.now();
-  if (ended.action === 'uninstall' && ended.error === null) {
-    // What comes now is another release.
-    Object.assign(draft.release.status, NO_FAILURES, { history: [], storageNamespace: '', inventory: { entries: [] } });
-    memory.known = null;
-  }
 }
 
 const DRIFT_BACKOFF = { min: 250, max: 60_000 };
@@ -481,7 +492,8 @@ function fail({ release, events }: Draft, { said, error }: Trouble, inputs: stri
   const { memory, hands } = context;
   const now = hands.clock.now();
   const count = memory.failed?.inputs === inputs ? memory.failed.count + 1 : 1;
-  const after = Math.max(error.retryAfter ?? 0, backoffDelay(count, hands.clock.random(), FAILURE_BACKOFF));
+  const backoff = error.code === 'gated' ? 0 : backoffDelay(count, hands.clock.random(), FAILURE_BACKOFF);
+  const after = Math.max(error.retryAfter ?? 0, backoff);
   memory.failed = { said, inputs, retryAt: now + after, count };
   const facts = { status: release.status, events, running: null, held: null, isStalled: false };
   return { type: 'retry', facts, said, after };

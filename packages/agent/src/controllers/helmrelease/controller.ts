@@ -1,4 +1,4 @@
-import type { HelmRelease, JsonObject, KubeObject, Said } from '@plumb/api';
+import type { HelmRelease, JsonObject, KubeObject, Said, UnitRef } from '@plumb/api';
 import {
   asPlumbError,
   checkHelmRelease,
@@ -40,6 +40,7 @@ import { asBegun, begunWith } from './begun.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { finalize } from './finalize.ts';
+import { judgeAnew, noteGates } from './gate-news.ts';
 import { keepHelmChart } from './helm-chart.ts';
 import { ReleaseMemory } from './memory.ts';
 import { dependencyVersion, findDependency, observeRelease } from './observe.ts';
@@ -137,6 +138,15 @@ export class HelmReleaseController {
     }
   }
 
+  /** Something that gates are judged by has changed, of one release or of any. */
+  onGates(unit: UnitRef | null): void {
+    for (const [id, memory] of this.#memories) {
+      if (unit !== null && (unit.kind !== 'HelmRelease' || objectId(unit) !== id)) continue;
+      const object = this.#find(id);
+      if (object !== undefined && noteGates(object, memory, this.#hands.gates)) this.#wake(id);
+    }
+  }
+
   /** The record of a release changed: ours wake nobody, for they are known. */
   onStored(namespace: string, name: string): void {
     for (const [id, memory] of this.#memories) {
@@ -200,6 +210,7 @@ export class HelmReleaseController {
     const hands: Hands = { ...this.#hands, ...leave };
     const startedAt = clock.now();
     const memory = await this.#memoryOf(id);
+    judgeAnew(memory);
     const troubled = await this.#prepare(id, memory, hands);
     const seen = this.#see(id, memory);
     const { object } = seen;

@@ -53,6 +53,8 @@ export async function finalize(object: HelmRelease, context: Context): Promise<F
   const ended = await job.ended;
   // What was under way before it was deleted is cut short: then the uninstall begins.
   if (ended.action !== 'uninstall') return finalize(object, context);
+  if (ended.error?.code === 'gated')
+    return { next: 'retry', ended: null, said: [say(ownMessages.gated, { why: ended.error.message })] };
   if (ended.error !== null) return { next: 'retry', ended, said: [] };
   return { ...(await letGo(object, context, [])), ended };
 }

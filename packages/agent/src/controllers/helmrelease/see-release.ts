@@ -20,8 +20,10 @@ import { actingAs } from '../../delivery/acting-as.ts';
 import { siteOf } from '../../delivery/approach.ts';
 import { driftToLookAt } from '../../releases/correct.ts';
 import { bundleIn } from '../../releases/in-force.ts';
-import type { StoredBundle } from '../../delivery/unit.ts';
+import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
+import { kubeConfigReference } from '../../delivery/remotes.ts';
 import type { ActionContext, Waiting } from '../../releases/context.ts';
+import type { ReleaseGates } from '../../releases/gate.ts';
 import { releaseName } from '../../releases/wanted.ts';
 import { digestOfValues, lastOf, snapshotOf } from '../../releases/snapshots.ts';
 import { takesSecrets } from '../../releases/values.ts';
@@ -30,6 +32,7 @@ import type { StoredEntry } from '../../releases/stored-releases.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
 import type { KnownRelease, ReleaseMemory, Underway } from './memory.ts';
+import { sourceOf } from './source.ts';
 
 /** What looking at a release takes. */
 export interface Sight extends Pick<
@@ -270,6 +273,28 @@ export async function adopted(
   };
 }
 
+function gatesOf(release: HelmRelease, { unit, underway }: ReleaseMemory, hands: Hands): ReleaseGates | null {
+  if (hands.gates === null) return null;
+  const revision = underway?.desired.chart.version ?? release.status?.lastAttemptedRevision ?? '';
+  return { ...subjectOf(release, unit), keeper: hands.gates, revision, cluster: hands.cluster };
+}
+
+/** What gates ask of the release itself. */
+export function subjectOf(
+  release: HelmRelease,
+  unit: UnitMemory,
+): Omit<ReleaseGates, 'keeper' | 'revision' | 'cluster'> {
+  const { name, namespace = '', uid = '', labels = {} } = release.metadata;
+  return {
+    ref: { kind: 'HelmRelease', namespace, name },
+    uid,
+    labels,
+    source: sourceOf(release),
+    clusterName: kubeConfigReference(release)?.name ?? 'own',
+    place: unit.place ?? '',
+  };
+}
+
 /** What an action works with. */
 export function actionContext(
   release: HelmRelease,
@@ -299,6 +324,7 @@ export function actionContext(
     secrets,
     hidesValues: secrets.length > 0 || takesSecrets(release),
     job,
+    gates: gatesOf(release, memory, hands),
     signal: AbortSignal.any([lasting, cancelled]),
     lasting,
     announce,

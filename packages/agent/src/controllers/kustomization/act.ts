@@ -12,6 +12,7 @@ import type { Decryption } from '../../delivery/decryption/decryption.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
+import type { Gatekeeper, Passage } from '../../gates/gatekeeper.ts';
 import { hideSecrets, usesSecrets } from '../../delivery/hide-secrets.ts';
 import { whileThere, type Destination } from '../../delivery/destination.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
@@ -30,6 +31,7 @@ import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
+import { policyGate } from './gate.ts';
 import { lastDelivered } from './last-delivered.ts';
 import { artifactMissing, openArtifact } from './open-artifact.ts';
 import { beginWait, endWait, goOnWaiting, revisionsOf } from './wait.ts';
@@ -60,6 +62,8 @@ export interface Hands extends Reach {
   /** A variable that is not there and has no default fails the build. */
   strictSubstitutions: boolean;
   decryption: Pick<Decryption, 'of'>;
+  /** Holds changes back; null: nothing does. */
+  gates: Gatekeeper | null;
   /** Writes progress and the inventory; resolves when the API server has it. */
   saveProgress: (object: Kustomization, facts: Facts) => Promise<void>;
   onAnswer: (unit: UnitMemory, id: string) => void;
@@ -289,13 +293,14 @@ async function loadBodies(
   }
 }
 
-function carryOut(
+async function carryOut(
   object: Kustomization,
   bundle: StoredBundle,
   context: { memory: UnitMemory; hands: Hands; cause: Cause; base: Facts; signal: AbortSignal; only?: Set<string> },
 ): Promise<Delivery> {
   const { memory, hands, cause, base, signal, only } = context;
   const { cluster, live } = siteOf(context);
+  const inForce = !memory.moved && isInForce(object, `sha256:${bundle.digest}`);
   const apply: ApplyContext = {
     cluster: actingAs(object, { ...hands, cluster }).withPriority(priorityOf(cause)),
     live,
@@ -306,7 +311,7 @@ function carryOut(
     overriddenManagers: hands.overriddenManagers,
     force: object.spec.force === true,
     deliveredBefore: !memory.moved && lastSuccess(object) === `sha256:${bundle.digest}`,
-    inForce: !memory.moved && isInForce(object, `sha256:${bundle.digest}`),
+    inForce,
     drift: unitDriftMode(object),
     hidesValues: usesSecrets(object, bundle),
     parallel: hands.parallel,
@@ -314,20 +319,46 @@ function carryOut(
     signal,
     onAnswer: (id) => hands.onAnswer(memory, id),
   };
+  let passage: Passage | null = null;
+  const bodies = (): Promise<void> => loadBodies(object, bundle, context);
+  const gate = policyGate(object, bundle, {
+    gates: hands.gates,
+    cluster: hands.cluster,
+    there: apply.cluster,
+    memory,
+    cause,
+    revision: base.revision ?? '',
+    owned: inventoryKeys(object).length,
+    inForce,
+    loadBodies: bodies,
+    signal,
+    onPassed: (one) => (passage = one),
+  });
   const request = {
     cause,
     ...(only && { only }),
     inventory: inventoryKeys(object),
     prune: object.spec.prune && cause !== 'rebuild',
     customStageKinds: hands.customStageKinds,
-    gates: [refuseEmptying(object.spec.path ?? './')],
-    loadBodies: () => loadBodies(object, bundle, context),
+    gates: [refuseEmptying(object.spec.path ?? './'), gate],
+    loadBodies: bodies,
     saveInventory: (inventory: readonly ObjectKey[]) => {
       hands.signal.throwIfAborted();
       return hands.saveProgress(object, { ...base, inventory });
     },
   };
-  return deliver(request, apply);
+  const end = async (error: PlumbError | null): Promise<void> => {
+    if (error?.code === 'cancelled') return;
+    await (passage as Passage | null)?.ended(error && hideSecrets(error, bundle.pack.secrets ?? []));
+  };
+  try {
+    const delivery = await deliver(request, apply);
+    await end(delivery.error);
+    return delivery;
+  } catch (thrown) {
+    await end(asPlumbError(thrown));
+    throw thrown;
+  }
 }
 
 function priorityOf(cause: Cause): Priority {
@@ -376,7 +407,8 @@ function fail(object: Kustomization, facts: Facts, run: Run, thrown: PlumbError)
   const count = memory.failed?.inputs === inputs ? memory.failed.count + 1 : 1;
   const interval = retryIntervalOf(object);
   const wait = isPassing(error) ? Math.min(interval, backoffDelay(count, random, FAILURE_BACKOFF)) : interval;
-  const after = Math.max(error.retryAfter ?? 0, wait);
+  // A gate that opens by itself says when; everything else that opens it wakes the unit.
+  const after = error.code === 'gated' ? (error.retryAfter ?? interval) : Math.max(error.retryAfter ?? 0, wait);
   memory.failed = { said, inputs, retryAt: now + after, count };
   return { type: 'retry', facts, said, after };
 }

@@ -1,10 +1,11 @@
-import type { Kustomization, KubeObject } from '@plumb/api';
+import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
 import {
   checkKustomization,
   eventType,
   EXTERNAL_ARTIFACT_KIND,
   HELM_RELEASE,
   kustomizationMessages as messages,
+  ownMessages,
   printJson,
   say,
   systemError,
@@ -43,6 +44,7 @@ import { NOTHING } from './facts.ts';
 import { paceOf } from './deletion-pace.ts';
 import { finalize } from './finalize.ts';
 import { dependencyVersion, findDependency, observeUnit, sourceId } from './observe.ts';
+import { subjectOf } from './gate.ts';
 import { progressStatus, report } from './report.ts';
 import { actSettle } from './wait.ts';
 
@@ -69,6 +71,8 @@ export class KustomizationController {
   readonly #options: KustomizationControllerOptions;
   readonly #hands: Omit<Hands, keyof Leave>;
   readonly #memories = new Map<string, UnitMemory>();
+  /** Deliveries under way, which a lockdown ends. */
+  readonly #delivering = new Map<string, AbortController>();
   /** Ends the runs that began before the server went back. */
   #rewound = new AbortController();
   readonly #clusterNews: ClusterNews;
@@ -132,6 +136,22 @@ export class KustomizationController {
     }
   }
 
+  /** Something that gates are judged by has changed, of one unit or of any: what is held is judged again, what is locked stops. */
+  onGates(unit: UnitRef | null): void {
+    const { kustomizations } = this.#options;
+    for (const [id, memory] of this.#memories) {
+      if (unit !== null && (unit.kind !== 'Kustomization' || objectId(unit) !== id)) continue;
+      const object = kustomizations.get(id) as Kustomization | undefined;
+      if (object === undefined) continue;
+      if (this.#hands.gates?.isLocked({ ...subjectOf(object, memory), cause: 'routine' }) === true) {
+        this.#delivering.get(id)?.abort();
+      }
+      // What is being judged may not have seen it.
+      memory.judgeAgain = isHeld(memory) || this.#delivering.has(id);
+      if (memory.judgeAgain || object.metadata.deletionTimestamp !== undefined) this.#wake(id);
+    }
+  }
+
   /** Objects that somebody changes again and again. */
   get driftLoops(): number {
     const now = this.#options.clock.now();
@@ -176,6 +196,7 @@ export class KustomizationController {
     const hands: Hands = { ...this.#hands, ...leave, signal: AbortSignal.any([leave.signal, rewound]) };
     const startedAt = clock.now();
     const memory = await this.#memoryOf(id);
+    judgeAnew(memory);
     await this.#evaluate(id, memory, hands.signal);
     const seen = this.#see(id, memory);
     const step = decide(seen);
@@ -190,11 +211,12 @@ export class KustomizationController {
     if (step.do === 'rest') return;
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
     if (step.do === 'finalize') return this.#finalize(object, memory, hands);
-    const outcome = await this.#carryOut(object, step, { memory, hands });
+    const { outcome, isHalted } = await this.#carryOutUnlocked(object, step, { memory, hands });
     // What it found is lost, and it runs again from what stands.
     if (rewound.aborted) return;
     // The agent stops, or the unit is another replica's now: what was not done is no failure, somebody else goes on.
     if (hands.signal.aborted && outcome.type !== 'done') return;
+    if (isHalted) return this.#wake(id);
     this.#finish(object, memory, outcome, clock.now() - startedAt);
   }
 
@@ -233,6 +255,24 @@ export class KustomizationController {
       version: (other) => dependencyVersion(other, this.#options),
       signal,
     });
+  }
+
+  /** A lockdown ends a delivery that is under way; the next run is held by it. */
+  async #carryOutUnlocked(
+    object: Kustomization,
+    step: Step,
+    { memory, hands }: { memory: UnitMemory; hands: Hands },
+  ): Promise<{ outcome: Outcome<Facts>; isHalted: boolean }> {
+    const id = idOf(object);
+    const halted = new AbortController();
+    if (step.do === 'deliver' && step.cause !== 'drift') this.#delivering.set(id, halted);
+    const signal = AbortSignal.any([hands.signal, halted.signal]);
+    try {
+      const outcome = await this.#carryOut(object, step, { memory, hands: { ...hands, signal } });
+      return { outcome, isHalted: halted.signal.aborted && outcome.type !== 'done' };
+    } finally {
+      this.#delivering.delete(id);
+    }
   }
 
   async #carryOut(
@@ -428,4 +468,15 @@ function inventoryMark({ status }: Kustomization): string {
 function artifactMark(object: KubeObject | undefined): string {
   const status = object?.['status'] as { artifact?: { revision: string; digest: string } } | undefined;
   return `${status?.artifact?.revision ?? ''} ${status?.artifact?.digest ?? ''}`;
+}
+
+/** The next run takes in what has changed since the unit was held. */
+function judgeAnew(memory: UnitMemory): void {
+  if (memory.judgeAgain && isHeld(memory)) memory.failed = null;
+  memory.judgeAgain = false;
+}
+
+/** A gate holds the last run back. */
+function isHeld({ failed }: UnitMemory): boolean {
+  return failed?.said.id === ownMessages.gated.id;
 }

@@ -21,6 +21,8 @@ export function saidOf(error: PlumbError): Said {
         id: ownMessages.emptyResult.id,
         reason: ownMessages.emptyResult.reason,
       };
+    case 'gated':
+      return say(ownMessages.gated, { why: error.message });
     case 'prune-failed':
       return say(messages.pruneFailed, payload);
     default:

@@ -16,6 +16,8 @@ import type { UnitMemory } from '../../delivery/unit.ts';
 import { dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Hands } from './act.ts';
 import { inventoryKeys, unitRef } from './act.ts';
+import type { Passage } from '../../gates/gatekeeper.ts';
+import { subjectOf } from './gate.ts';
 import { actingAs } from '../../delivery/acting-as.ts';
 import { approach, awaySaid, siteOf, type Site } from '../../delivery/approach.ts';
 
@@ -114,6 +116,8 @@ async function deleteOwned(
     await letGo(object, hands);
     return { deleted: [], said: [say(messages.accountGone, { objects: keys })], next: 'gone' };
   }
+  const passage = await passDeletion(object, context, site);
+  if ('held' in passage) return { deleted: [], said: [passage.held], next: 'retry' };
   const waits = object.spec.deletionPolicy === 'WaitForTermination';
   if (waits) await live.watchKinds(keys);
   for (const key of keys) memory.applied.delete(keyId(key));
@@ -132,9 +136,41 @@ async function deleteOwned(
     const said = [say(messages.deletionPruneFailed, {}), say(messages.pruneFailed, { error: failures.join('\n') })];
     return { deleted, said, next: 'retry' };
   }
+  await passage.ended?.(null);
   if (waits) return endOfWait(object, { ...context, site, deleted });
   await letGo(object, hands);
   return { deleted, said: [], next: 'gone' };
+}
+
+/** What a unit takes along when it goes is a change as any other. @returns what is told while it is held */
+async function passDeletion(
+  object: Kustomization,
+  { memory, hands, keys }: Context,
+  { signal }: Site & { signal: AbortSignal },
+): Promise<Partial<Passage> | { held: Said }> {
+  try {
+    const passage = await hands.gates?.pass({
+      ...subjectOf(object, memory),
+      cause: 'prune',
+      revision: object.status?.lastAppliedRevision ?? '',
+      since: object.status?.lastAppliedRevision ?? null,
+      hasRemoteBases: false,
+      bundleDigest: '',
+      objects: keys.map((key) => ({ key, action: 'delete' })),
+      owned: keys.length,
+      leaving: keys.map(keyId),
+      contents: () => Promise.resolve([]),
+      live: () => Promise.resolve(null),
+      secrets: [],
+      cluster: hands.cluster,
+      signal,
+    });
+    return passage ?? {};
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    if (error.code !== 'gated') throw thrown;
+    return { held: say(ownMessages.gated, { why: error.message }) };
+  }
 }
 
 /** Once the end of what was deleted is waited for, only what the watch shows and is not going yet is looked at again. */

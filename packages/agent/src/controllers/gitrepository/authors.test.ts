@@ -1,0 +1,93 @@
+import type { Authors, GitRequest, RevisionRange } from '@plumb/sources';
+import { MemoryCluster } from '@plumb/testkit';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { CloudIdentities } from '../../runtime/cloud-identities.ts';
+import { conditionOf, gitRepository, REVISION } from '../../testing/builders.ts';
+import { authorsOf } from './authors.ts';
+
+const FOUND = { authors: [{ name: 'Alice', email: 'alice@example.test' }], message: 'change' };
+const VERIFY = { spec: { verify: { mode: 'HEAD', secretRef: { name: 'keys' } } } };
+const VERIFIED = { conditions: [conditionOf('SourceVerified', 'True', 'Succeeded')] };
+
+let cluster: MemoryCluster;
+let ranges: RevisionRange[];
+let request: () => Promise<GitRequest>;
+
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+  ranges = [];
+});
+
+function told(object: ReturnType<typeof gitRepository> | undefined, revision = REVISION, kind = 'GitRepository') {
+  const sources = {
+    authors: (_source: unknown, range: RevisionRange, asked: () => Promise<GitRequest>): Promise<Authors> => {
+      ranges.push(range);
+      request = asked;
+      return Promise.resolve(FOUND);
+    },
+  };
+  const identities = new CloudIdentities({ cluster });
+  const { signal } = new AbortController();
+  const hands = { cluster, identities, defaultServiceAccount: undefined, sources, signal, find: () => object };
+  return authorsOf({ kind, namespace: 'shop', name: 'shop' }, { revision, since: null }, hands);
+}
+
+test('the authors of a revision are told with its message', async () => {
+  expect(await told(gitRepository())).toEqual({ ...FOUND, verified: false });
+  expect(ranges).toEqual([{ revision: REVISION, since: null }]);
+});
+
+describe('a revision counts as verified', () => {
+  test.each([
+    ['where its condition says so', gitRepository(REVISION, { ...VERIFY, status: VERIFIED }), true],
+    ['not where nothing asks for it any more', gitRepository(REVISION, { status: VERIFIED }), false],
+    ['not where nothing was verified yet', gitRepository(REVISION, VERIFY), false],
+    [
+      'not where another revision was',
+      gitRepository(`${REVISION.slice(0, -1)}2`, { ...VERIFY, status: VERIFIED }),
+      false,
+    ],
+    [
+      'not where something else was asked for then',
+      gitRepository(REVISION, { ...VERIFY, metadata: { generation: 2 }, status: VERIFIED }),
+      false,
+    ],
+  ])('%s', async (_how, object, verified) => {
+    expect(await told(object)).toEqual({ ...FOUND, verified });
+  });
+});
+
+describe('authors are not looked up', () => {
+  const include = [{ repository: { name: 'other' } }];
+  const includes = 'its GitRepository includes others, of which they are not looked up';
+  const submodules = 'its GitRepository has submodules, of which they are not looked up';
+  test.each([
+    ['of included repositories', { spec: { include } }, includes],
+    ['of those that were included', { status: { observedInclude: include } }, includes],
+    ['of submodules', { spec: { recurseSubmodules: true } }, submodules],
+    ['of submodules that were there', { status: { observedRecurseSubmodules: true } }, submodules],
+  ])('%s', async (_what, parts, unknown) => {
+    expect(await told(gitRepository(REVISION, parts))).toEqual({ unknown });
+    expect(ranges).toEqual([]);
+  });
+
+  test.each(['OCIRepository', 'Bucket', 'ExternalArtifact'])('of an artifact of the kind %s', async (kind) => {
+    expect(await told(gitRepository(), REVISION, kind)).toEqual({
+      unknown: `an artifact of the kind ${kind} does not tell`,
+    });
+  });
+
+  test('of a GitRepository that is gone', async () => {
+    expect(await told(undefined)).toEqual({ unknown: 'its GitRepository is not there' });
+  });
+});
+
+test('the remote is asked with the credentials of the GitRepository, or not at all', async () => {
+  const object = gitRepository(REVISION, { spec: { secretRef: { name: 'login' }, timeout: '5s' } });
+  await told(object);
+  await expect(request()).rejects.toThrow('secrets "login" not found');
+  const data = { username: btoa('ada'), password: btoa('secret') };
+  await cluster.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'login', namespace: 'shop' }, data });
+  expect(await request()).toMatchObject({ auth: { username: 'ada', password: 'secret' }, timeout: 5_000 });
+});

@@ -1,0 +1,47 @@
+import type { ObjectKey } from '@plumb/api';
+import { keyId } from '@plumb/api';
+import type { ActionKind, Plan } from '@plumb/core';
+import { expect, test } from 'vitest';
+import { UnitMemory } from '../../delivery/unit.ts';
+import { causeOf } from './gate.ts';
+
+const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
+
+function planOf(kind: ActionKind | null, prune: readonly ObjectKey[] = []): Plan {
+  const actions = kind === null ? [] : [{ kind, key: KEY, index: 0 }];
+  return { cause: 'routine', stages: [{ name: 'rest', actions }], prune, unseen: [], refused: [] };
+}
+
+function memoryWith(isApplied: boolean): UnitMemory {
+  const memory = new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'uid');
+  const record = { desiredDigest: 'a', ownedHash: 'b', uid: 'u', resourceVersion: '1' };
+  if (isApplied) memory.applied.set(keyId(KEY), record);
+  return memory;
+}
+
+test.each<[what: string, plan: Plan, is: { inForce: boolean; applied: boolean }, cause: string]>([
+  ['a correction of what is in force is of drift', planOf('correct'), { inForce: true, applied: true }, 'drift'],
+  ['a comparison of what is in force is so too', planOf('compare'), { inForce: true, applied: false }, 'drift'],
+  ['so is one that was applied and is gone', planOf('create'), { inForce: true, applied: true }, 'drift'],
+  [
+    'what the status says is in force, and we applied otherwise, is not',
+    planOf('change'),
+    { inForce: true, applied: true },
+    'routine',
+  ],
+  ['nor what we never applied', planOf('create'), { inForce: true, applied: false }, 'routine'],
+  ['what is declared anew is routine', planOf('change'), { inForce: false, applied: true }, 'routine'],
+  ['what only deletes is pruned', planOf(null, [KEY]), { inForce: true, applied: true }, 'prune'],
+  [
+    'what deletes and applies is routine',
+    planOf('change', [{ ...KEY, name: 'old' }]),
+    { inForce: true, applied: true },
+    'routine',
+  ],
+])('%s', (_what, plan, { inForce, applied }, cause) => {
+  expect(causeOf(plan, { cause: 'routine', inForce, memory: memoryWith(applied) })).toBe(cause);
+});
+
+test.each(['drift', 'rebuild', 'emergency'] as const)('a delivery for %s is that', (cause) => {
+  expect(causeOf(planOf('change'), { cause, inForce: false, memory: memoryWith(true) })).toBe(cause);
+});

@@ -1,0 +1,96 @@
+import { keyId, type Kustomization } from '@plumb/api';
+import type { Cause, Plan } from '@plumb/core';
+import type { Cluster } from '@plumb/kube';
+import { fatesOf, leavingOf, type Gate } from '../../delivery/gate.ts';
+import { kubeConfigReference } from '../../delivery/remotes.ts';
+import { bodyOf, type StoredBundle, type UnitMemory } from '../../delivery/unit.ts';
+import type { Gatekeeper, GateRequest, Passage } from '../../gates/gatekeeper.ts';
+
+interface GateContext {
+  gates: Gatekeeper | null;
+  /** Where the Flux objects are. */
+  cluster: Cluster;
+  /** Where the objects of the unit are, as who delivers them. */
+  there: Cluster;
+  memory: UnitMemory;
+  cause: Cause;
+  revision: string;
+  /** How many objects the unit has now. */
+  owned: number;
+  /** The bundle is the one that was delivered last: whatever differs is drift. */
+  inForce: boolean;
+  loadBodies: () => Promise<void>;
+  signal: AbortSignal;
+  onPassed: (passage: Passage) => void;
+}
+
+/** Lets a plan pass only where policies, approvals and lockdowns do. */
+export function policyGate(object: Kustomization, bundle: StoredBundle, context: GateContext): Gate {
+  return async (plan) => {
+    const { gates, onPassed } = context;
+    const passage = (await gates?.pass(requestOf(object, bundle, plan, context))) ?? null;
+    if (passage !== null) onPassed(passage);
+  };
+}
+
+function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, context: GateContext): GateRequest {
+  const { memory, cluster, there, signal, revision } = context;
+  const objects = fatesOf(plan);
+  const applied = new Set(objects.filter(({ action }) => action !== 'delete').map(({ key }) => keyId(key)));
+  return {
+    ...subjectOf(object, memory),
+    cause: causeOf(plan, context),
+    revision,
+    since: object.status?.lastAppliedRevision ?? null,
+    hasRemoteBases: bundle.reads.remotes.length > 0,
+    bundleDigest: bundle.digest,
+    objects,
+    owned: context.owned,
+    leaving: leavingOf(plan).map(keyId),
+    contents: async () => {
+      await context.loadBodies();
+      const stored = bundle.objects.filter(({ key }) => applied.has(keyId(key)));
+      return stored.map((one) => ({ key: one.key, body: bodyOf(one), path: one.origin.path }));
+    },
+    live: ({ key }) => there.get(key, { signal }),
+    secrets: bundle.pack.secrets ?? [],
+    cluster,
+    signal,
+  };
+}
+
+/** What gates ask of the unit itself. */
+export function subjectOf(
+  object: Kustomization,
+  memory: UnitMemory,
+): Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'clusterName' | 'place'> {
+  const { metadata, spec } = object;
+  const namespace = metadata.namespace ?? '';
+  return {
+    ref: { kind: 'Kustomization', namespace, name: metadata.name },
+    uid: metadata.uid ?? '',
+    labels: metadata.labels ?? {},
+    source: { kind: spec.sourceRef.kind, namespace: spec.sourceRef.namespace ?? namespace, name: spec.sourceRef.name },
+    clusterName: kubeConfigReference(object)?.name ?? 'own',
+    place: memory.place ?? '',
+  };
+}
+
+/** What was delivered already has drifted; what only goes is pruned. */
+export function causeOf(
+  plan: Plan,
+  { cause, inForce, memory }: Pick<GateContext, 'cause' | 'inForce' | 'memory'>,
+): Cause {
+  if (cause !== 'routine') return cause;
+  const objects = fatesOf(plan);
+  const isDeleting = objects.some(({ action }) => action === 'delete');
+  if (inForce && !isDeleting && !isNew(plan, memory)) return 'drift';
+  return objects.every(({ action }) => action === 'delete') ? 'prune' : 'routine';
+}
+
+/** Whoever may write the status may claim that a bundle was delivered; what we applied ourselves says whether that is true. */
+function isNew(plan: Plan, { applied, recalled }: GateContext['memory']): boolean {
+  const actions = plan.stages.flatMap((stage) => stage.actions);
+  const isUnknown = (id: string): boolean => !applied.has(id) && recalled?.has(id) !== true;
+  return actions.some(({ kind, key }) => kind === 'change' || (kind === 'create' && isUnknown(keyId(key))));
+}

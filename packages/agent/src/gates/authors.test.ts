@@ -1,0 +1,54 @@
+import type { Authorship } from '@plumb/core';
+import { FakeClock } from '@plumb/testkit';
+import { describe, expect, test } from 'vitest';
+import { askAuthors, readsAuthors, type AuthorsQuestion } from './authors.ts';
+
+const KNOWN: Authorship = { authors: [{ name: 'Alice', email: 'alice@example.test' }], message: 'm', verified: true };
+
+describe('rules ask whose work a change is', () => {
+  const check = { name: 'c', expression: 'true', action: 'Deny', over: 'Change' } as const;
+  test.each([
+    ['that no author approves', { approvals: [{ name: 'a', count: 1, notAuthor: true }] }, true],
+    ['by a condition', { approvals: [{ name: 'a', count: 1, when: 'source.verified' }] }, true],
+    ['by a check', { checks: [{ ...check, expression: 'source["message"] != ""' }] }, true],
+    ['by the message of a check', { checks: [{ ...check, messageExpression: 'source.authors[0].name' }] }, true],
+    ['not at all', { checks: [check], approvals: [{ name: 'a', count: 1, when: 'change.counts.delete > 0' }] }, false],
+    ['by no rule', {}, false],
+  ])('%s', (_how, spec, asks) => {
+    expect(readsAuthors(spec)).toBe(asks);
+  });
+});
+
+describe('an answer', () => {
+  const asked = (ask: () => Promise<Authorship>, over: Partial<AuthorsQuestion> = {}): Promise<Authorship> => {
+    return askAuthors({ ask, hasRemoteBases: false, clock: new FakeClock(), onLate: () => undefined, ...over });
+  };
+
+  test('that is there in time is taken', async () => {
+    let late = 0;
+    expect(await asked(() => Promise.resolve(KNOWN), { onLate: () => (late += 1) })).toBe(KNOWN);
+    expect(late).toBe(0);
+  });
+
+  test('that is out for long is not waited for, and tells when it is there', async () => {
+    const clock = new FakeClock();
+    const answer = Promise.withResolvers<Authorship>();
+    const late = Promise.withResolvers<void>();
+    const told = asked(() => answer.promise, { clock, onLate: () => late.resolve() });
+    await clock.advance(5_000);
+    expect(await told).toEqual({ unknown: 'they are still being looked for' });
+    answer.resolve(KNOWN);
+    await late.promise;
+  });
+
+  test('that is none is told as one line, and not at any length', async () => {
+    const refused = asked(() => Promise.reject(new Error(`no\n${'x'.repeat(9_000)}`)));
+    expect(await refused).toEqual({ unknown: `no ${'x'.repeat(497)}` });
+  });
+
+  test('says nothing of what remote bases bring in', async () => {
+    expect(await asked(() => Promise.resolve(KNOWN), { hasRemoteBases: true })).toEqual({
+      unknown: 'it is made of remote bases too, of which they are not looked up',
+    });
+  });
+});

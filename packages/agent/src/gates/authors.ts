@@ -1,0 +1,49 @@
+import { asPlumbError, oneLine, type ApprovalRule, type PolicyCheck } from '@plumb/api';
+import type { Authorship } from '@plumb/core';
+import type { Clock } from '../runtime/clock.ts';
+
+/** How long a judgement waits to learn whose work a change is. Milliseconds. */
+const WITHIN = 5_000;
+const LONGEST_REASON = 500;
+
+/** Whether rules ask whose work a change is. Expressions do that through `source` alone. */
+export function readsAuthors({
+  checks = [],
+  approvals = [],
+}: {
+  checks?: PolicyCheck[];
+  approvals?: ApprovalRule[];
+}): boolean {
+  const texts = [
+    ...checks.flatMap(({ expression, messageExpression = '' }) => [expression, messageExpression]),
+    ...approvals.map(({ when = '' }) => when),
+  ];
+  return approvals.some(({ notAuthor }) => notAuthor === true) || texts.some((text) => /\bsource\b/.test(text));
+}
+
+export interface AuthorsQuestion {
+  /** Asks the source. */
+  ask: () => Promise<Authorship>;
+  /** The change is made of what stands outside its source too. */
+  hasRemoteBases: boolean;
+  clock: Clock;
+  /** Called when an answer that was not waited for is there. */
+  onLate: () => void;
+}
+
+/** Whose work a change is, or that nobody knows yet: a remote that is slow is not waited for. */
+export async function askAuthors({ ask, hasRemoteBases, clock, onLate }: AuthorsQuestion): Promise<Authorship> {
+  if (hasRemoteBases) return { unknown: 'it is made of remote bases too, of which they are not looked up' };
+  const answer = ask().then(bounded, (error: unknown) => bounded({ unknown: asPlumbError(error).message }));
+  const late = Promise.withResolvers<null>();
+  const cancel = clock.after(WITHIN, () => late.resolve(null));
+  const told = await Promise.race([answer, late.promise]);
+  cancel();
+  if (told !== null) return told;
+  void answer.then(onLate);
+  return { unknown: 'they are still being looked for' };
+}
+
+function bounded(told: Authorship): Authorship {
+  return 'unknown' in told ? { unknown: oneLine(told.unknown).slice(0, LONGEST_REASON) } : told;
+}

@@ -1,0 +1,338 @@
+import {
+  ownMessages,
+  PlumbError,
+  say,
+  type Change,
+  type ChangeSpec,
+  type KubeObject,
+  type Said,
+  type UnitRef,
+} from '@plumb/api';
+import {
+  governing,
+  judgeChange,
+  locking,
+  toldOfHeld,
+  type Authorship,
+  type Cause,
+  type ChangeFacts,
+  type Findings,
+  type GateVerdict,
+  type ObjectFate,
+  type PolicyFacts,
+} from '@plumb/core';
+import type { Engine } from '@plumb/engine';
+import type { Cluster } from '@plumb/kube';
+import { hideSecrets } from '../delivery/hide-secrets.ts';
+import { askAuthors, readsAuthors } from './authors.ts';
+import { changeDigest, changeName, ChangeRecords, isNews } from './change-records.ts';
+import { findingKey, readContent, readsContent, type Content } from './content.ts';
+import { evaluateExpressions } from './expressions.ts';
+import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
+import { Identities } from './identities.ts';
+import { PolicyStatus } from './policy-status.ts';
+
+/** A change that is to pass. */
+export interface GateRequest {
+  ref: UnitRef & { kind: 'Kustomization' | 'HelmRelease' };
+  uid: string;
+  labels: Readonly<Record<string, string>>;
+  cause: Cause;
+  revision: string;
+  /** The revision that was applied last; null when none was. */
+  since: string | null;
+  /** It is made of what stands outside its source too. */
+  hasRemoteBases: boolean;
+  source: { kind: string; namespace: string; name: string };
+  /** `own`, or the name of the Secret or ConfigMap that leads to the cluster. */
+  clusterName: string;
+  /** Names the cluster (`Destination.place`). */
+  place: string;
+  bundleDigest: string;
+  objects: readonly ObjectFate[];
+  /** How many objects the unit has now. */
+  owned: number;
+  /** keyIds of what leaves the unit. */
+  leaving: readonly string[];
+  contents: () => Promise<readonly Content[]>;
+  /** An object as it is now; null for one that is not there. */
+  live: (content: Content) => Promise<KubeObject | null>;
+  /** Texts that must not be told. */
+  secrets: readonly string[];
+  /** Where the Flux objects are, under the leave to work on the unit. */
+  cluster: Cluster;
+  signal: AbortSignal;
+}
+
+/** A change that passed. It is to be told how it ended. */
+export interface Passage {
+  /** @param error null when all of it was carried out */
+  ended(error: PlumbError | null): Promise<void>;
+}
+
+export interface GatekeeperOptions extends Omit<GateObjectsOptions, 'onChange' | 'onPolicy'> {
+  engine: Pick<Engine, 'celEval' | 'celCheck'>;
+  /** Whose work a revision of a source is, as far as it was not in another one. */
+  authors: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<Authorship>;
+  onChange: (unit: UnitRef | null) => void;
+  /** Told of what people have to hear of a change that passed. */
+  tell: (unit: UnitRef, said: Said) => void;
+  onFault: (what: string, error: unknown) => void;
+}
+
+/** The agent's own clock and the API server's may be this far apart. Milliseconds. */
+const MOST_SKEW = 60_000;
+/** Authors that the record of a change names. */
+const MOST_AUTHORS = 100;
+const NOT_ASKED: Authorship = { unknown: 'nobody asked' };
+/** A change is looked at again after this long, whatever wakes it. */
+const LOOK_AGAIN = 5 * 60_000;
+
+/** Lets changes pass, or holds them: what the policies, lockdowns and approvals in the cluster say of exactly this change, now. */
+export class Gatekeeper {
+  readonly #objects: GateObjects;
+  readonly #records: ChangeRecords;
+  readonly #identities: Identities;
+  readonly #policyStatus: PolicyStatus;
+  readonly #options: GatekeeperOptions;
+
+  constructor(options: GatekeeperOptions) {
+    this.#options = options;
+    const { cluster, engine, clock, onFault } = options;
+    this.#policyStatus = new PolicyStatus({ cluster, engine, time: () => clock.time(), onFault });
+    const onPolicy: GateObjectsOptions['onPolicy'] = (object, facts) => this.#policyStatus.note(object, facts);
+    this.#objects = new GateObjects({ ...options, onPolicy });
+    this.#identities = new Identities(options);
+    const { changes } = this.#objects;
+    this.#records = new ChangeRecords(changes, () => options.clock.time());
+  }
+
+  /** Starts looking at what there is, so that no first change has to wait for it. */
+  start(): void {
+    void this.#objects.known();
+  }
+
+  /** Whether anything may be held at all: where the cluster serves no gates, nothing is. */
+  async isOnGuard(): Promise<boolean> {
+    return (await this.#objects.known()) !== 'none';
+  }
+
+  /**
+   * @returns null where nothing has to be told of how the change ends
+   * @throws PlumbError `gated` when it is held; `retryAfter` is when it may pass by itself, at the latest when to look again
+   */
+  async pass(request: GateRequest): Promise<Passage | null> {
+    const unit = unitOf(request);
+    if (request.objects.length === 0) {
+      const done = this.#records.applying(unit, request.bundleDigest);
+      return done === undefined ? null : this.#passageOf(done, request.cluster);
+    }
+    const known = await this.#objects.known();
+    if (known === 'none') return null;
+    if (known !== 'known') throw held(`waits for word of what the policies say: ${known.trouble}`, LOOK_AGAIN);
+    const facts = await this.#factsOf(request);
+    const policies = governing(this.#objects.policies, facts);
+    const name = changeName(unit, facts.digest);
+    const record = this.#records.find(unit, name);
+    const verdict = await this.#judge(request, { facts, policies, name });
+    if (verdict.state !== 'open') return this.#hold(request, facts, verdict);
+    this.#tell(request, name, verdict);
+    const { cluster } = request;
+    if (record === undefined) {
+      if (isNews(request.cause)) await this.#records.supersede({ unit, digest: facts.digest }, cluster);
+      return null;
+    }
+    const opened = { phase: 'Applying', message: 'it passed every gate', requirements: verdict.requirements } as const;
+    await this.#records.move(record, opened, cluster);
+    return this.#passageOf(record, cluster);
+  }
+
+  #passageOf(record: Change, cluster: Cluster): Passage {
+    return {
+      ended: async (error) => {
+        const current = this.#records.find(record.spec.unit, record.metadata.name) ?? record;
+        const end =
+          error === null
+            ? ({ phase: 'Applied', message: 'all of it is applied' } as const)
+            : ({ phase: 'Failed', message: error.message } as const);
+        await this.#records.move(current, end, cluster);
+      },
+    };
+  }
+
+  /** Changes that are held now, as far as their records say. */
+  get held(): number {
+    return this.#records.held;
+  }
+
+  #tell({ ref, secrets }: GateRequest, change: string, { requirements }: GateVerdict): void {
+    const hidden = requirements.map((one) => ({ ...one, message: hideSecrets(held(one.message, 0), secrets).message }));
+    const skipped = hidden
+      .filter(({ verdict }) => verdict === 'Overridden')
+      .map(({ rule, policy, message }) => ({ rule, policy, why: message }));
+    const warnings = hidden.filter(({ verdict }) => verdict === 'Warned');
+    const said: Said[] = [];
+    if (skipped.length > 0) said.push(say(ownMessages.gateOverridden, { change, skipped }));
+    if (warnings.length > 0) said.push(say(ownMessages.policyWarning, { warnings }));
+    for (const one of said) this.#options.tell(ref, one);
+  }
+
+  /** Whether changes of a unit must stop now, also those under way. */
+  isLocked(request: Pick<GateRequest, 'ref' | 'labels' | 'source' | 'clusterName' | 'cause'>): boolean {
+    const facts: ChangeFacts = {
+      ...subjectOf(request),
+      source: { ...request.source, revision: '' },
+      namespaceLabels: null,
+      digest: '',
+      authors: NOT_ASKED,
+      objects: [],
+      owned: 0,
+    };
+    const { now, clockTrouble } = this.#now();
+    // What a delivery touches, and why it is made, is not known here: one that is stopped for nothing is judged again, and passes.
+    const anything = this.#objects.lockdowns.map((lockdown) => {
+      const { touches: _touches, ...select } = lockdown.spec.select ?? {};
+      return { ...lockdown, spec: { ...lockdown.spec, select, causes: [request.cause] } };
+    });
+    return locking(anything, facts, clockTrouble === null ? now : null).length > 0;
+  }
+
+  async done(): Promise<void> {
+    await Promise.all([this.#objects.done(), this.#identities.done()]);
+    await this.#policyStatus.done();
+  }
+
+  async #factsOf(request: GateRequest): Promise<ChangeFacts> {
+    const { cause, revision, source, objects, owned, place, bundleDigest, leaving } = request;
+    const unit = unitOf(request);
+    const facts: ChangeFacts = {
+      ...subjectOf(request),
+      namespaceLabels: null,
+      source: { ...source, revision },
+      cause,
+      digest: changeDigest({ unit, place, bundleDigest, leaving }),
+      authors: NOT_ASKED,
+      objects,
+      owned,
+    };
+    const asksLabels = [
+      ...this.#objects.policies.map(({ spec }) => spec),
+      ...this.#objects.lockdowns.map(({ spec }) => spec),
+    ].some((spec) => spec.select?.namespaceSelector !== undefined || hasExpressions(spec));
+    const labelled = asksLabels ? { ...facts, namespaceLabels: await this.#objects.labelsOf(unit.namespace) } : facts;
+    const asksAuthors = [
+      ...governing(this.#objects.policies, labelled).map(({ spec }) => spec),
+      ...this.#objects.lockdowns.map(({ spec }) => spec),
+    ].some(readsAuthors);
+    return asksAuthors ? { ...labelled, authors: await this.#authors(request) } : labelled;
+  }
+
+  #authors({ ref, source, revision, since, hasRemoteBases }: GateRequest): Promise<Authorship> {
+    const { authors, clock, onChange } = this.#options;
+    const ask = (): Promise<Authorship> => authors(source, { revision, since });
+    return askAuthors({ ask, hasRemoteBases, clock, onLate: () => onChange(ref) });
+  }
+
+  async #judge(
+    request: GateRequest,
+    { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
+  ): Promise<GateVerdict> {
+    const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
+    const findings = await this.#findings(request, facts, policies);
+    const places = [
+      ...policies.map(({ spec, namespace }) => placeOf(spec.identitiesRef, namespace)),
+      ...this.#objects.lockdowns.map(({ spec }) => placeOf(spec.identitiesRef, '')),
+    ].filter((place) => place !== null);
+    const identities = await this.#identities.read(places, request);
+    const record = this.#records.find(unitOf(request), name);
+    return judgeChange({
+      change: facts,
+      policies: this.#objects.policies,
+      lockdowns: this.#objects.lockdowns,
+      approvals,
+      distrust,
+      identities: ({ namespace, name: named }) => identities.get(`${namespace}/${named}`) ?? null,
+      findings: (policy, rule) => findings.get(findingKey(policy, rule)),
+      earlier: record?.status?.requirements ?? [],
+      ...this.#now(),
+    });
+  }
+
+  async #findings(
+    request: GateRequest,
+    change: ChangeFacts,
+    policies: readonly PolicyFacts[],
+  ): Promise<Map<string, Findings>> {
+    const sound = policies.filter(({ flaw }) => flaw === null);
+    const found = new Map<string, Findings>();
+    if (sound.some((policy) => readsContent(policy, change))) {
+      for (const [key, value] of readContent(sound, change, await request.contents())) found.set(key, value);
+    }
+    const { engine } = this.#options;
+    const lockdowns = locking(this.#objects.lockdowns, change, null).filter(({ flaw }) => flaw === null);
+    const expressions = await evaluateExpressions({ ...request, policies: sound, lockdowns, change, engine });
+    for (const [key, value] of expressions) found.set(key, value);
+    return found;
+  }
+
+  async #hold(request: GateRequest, facts: ChangeFacts, verdict: GateVerdict): Promise<never> {
+    const { cluster, secrets, revision } = request;
+    const hide = (text: string): string => hideSecrets(held(text, 0), secrets).message;
+    const requirements = verdict.requirements.map((one) => ({ ...one, message: hide(one.message) }));
+    const hidden = { ...verdict, requirements };
+    const spec: ChangeSpec = {
+      unit: unitOf(request),
+      cluster: request.clusterName,
+      cause: request.cause,
+      revision,
+      digest: facts.digest,
+      bundleDigest: request.bundleDigest,
+      authors: 'unknown' in facts.authors ? [] : facts.authors.authors.slice(0, MOST_AUTHORS),
+    };
+    await this.#records.hold(spec, facts, hidden, cluster);
+    const wait = verdict.opensAt === null ? LOOK_AGAIN : Math.max(0, verdict.opensAt - this.#now().now);
+    throw held(toldOfHeld(hidden), Math.min(wait, LOOK_AGAIN));
+  }
+
+  /** The time by the API server's clock, which must not be far from our own: one of them was set otherwise. */
+  #now(): { now: number; clockTrouble: string | null } {
+    const { cluster, clock } = this.#options;
+    const own = clock.time();
+    const { time } = cluster.connection;
+    if (time === null) return { now: own, clockTrouble: 'the API server has not told its time' };
+    const apart = Math.abs(own - time);
+    if (apart <= MOST_SKEW) return { now: time, clockTrouble: null };
+    const seconds = Math.round(apart / 1_000);
+    return { now: time, clockTrouble: `those of the agent and of the API server are ${seconds} s apart` };
+  }
+}
+
+function subjectOf({
+  ref,
+  labels,
+  clusterName,
+  cause,
+}: Pick<GateRequest, 'ref' | 'labels' | 'clusterName' | 'cause'>): Pick<ChangeFacts, 'unit' | 'cluster' | 'cause'> {
+  return { unit: { ...ref, labels }, cluster: clusterName, cause };
+}
+
+function unitOf({ ref, uid }: GateRequest): ChangeSpec['unit'] {
+  return { kind: ref.kind, namespace: ref.namespace, name: ref.name, uid };
+}
+
+function placeOf(
+  reference: { namespace?: string; name: string } | undefined,
+  namespace: string,
+): { namespace: string; name: string } | null {
+  if (reference === undefined) return null;
+  return { name: reference.name, namespace: namespace === '' ? (reference.namespace ?? '') : namespace };
+}
+
+function hasExpressions({ checks, approvals }: { checks?: unknown[]; approvals?: { when?: string }[] }): boolean {
+  return (checks ?? []).length > 0 || approvals?.some(({ when }) => when !== undefined) === true;
+}
+
+function held(why: string, after: number): PlumbError {
+  const { text } = say(ownMessages.gated, { why });
+  return new PlumbError('gated', text, { fault: 'user', policy: 'retry', retryAfter: after });
+}

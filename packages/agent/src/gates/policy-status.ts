@@ -1,0 +1,103 @@
+import {
+  asPlumbError,
+  GATES_MANAGER,
+  ownMessages,
+  say,
+  setConditions,
+  type Condition,
+  type JsonObject,
+  type KubeObject,
+  type Said,
+} from '@plumb/api';
+import type { PolicyFacts } from '@plumb/core';
+import type { Engine } from '@plumb/engine';
+import type { Cluster } from '@plumb/kube';
+import { mergePatch } from '../runtime/merge-patch.ts';
+import { VARIABLES } from './expressions.ts';
+
+interface Options {
+  cluster: Cluster;
+  engine: Pick<Engine, 'celCheck'>;
+  /** Milliseconds since the epoch. */
+  time: () => number;
+  onFault: (what: string, error: unknown) => void;
+}
+
+const DEADLINE = 10_000;
+
+/** Says in the status of each policy whether it can be judged by, so that whoever writes one learns of a mistake before it holds a change. */
+export class PolicyStatus {
+  readonly #options: Options;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** A policy came or changed: it is looked at after those before it. */
+  note(object: KubeObject, facts: PolicyFacts): void {
+    if (object.metadata.deletionTimestamp !== undefined || isTold(object)) return;
+    this.#last = this.#last
+      .then(() => this.#tell(object, facts))
+      .catch((error: unknown) => {
+        // Gone, or written by another replica meanwhile.
+        if (['api-not-found', 'api-conflict', 'cancelled'].includes(asPlumbError(error).code)) return;
+        this.#options.onFault(`status of ${object.kind}/${object.metadata.name} could not be written`, error);
+      });
+  }
+
+  async done(): Promise<void> {
+    await this.#last;
+  }
+
+  async #tell(object: KubeObject, facts: PolicyFacts): Promise<void> {
+    const { cluster, time } = this.#options;
+    const flaw = facts.flaw ?? (await this.#flawOfExpressions(facts));
+    const { generation = 0, name, namespace = '' } = object.metadata;
+    const { reason, text: message } = saidOf(flaw);
+    const status = (object['status'] ?? {}) as { conditions?: Condition[] };
+    const ready = {
+      type: 'Ready',
+      status: flaw === null ? 'True' : 'False',
+      reason,
+      message,
+      observedGeneration: generation,
+    } as const;
+    const conditions = setConditions(status.conditions ?? [], [ready], new Date(time()));
+    const next = { ...status, conditions, observedGeneration: generation } as unknown as JsonObject;
+    const patch = mergePatch(status as unknown as JsonObject, next);
+    if (patch === null) return;
+    const key = { group: 'plumb.dev', version: 'v1', kind: object.kind, namespace, name };
+    await cluster.patch(key, { status: patch }, { type: 'merge', subresource: 'status', fieldManager: GATES_MANAGER });
+  }
+
+  async #flawOfExpressions({ spec }: PolicyFacts): Promise<string | null> {
+    const checks = (spec.checks ?? []).flatMap(({ name, expression, messageExpression }) => [
+      { where: `checks/${name}`, expression },
+      ...(messageExpression === undefined
+        ? []
+        : [{ where: `checks/${name}`, expression: { expression: messageExpression, string: true as const } }]),
+    ]);
+    const conditions = (spec.approvals ?? []).flatMap(({ name, when }) =>
+      when === undefined ? [] : [{ where: `approvals/${name}`, expression: when }],
+    );
+    const all = [...checks, ...conditions];
+    if (all.length === 0) return null;
+    const problems = await this.#options.engine.celCheck({
+      mode: { kind: 'policy', variables: VARIABLES },
+      expressions: all.map(({ expression }) => expression),
+      deadline: DEADLINE,
+    });
+    const at = problems.findIndex((problem) => problem !== null);
+    return at < 0 ? null : `${all[at]?.where ?? ''}: ${problems[at] ?? ''}`;
+  }
+}
+
+function saidOf(flaw: string | null): Said {
+  return flaw === null ? say(ownMessages.policySound, {}) : say(ownMessages.policyFlawed, { flaw });
+}
+
+function isTold({ metadata, ...object }: KubeObject): boolean {
+  const { observedGeneration } = (object['status'] ?? {}) as { observedGeneration?: number };
+  return observedGeneration !== undefined && observedGeneration === metadata.generation;
+}

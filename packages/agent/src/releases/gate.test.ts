@@ -1,0 +1,69 @@
+import type { HelmRelease } from '@plumb/api';
+import type { Bundle } from '@plumb/render';
+import { MemoryCluster } from '@plumb/testkit';
+import { expect, test } from 'vitest';
+import type { GateRequest } from '../gates/gatekeeper.ts';
+import { helmRelease } from '../testing/builders.ts';
+import type { ActionContext } from './context.ts';
+import { passReleaseGate, type ReleaseChange } from './gate.ts';
+
+const EMPTY = { digest: 'b', objects: [] } as unknown as Bundle;
+
+const definition = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: widgets.example.com
+spec:
+  group: example.com
+`;
+const pod = (image: string): string => `apiVersion: v1
+kind: Pod
+metadata:
+  name: probe
+spec:
+  containers: [{ name: a, image: ${image} }]
+`;
+
+/** What gates are asked of a change of a release. */
+async function asked(
+  wanted: Partial<ReleaseChange['wanted']>,
+  release: HelmRelease = helmRelease(),
+): Promise<GateRequest> {
+  const requests: GateRequest[] = [];
+  const keeper = {
+    isOnGuard: () => Promise.resolve(true),
+    pass: (request: GateRequest) => {
+      requests.push(request);
+      return Promise.resolve(null);
+    },
+  };
+  const context = { gates: { keeper }, release, cluster: new MemoryCluster(), unit: { bundle: EMPTY }, secrets: [] };
+  const change: ReleaseChange = {
+    cause: 'routine',
+    wanted: { bundle: EMPTY, hooks: [], crds: [], ...wanted },
+    owned: [],
+  };
+  await passReleaseGate(change, context as unknown as ActionContext);
+  expect(requests).toHaveLength(1);
+  return requests[0] as GateRequest;
+}
+
+test('definitions that a chart brings are a change, though nothing else of it is another', async () => {
+  const request = await asked({ crds: [{ path: 'crds/widgets.yaml', text: definition }] });
+  expect(request.objects).toMatchObject([
+    { key: { kind: 'CustomResourceDefinition', name: 'widgets.example.com', namespace: '' }, action: 'change' },
+  ]);
+  expect(await request.contents()).toMatchObject([
+    { path: 'crds/widgets.yaml', body: { metadata: { name: 'widgets.example.com' }, spec: { group: 'example.com' } } },
+  ]);
+  expect(request.cause).toBe('routine');
+});
+
+test('what tests run is judged where they run', async () => {
+  const hooks = [{ path: 'templates/test.yaml', manifest: pod('evil.example/a'), events: ['test'] as const }];
+  const wanted = { hooks } as unknown as Partial<ReleaseChange['wanted']>;
+  expect((await asked(wanted)).objects).toEqual([]);
+  const request = await asked(wanted, helmRelease({ spec: { test: { enable: true } } }));
+  expect(request.objects).toMatchObject([{ key: { kind: 'Pod', name: 'probe' }, action: 'create' }]);
+  expect(await request.contents()).toMatchObject([{ path: 'templates/test.yaml' }]);
+});

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { asPlumbError, keyId, keyOf, parseApiVersion, type HelmRelease, type ObjectKey } from '@plumb/api';
+import { releaseNamespaceOf, type Cause, type ObjectFate } from '@plumb/core';
+import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plumb/render';
+import type { Content } from '../gates/content.ts';
+import type { Gatekeeper, GateRequest, Passage } from '../gates/gatekeeper.ts';
+import { namespacedIn, type ActionContext } from './context.ts';
+import type { ReleaseRecord } from './record.ts';
+import { bundleOf } from './render.ts';
+
+/** What is to become of a release. */
+export interface ReleaseChange {
+  cause: Cause;
+  /** What is to be there; null: nothing any more. */
+  wanted: { bundle: Bundle; hooks: readonly HookText[]; crds: RenderedRelease['crds'] } | null;
+  /** What it owns now. */
+  owned: readonly ObjectKey[];
+}
+
+type HookText = Pick<RenderedRelease['hooks'][number], 'path' | 'manifest' | 'events'>;
+type Subject = Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'clusterName' | 'place'>;
+
+/**
+ * Lets a change of a release pass only where policies, approvals and lockdowns do. What the templates make differently each time is another change each
+ * time, and is never the one that was approved.
+ * @throws PlumbError `gated`
+ */
+export async function passReleaseGate(change: ReleaseChange, context: ActionContext): Promise<Passage | null> {
+  const { gates } = context;
+  if (gates === null || !(await gates.keeper.isOnGuard())) return null;
+  return gates.keeper.pass({ ...gates, ...(await requestOf(change, context)) });
+}
+
+/** A passage ends with what it was for; that the record of it cannot be written now undoes nothing. */
+export async function endPassage(passage: Passage | null, error: Parameters<Passage['ended']>[0]): Promise<void> {
+  if (error?.code === 'cancelled') return;
+  await passage?.ended(error).catch((thrown: unknown) => void asPlumbError(thrown));
+}
+
+/** What gates are asked with, beside the change itself. */
+export interface ReleaseGates extends Subject {
+  keeper: Gatekeeper;
+  revision: string;
+  /** Where the Flux objects are. */
+  cluster: GateRequest['cluster'];
+}
+
+/** The change of a rollback to a stored release. */
+export async function rollbackChange(
+  record: ReleaseRecord,
+  owned: readonly ObjectKey[],
+  context: ActionContext,
+): Promise<ReleaseChange> {
+  const bundle = await bundleOf(record, context);
+  const hooks = (record.hooks ?? []).map(({ path = '', manifest = '', events = [] }) => ({ path, manifest, events }));
+  return { cause: 'rollback', wanted: { bundle, hooks, crds: [] }, owned };
+}
+
+async function requestOf(
+  { cause, wanted, owned }: ReleaseChange,
+  context: ActionContext,
+): Promise<Omit<GateRequest, keyof Subject | 'revision' | 'cluster'>> {
+  const { release, cluster, unit, secrets, signal } = context;
+  const objects = wanted?.bundle.objects ?? [];
+  const declared = new Set(objects.map(({ key }) => keyId(key)));
+  const leaving = owned.filter((key) => !declared.has(keyId(key)));
+  const there = new Set(owned.map(keyId));
+  const inForce = new Map(unit.bundle?.objects.map(({ key, digest }) => [keyId(key), digest]));
+  const changed = objects.filter(({ key, digest }) => inForce.get(keyId(key)) !== digest || !there.has(keyId(key)));
+  const hooks = await hookContents(wanted?.hooks ?? [], release, context);
+  const definitions = await crdObjects(wanted?.crds ?? [], {});
+  const fates: ObjectFate[] = [
+    ...changed.map(({ key }): ObjectFate => ({ key, action: there.has(keyId(key)) ? 'change' : 'create' })),
+    ...hooks.map(({ key }): ObjectFate => ({ key, action: 'create' })),
+    // Whether they are there already is seen when they are brought in.
+    ...definitions.map(({ key }): ObjectFate => ({ key, action: 'change' })),
+    ...leaving.map((key): ObjectFate => ({ key, action: 'delete' })),
+  ];
+  const objectsToCome = [...changed, ...definitions];
+  const contents = [
+    ...objectsToCome.map(({ key, body, origin }): Content => ({ key, body, path: origin.path })),
+    ...hooks,
+  ];
+  return {
+    cause: wanted !== null && cause === 'routine' && fates.every(({ action }) => action === 'delete') ? 'prune' : cause,
+    bundleDigest: digestOf(wanted),
+    objects: fates,
+    owned: owned.length,
+    // Of a chart nobody tells whose work it is.
+    since: null,
+    hasRemoteBases: false,
+    leaving: leaving.map(keyId),
+    contents: () => Promise.resolve(contents),
+    live: ({ key }) => cluster.get(key, { signal }),
+    secrets,
+    signal,
+  };
+}
+
+/** Names all that a chart came to: its objects, its hooks and its definitions. */
+function digestOf(wanted: ReleaseChange['wanted']): string {
+  if (wanted === null) return '';
+  const hooks = wanted.hooks.map(({ manifest, events }) => [manifest, events]);
+  const crds = wanted.crds.map(({ text }) => text);
+  return createHash('sha256')
+    .update(JSON.stringify([wanted.bundle.digest, hooks, crds]))
+    .digest('hex');
+}
+
+async function hookContents(
+  hooks: readonly HookText[],
+  release: HelmRelease,
+  { cluster }: ActionContext,
+): Promise<Content[]> {
+  const namespace = releaseNamespaceOf(release);
+  const identity = { release: { name: release.metadata.name, namespace, revision: 1, isUpgrade: false } };
+  const runsTests = release.spec.test?.enable === true;
+  const own = hooks.filter(({ events }) => runsTests || !events.every((event) => event.startsWith('test')));
+  const found = await Promise.all(
+    own.map((hook) => hookObjects(hook, identity, { isNamespaced: namespacedIn(cluster) })),
+  );
+  return found.flatMap((bodies, index) =>
+    bodies.map((body): Content => {
+      const key = body.metadata.name === '' ? { ...nameless(body.apiVersion, body.kind), namespace } : keyOf(body);
+      return { key, body, path: own[index]?.path ?? '' };
+    }),
+  );
+}
+
+/** A hook may leave its name to the API server. */
+function nameless(apiVersion: string, kind: string): Omit<ObjectKey, 'namespace'> {
+  return { ...parseApiVersion(apiVersion), kind, name: '' };
+}
