@@ -14,6 +14,16 @@ export interface Command {
   }>;
 }
 
+const loadApprove: Command['load'] = async () => {
+  const { approveOptions, runApprove } = await import('./commands/decide.ts');
+  return { options: approveOptions, run: runApprove };
+};
+
+const loadReject: Command['load'] = async () => {
+  const { rejectOptions, runReject } = await import('./commands/decide.ts');
+  return { options: rejectOptions, run: runReject };
+};
+
 /** Everything `plumb` can do but `plumb kubectl`, whose words belong to kubectl. */
 export const commands: readonly Command[] = [
   {
@@ -76,11 +86,87 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    name: 'change list',
+    summary: 'list the changes that gates hold or held, with what they wait for',
+    load: async () => {
+      const { changeListOptions, runChangeList } = await import('./commands/change-list.ts');
+      return { options: changeListOptions, run: runChangeList };
+    },
+  },
+  {
+    name: 'change show',
+    argument: '<name>',
+    summary: 'show a change: every requirement with its verdict, and what becomes of each object',
+    load: async () => {
+      const { changeShowOptions, runChangeShow } = await import('./commands/change-show.ts');
+      return { options: changeShowOptions, run: runChangeShow };
+    },
+  },
+  {
+    name: 'change approve',
+    argument: '<name>',
+    summary: 'the same as plumb approve',
+    load: loadApprove,
+  },
+  {
+    name: 'change reject',
+    argument: '<name>',
+    summary: 'the same as plumb reject',
+    load: loadReject,
+  },
+  {
+    name: 'approve',
+    argument: '<name>',
+    summary: 'approve a change as it is now, and say what it waits for then; exits with 1 where it fails',
+    load: loadApprove,
+  },
+  {
+    name: 'reject',
+    argument: '<name>',
+    summary: 'reject a change as it is now',
+    load: loadReject,
+  },
+  {
+    name: 'lockdown on',
+    argument: '[name]',
+    summary: 'stop changes at once, of all units or of those that are selected, until a time',
+    load: async () => {
+      const { lockdownOnOptions, runLockdownOn } = await import('./commands/lockdown.ts');
+      return { options: lockdownOnOptions, run: runLockdownOn };
+    },
+  },
+  {
+    name: 'lockdown off',
+    argument: '<name>',
+    summary: 'end a lockdown',
+    load: async () => {
+      const { lockdownOffOptions, runLockdownOff } = await import('./commands/lockdown.ts');
+      return { options: lockdownOffOptions, run: runLockdownOff };
+    },
+  },
+  {
+    name: 'lockdown list',
+    summary: 'list the lockdowns, with what they stop and why',
+    load: async () => {
+      const { lockdownListOptions, runLockdownList } = await import('./commands/lockdown.ts');
+      return { options: lockdownListOptions, run: runLockdownList };
+    },
+  },
+  {
+    name: 'why',
+    argument: '<kind/name>',
+    summary: 'say whether a unit is held, and by which rules of which policies; or what state it is in',
+    load: async () => {
+      const { runWhy, whyOptions } = await import('./commands/why.ts');
+      return { options: whyOptions, run: runWhy };
+    },
+  },
+  {
     name: 'crds',
     summary: 'print the definitions of the kinds that are served',
     load: async () => {
-      const { runCrds } = await import('./commands/crds.ts');
-      return { options: {}, run: runCrds };
+      const { crdsOptions, runCrds } = await import('./commands/crds.ts');
+      return { options: crdsOptions, run: runCrds };
     },
   },
 ];

@@ -10,7 +10,8 @@ export async function optionsPage(): Promise<string> {
     if (specs.length === 0) continue;
     sections.push('', '| option | environment | default | what it does |', '|---|---|---|---|');
     for (const { flag, env, fallback, help } of specs) {
-      const shown = fallback === '' ? '' : `\`${fallback}\``;
+      const value = String(fallback);
+      const shown = value === '' ? '' : `\`${value}\``;
       sections.push(
         `| \`${flag.replaceAll('|', '\\|')}\` | ${env === null ? '' : `\`${env}\``} | ${shown} | ${help} |`,
       );

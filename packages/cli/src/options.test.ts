@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { flag, port, readOptions, text } from './options.ts';
+import { choice, flag, port, readOptions, text } from './options.ts';
 import { optionsPage } from './options-page.ts';
 
 const table = {
@@ -8,6 +8,7 @@ const table = {
   port: port('--port <port>', null, 'which', 9090),
   loud: flag('--loud', 'LOUD', 'how'),
 } as const;
+const words = { output: choice('-o, --output <format>', 'as what', ['text', 'json']) } as const;
 
 describe('readOptions', () => {
   test.each([
@@ -43,6 +44,12 @@ describe('readOptions', () => {
   ])('refuses %s', (_name, given, environment, message) => {
     expect(() => readOptions(table, given, environment)).toThrow(message);
   });
+});
+
+test('one of a few words is the first of them where none is given, and no other', () => {
+  expect(readOptions(words, {}, {})).toEqual({ output: 'text' });
+  expect(readOptions(words, { output: 'json' }, {})).toEqual({ output: 'json' });
+  expect(() => readOptions(words, { output: 'yaml' }, {})).toThrow("--output: 'yaml' is none of text, json");
 });
 
 test('docs/options.md is the option tables as they are (vitest --update writes it)', async () => {

@@ -1,4 +1,6 @@
+import type { Command } from 'commander';
 import { longFlag } from './given.ts';
+import { partsOf } from './lists.ts';
 
 /** One option of a command: its flag, the environment variable that gives its default, its help, and how its text is read. */
 export interface OptionSpec<Value> {
@@ -26,6 +28,30 @@ export function flag(name: string, env: string | null, help: string, fallback = 
   return { flag: `${name} [true|false]`, env, help, fallback, read };
 }
 
+/** A list, with commas, or with the flag several times. One that is given names something: an empty one would choose everything. */
+export function list(flagText: string, help: string): OptionSpec<readonly string[]> {
+  const read = (given: string): string[] => {
+    const parts = partsOf(given);
+    if (parts.length === 0) throw new Error(`'${given}' names nothing`);
+    return parts;
+  };
+  return { flag: flagText, env: null, help: `${help}; several with commas, or one flag each`, fallback: [], read };
+}
+
+/** One of a few words; the first is the fallback. */
+export function choice<const Word extends string>(
+  flagText: string,
+  help: string,
+  words: readonly [Word, ...Word[]],
+): OptionSpec<Word> {
+  const read = (given: string): Word => {
+    const found = words.find((word) => word === given);
+    if (found === undefined) throw new Error(`'${given}' is none of ${words.join(', ')}`);
+    return found;
+  };
+  return { flag: flagText, env: null, help, fallback: words[0], read };
+}
+
 export function port(name: string, env: string | null, help: string, fallback: number): OptionSpec<number> {
   return { ...whole(`${name} <port>`, env, { help, fallback, from: 0, to: 65_535 }) };
 }
@@ -46,11 +72,20 @@ export function whole(
   return { flag: flagText, env, help, fallback, read };
 }
 
-export type OptionTable = Readonly<Record<string, OptionSpec<string> | OptionSpec<boolean> | OptionSpec<number>>>;
+export type OptionTable = Readonly<
+  Record<string, OptionSpec<string> | OptionSpec<boolean> | OptionSpec<number> | OptionSpec<readonly string[]>>
+>;
 
 export type OptionValues<Table extends OptionTable> = {
   [Name in keyof Table]: Table[Name] extends OptionSpec<infer Value> ? Value : never;
 };
+
+/** Lets a command take an option. Of a list none is dropped that is given, as the last of all others counts. */
+export function addOption(command: Command, spec: OptionTable[string], help: string): void {
+  const collect = (given: string, before?: string): string => (before === undefined ? given : `${before},${given}`);
+  if (typeof spec.fallback === 'object') command.option(spec.flag, help, collect);
+  else command.option(spec.flag, help);
+}
 
 /** The values of a table: what was given on the command line, else by the environment, else the fallback. */
 export function readOptions<Table extends OptionTable>(
@@ -66,7 +101,7 @@ function valueOf(
   spec: OptionTable[string],
   given: unknown,
   environment: Readonly<Record<string, string | undefined>>,
-): string | number | boolean {
+): string | number | boolean | readonly string[] {
   const set = spec.env === null ? undefined : environment[spec.env];
   const raw = given === undefined ? set : textOf(given);
   if (raw === undefined) return spec.fallback;

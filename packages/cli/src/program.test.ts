@@ -40,6 +40,24 @@ describe('plumb', () => {
     ]);
   });
 
+  test('prints the kinds that hold changes back, with what vouches for who approves', async () => {
+    const { code, out } = await run('crds', '--gates');
+    expect(code).toBe(0);
+    const { items } = JSON.parse(out) as { items: { kind: string; metadata: { name: string } }[] };
+    expect(items.map(({ metadata }) => metadata.name)).toEqual([
+      'releasepolicies.plumb.dev',
+      'clusterreleasepolicies.plumb.dev',
+      'changes.plumb.dev',
+      'approvals.plumb.dev',
+      'lockdowns.plumb.dev',
+      'approvals.plumb.dev',
+      'approvals.plumb.dev',
+      'lockdowns.plumb.dev',
+      'lockdowns.plumb.dev',
+    ]);
+    expect(items.at(-1)?.kind).toBe('ValidatingAdmissionPolicyBinding');
+  });
+
   test('hands every word behind kubectl to kubectl, and gives its exit code', async () => {
     expect(await run('kubectl', 'get', 'pods', '--help')).toEqual({
       code: 7,
@@ -51,6 +69,7 @@ describe('plumb', () => {
   test.each([
     ['an unknown command', ['fly'], /unknown command 'fly'/],
     ['an unknown option', ['agent', '--fly'], /unknown option '--fly'/],
+    ['an approval of nothing', ['approve'], /missing required argument 'name'/],
   ])('refuses %s with exit code 2', async (_name, args, message) => {
     const { code, err } = await run(...args);
     expect(code).toBe(2);
@@ -63,6 +82,28 @@ describe('plumb', () => {
       ['agent', '--metrics-port', 'http'],
       "plumb: --metrics-port: 'http' is not a whole number from 0 to 65535\n",
     ],
+    [
+      'what asks a cluster without one',
+      ['change', 'list', '--kubeconfig', ''],
+      'plumb: what is held is in the cluster: give --kubeconfig, or set KUBECONFIG\n',
+    ],
+    [
+      'a rejection without a reason',
+      ['reject', 'ks-apps-1'],
+      'plumb: whoever wrote the change wants to know why: give --comment\n',
+    ],
+    ['a wait of no duration', ['approve', 'a', '--timeout', 'long'], "plumb: --timeout: invalid duration 'long'"],
+    [
+      'a lockdown of a namespace whose name is empty',
+      ['lockdown', 'on', '--reason', 'r', '--for', '1h', '--namespace', ''],
+      "plumb: --namespace: '' names nothing\n",
+    ],
+    [
+      'a lockdown of a selector that is empty',
+      ['lockdown', 'on', '--reason', 'r', '--for', '1h', '--selector', ''],
+      'plumb: --selector: it is empty, which chooses everything: leave it out where that is meant\n',
+    ],
+    ['why of no unit', ['why', 'pod/a'], "plumb: 'pod/a' names no unit as kustomization/apps or helmrelease/cart\n"],
     ['an agent without a cluster', ['agent', '--kubeconfig', '/nowhere/kubeconfig'], /^plumb: .*\/nowhere\/kubeconfig/],
   ])('ends with code 1 and one line for %s', async (_name, args, message) => {
     const { code, err } = await run(...args);

@@ -3,7 +3,7 @@ import { commands } from './commands.ts';
 import type { Command } from './commands.ts';
 import type { Context } from './context.ts';
 import { givenAs } from './given.ts';
-import { readOptions } from './options.ts';
+import { addOption, readOptions } from './options.ts';
 import type { OptionTable } from './options.ts';
 import { endOf } from './terminal/visible.ts';
 
@@ -12,6 +12,8 @@ const USAGE = 2;
 const GROUPS: Readonly<Record<string, string>> = {
   build: 'print what a unit declares',
   diff: 'show what a unit would change',
+  change: 'what gates hold: see it, approve it, reject it',
+  lockdown: 'stop changes at once, and let them go on',
 };
 
 /** Runs the command the arguments name. @returns the exit code: 2 when the arguments are wrong */
@@ -68,7 +70,7 @@ async function addCommand(
   if (argument !== undefined) sub.argument(argument);
   if (!chosen) return;
   const { options, run } = await load();
-  for (const spec of Object.values(options)) sub.option(spec.flag, helpOf(spec));
+  for (const spec of Object.values(options)) addOption(sub, spec, helpOf(spec));
   sub.action(async () => {
     const given = sub.opts<Record<string, unknown>>();
     const named = Object.fromEntries(Object.entries(options).map(([name, { flag }]) => [name, givenAs(flag, given)]));
@@ -78,6 +80,7 @@ async function addCommand(
 
 function helpOf(spec: OptionTable[string]): string {
   const env = spec.env === null ? '' : `, or ${spec.env}`;
-  const fallback = spec.fallback === '' || spec.fallback === false ? '' : ` (default ${spec.fallback}${env})`;
+  const value = String(spec.fallback);
+  const fallback = value === '' || value === 'false' ? '' : ` (default ${value}${env})`;
   return `${spec.help}${fallback === '' && env !== '' ? ` (${env.slice(5)})` : fallback}`;
 }

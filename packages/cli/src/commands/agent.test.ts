@@ -22,6 +22,7 @@ const DEFAULTS = {
   crossNamespaceRefs: true,
   additiveReadyExpr: false,
   externalArtifacts: false,
+  gates: true,
   remoteBases: true,
   gitEnvironment: {},
   gitLimits: {

@@ -242,6 +242,7 @@ export function settingsOf(
     crossNamespaceRefs: tenancy.crossNamespaceRefs,
     additiveReadyExpr: options.additiveCelDependencyCheck,
     externalArtifacts: options.externalArtifacts,
+    gates: true,
     ...(options.sourceHostOverride === '' ? {} : { sourceHostOverride: options.sourceHostOverride }),
     remoteBases: tenancy.remoteBases,
     gitEnvironment: gitEnvironment(context.environment),

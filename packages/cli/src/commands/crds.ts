@@ -1,9 +1,19 @@
-import { crds, printJson } from '@plumb/api';
+import { crds, gateAdmission, gateCrds, printJson } from '@plumb/api';
 import type { Context } from '../context.ts';
+import { flag, type OptionValues } from '../options.ts';
+
+export const crdsOptions = {
+  gates: flag(
+    '--gates',
+    null,
+    'print, in place of these, the kinds that hold changes back, and what makes the API server vouch for who approves; in a cluster that has them, default limits hold',
+  ),
+} as const;
 
 /** Prints the definitions of the kinds served, as a List that `kubectl apply --server-side -f -` takes. */
-export function runCrds(_options: object, { stdout }: Context): Promise<number> {
-  const list = { apiVersion: 'v1', kind: 'List', items: crds() };
+export function runCrds({ gates }: OptionValues<typeof crdsOptions>, { stdout }: Context): Promise<number> {
+  const items = gates ? [...gateCrds(), ...gateAdmission()] : crds();
+  const list = { apiVersion: 'v1', kind: 'List', items };
   stdout.write(`${JSON.stringify(JSON.parse(printJson(list)), null, 2)}\n`);
   return Promise.resolve(0);
 }

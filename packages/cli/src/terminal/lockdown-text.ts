@@ -1,0 +1,15 @@
+import type { Lockdown } from '@plumb/api';
+import { endTime, lockdownText } from '@plumb/preview';
+import { table } from './table.ts';
+import { age } from './words.ts';
+
+/** Lockdowns, one a line. One that has ended by itself is still there until somebody deletes it. */
+export function lockdownTable(lockdowns: readonly Lockdown[], now: number): string {
+  const rows = lockdowns.map((lockdown) => {
+    const { metadata, spec } = lockdown;
+    const end = endTime(lockdown);
+    const left = end <= now ? 'ended' : age(now, end);
+    return [metadata.name, spec.until, left, spec.by, lockdownText(spec), spec.reason];
+  });
+  return table([['NAME', 'UNTIL', 'LEFT', 'BY', 'STOPS', 'REASON'], ...rows]);
+}

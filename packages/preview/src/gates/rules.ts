@@ -1,0 +1,133 @@
+import type { ApprovalRule, LimitRule, LockdownSpec, PolicySpec, PolicyWindow, Selection } from '@plumb/api';
+import { describePeople, describeWindow } from '@plumb/core';
+
+/** A rule as it is declared, in words. */
+export interface Rule {
+  /** As requirements name it: `approvals/two`. */
+  name: string;
+  text: string;
+}
+
+/** Every rule of a policy, in the order in which they are judged. */
+export function rulesOf({
+  checks = [],
+  forbid = [],
+  images,
+  limits,
+  approvals = [],
+  windows = [],
+}: PolicySpec): Rule[] {
+  return [
+    ...checks.map(({ name, expression, over, action, causes }) => ({
+      name: `checks/${name}`,
+      text: sentence([`${over === 'Change' ? 'the change' : 'each object'}: ${expression}`, warns(action), on(causes)]),
+    })),
+    ...forbid.map(({ name, pattern, action, causes }) => ({
+      name: `forbid/${name}`,
+      text: sentence([`no object holds /${pattern}/`, warns(action), on(causes)]),
+    })),
+    ...(images === undefined
+      ? []
+      : [
+          {
+            name: 'images',
+            text: sentence([
+              images.registries === undefined ? '' : `only from ${images.registries.join(', ')}`,
+              images.digests === true ? 'by digest' : '',
+              warns(images.action),
+              on(images.causes),
+            ]),
+          },
+        ]),
+    ...(limits === undefined ? [] : [{ name: 'limits', text: limitText(limits) }]),
+    ...approvals.map((rule) => ({ name: `approvals/${rule.name}`, text: approvalText(rule) })),
+    ...(windows.length === 0 ? [] : [{ name: 'windows', text: windows.map(windowText).join('; ') }]),
+  ];
+}
+
+function approvalText(rule: ApprovalRule): string {
+  const { count, notAuthor, when, expiry, causes } = rule;
+  return sentence([
+    `${count} approval${count === 1 ? '' : 's'} by ${describePeople(rule)}`,
+    notAuthor === true ? 'none of them by an author' : '',
+    when === undefined ? '' : `where ${when}`,
+    expiry === undefined ? '' : `each good for ${expiry}`,
+    on(causes),
+  ]);
+}
+
+function windowText(window: PolicyWindow): string {
+  const { type, name, who, exceptDates = [], causes } = window;
+  const days = exceptDates.length === 0 ? '' : `but not on ${exceptDates.join(', ')}`;
+  const meant = type === 'Allow' ? 'only for' : 'but not for';
+  return sentence([
+    `${type} ${describeWindow(window)}${name === undefined ? '' : ` (${name})`}`,
+    days,
+    who === undefined ? '' : `${meant} ${describePeople(who)}`,
+    on(causes),
+  ]);
+}
+
+function limitText({
+  defaults,
+  maxDeletes,
+  maxDeletePercent,
+  protected: guarded,
+  approvers,
+  causes,
+}: LimitRule): string {
+  const kinds = (guarded ?? []).map(({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'));
+  return sentence([
+    defaults === 'Off' ? 'takes the default limits away' : '',
+    maxDeletes === undefined ? '' : `at most ${maxDeletes} deletions`,
+    maxDeletePercent === undefined ? '' : `at most ${maxDeletePercent} percent deleted`,
+    kinds.length === 0 ? '' : `no deletion of ${kinds.join(', ')}`,
+    approvers === undefined ? '' : `more by an approval of ${describePeople(approvers)}`,
+    on(causes),
+  ]);
+}
+
+/** What a selection chooses, in words: `all Kustomizations named web-* in namespace shop`. */
+export function selectionText(selection: Selection | undefined): string {
+  const { kinds, names, namespaces, labelSelector, namespaceSelector, sources, clusters, touches } = selection ?? {};
+  const what = kinds === undefined || kinds.length !== 1 ? 'all units' : `all ${kinds[0]}s`;
+  const from = (sources ?? []).map(({ kind = 'source', namespace, name = '*' }) =>
+    [kind, namespace, name].filter((part) => part !== undefined).join('/'),
+  );
+  const chosen = [
+    what,
+    names === undefined ? '' : `named ${names.join(' or ')}`,
+    namespaces === undefined ? '' : `in namespace ${namespaces.join(' or ')}`,
+    labelSelector === undefined ? '' : `with labels ${labelSelector}`,
+    namespaceSelector === undefined ? '' : `in namespaces with labels ${namespaceSelector}`,
+    from.length === 0 ? '' : `from ${from.join(' or ')}`,
+    clusters === undefined ? '' : `for cluster ${clusters.join(' or ')}`,
+  ].filter((part) => part !== '');
+  return sentence([chosen.join(' '), ...touchesText(touches)]);
+}
+
+function touchesText({ kinds, namespaces, deletes }: NonNullable<Selection['touches']> = {}): string[] {
+  return [
+    kinds === undefined ? '' : `changes that touch ${kinds.join(' or ')}`,
+    namespaces === undefined ? '' : `changes in namespace ${namespaces.join(' or ')}`,
+    deletes === undefined ? '' : deletes ? 'changes that delete something' : 'changes that delete nothing',
+  ];
+}
+
+/** What a lockdown does, in words. */
+export function lockdownText({ select, approvals = [], causes }: LockdownSpec): string {
+  const needs = approvals.map(approvalText).join(', and ');
+  return sentence([selectionText(select), needs === '' ? '' : `passing only with ${needs}`, on(causes)]);
+}
+
+function on(causes: readonly string[] | undefined): string {
+  return causes === undefined ? '' : `for ${causes.join(', ')} only`;
+}
+
+function warns(action: 'Deny' | 'Warn' | undefined): string {
+  return action === 'Warn' ? 'told only' : '';
+}
+
+function sentence(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join(', ');
+}

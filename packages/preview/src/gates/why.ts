@@ -1,0 +1,265 @@
+import { chartSourceOf } from '@plumb/agent';
+import {
+  APPROVAL,
+  asPlumbError,
+  CHANGE,
+  CLUSTER_RELEASE_POLICY,
+  HELM_RELEASE,
+  KUSTOMIZATION,
+  LOCKDOWN,
+  RELEASE_POLICY,
+  reworded,
+  type Approval,
+  type Change,
+  type ChangeRequirement,
+  type HelmRelease,
+  type KindRef,
+  type Kustomization,
+  type KubeObject,
+  type Lockdown,
+} from '@plumb/api';
+import {
+  governing,
+  lockdownFacts,
+  locking,
+  policyFacts,
+  policyId,
+  type ChangeFacts,
+  type LockdownFacts,
+  type PolicyFacts,
+} from '@plumb/core';
+import { HELM_RELEASES, KUSTOMIZATIONS, liveUnit } from '../read-unit.ts';
+import { asking, forbidden, type GateCluster } from './asking.ts';
+import { hasEnded, listChanges } from './changes.ts';
+import { rulesOf, type Rule } from './rules.ts';
+
+export interface UnitAsked {
+  kind: 'Kustomization' | 'HelmRelease';
+  namespace: string;
+  name: string;
+}
+
+/** One rule of a policy that governs a unit. */
+export interface RuleStanding extends Rule {
+  /** What came of it for the change that is open: several of limits, none where the rule is not about such a change. */
+  verdicts: ChangeRequirement[];
+}
+
+export interface PolicyStanding {
+  policy: string;
+  /** Why it cannot be judged by; null when it can. */
+  flaw: string | null;
+  /** It governs only changes that touch what it names, and none of it is known to be touched. */
+  maybe: boolean;
+  rules: RuleStanding[];
+}
+
+/** What could be read of a kind; or why not. */
+export type Read<T> = T | { trouble: string };
+
+/** Why a unit is as it is. */
+export interface Why {
+  unit: UnitAsked;
+  state: 'held' | 'suspended' | 'ready' | 'working' | 'failed' | 'new';
+  /** RFC 3339; null where the unit says nothing yet. */
+  since: string | null;
+  /** Of its Ready condition. */
+  message: string;
+  /** The revision that runs; empty for none. */
+  applied: string;
+  /** The revision that was tried last; empty for none. */
+  attempted: string;
+  /** Whether the cluster serves the kinds of gates; where it does not, nothing can hold a unit. */
+  gated: boolean;
+  /** Its changes that are not over. */
+  changes: Change[];
+  policies: Read<PolicyStanding[]>;
+  /** Verdicts of the open changes that no policy that is there has: default limits, lockdowns, rejections, policies that were deleted. */
+  others: ChangeRequirement[];
+  lockdowns: Read<Lockdown[]>;
+  /** Those about the open changes. */
+  approvals: Read<Approval[]>;
+}
+
+type Unit = Kustomization | HelmRelease;
+
+/** Everything that says why a unit is held, or that it is not. @throws PlumbError where the unit or its changes cannot be read */
+export async function whyOf(cluster: GateCluster & UnitReader, asked: UnitAsked, signal: AbortSignal): Promise<Why> {
+  const unit = await unitOf(cluster, asked, signal);
+  const none = { changes: [], policies: [], others: [], lockdowns: [], approvals: [] };
+  if ((await cluster.resource(CHANGE)) === null) return { unit: asked, ...stateOf(unit), gated: false, ...none };
+  const all = await listChanges(cluster, asked.namespace, signal);
+  const changes = all.filter((change) => isOf(change, asked) && !hasEnded(change));
+  const facts = factsOf(unit, { asked, change: changes[0], labels: await namespaceLabels(cluster, asked, signal) });
+  const policies = await readPolicies(cluster, asked, signal);
+  const verdicts = changes.flatMap(({ status }) => status?.requirements ?? []);
+  const standing = 'trouble' in policies ? policies : policiesOf(policies, facts, verdicts);
+  const named = 'trouble' in standing ? [] : standing.map(({ policy }) => policy);
+  return {
+    unit: asked,
+    ...stateOf(unit),
+    gated: true,
+    changes,
+    policies: standing,
+    others: verdicts.filter(({ policy }) => !named.includes(policy)),
+    lockdowns: await readLockdowns(cluster, facts, signal),
+    approvals: await readApprovals(cluster, { asked, changes }, signal),
+  };
+}
+
+type UnitReader = Parameters<typeof liveUnit>[1];
+
+async function unitOf(cluster: UnitReader, asked: UnitAsked, signal: AbortSignal): Promise<Unit> {
+  const isKustomization = asked.kind === 'Kustomization';
+  try {
+    if (isKustomization) return await liveUnit(KUSTOMIZATIONS, cluster, asked, signal);
+    return await liveUnit(HELM_RELEASES, cluster, asked, signal);
+  } catch (thrown) {
+    const error = asPlumbError(thrown);
+    if (error.code === 'api-forbidden') throw forbidden(error, isKustomization ? KUSTOMIZATION : HELM_RELEASE, 'get');
+    if (error.code !== 'api-not-found') throw error;
+    throw reworded(error, `${error.message}; where it is in another namespace, name that with -n`);
+  }
+}
+
+function isOf({ spec: { unit } }: Change, { kind, name }: UnitAsked): boolean {
+  return unit.kind === kind && unit.name === name;
+}
+
+function stateOf({ spec, status }: Unit): Pick<Why, 'state' | 'since' | 'message' | 'applied' | 'attempted'> {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const known = (status ?? {}) as { lastAppliedRevision?: string; lastAttemptedRevision?: string };
+  return {
+    state: spec.suspend === true ? 'suspended' : stateByReady(ready),
+    since: ready?.lastTransitionTime ?? null,
+    message: ready?.message ?? '',
+    applied: known.lastAppliedRevision ?? '',
+    attempted: known.lastAttemptedRevision ?? '',
+  };
+}
+
+function stateByReady(ready: { status: string; reason: string } | undefined): Why['state'] {
+  if (ready === undefined) return 'new';
+  if (ready.status === 'True') return 'ready';
+  if (ready.reason === 'Gated') return 'held';
+  return ready.status === 'Unknown' ? 'working' : 'failed';
+}
+
+/** What policies select by, as far as it can be told from outside of the agent: the objects are recorded without their groups. */
+function factsOf(
+  unit: Unit,
+  known: { asked: UnitAsked; change: Change | undefined; labels: Readonly<Record<string, string>> | null },
+): ChangeFacts {
+  const { asked, change, labels } = known;
+  const { secretRef, configMapRef } = unit.spec.kubeConfig ?? {};
+  const { cause, digest, revision } = change?.spec ?? { cause: 'routine', digest: '', revision: '' };
+  return {
+    unit: { ...asked, labels: unit.metadata.labels ?? {} },
+    namespaceLabels: labels,
+    cluster: secretRef?.name ?? configMapRef?.name ?? 'own',
+    source: { namespace: asked.namespace, ...sourceOf(unit), revision },
+    cause,
+    digest,
+    authors:
+      change === undefined
+        ? { unknown: 'only the agent asks for them' }
+        : { authors: change.spec.authors, message: '', verified: false },
+    objects: [],
+    owned: 0,
+  };
+}
+
+/** As the agent tells it to gates. */
+function sourceOf(unit: Unit): { kind: string; name: string; namespace?: string } {
+  if (!('sourceRef' in unit.spec)) return chartSourceOf(unit as HelmRelease);
+  const { kind, name, namespace } = unit.spec.sourceRef;
+  return { kind, name, ...(namespace !== undefined && { namespace }) };
+}
+
+/** Null where they cannot be read. */
+async function namespaceLabels(
+  cluster: UnitReader,
+  { namespace }: UnitAsked,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>> | null> {
+  const key = { group: '', version: 'v1', kind: 'Namespace', namespace: '', name: namespace };
+  const found = await cluster.get(key, { signal }).catch(() => null);
+  signal.throwIfAborted();
+  return found === null ? null : (found.metadata.labels ?? {});
+}
+
+function policiesOf(
+  policies: readonly PolicyFacts[],
+  facts: ChangeFacts,
+  verdicts: readonly ChangeRequirement[],
+): PolicyStanding[] {
+  return policies.flatMap((policy) => {
+    const own = verdicts.filter((one) => one.policy === policyId(policy));
+    const { touches, ...select } = policy.spec.select ?? {};
+    const [governed] = governing([{ ...policy, spec: { ...policy.spec, select } }], facts);
+    if (own.length === 0 && governed === undefined) return [];
+    const rules = policy.flaw === null ? rulesOf(policy.spec) : [{ name: 'spec', text: 'must be sound' }];
+    return [
+      {
+        policy: policyId(policy),
+        flaw: policy.flaw,
+        maybe: own.length === 0 && touches !== undefined,
+        rules: rules.map((rule) => ({ ...rule, verdicts: own.filter((one) => isAbout(one, rule)) })),
+      },
+    ];
+  });
+}
+
+/** Of limits each one that a change is beyond has a number of its own. */
+function isAbout({ rule }: ChangeRequirement, { name }: Rule): boolean {
+  return rule === name || (name === 'limits' && rule.startsWith('limits/'));
+}
+
+async function readPolicies(
+  cluster: GateCluster,
+  { namespace }: UnitAsked,
+  signal: AbortSignal,
+): Promise<Read<PolicyFacts[]>> {
+  const own = await tryList(cluster, RELEASE_POLICY, { namespace, signal });
+  const global = await tryList(cluster, CLUSTER_RELEASE_POLICY, { signal });
+  if ('trouble' in own) return own;
+  return 'trouble' in global ? global : [...own, ...global].map(policyFacts);
+}
+
+async function readLockdowns(cluster: GateCluster, facts: ChangeFacts, signal: AbortSignal): Promise<Why['lockdowns']> {
+  const found = await tryList(cluster, LOCKDOWN, { signal });
+  if ('trouble' in found) return found;
+  const lockdowns = found as unknown as Lockdown[];
+  const known = found.map(lockdownFacts).map((facts): LockdownFacts => {
+    const { touches: _, ...select } = facts.spec.select ?? {};
+    return { ...facts, spec: { ...facts.spec, select } };
+  });
+  const names = locking(known, facts, cluster.connection.time).map(({ name }) => name);
+  return lockdowns.filter(({ metadata }) => names.includes(metadata.name));
+}
+
+async function readApprovals(
+  cluster: GateCluster,
+  { asked, changes }: { asked: UnitAsked; changes: readonly Change[] },
+  signal: AbortSignal,
+): Promise<Why['approvals']> {
+  if (changes.length === 0) return [];
+  const found = await tryList(cluster, APPROVAL, { namespace: asked.namespace, signal });
+  if ('trouble' in found) return found;
+  const names = changes.map(({ metadata }) => metadata.name);
+  return (found as unknown as Approval[]).filter(({ spec }) => names.includes(spec.change));
+}
+
+/** What may not be read is told beside what may. */
+async function tryList(
+  cluster: GateCluster,
+  kind: KindRef,
+  options: { namespace?: string; signal: AbortSignal },
+): Promise<Read<KubeObject[]>> {
+  try {
+    return (await asking(cluster, kind, 'list', () => cluster.list(kind, options))).items;
+  } catch (thrown) {
+    options.signal.throwIfAborted();
+    return { trouble: asPlumbError(thrown).message };
+  }
+}
