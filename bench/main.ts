@@ -7,18 +7,20 @@ import type { Measurement } from './cases.ts';
 import * as cases from './cases.ts';
 import { largeFiles, unitFiles, unitList } from './content.ts';
 import { secondsByPlace } from './profile.ts';
+import { gatesCases } from './gates.ts';
 import { releasesCases } from './releases.ts';
 import { guardedSecrets, judgeSecrets, plainSecrets, secretsCases } from './secrets.ts';
 import { Stage } from './stage.ts';
 
-const USAGE = `npm run bench -- [--suite units,large,commits,idle,secrets,releases,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
+const USAGE = `npm run bench -- [--suite units,large,commits,idle,secrets,releases,gates,profile] [--units 300] [--runs 3] [--trials 5] [--rest 60] [--objects 5000] [--commits 1000]
 
 Starts a control plane of its own for each run, measures, prints a table and keeps the measurements under bench-results/.
   --suite    which cases: units (first sync, one of N changes, a commit elsewhere, drift, at rest,
              restart, and a bare script's applies of as many objects, the yardstick of the hour), large (one Kustomization of many objects),
              commits (many commits in a row), idle (memory of an agent without work), secrets (units with an encrypted
              Secret and variables beside the same without), releases (HelmReleases of a chart of four objects: as many
-             as --units says), profile (where the agent's CPU seconds go in a first sync).
+             as --units says), gates (a commit that changes all units, without policies and under twenty of them, and a
+             lockdown amid it), profile (where the agent's CPU seconds go in a first sync).
              Default: units
   --units    Kustomizations of four objects each
   --runs     how often all of it is repeated
@@ -97,6 +99,12 @@ const suites: Record<string, Suite> = {
   releases: async (keep) => {
     await onStage({ README: 'charts come from elsewhere' }, async (stage) => {
       for (const measurement of await releasesCases(stage, number('units'), number('trials'))) keep(measurement);
+    });
+  },
+  gates: async (keep) => {
+    const units = number('units');
+    await onStage(unitFiles(units), async (stage) => {
+      for (const measurement of await gatesCases(stage, units, values.interval)) keep(measurement);
     });
   },
   profile: async (keep) => {

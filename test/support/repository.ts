@@ -33,8 +33,12 @@ export class Repository {
     return repository;
   }
 
-  /** Writes files (null deletes one), commits and pushes. @returns the commit's id */
-  async commit(files: Readonly<Record<string, string | Buffer | null>>, message = 'Change'): Promise<string> {
+  /** Writes files (null deletes one), commits and pushes, as somebody (`Name <address>`) where that is said. @returns the commit's id */
+  async commit(
+    files: Readonly<Record<string, string | Buffer | null>>,
+    message = 'Change',
+    by?: string,
+  ): Promise<string> {
     for (const [path, content] of Object.entries(files)) {
       const file = join(this.dir, path);
       if (content === null) await rm(file, { recursive: true });
@@ -44,13 +48,23 @@ export class Repository {
       }
     }
     await this.git('add', '--all');
-    await this.git('commit', '--quiet', '--allow-empty', '-m', message);
+    await this.#run(['commit', '--quiet', '--allow-empty', '-m', message], by === undefined ? {} : identityOf(by));
     await this.git('push', '--quiet', 'origin', 'HEAD:refs/heads/main');
     return this.git('rev-parse', 'HEAD');
   }
 
-  async git(...args: string[]): Promise<string> {
-    const { stdout } = await run('git', args, { cwd: this.dir, env: { PATH: process.env['PATH'], ...IDENTITY } });
+  git(...args: string[]): Promise<string> {
+    return this.#run(args, {});
+  }
+
+  async #run(args: readonly string[], identity: Readonly<Record<string, string>>): Promise<string> {
+    const env = { PATH: process.env['PATH'], ...IDENTITY, ...identity };
+    const { stdout } = await run('git', args, { cwd: this.dir, env });
     return stdout.trim();
   }
+}
+
+function identityOf(by: string): Record<string, string> {
+  const [, name = by, email = ''] = /^(.*?) <(.*)>$/.exec(by) ?? [];
+  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
 }

@@ -188,8 +188,8 @@ export class World {
   }
 
   /** Commits, and asks the source to look at once, as `flux reconcile source git` does. */
-  async push(files: Readonly<Record<string, string | Buffer | null>>, message?: string): Promise<string> {
-    const commit = await this.repository.commit(files, message);
+  async push(files: Readonly<Record<string, string | Buffer | null>>, message?: string, by?: string): Promise<string> {
+    const commit = await this.repository.commit(files, message, by);
     await this.requestSource();
     return `main@sha1:${commit}`;
   }

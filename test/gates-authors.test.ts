@@ -1,0 +1,138 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { APPROVAL, type Change } from '@plumb/api';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { changeOf, inPhase, installGates, Person, policy } from './support/gates.ts';
+import { configMap } from './support/manifests.ts';
+import { configMapKey, World } from './support/world.ts';
+
+let world: World;
+let dir: string;
+let alice: Person;
+let bob: Person;
+let carol: Person;
+
+const ALICE = 'Alice Liddell <alice@example.test>';
+const BOB = 'Bob <bob@example.test>';
+const EVE = 'Eve <eve@example.test>';
+const PEOPLE = {
+  alice: `user: alice\ngit: ${ALICE}\n`,
+  bob: `user: bob\ngit: ${BOB}\n`,
+};
+const NOBODY_ELSE = 'waits for 1 more approval by group sre (that of an author does not count)';
+
+beforeAll(async () => {
+  world = await World.start({ agent: false });
+  await installGates(world.cluster);
+  await world.startAgent({ gates: true });
+  dir = await mkdtemp(join(tmpdir(), 'plumb-people-'));
+  alice = await Person.named('alice', ['sre'], { dir });
+  bob = await Person.named('bob', ['sre'], { dir });
+  carol = await Person.named('carol', ['sre'], { dir });
+  await world.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: world.target } });
+  const commit = await world.repository.commit(settings('1'));
+  await world.gitRepository();
+  await world.kustomization('apps', { retryInterval: '1h' });
+  await world.applied('apps', `main@sha1:${commit}`);
+  const metadata = { name: 'people', namespace: world.namespace };
+  await world.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: PEOPLE });
+  await policy(world, 'peers', {
+    approvals: [{ name: 'peer', groups: ['sre'], notAuthor: true }],
+    identitiesRef: { name: 'people' },
+  });
+});
+
+afterAll(async () => {
+  for (const { cluster } of [alice, bob, carol]) await cluster.close();
+  await world.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const settings = (a: string): Record<string, string> => {
+  return { 'apps/settings.yaml': configMap(world.target, 'settings', { a }) };
+};
+
+const value = async (): Promise<string | undefined> => {
+  const object = await world.get(configMapKey(world.target, 'settings'));
+  return (object?.['data'] as { a?: string } | undefined)?.a;
+};
+
+const held = (revision: string): Promise<Change> => {
+  return changeOf(world, 'apps', 'be held', (one) => one.spec.revision === revision && inPhase('Pending')(one));
+};
+
+const says = (revision: string, message: string): Promise<Change> => {
+  return changeOf(world, 'apps', `say: ${message}`, ({ spec, status }) => {
+    return spec.revision === revision && status?.message === message;
+  });
+};
+
+test('G3: an author does not approve their own change, however they write their address', async () => {
+  const revision = await world.push(settings('2'), 'Change', 'ALICE <Alice@EXAMPLE.test>');
+  const change = await held(revision);
+  expect(change.spec.authors).toEqual([{ name: 'ALICE', email: 'Alice@EXAMPLE.test' }]);
+  expect(change.status?.message).toBe('waits for 1 approval by group sre');
+  await alice.says('Approve', change);
+  await says(revision, NOBODY_ELSE);
+  expect(await value()).toBe('1');
+  await bob.says('Approve', change);
+  await world.applied('apps', revision);
+  expect(await value()).toBe('2');
+});
+
+test('G3: a harmless commit of somebody else on top hides no author: neither of the two is enough', async () => {
+  await world.repository.commit(settings('3'), 'Change', ALICE);
+  await world.repository.commit({ 'README.md': 'more\n' }, 'Explain more', BOB);
+  const revision = await world.push({ 'README.md': 'even more\n' }, 'Explain even more', BOB);
+  const change = await held(revision);
+  expect(change.spec.authors).toEqual([
+    { name: 'Bob', email: 'bob@example.test' },
+    { name: 'Alice Liddell', email: 'alice@example.test' },
+  ]);
+  const { metadata } = await alice.says('Approve', change);
+  await says(revision, NOBODY_ELSE);
+  await world.cluster.delete({ ...APPROVAL, namespace: world.namespace, name: metadata.name });
+  await says(revision, 'waits for 1 approval by group sre');
+  await bob.says('Approve', change);
+  await says(revision, NOBODY_ELSE);
+  expect(await value()).toBe('2');
+  await carol.says('Approve', change);
+  await world.applied('apps', revision);
+  const done = await changeOf(world, 'apps', 'be applied', (one) => {
+    return one.spec.revision === revision && inPhase('Applied')(one);
+  });
+  const evidence = done.status?.requirements?.find(({ rule }) => rule === 'approvals/peer')?.evidence ?? [];
+  expect(evidence).toEqual([expect.stringContaining('by carol at') as string]);
+});
+
+test('a change of somebody whom nobody knows waits, says so, and goes on once it is known who that is', async () => {
+  const revision = await world.push(settings('4'), 'Change', EVE);
+  const why = `waits for word of which user ${EVE} is: ConfigMap ${world.namespace}/people does not tell`;
+  const change = await says(revision, why);
+  await carol.says('Approve', change);
+  await says(revision, why);
+  expect(await value()).toBe('3');
+  await world.edit(configMapKey(world.namespace, 'people'), { data: { eve: 'user: eve\ngit: eve@example.test' } });
+  await world.applied('apps', revision);
+  expect(await value()).toBe('4');
+});
+
+test('rules can ask what the newest commit says', async () => {
+  await policy(world, 'peers', {
+    checks: [
+      { name: 'ticket', over: 'Change', expression: 'source.message.contains("Ticket: ")', message: 'no ticket' },
+    ],
+  });
+  const without = await world.push(settings('5'), 'Change', ALICE);
+  await changeOf(world, 'apps', 'be refused', ({ spec, status }) => {
+    return spec.revision === without && status?.message?.includes('no ticket') === true;
+  });
+  const revision = await world.push(settings('6'), 'Change\n\nTicket: SHOP-12', ALICE);
+  await world.applied('apps', revision);
+  expect(await value()).toBe('6');
+});
+
+test('nothing went wrong beside', async () => {
+  expect(await world.problems()).toEqual([]);
+});

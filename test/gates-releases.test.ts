@@ -1,0 +1,164 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { changeOf, inPhase, installGates, lockdown, Person, policy } from './support/gates.ts';
+import { Releases } from './support/releases.ts';
+import { condition } from './support/world.ts';
+
+let releases: Releases;
+let dir: string;
+let alice: Person;
+let oncall: Person;
+
+beforeAll(async () => {
+  releases = await Releases.start({ agent: false });
+  await installGates(releases.world.cluster);
+  await releases.startAgent({ gates: true });
+  dir = await mkdtemp(join(tmpdir(), 'plumb-people-'));
+  const { kubeconfig } = releases.plane;
+  alice = await Person.named('alice', ['sre'], { dir, kubeconfig });
+  oncall = await Person.named('oncall', ['system:masters'], { dir, kubeconfig });
+});
+
+afterAll(async () => {
+  for (const { cluster } of [alice, oncall]) await cluster.close();
+  await releases.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const chart = (extra: Record<string, string> = {}): Record<string, string> => ({
+  'values.yaml': 'colour: green\n',
+  'templates/settings.yaml':
+    'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-settings\ndata:\n  colour: {{ .Values.colour }}\n',
+  ...extra,
+});
+
+const colour = async (): Promise<string | undefined> => {
+  const object = await releases.object('ConfigMap', 'cart-settings');
+  return (object?.['data'] as { colour?: string } | undefined)?.colour;
+};
+
+async function isHeld(name: string, words: string | RegExp): Promise<void> {
+  await releases.until(name, `be held: ${String(words)}`, (release) => {
+    const ready = condition(release as never, 'Ready');
+    if (ready?.status !== 'False' || ready.reason !== 'Gated') return false;
+    return typeof words === 'string' ? ready.message === words : words.test(ready.message);
+  });
+}
+
+test('an upgrade waits for approval, and nothing of it is stored or run before', async () => {
+  const { world } = releases;
+  await releases.chart('cart', chart());
+  await releases.release('cart');
+  await releases.ready('cart');
+  await policy(world, 'one', { approvals: [{ name: 'one', groups: ['sre'] }], select: { names: ['cart'] } });
+  await releases.release('cart', { values: { colour: 'red' } });
+  await isHeld('cart', 'waits for 1 approval by group sre');
+  const release = await world.get(releases.key('cart'));
+  expect(condition(release, 'Reconciling')).toMatchObject({ status: 'True' });
+  expect(await world.get(releases.recordKey('cart', 2))).toBeNull();
+  expect(await colour()).toBe('green');
+  const change = await changeOf(world, 'cart', 'wait', inPhase('Pending'));
+  expect(change).toMatchObject({
+    spec: { unit: { kind: 'HelmRelease', name: 'cart' }, cause: 'routine', revision: '1.0.0' },
+    status: { counts: { create: 0, change: 1, delete: 0 } },
+  });
+  await alice.says('Approve', change);
+  await releases.ready('cart');
+  expect(await colour()).toBe('red');
+  await changeOf(
+    world,
+    'cart',
+    'be applied',
+    (one) => one.spec.digest === change.spec.digest && inPhase('Applied')(one),
+  );
+});
+
+test('hooks are part of what is approved: another one is another change', async () => {
+  const { world } = releases;
+  const hook = (data: string): Record<string, string> => ({
+    'templates/hook.yaml': `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cart-hook\n  annotations:\n    helm.sh/hook: pre-upgrade\ndata:\n  a: ${data}\n`,
+  });
+  await releases.chart('cart', chart(hook('one')), '1.1.0');
+  const first = await changeOf(
+    world,
+    'cart',
+    'wait',
+    (one) => one.spec.revision === '1.1.0' && inPhase('Pending')(one),
+  );
+  expect(first.status?.objects).toContainEqual({ object: `ConfigMap/${world.namespace}/cart-hook`, action: 'create' });
+  await releases.chart('cart', chart(hook('two')), '1.2.0');
+  await changeOf(
+    world,
+    'cart',
+    'be superseded',
+    (one) => one.spec.digest === first.spec.digest && inPhase('Superseded')(one),
+  );
+  const second = await changeOf(
+    world,
+    'cart',
+    'wait',
+    (one) => one.spec.revision === '1.2.0' && inPhase('Pending')(one),
+  );
+  expect(second.spec.digest).not.toBe(first.spec.digest);
+  expect(await releases.object('ConfigMap', 'cart-hook')).toBeNull();
+  await alice.says('Approve', second);
+  await releases.ready('cart');
+  expect((await releases.object('ConfigMap', 'cart-hook'))?.['data']).toEqual({ a: 'two' });
+});
+
+test('a check refuses what the chart renders', async () => {
+  const { world } = releases;
+  await policy(world, 'colours', {
+    select: { names: ['cart'] },
+    checks: [
+      {
+        name: 'no-blue',
+        expression: "object.kind != 'ConfigMap' || object.data.?colour.orValue('') != 'blue'",
+        message: 'is blue',
+      },
+    ],
+  });
+  await releases.release('cart', { values: { colour: 'blue' } });
+  await isHeld(
+    'cart',
+    /^refused by checks\/no-blue in ReleasePolicy\/\S+\/colours: ConfigMap\/\S+\/cart-settings: is blue; waits for 1 approval by group sre$/,
+  );
+  await releases.release('cart', { values: { colour: 'red' } });
+  await releases.ready('cart');
+  expect(await colour()).toBe('red');
+});
+
+test('a lockdown holds an install, and lets it go on when it is over', async () => {
+  const { world } = releases;
+  const until = `${new Date(Date.now() + 3_600_000).toISOString().slice(0, 19)}Z`;
+  const release = await lockdown(world, oncall, { reason: 'audit', until });
+  await releases.chart('basket', chart());
+  await releases.release('basket');
+  await isHeld('basket', /^waits for the end of lockdown/);
+  expect(await world.get(releases.recordKey('basket', 1))).toBeNull();
+  await release();
+  await releases.ready('basket');
+});
+
+test('a release that would take a claim with it is not uninstalled without approval', async () => {
+  const { world } = releases;
+  const claim =
+    'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\nspec:\n  accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: 1Gi\n';
+  await releases.chart('store', { ...chart(), 'templates/claim.yaml': claim });
+  await releases.release('store', { install: { disableWait: true } });
+  await releases.ready('store');
+  await world.cluster.delete(releases.key('store'));
+  const change = await changeOf(world, 'store', 'wait', inPhase('Pending'));
+  expect(change.spec.cause).toBe('prune');
+  expect(change.status?.message).toBe(
+    `waits for an approval by anybody of the deletion of PersistentVolumeClaim/${world.namespace}/data`,
+  );
+  await alice.says('Approve', change);
+  await world.until(releases.key('store'), 'be gone', (object) => object === null);
+});
+
+test('nothing went wrong beside', async () => {
+  expect(await releases.problems()).toEqual([]);
+});
