@@ -11,7 +11,12 @@ const TITLE = /(?:\b(?:test|it|describe)|\))\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
 const promises = [...page.matchAll(/^\*\*P(\d+)\. (.+?)\*\*[\s\S]*?(?=^\*\*P|^## |(?![\s\S]))/gm)].map(
   ([text, number, title = '']) => ({ number: Number(number), title, text }),
 );
-const citations = [...page.matchAll(/^- `([^`]+\.ts)`: (.+)$/gm)].map(([, file = '', name = '']) => ({ file, name }));
+const gates = readFileSync(join(ROOT, 'docs/spec/gates.md'), 'utf8');
+const GATE_INVARIANTS = 9;
+const citations = [...`${page}\n${gates}`.matchAll(/^- `([^`]+\.ts)`: (.+)$/gm)].map(([, file = '', name = '']) => ({
+  file,
+  name,
+}));
 
 function titlesOf(file: string): string[] {
   const source = readFileSync(join(ROOT, file), 'utf8');
@@ -29,6 +34,14 @@ describe('docs/reliability.md', () => {
       [...title.matchAll(/\(I(\d+)\)/g)].map(([, number]) => Number(number)),
     );
     expect(named.toSorted((a, b) => a - b)).toEqual(Array.from({ length: INVARIANTS }, (_, index) => index + 1));
+  });
+
+  test('the page of gates shows each of its invariants by a test', () => {
+    const parts = [...gates.matchAll(/^\*\*G(\d+)\. [\s\S]*?(?=^\*\*G|^## )/gm)];
+    expect(parts.map(([, number]) => Number(number))).toEqual(
+      Array.from({ length: GATE_INVARIANTS }, (_, at) => at + 1),
+    );
+    expect(parts.filter(([text]) => !/^- `.+\.ts`: /m.test(text)).map(([, number]) => number)).toEqual([]);
   });
 
   test.each([...new Set(citations.map(({ file }) => file))])('cites tests that are there: %s', (file) => {
