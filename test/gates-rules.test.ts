@@ -198,6 +198,23 @@ test('a namespace is not deleted without an approval, policy or not', async () =
   await world.applied('doom', second);
 });
 
+test('what is protected is not deleted to be made anew either, until that is approved', async () => {
+  await policy(world, 'frozen', { select: { names: ['ice'] }, limits: { protected: [{ kind: 'ConfigMap' }] } });
+  const frozen = (value: string): string => `${configMap(world.target, 'ice', { a: value })}immutable: true\n`;
+  const first = await world.push({ 'ice/a.yaml': frozen('1') });
+  await world.kustomization('ice', { retryInterval: '1h', force: true });
+  await world.applied('ice', first);
+  const before = await world.get(configMapKey(world.target, 'ice'));
+  const second = await world.push({ 'ice/a.yaml': frozen('2') });
+  await isHeld('ice', `waits for an approval by anybody of the deletion of ConfigMap/${world.target}/ice`);
+  expect((await world.get(configMapKey(world.target, 'ice')))?.metadata.uid).toBe(before?.metadata.uid);
+  const change = await changeOf(world, 'ice', 'wait', ({ spec }) => spec.revision === second);
+  await alice.says('Approve', change);
+  await world.applied('ice', second);
+  expect(await world.get(configMapKey(world.target, 'ice'))).toMatchObject({ data: { a: '2' } });
+  await changeOf(world, 'ice', 'be applied', (one) => one.spec.revision === second && one.status?.phase === 'Applied');
+});
+
 test('the deletion of a unit is held by the same limits, and goes on once it is approved', async () => {
   const names = Array.from({ length: 10 }, (_, index) => `ten-${index}`);
   const files = names.map((name) => [`ten/${name}.yaml`, configMap(world.target, name, { a: '1' })] as const);

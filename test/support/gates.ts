@@ -9,6 +9,7 @@ import {
   gateAdmission,
   gateCrds,
   LOCKDOWN,
+  RELEASE_POLICY,
   type ApprovalSpec,
   type Change,
   type JsonObject,
@@ -153,10 +154,16 @@ export function inPhase(phase: string): (change: Change) => boolean {
   return ({ status }) => status?.phase === phase;
 }
 
-/** A policy for the units of a scenario's namespace. */
+/** A policy for the units of a scenario's namespace, once the agent judges by it: its status says so. */
 export async function policy(world: World, name: string, spec: JsonObject): Promise<KubeObject> {
   const metadata = { name, namespace: world.namespace };
-  return world.apply({ apiVersion: 'plumb.dev/v1', kind: 'ReleasePolicy', metadata, spec });
+  const made = await world.apply({ apiVersion: 'plumb.dev/v1', kind: 'ReleasePolicy', metadata, spec });
+  const key = { ...RELEASE_POLICY, ...metadata };
+  const told = await world.until(key, 'be judged by', (object) => {
+    const { observedGeneration = 0 } = (object?.['status'] ?? {}) as { observedGeneration?: number };
+    return observedGeneration >= (made.metadata.generation ?? 0);
+  });
+  return told as KubeObject;
 }
 
 /** A policy of the cluster that selects the units of a scenario's namespace only. */

@@ -8,6 +8,7 @@ export * from './gates/admission.ts';
 export * from './gates/evaluate.ts';
 export * from './gates/facts.ts';
 export * from './gates/forbidden.ts';
+export * from './gates/guarded.ts';
 export * from './gates/images.ts';
 export * from './gates/people.ts';
 export * from './gates/phases.ts';

@@ -1,5 +1,6 @@
 import { keyId, ownMessages, userError, type ObjectKey } from '@plumb/api';
 import type { ActionKind, ObjectFate, Plan } from '@plumb/core';
+import type { UnitMemory } from './unit.ts';
 
 /** Judges a plan before anything of it is carried out. It throws a PlumbError to refuse; then nothing is changed. */
 export type Gate = (plan: Plan) => void | Promise<void>;
@@ -38,4 +39,9 @@ export function fatesOf(plan: Plan): ObjectFate[] {
 export function leavingOf({ prune, unseen }: Plan): readonly ObjectKey[] {
   const known = new Set(prune.map(keyId));
   return [...prune, ...unseen.filter((key) => !known.has(keyId(key)))];
+}
+
+/** What an earlier run found out to be changed only by deleting it, of what is guarded. */
+export function replacedIn(planned: readonly ObjectFate[], { replacing }: Pick<UnitMemory, 'replacing'>): ObjectKey[] {
+  return planned.filter(({ key, action }) => action === 'change' && replacing.has(keyId(key))).map(({ key }) => key);
 }

@@ -1,5 +1,5 @@
 import type { KubeObject } from '@plumb/api';
-import { APPLY_MANAGER, FORCE_RULE, OWNER_NAME_LABEL, PlumbError, RECONCILE_RULE } from '@plumb/api';
+import { APPLY_MANAGER, FORCE_RULE, keyId, OWNER_NAME_LABEL, PlumbError, RECONCILE_RULE } from '@plumb/api';
 import type { Action } from '@plumb/core';
 import { DEFAULT_RULES, ownerLabels } from '@plumb/core';
 import { MemoryCluster } from '@plumb/testkit';
@@ -27,7 +27,7 @@ const context = (force: boolean, ruled = false): ApplyContext => {
   const rules = { ...DEFAULT_RULES, force: ruled };
   return {
     force,
-    unit: { ref: unit },
+    unit: { ref: unit, guarded: new Set(), replacing: new Set() },
     bundle: { objects: [{ rules }] },
     fieldManager: APPLY_MANAGER,
   } as unknown as ApplyContext;
@@ -51,6 +51,16 @@ test.each<[string, boolean, [KubeObject | null, PlumbError, ApplyContext]]>([
   ["it is another unit's", false, [live(another), IMMUTABLE, context(true)]],
 ])('an object may be deleted and made anew when %s: %s', (_name, may, [object, refusal, how]) => {
   expect(mayRecreate(action, object, refusal, how)).toBe(may);
+});
+
+test('what gates guard is not: it is noted, so that the next run asks for leave', () => {
+  const guarding = context(true);
+  guarding.unit.guarded = new Set([keyId(key)]);
+  expect(() => mayRecreate(action, live(), IMMUTABLE, guarding)).toThrow(
+    'Deployment/shop/cart can only be changed by deleting it and making it anew, which waits for an approval',
+  );
+  expect([...guarding.unit.replacing]).toEqual([keyId(key)]);
+  expect(mayRecreate(action, live({}), IMMUTABLE, guarding)).toBe(false);
 });
 
 describe('one that is deleted to be made anew', () => {

@@ -13,6 +13,7 @@ const ATTEMPTS = 5;
 /**
  * Whether an object may be deleted and made anew: it was refused for nothing but fields that cannot change, spec.force or the object's own rule asks
  * for it, and it carries this unit's owner labels and does not ask to be left (I1).
+ * @throws PlumbError `gated` where that needs an approval
  */
 export function mayRecreate(
   action: Action,
@@ -23,7 +24,18 @@ export function mayRecreate(
   if (live === null || !REFUSALS.has(refusal.code) || immutableFields(refusal.message) === null) return false;
   if (asksToBeLeft(rulesOf(live, context.fieldManager))) return false;
   const forced = context.force || storedOf(action, context).rules.force || rulesOf(live, context.fieldManager).force;
-  return forced && isSameUnit(ownerOf(live, context.fieldManager), context.unit.ref);
+  if (!forced || !isSameUnit(ownerOf(live, context.fieldManager), context.unit.ref)) return false;
+  refuseGuarded(action.key, context);
+  return true;
+}
+
+/** What never goes without an approval does not go to come back either: the next run asks for one. @throws PlumbError `gated` */
+function refuseGuarded(key: ObjectKey, { unit }: ApplyContext): void {
+  const id = keyId(key);
+  if (!unit.guarded.has(id)) return;
+  unit.replacing.add(id);
+  const text = `${displayKey(key)} can only be changed by deleting it and making it anew, which waits for an approval`;
+  throw new Failure('gated', text, { fault: 'user', policy: 'retry', retryAfter: 0 });
 }
 
 /**

@@ -151,6 +151,10 @@ export class UnitMemory {
   failed: Failed | null = null;
   /** What gates are judged by has changed since a run was held, or while one was under way: the next one is not kept waiting. */
   judgeAgain = false;
+  /** keyIds of what may not be deleted to be made anew, as gates judged the delivery that is under way. */
+  guarded: ReadonlySet<string> = new Set();
+  /** keyIds of what has to be deleted to be made anew, and was guarded: gates are asked for that. */
+  readonly replacing = new Set<string>();
   /** The value of requestedAt the last delivery began with: it is answered, though its end is not reported yet. */
   answering: string | null = null;
   /** Repairs of drift in a row that failed, and when the next may be tried. */

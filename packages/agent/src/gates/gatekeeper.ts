@@ -1,4 +1,5 @@
 import {
+  keyId,
   ownMessages,
   PlumbError,
   say,
@@ -10,6 +11,7 @@ import {
 } from '@plumb/api';
 import {
   governing,
+  guardedKeys,
   judgeChange,
   locking,
   toldOfHeld,
@@ -57,6 +59,8 @@ export interface GateRequest {
   contents: () => Promise<readonly Content[]>;
   /** An object as it is now; null for one that is not there. */
   live: (content: Content) => Promise<KubeObject | null>;
+  /** Told, where the change passes, of what it may not delete to make it anew: keyIds. */
+  onGuarded: (ids: ReadonlySet<string>) => void;
   /** Texts that must not be told. */
   secrets: readonly string[];
   /** Where the Flux objects are, under the leave to work on the unit. */
@@ -137,6 +141,7 @@ export class Gatekeeper {
     const verdict = await this.#judge(request, { facts, policies, name });
     if (verdict.state !== 'open') return this.#hold(request, facts, verdict);
     this.#tell(request, name, verdict);
+    request.onGuarded(new Set(guardedKeys(this.#objects.policies, facts).map(keyId)));
     const { cluster } = request;
     if (record === undefined) {
       if (isNews(request.cause)) await this.#records.supersede({ unit, digest: facts.digest }, cluster);

@@ -68,6 +68,7 @@ async function bringDesired(
   const passing: Passing = { passage: null };
   try {
     const ended = await bringRendered(task, { action, options, passing }, context);
+    if (ended.error === null) context.unit.replacing.clear();
     await endPassage(passing.passage, ended.error);
     return ended;
   } catch (thrown) {

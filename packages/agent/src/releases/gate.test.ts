@@ -37,7 +37,8 @@ async function asked(
       return Promise.resolve(null);
     },
   };
-  const context = { gates: { keeper }, release, cluster: new MemoryCluster(), unit: { bundle: EMPTY }, secrets: [] };
+  const unit = { bundle: EMPTY, replacing: new Set() };
+  const context = { gates: { keeper }, release, cluster: new MemoryCluster(), unit, secrets: [] };
   const change: ReleaseChange = {
     cause: 'routine',
     wanted: { bundle: EMPTY, hooks: [], crds: [], ...wanted },

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { asPlumbError, keyId, keyOf, parseApiVersion, type HelmRelease, type ObjectKey } from '@plumb/api';
 import { releaseNamespaceOf, type Cause, type ObjectFate } from '@plumb/core';
 import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plumb/render';
+import { replacedIn } from '../delivery/gate.ts';
 import type { Content } from '../gates/content.ts';
 import type { Gatekeeper, GateRequest, Passage } from '../gates/gatekeeper.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
@@ -76,6 +77,8 @@ async function requestOf(
     ...definitions.map(({ key }): ObjectFate => ({ key, action: 'change' })),
     ...leaving.map((key): ObjectFate => ({ key, action: 'delete' })),
   ];
+  const replaced = replacedIn(fates, unit);
+  fates.push(...replaced.map((key): ObjectFate => ({ key, action: 'delete' })));
   const objectsToCome = [...changed, ...definitions];
   const contents = [
     ...objectsToCome.map(({ key, body, origin }): Content => ({ key, body, path: origin.path })),
@@ -89,7 +92,8 @@ async function requestOf(
     // Of a chart nobody tells whose work it is.
     since: null,
     hasRemoteBases: false,
-    leaving: leaving.map(keyId),
+    leaving: [...leaving.map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
+    onGuarded: (ids) => (unit.guarded = ids.difference(unit.replacing)),
     contents: () => Promise.resolve(contents),
     live: ({ key }) => cluster.get(key, { signal }),
     secrets,

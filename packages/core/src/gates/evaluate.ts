@@ -340,15 +340,20 @@ function judgeBeyond(
   return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
 }
 
-function judgeDefaults(policies: readonly PolicyFacts[], input: GateInput): Judged {
+/** Whether a change has the limits that every unit has by default. `policies`: those that govern it. */
+export function hasDefaultLimits(policies: readonly PolicyFacts[], change: ChangeFacts): boolean {
   const isOff = policies.some(
     ({ kind, flaw, spec }) =>
       kind === 'ClusterReleasePolicy' &&
       flaw === null &&
       spec.limits?.defaults === 'Off' &&
-      isCertain(spec.select, input.change),
+      isCertain(spec.select, change),
   );
-  if (isOff || !isGoverned(undefined, input.change.cause)) return { requirements: [], opensAt: null };
+  return !isOff && isGoverned(undefined, change.cause);
+}
+
+function judgeDefaults(policies: readonly PolicyFacts[], input: GateInput): Judged {
+  if (!hasDefaultLimits(policies, input.change)) return { requirements: [], opensAt: null };
   const requirements = beyondLimits(DEFAULT_LIMITS, input.change).map((what, index) =>
     judgeBeyond(what, {
       policy: 'default-limits',

@@ -26,7 +26,7 @@ export function beyondLimits(limits: Limits, { objects, owned }: ChangeFacts): s
   const deleted = objects.filter(({ action }) => action === 'delete').map(({ key }) => key);
   if (deleted.length === 0) return [];
   const { maxDeletes, maxDeletePercent, ofAtLeast = 0 } = limits;
-  const guarded = deleted.filter((key) => (limits.protected ?? []).some((rule) => isMeant(rule, key)));
+  const guarded = deleted.filter((key) => isProtected(limits, key));
   const found: string[] = [];
   if (guarded.length > 0) found.push(`the deletion of ${named(guarded)}`);
   if (maxDeletes !== undefined && deleted.length > maxDeletes) {
@@ -38,6 +38,11 @@ export function beyondLimits(limits: Limits, { objects, owned }: ChangeFacts): s
     found.push(`the deletion of ${deleted.length} of ${all} objects, where ${maxDeletePercent} percent may go`);
   }
   return found;
+}
+
+/** Whether limits say that an object never goes without approval. */
+export function isProtected({ protected: rules = [] }: Pick<Limits, 'protected'>, key: ObjectKey): boolean {
+  return rules.some((rule) => isMeant(rule, key));
 }
 
 function isMeant({ kind, namespace, name }: ProtectedObject, key: ObjectKey): boolean {

@@ -353,12 +353,21 @@ async function carryOut(
   };
   try {
     const delivery = await deliver(request, apply);
-    await end(delivery.error);
-    return delivery;
+    const error = askedFor(delivery.error, memory);
+    await end(error);
+    return { ...delivery, error };
   } catch (thrown) {
     await end(asPlumbError(thrown));
     throw thrown;
   }
+}
+
+/** What a delivery failed of is that gates have to be asked first, whatever else did not work out. */
+function askedFor(error: PlumbError | null, { replacing, guarded }: UnitMemory): PlumbError | null {
+  if (error === null) replacing.clear();
+  const isAsked = error !== null && [...replacing].some((id) => guarded.has(id));
+  if (!isAsked || error.code === 'gated') return error;
+  return new PlumbError('gated', error.message, { fault: 'user', policy: 'retry', retryAfter: 0 });
 }
 
 function priorityOf(cause: Cause): Priority {

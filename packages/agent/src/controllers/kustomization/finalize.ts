@@ -161,6 +161,7 @@ async function passDeletion(
       leaving: keys.map(keyId),
       contents: () => Promise.resolve([]),
       live: () => Promise.resolve(null),
+      onGuarded: () => undefined,
       secrets: [],
       cluster: hands.cluster,
       signal,

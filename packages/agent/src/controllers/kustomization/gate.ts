@@ -1,7 +1,7 @@
 import { keyId, type Kustomization } from '@plumb/api';
-import type { Cause, Plan } from '@plumb/core';
+import type { Cause, ObjectFate, Plan } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
-import { fatesOf, leavingOf, type Gate } from '../../delivery/gate.ts';
+import { fatesOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
 import { bodyOf, type StoredBundle, type UnitMemory } from '../../delivery/unit.ts';
 import type { Gatekeeper, GateRequest, Passage } from '../../gates/gatekeeper.ts';
@@ -35,7 +35,9 @@ export function policyGate(object: Kustomization, bundle: StoredBundle, context:
 
 function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, context: GateContext): GateRequest {
   const { memory, cluster, there, signal, revision } = context;
-  const objects = fatesOf(plan);
+  const planned = fatesOf(plan);
+  const replaced = replacedIn(planned, memory);
+  const objects = [...planned, ...replaced.map((key): ObjectFate => ({ key, action: 'delete' }))];
   const applied = new Set(objects.filter(({ action }) => action !== 'delete').map(({ key }) => keyId(key)));
   return {
     ...subjectOf(object, memory),
@@ -46,7 +48,9 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     bundleDigest: bundle.digest,
     objects,
     owned: context.owned,
-    leaving: leavingOf(plan).map(keyId),
+    leaving: [...leavingOf(plan).map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
+    // What passed has its approval.
+    onGuarded: (ids) => (memory.guarded = ids.difference(memory.replacing)),
     contents: async () => {
       await context.loadBodies();
       const stored = bundle.objects.filter(({ key }) => applied.has(keyId(key)));

@@ -1,0 +1,37 @@
+import type { PolicySpec } from '@plumb/api';
+import { expect, test } from 'vitest';
+import type { PolicyFacts } from './facts.ts';
+import { guardedKeys } from './guarded.ts';
+import { change, fate } from './testing/facts.ts';
+
+function policy(spec: PolicySpec, kind: PolicyFacts['kind'] = 'ClusterReleasePolicy'): PolicyFacts {
+  return { kind, namespace: '', name: 'p', generation: 1, spec, flaw: null };
+}
+
+const objects = [
+  fate('PersistentVolumeClaim', 'data', 'change'),
+  fate('PersistentVolumeClaim', 'new', 'create'),
+  fate('ConfigMap', 'settings', 'change'),
+  fate('Namespace', 'old', 'delete', ''),
+];
+
+test.each<[string, PolicyFacts[], string[]]>([
+  ['by default what no unit deletes without an approval', [], ['data']],
+  ['nothing where the defaults are off', [policy({ limits: { defaults: 'Off' } })], []],
+  [
+    'what a policy protects',
+    [policy({ limits: { defaults: 'Off', protected: [{ kind: 'ConfigMap' }] } })],
+    ['settings'],
+  ],
+  [
+    'nothing that a policy protects from other causes',
+    [policy({ limits: { defaults: 'Off', causes: ['drift'], protected: [{ kind: 'ConfigMap' }] } })],
+    [],
+  ],
+])('is guarded: %s', (_what, policies, names) => {
+  expect(guardedKeys(policies, change({ objects })).map(({ name }) => name)).toEqual(names);
+});
+
+test('drift is put right without asking', () => {
+  expect(guardedKeys([], change({ objects, cause: 'drift' }))).toEqual([]);
+});
