@@ -159,6 +159,24 @@ test('a release that would take a claim with it is not uninstalled without appro
   await world.until(releases.key('store'), 'be gone', (object) => object === null);
 });
 
+test('a policy that names drift holds its repair', async () => {
+  const { world } = releases;
+  const check = { name: 'by-hand', expression: 'false', message: 'is put right by hand', causes: ['drift'] };
+  await policy(world, 'steady', { select: { names: ['steady'] }, checks: [check] });
+  await releases.chart('steady', chart());
+  await releases.release('steady', { driftDetection: { mode: 'enabled' } });
+  await releases.ready('steady');
+  const key = { group: '', version: 'v1', kind: 'ConfigMap', namespace: world.namespace, name: 'steady-settings' };
+  await world.edit(key, { data: { colour: 'grey' } });
+  await isHeld(
+    'steady',
+    /^refused by checks\/by-hand in ReleasePolicy\/\S+\/steady: ConfigMap\/\S+\/steady-settings: is put right by hand$/,
+  );
+  expect((await world.get(key))?.['data']).toEqual({ colour: 'grey' });
+  await policy(world, 'steady', { select: { names: ['steady'] } });
+  await world.until(key, 'be put right', (object) => (object?.['data'] as { colour?: string })?.colour === 'green');
+});
+
 test('nothing went wrong beside', async () => {
   expect(await releases.problems()).toEqual([]);
 });

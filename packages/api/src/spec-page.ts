@@ -98,6 +98,7 @@ const SAID_OF: Readonly<Record<string, readonly string[]>> = {
   drifted: ['Kustomization'],
   'empty-result': ['Kustomization'],
   gated: UNITS,
+  'gate-lost': UNITS,
   'gate-overridden': UNITS,
   'policy-flawed': [],
   'policy-sound': [],

@@ -93,6 +93,14 @@ export class ChangeRecords {
     return [...all].find(({ spec, status }) => spec.bundleDigest === bundleDigest && status?.phase === 'Applying');
   }
 
+  /** Whether a change of a unit with another bundle is not over yet. */
+  isOpen(unit: Unit, bundleDigest: string): boolean {
+    const all = this.#known.get(unitId(unit))?.values() ?? [];
+    return [...all].some(
+      ({ spec, status }) => spec.bundleDigest !== bundleDigest && !isOver(status?.phase ?? 'Pending'),
+    );
+  }
+
   /** Records that a change is held, and why. */
   async hold(spec: ChangeSpec, facts: ChangeFacts, verdict: GateVerdict, cluster: Cluster): Promise<void> {
     const change = await this.#make(spec, cluster);

@@ -6,6 +6,7 @@ import {
   GATES_LABEL,
   LOCKDOWN,
   RELEASE_POLICY,
+  type ApprovalSpec,
   type Change,
   type KindRef,
   type KubeObject,
@@ -54,6 +55,7 @@ export class GateObjects {
   readonly changes: OnDemandObjects;
   /** What a policy says, for as long as the object is kept. */
   readonly #read = new WeakMap<KubeObject, PolicyFacts>();
+  readonly #readLockdowns = new WeakMap<KubeObject, LockdownFacts>();
 
   constructor({ cluster, clock, scope, onChange, onPolicy }: GateObjectsOptions) {
     const { namespace: _own, ...everywhere } = scope;
@@ -100,7 +102,7 @@ export class GateObjects {
   }
 
   get lockdowns(): LockdownFacts[] {
-    return this.#lockdowns.all().map(lockdownFacts);
+    return this.#lockdowns.all().map((object) => this.#lockdownOf(object));
   }
 
   /** What people said of one change, and why the API server vouches for none of it now; null when it does. */
@@ -112,8 +114,9 @@ export class GateObjects {
     const since = 'flaw' in vouched ? Number.POSITIVE_INFINITY : vouched.since;
     const approvals = this.#approvals.all().flatMap((object): ApprovalFacts[] => {
       if (object.metadata.namespace !== namespace || object.metadata.deletionTimestamp !== undefined) return [];
+      if ((object['spec'] as Partial<ApprovalSpec> | undefined)?.change !== change) return [];
       const checked = checkApproval(object);
-      if (!checked.ok || checked.value.spec.change !== change) return [];
+      if (!checked.ok) return [];
       const { by, groups = [], decision, digest, override } = checked.value.spec;
       const at = Date.parse(object.metadata.creationTimestamp ?? '');
       const { name } = object.metadata;
@@ -140,6 +143,14 @@ export class GateObjects {
       ...this.#admission,
     ];
     await Promise.all(all.map((objects) => objects.done()));
+  }
+
+  #lockdownOf(object: KubeObject): LockdownFacts {
+    const known = this.#readLockdowns.get(object);
+    if (known !== undefined) return known;
+    const facts = lockdownFacts(object);
+    this.#readLockdowns.set(object, facts);
+    return facts;
   }
 
   #factsOf(object: KubeObject): PolicyFacts {

@@ -1,4 +1,5 @@
 import {
+  asPlumbError,
   keyId,
   ownMessages,
   PlumbError,
@@ -12,6 +13,7 @@ import {
 import {
   governing,
   guardedKeys,
+  isOver,
   judgeChange,
   locking,
   toldOfHeld,
@@ -89,6 +91,8 @@ const MOST_SKEW = 60_000;
 /** Authors that the record of a change names. */
 const MOST_AUTHORS = 100;
 const NOT_ASKED: Authorship = { unknown: 'nobody asked' };
+/** What cannot be read is asked for again after this long. Milliseconds. */
+const ASK_AGAIN = 5_000;
 /** A change is looked at again after this long, whatever wakes it. */
 const LOOK_AGAIN = 5 * 60_000;
 
@@ -127,29 +131,48 @@ export class Gatekeeper {
    */
   async pass(request: GateRequest): Promise<Passage | null> {
     const unit = unitOf(request);
-    if (request.objects.length === 0) {
-      const done = this.#records.applying(unit, request.bundleDigest);
-      return done === undefined ? null : this.#passageOf(done, request.cluster);
-    }
+    if (request.objects.length === 0) return this.#rest(unit, request);
     const known = await this.#objects.known();
     if (known === 'none') return null;
-    if (known !== 'known') throw held(`waits for word of what the policies say: ${known.trouble}`, LOOK_AGAIN);
+    if (known !== 'known') throw held(`waits for word of what the policies say: ${known.trouble}`, ASK_AGAIN);
     const facts = await this.#factsOf(request);
     const policies = governing(this.#objects.policies, facts);
     const name = changeName(unit, facts.digest);
     const record = this.#records.find(unit, name);
     const verdict = await this.#judge(request, { facts, policies, name });
     if (verdict.state !== 'open') return this.#hold(request, facts, verdict);
-    this.#tell(request, name, verdict);
     request.onGuarded(new Set(guardedKeys(this.#objects.policies, facts).map(keyId)));
+    return this.#open(request, { digest: facts.digest, name, record, verdict });
+  }
+
+  /** Records that a change passes, where it was held before. */
+  async #open(
+    request: GateRequest,
+    {
+      digest,
+      name,
+      record,
+      verdict,
+    }: { digest: string; name: string; record: Change | undefined; verdict: GateVerdict },
+  ): Promise<Passage | null> {
+    if (record === undefined || record.status?.phase === 'Pending' || record.status?.phase === 'Approved')
+      this.#tell(request, name, verdict);
     const { cluster } = request;
-    if (record === undefined) {
-      if (isNews(request.cause)) await this.#records.supersede({ unit, digest: facts.digest }, cluster);
-      return null;
-    }
+    if (isNews(request.cause)) await this.#records.supersede({ unit: unitOf(request), digest }, cluster);
+    // How a change came about that is over stays as it is written, whatever is put right of it later.
+    const isPast = !isNews(request.cause) && record?.status !== undefined && isOver(record.status.phase);
+    if (record === undefined || isPast) return null;
     const opened = { phase: 'Applying', message: 'it passed every gate', requirements: verdict.requirements } as const;
     await this.#records.move(record, opened, cluster);
     return this.#passageOf(record, cluster);
+  }
+
+  /** Nothing is to be done: what was being applied is applied, and what was to be applied before is of the past. */
+  async #rest(unit: ChangeSpec['unit'], { bundleDigest, cause, cluster }: GateRequest): Promise<Passage | null> {
+    const done = this.#records.applying(unit, bundleDigest);
+    if (isNews(cause) && this.#records.isOpen(unit, bundleDigest))
+      await this.#records.supersede({ unit, digest: done?.spec.digest ?? '' }, cluster);
+    return done === undefined ? null : this.#passageOf(done, cluster);
   }
 
   #passageOf(record: Change, cluster: Cluster): Passage {
@@ -160,7 +183,10 @@ export class Gatekeeper {
           error === null
             ? ({ phase: 'Applied', message: 'all of it is applied' } as const)
             : ({ phase: 'Failed', message: error.message } as const);
-        await this.#records.move(current, end, cluster);
+        // That it cannot be written undoes nothing; the next run finds it as it was.
+        await this.#records.move(current, end, cluster).catch((thrown: unknown) => {
+          this.#options.onFault(`the end of Change ${current.metadata.name} could not be written`, thrown);
+        });
       },
     };
   }
@@ -242,7 +268,6 @@ export class Gatekeeper {
     request: GateRequest,
     { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
   ): Promise<GateVerdict> {
-    const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
     const findings = await this.#findings(request, facts, policies);
     const places = [
       ...policies.map(({ spec, namespace }) => placeOf(spec.identitiesRef, namespace)),
@@ -250,6 +275,8 @@ export class Gatekeeper {
     ].filter((place) => place !== null);
     const identities = await this.#identities.read(places, request);
     const record = this.#records.find(unitOf(request), name);
+    // What people say may have come meanwhile.
+    const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
     return judgeChange({
       change: facts,
       policies: this.#objects.policies,
@@ -280,7 +307,8 @@ export class Gatekeeper {
     return found;
   }
 
-  async #hold(request: GateRequest, facts: ChangeFacts, verdict: GateVerdict): Promise<never> {
+  /** @returns null where the change has to pass all the same */
+  async #hold(request: GateRequest, facts: ChangeFacts, verdict: GateVerdict): Promise<null> {
     const { cluster, secrets, revision } = request;
     const hide = (text: string): string => hideSecrets(held(text, 0), secrets).message;
     const requirements = verdict.requirements.map((one) => ({ ...one, message: hide(one.message) }));
@@ -294,7 +322,17 @@ export class Gatekeeper {
       bundleDigest: request.bundleDigest,
       authors: 'unknown' in facts.authors ? [] : facts.authors.authors.slice(0, MOST_AUTHORS),
     };
-    await this.#records.hold(spec, facts, hidden, cluster);
+    try {
+      await this.#records.hold(spec, facts, hidden, cluster);
+    } catch (thrown) {
+      if (!isEnding(thrown) || request.cause !== 'prune') throw thrown;
+      // Nobody can approve anything in a namespace that is being deleted, and it would never be gone.
+      const why = `${toldOfHeld(hidden)}; but its namespace is being deleted, and nobody can approve anything in it`;
+      const said: Said[] = [];
+      said.push(say(ownMessages.gateLost, { why }));
+      for (const one of said) this.#options.tell(request.ref, one);
+      return null;
+    }
     const wait = verdict.opensAt === null ? LOOK_AGAIN : Math.max(0, verdict.opensAt - this.#now().now);
     throw held(toldOfHeld(hidden), Math.min(wait, LOOK_AGAIN));
   }
@@ -335,6 +373,12 @@ function placeOf(
 
 function hasExpressions({ checks, approvals }: { checks?: unknown[]; approvals?: { when?: string }[] }): boolean {
   return (checks ?? []).length > 0 || approvals?.some(({ when }) => when !== undefined) === true;
+}
+
+/** The API server makes nothing in a namespace that is being deleted. */
+function isEnding(thrown: unknown): boolean {
+  const { code, message } = asPlumbError(thrown);
+  return code === 'api-forbidden' && message.includes('because it is being terminated');
 }
 
 function held(why: string, after: number): PlumbError {

@@ -29,6 +29,8 @@ const DEADLINE = 10_000;
 export class PolicyStatus {
   readonly #options: Options;
   #last: Promise<unknown> = Promise.resolve();
+  /** The generation of each policy that was looked at, by uid. */
+  readonly #looked = new Map<string, number>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -36,10 +38,13 @@ export class PolicyStatus {
 
   /** A policy came or changed: it is looked at after those before it. */
   note(object: KubeObject, facts: PolicyFacts): void {
-    if (object.metadata.deletionTimestamp !== undefined || isTold(object)) return;
+    const { uid = '', generation = 0, deletionTimestamp } = object.metadata;
+    if (deletionTimestamp !== undefined || this.#looked.get(uid) === generation) return;
+    this.#looked.set(uid, generation);
     this.#last = this.#last
       .then(() => this.#tell(object, facts))
       .catch((error: unknown) => {
+        this.#looked.delete(object.metadata.uid ?? '');
         // Gone, or written by another replica meanwhile.
         if (['api-not-found', 'api-conflict', 'cancelled'].includes(asPlumbError(error).code)) return;
         this.#options.onFault(`status of ${object.kind}/${object.metadata.name} could not be written`, error);
@@ -95,9 +100,4 @@ export class PolicyStatus {
 
 function saidOf(flaw: string | null): Said {
   return flaw === null ? say(ownMessages.policySound, {}) : say(ownMessages.policyFlawed, { flaw });
-}
-
-function isTold({ metadata, ...object }: KubeObject): boolean {
-  const { observedGeneration } = (object['status'] ?? {}) as { observedGeneration?: number };
-  return observedGeneration !== undefined && observedGeneration === metadata.generation;
 }

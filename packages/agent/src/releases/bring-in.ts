@@ -148,6 +148,7 @@ async function prepare(
   if (await applyDefinitions(rendered, crds, context)) {
     rendered = await render(desired, wish, context);
     // What the chart makes of its own definitions may be something else than what passed.
+    passing.passage = null;
     passing.passage = await passRendered(brought(), owned, context);
   }
   await refuseUnserved(rendered.bundle, context);

@@ -22,6 +22,7 @@ import { declaredOf, refill, type StoredBundle, type StoredObject, type UnitMemo
 import { settleAll } from '../runtime/parallel.ts';
 import { failureOf, inTime, type ActionContext } from './context.ts';
 import { applyContextOf } from './deploy.ts';
+import { correctionGate } from './gate.ts';
 import { bundleIn } from './in-force.ts';
 import type { StoredRelease } from './storage.ts';
 import { NOTHING_DONE, type Ended } from './task.ts';
@@ -47,14 +48,16 @@ export async function correct(load: () => Promise<StoredRelease>, context: Actio
   const unknown = bundle.objects.filter(
     (object) => isUnknown(object, unit) && (object.rules.drift ?? mode) === 'correct',
   );
+  const bodies = (): Promise<void> => loadBodies(bundle, load, context);
+  const { gate, ended } = correctionGate(bundle, bodies, context);
   const request = {
     cause: 'drift',
     only,
     inventory,
     prune: false,
     customStageKinds: [],
-    gates: [],
-    loadBodies: () => loadBodies(bundle, load, context),
+    gates: [gate],
+    loadBodies: bodies,
     saveInventory: () => Promise.resolve(),
   } as const;
   const step = { what: 'putting the objects right', timeout };
@@ -67,6 +70,7 @@ export async function correct(load: () => Promise<StoredRelease>, context: Actio
   });
   const { changes, drift, found } = done;
   const error = done.error !== null && context.signal.aborted ? failureOf(done.error, context) : done.error;
+  await ended(error);
   return { ...NOTHING_DONE, error, changes, drift, found };
 }
 

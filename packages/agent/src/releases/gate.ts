@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto';
-import { asPlumbError, keyId, keyOf, parseApiVersion, type HelmRelease, type ObjectKey } from '@plumb/api';
+import {
+  asPlumbError,
+  keyId,
+  keyOf,
+  parseApiVersion,
+  type HelmRelease,
+  type ObjectKey,
+  type PlumbError,
+} from '@plumb/api';
 import { releaseNamespaceOf, type Cause, type ObjectFate } from '@plumb/core';
 import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plumb/render';
-import { replacedIn } from '../delivery/gate.ts';
+import { fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
+import { bodyOf, type StoredBundle } from '../delivery/unit.ts';
 import type { Content } from '../gates/content.ts';
 import type { Gatekeeper, GateRequest, Passage } from '../gates/gatekeeper.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
@@ -30,6 +39,41 @@ export async function passReleaseGate(change: ReleaseChange, context: ActionCont
   const { gates } = context;
   if (gates === null || !(await gates.keeper.isOnGuard())) return null;
   return gates.keeper.pass({ ...gates, ...(await requestOf(change, context)) });
+}
+
+/** Lets drift of what is in force be put right only where policies and lockdowns that name it do. */
+export function correctionGate(
+  bundle: StoredBundle,
+  loadBodies: () => Promise<void>,
+  context: ActionContext,
+): { gate: Gate; ended: (error: PlumbError | null) => Promise<void> } {
+  const { gates, unit, cluster, secrets, signal } = context;
+  let passage: Passage | null = null;
+  const gate: Gate = async (plan) => {
+    const objects = fatesOf(plan);
+    if (gates === null || objects.length === 0 || !(await gates.keeper.isOnGuard())) return;
+    const changed = new Set(objects.map(({ key }) => keyId(key)));
+    passage = await gates.keeper.pass({
+      ...gates,
+      cause: 'drift',
+      bundleDigest: bundle.digest,
+      objects,
+      owned: bundle.objects.length,
+      since: null,
+      hasRemoteBases: false,
+      leaving: [],
+      onGuarded: (ids) => (unit.guarded = ids),
+      contents: async () => {
+        await loadBodies();
+        const stored = bundle.objects.filter(({ key }) => changed.has(keyId(key)));
+        return stored.map((one) => ({ key: one.key, body: bodyOf(one), path: one.origin.path }));
+      },
+      live: ({ key }) => cluster.get(key, { signal }),
+      secrets,
+      signal,
+    });
+  };
+  return { gate, ended: (error) => endPassage(passage, error) };
 }
 
 /** A passage ends with what it was for; that the record of it cannot be written now undoes nothing. */
@@ -118,15 +162,13 @@ async function hookContents(
 ): Promise<Content[]> {
   const namespace = releaseNamespaceOf(release);
   const identity = { release: { name: release.metadata.name, namespace, revision: 1, isUpgrade: false } };
-  const runsTests = release.spec.test?.enable === true;
-  const own = hooks.filter(({ events }) => runsTests || !events.every((event) => event.startsWith('test')));
   const found = await Promise.all(
-    own.map((hook) => hookObjects(hook, identity, { isNamespaced: namespacedIn(cluster) })),
+    hooks.map((hook) => hookObjects(hook, identity, { isNamespaced: namespacedIn(cluster) })),
   );
   return found.flatMap((bodies, index) =>
     bodies.map((body): Content => {
       const key = body.metadata.name === '' ? { ...nameless(body.apiVersion, body.kind), namespace } : keyOf(body);
-      return { key, body, path: own[index]?.path ?? '' };
+      return { key, body, path: hooks[index]?.path ?? '' };
     }),
   );
 }

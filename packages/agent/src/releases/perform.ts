@@ -139,7 +139,10 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   if (last === null) return uninstallUnstored(task, context);
   const keys = await ownedKeys(task, last, context);
   const isRemedy = task.action === 'uninstall-remediation';
-  const passage = await passReleaseGate({ cause: isRemedy ? 'rollback' : 'prune', wanted: null, owned: keys }, context);
+  // What a failed install made goes as it came; anything else may hold what nobody wants to lose.
+  const isOfInstall = isRemedy && last.record.version === 1;
+  const cause = isOfInstall ? 'rollback' : 'prune';
+  const passage = await passReleaseGate({ cause, wanted: null, owned: keys }, context);
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
   const { record, changes, inventory, error } = await removeRelease(last, keys, options, context);
   await endPassage(passage, error);
@@ -162,6 +165,7 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
 async function uninstallUnstored({ owned }: Task, context: ActionContext): Promise<Ended> {
   const latest = latestSnapshot(context.release.status?.history);
   if (latest === undefined) throw systemError('internal', 'there is no release to uninstall');
+  const passage = await passReleaseGate({ cause: 'prune', wanted: null, owned }, context);
   const { changes, kept, failures } = await removeObjects(
     owned,
     latest,
@@ -169,5 +173,6 @@ async function uninstallUnstored({ owned }: Task, context: ActionContext): Promi
     context,
   );
   const error = failures.length === 0 ? null : systemError('prune-failed', failures.join('\n'));
+  await endPassage(passage, error);
   return { ...NOTHING_DONE, error, last: null, bundle: null, inventory: kept, changes };
 }

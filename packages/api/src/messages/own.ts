@@ -96,6 +96,16 @@ export const ownMessages = {
       ],
     },
   }),
+  gateLost: message({
+    id: 'gate-lost',
+    level: 'error',
+    reason: 'PolicyWarning',
+    channels: ['event', 'log'],
+    text: (p: { why: string }) => `passes without approval: ${p.why}`,
+    example: {
+      why: 'waits for an approval by anybody of the deletion of PersistentVolumeClaim/shop/data; but its namespace is being deleted, and nobody can approve anything in it',
+    },
+  }),
   policyWarning: message({
     id: 'policy-warning',
     level: 'error',

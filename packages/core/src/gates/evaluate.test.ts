@@ -43,6 +43,12 @@ describe('a change', () => {
     expect(verdicts({ approvals: [{ ...no, digest: 'sha256:other' }] })[0]).toBe('open');
   });
 
+  test('that somebody rejects after all is still kept as it is', () => {
+    const approvals = [approval('no', 'bob', { decision: 'Reject' })];
+    for (const cause of ['drift', 'rebuild'] as const)
+      expect(judgeChange(input({ change: change({ cause }), approvals })).state).toBe('open');
+  });
+
   test('is approved for its own digest only', () => {
     const other = { ...bob, digest: 'sha256:other' };
     expect(verdicts({ policies: [policy('p', SRE)], approvals: [other] })[0]).toBe('held');

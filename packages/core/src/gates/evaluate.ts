@@ -100,7 +100,9 @@ export function judgeChange(input: GateInput): GateVerdict {
     { requirements: judgeLost(narrowed), opensAt: null },
   ];
   const requirements = judged.flatMap((one) => one.requirements);
-  const rejections = narrowed.approvals.filter(({ decision }) => decision === 'Reject');
+  // What runs is kept as it is, whatever is said of it by now.
+  const isKept = input.change.cause === 'drift' || input.change.cause === 'rebuild';
+  const rejections = isKept ? [] : narrowed.approvals.filter(({ decision }) => decision === 'Reject');
   requirements.push(...rejections.map(rejected));
   if (requirements.some(isAskingPeople)) {
     requirements.push(

@@ -360,7 +360,7 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
   const ended = await job.ended;
   if (underway === null || task === null) throw systemError('internal', 'no reconciliation is under way');
   // Nothing was tried.
-  if (ended.error?.code === 'gated')
+  if (ended.error?.code === 'gated' && !ended.stored)
     throw new Trouble(say(ownMessages.gated, { why: ended.error.message }), ended.error);
   underway.done.push(ended.action);
   // What is declared may be another by now.

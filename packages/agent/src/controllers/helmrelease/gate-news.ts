@@ -8,7 +8,8 @@ export function noteGates(object: HelmRelease, memory: ReleaseMemory, gates: Gat
   const { unit, task, job } = memory;
   // What is being judged may not have seen it.
   unit.judgeAgain ||= isHeld(memory) || job !== null;
-  const isChanging = task !== null && task.action !== 'correct';
+  // Of an uninstall for the end of its object nothing is told as of a task.
+  const isChanging = job !== null && task?.action !== 'correct';
   if (isChanging && gates?.isLocked({ ...subjectOf(object, unit), cause: 'routine' }) === true)
     job?.cancel(systemError('cancelled', 'changes are locked down'));
   return isHeld(memory) || object.metadata.deletionTimestamp !== undefined;

@@ -5,7 +5,6 @@ import {
   EXTERNAL_ARTIFACT_KIND,
   HELM_RELEASE,
   kustomizationMessages as messages,
-  ownMessages,
   printJson,
   say,
   systemError,
@@ -45,6 +44,7 @@ import { paceOf } from './deletion-pace.ts';
 import { finalize } from './finalize.ts';
 import { dependencyVersion, findDependency, observeUnit, sourceId } from './observe.ts';
 import { subjectOf } from './gate.ts';
+import { isHeld, judgeAnew } from './gate-news.ts';
 import { progressStatus, report } from './report.ts';
 import { actSettle } from './wait.ts';
 
@@ -210,7 +210,7 @@ export class KustomizationController {
     }
     if (step.do === 'rest') return;
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
-    if (step.do === 'finalize') return this.#finalize(object, memory, hands);
+    if (step.do === 'finalize') return this.#finalizeUnlocked(object, memory, hands);
     const { outcome, isHalted } = await this.#carryOutUnlocked(object, step, { memory, hands });
     // What it found is lost, and it runs again from what stands.
     if (rewound.aborted) return;
@@ -301,10 +301,23 @@ export class KustomizationController {
     return { type: 'retry', facts: NOTHING, said, after };
   }
 
+  /** As a delivery, a deletion ends when everything is locked down. */
+  async #finalizeUnlocked(object: Kustomization, memory: UnitMemory, hands: Hands): Promise<void> {
+    const id = idOf(object);
+    const halted = new AbortController();
+    this.#delivering.set(id, halted);
+    try {
+      await this.#finalize(object, memory, { ...hands, signal: AbortSignal.any([hands.signal, halted.signal]) });
+    } finally {
+      this.#delivering.delete(id);
+      if (halted.signal.aborted && !hands.signal.aborted) this.#wake(id);
+    }
+  }
+
   async #finalize(object: Kustomization, memory: UnitMemory, hands: Hands): Promise<void> {
     const { finisher, queue, clock } = this.#options;
     const id = idOf(object);
-    const { deleted, said, next } = await finalize(object, memory, hands);
+    const { deleted, said, next, heldFor } = await finalize(object, memory, hands);
     if (hands.signal.aborted && (next === 'retry' || next === 'unreached')) return;
     const pace = paceOf({ said, next }, memory.deletion, clock.random());
     memory.deletion = pace.trouble;
@@ -316,7 +329,16 @@ export class KustomizationController {
       const message = say(messages.changed, { changes });
       finisher.say(object as KubeObject, { type: 'Normal', reason: message.reason, message: message.text });
     }
-    if (pace.after !== null) queue().addAfter(id, pace.after);
+    const [held] = said;
+    if (heldFor !== undefined && held !== undefined) {
+      const told = report(
+        object,
+        { type: 'retry', facts: NOTHING, said: held, after: heldFor },
+        { now: clock.time(), interval: 0 },
+      );
+      if (told.status !== null) this.#options.writer.write(id, told.status).catch(() => undefined);
+    }
+    if (pace.after !== null) queue().addAfter(id, heldFor ?? pace.after);
     if (next === 'wait') queue().addAfter(id, Math.max(0, (memory.terminateBy ?? 0) - clock.now()));
     if (next === 'gone') this.#forget(id, memory);
   }
@@ -468,15 +490,4 @@ function inventoryMark({ status }: Kustomization): string {
 function artifactMark(object: KubeObject | undefined): string {
   const status = object?.['status'] as { artifact?: { revision: string; digest: string } } | undefined;
   return `${status?.artifact?.revision ?? ''} ${status?.artifact?.digest ?? ''}`;
-}
-
-/** The next run takes in what has changed since the unit was held. */
-function judgeAnew(memory: UnitMemory): void {
-  if (memory.judgeAgain && isHeld(memory)) memory.failed = null;
-  memory.judgeAgain = false;
-}
-
-/** A gate holds the last run back. */
-function isHeld({ failed }: UnitMemory): boolean {
-  return failed?.said.id === ownMessages.gated.id;
 }

@@ -8,6 +8,7 @@ import {
   PlumbError,
   say,
 } from '@plumb/api';
+import { allowsPruning, DEFAULT_RULES } from '@plumb/core';
 import { awayOf, whileThere } from '../../delivery/destination.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { usesSecrets } from '../../delivery/hide-secrets.ts';
@@ -29,6 +30,8 @@ export interface Finalized {
   deleted: readonly ObjectKey[];
   said: readonly Said[];
   next: 'gone' | 'wait' | 'retry' | 'unreached';
+  /** Of one that is held: milliseconds until it may pass by itself. */
+  heldFor?: number;
 }
 
 interface Context {
@@ -117,7 +120,7 @@ async function deleteOwned(
     return { deleted: [], said: [say(messages.accountGone, { objects: keys })], next: 'gone' };
   }
   const passage = await passDeletion(object, context, site);
-  if ('held' in passage) return { deleted: [], said: [passage.held], next: 'retry' };
+  if ('held' in passage) return { deleted: [], said: [passage.held], next: 'retry', heldFor: passage.heldFor };
   const waits = object.spec.deletionPolicy === 'WaitForTermination';
   if (waits) await live.watchKinds(keys);
   for (const key of keys) memory.applied.delete(keyId(key));
@@ -146,8 +149,11 @@ async function deleteOwned(
 async function passDeletion(
   object: Kustomization,
   { memory, hands, keys }: Context,
-  { signal }: Site & { signal: AbortSignal },
-): Promise<Partial<Passage> | { held: Said }> {
+  { signal, live }: Site & { signal: AbortSignal },
+): Promise<Partial<Passage> | { held: Said; heldFor: number }> {
+  // What was deleted is only waited for.
+  if (memory.terminateBy !== null) return {};
+  const going = keys.filter((key) => allowsPruning(live.get(keyId(key))?.rules ?? DEFAULT_RULES));
   try {
     const passage = await hands.gates?.pass({
       ...subjectOf(object, memory),
@@ -156,9 +162,9 @@ async function passDeletion(
       since: object.status?.lastAppliedRevision ?? null,
       hasRemoteBases: false,
       bundleDigest: '',
-      objects: keys.map((key) => ({ key, action: 'delete' })),
+      objects: going.map((key) => ({ key, action: 'delete' })),
       owned: keys.length,
-      leaving: keys.map(keyId),
+      leaving: going.map(keyId),
       contents: () => Promise.resolve([]),
       live: () => Promise.resolve(null),
       onGuarded: () => undefined,
@@ -170,7 +176,7 @@ async function passDeletion(
   } catch (thrown) {
     const error = asPlumbError(thrown);
     if (error.code !== 'gated') throw thrown;
-    return { held: say(ownMessages.gated, { why: error.message }) };
+    return { held: say(ownMessages.gated, { why: error.message }), heldFor: error.retryAfter ?? 0 };
   }
 }
 

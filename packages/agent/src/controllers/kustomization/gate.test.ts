@@ -2,10 +2,12 @@ import type { ObjectKey } from '@plumb/api';
 import { keyId } from '@plumb/api';
 import type { ActionKind, Plan } from '@plumb/core';
 import { expect, test } from 'vitest';
-import { UnitMemory } from '../../delivery/unit.ts';
+import { UnitMemory, type StoredBundle } from '../../delivery/unit.ts';
 import { causeOf } from './gate.ts';
 
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
+
+const BUNDLE = { objects: [{ digest: 'a' }] as unknown as StoredBundle['objects'] };
 
 function planOf(kind: ActionKind | null, prune: readonly ObjectKey[] = []): Plan {
   const actions = kind === null ? [] : [{ kind, key: KEY, index: 0 }];
@@ -39,9 +41,18 @@ test.each<[what: string, plan: Plan, is: { inForce: boolean; applied: boolean },
     'routine',
   ],
 ])('%s', (_what, plan, { inForce, applied }, cause) => {
-  expect(causeOf(plan, { cause: 'routine', inForce, memory: memoryWith(applied) })).toBe(cause);
+  expect(causeOf(plan, BUNDLE, { cause: 'routine', inForce, memory: memoryWith(applied) })).toBe(cause);
 });
 
 test.each(['drift', 'rebuild', 'emergency'] as const)('a delivery for %s is that', (cause) => {
-  expect(causeOf(planOf('change'), { cause, inForce: false, memory: memoryWith(true) })).toBe(cause);
+  expect(causeOf(planOf('change'), BUNDLE, { cause, inForce: false, memory: memoryWith(true) })).toBe(cause);
+});
+
+test.each([
+  ['what an earlier process applied as it is declared is of drift', 'a', 'drift'],
+  ['what it applied otherwise is routine, whatever the status says', 'b', 'routine'],
+])('%s', (_what, desiredDigest, cause) => {
+  const memory = memoryWith(false);
+  memory.recalled = new Map([[keyId(KEY), { desiredDigest, ownedHash: 'h' }]]) as unknown as UnitMemory['recalled'];
+  expect(causeOf(planOf('compare'), BUNDLE, { cause: 'routine', inForce: true, memory })).toBe(cause);
 });

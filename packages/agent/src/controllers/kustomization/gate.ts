@@ -1,5 +1,5 @@
 import { keyId, type Kustomization } from '@plumb/api';
-import type { Cause, ObjectFate, Plan } from '@plumb/core';
+import type { Action, Cause, ObjectFate, Plan } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { fatesOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
@@ -41,7 +41,7 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
   const applied = new Set(objects.filter(({ action }) => action !== 'delete').map(({ key }) => keyId(key)));
   return {
     ...subjectOf(object, memory),
-    cause: causeOf(plan, context),
+    cause: causeOf(plan, bundle, context),
     revision,
     since: object.status?.lastAppliedRevision ?? null,
     hasRemoteBases: bundle.reads.remotes.length > 0,
@@ -83,18 +83,28 @@ export function subjectOf(
 /** What was delivered already has drifted; what only goes is pruned. */
 export function causeOf(
   plan: Plan,
+  bundle: Pick<StoredBundle, 'objects'>,
   { cause, inForce, memory }: Pick<GateContext, 'cause' | 'inForce' | 'memory'>,
 ): Cause {
   if (cause !== 'routine') return cause;
   const objects = fatesOf(plan);
   const isDeleting = objects.some(({ action }) => action === 'delete');
-  if (inForce && !isDeleting && !isNew(plan, memory)) return 'drift';
+  if (inForce && !isDeleting && !isNew(plan, memory, (index) => bundle.objects[index]?.digest ?? '')) return 'drift';
   return objects.every(({ action }) => action === 'delete') ? 'prune' : 'routine';
 }
 
 /** Whoever may write the status may claim that a bundle was delivered; what we applied ourselves says whether that is true. */
-function isNew(plan: Plan, { applied, recalled }: GateContext['memory']): boolean {
+function isNew(plan: Plan, { applied, recalled }: GateContext['memory'], digestAt: (index: number) => string): boolean {
   const actions = plan.stages.flatMap((stage) => stage.actions);
   const isUnknown = (id: string): boolean => !applied.has(id) && recalled?.has(id) !== true;
-  return actions.some(({ kind, key }) => kind === 'change' || (kind === 'create' && isUnknown(keyId(key))));
+  const isOther = ({ key, index }: Action): boolean => {
+    const before = recalled?.get(keyId(key))?.desiredDigest;
+    return before !== undefined && before !== digestAt(index);
+  };
+  return actions.some(
+    (action) =>
+      action.kind === 'change' ||
+      (action.kind === 'create' && isUnknown(keyId(action.key))) ||
+      (action.kind === 'compare' && isOther(action)),
+  );
 }

@@ -18,7 +18,7 @@ const person = object('Somebody who wrote or committed what is to be applied, by
 
 const spec = object('One change of one unit that is held. Written by the agent.', {
   unit,
-  cluster: text('The cluster it goes to: the uid of its namespace kube-system.'),
+  cluster: text('The cluster it goes to: own, or the name of the Secret or ConfigMap in the kubeConfig of the unit.'),
   cause: choice('Why it is made.', CAUSES),
   revision: text('Revision of the source.'),
   digest: text('Names exactly this change: of this unit, in this cluster, with these objects and deletions.'),
@@ -63,7 +63,7 @@ const status = object('How far it is.', {
   requirements: Type.Optional(list('Every rule that governs it.', requirement)),
   counts: Type.Optional(counts),
   objects: Type.Optional(list('What becomes of each object, the first five hundred.', fate)),
-  decidedAt: Type.Optional(time('When the gate opened for it, or was closed for good.')),
+  decidedAt: Type.Optional(time('When the gate opened for it.')),
   endedAt: Type.Optional(time('When it was applied, had failed, or was superseded.')),
 });
 

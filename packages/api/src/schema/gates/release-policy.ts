@@ -1,5 +1,5 @@
 import * as Type from 'typebox';
-import { choice, count, duration, flag, list, object, text, time, withRules } from '../build.ts';
+import { choice, count, duration, flag, list, object, text, withRules } from '../build.ts';
 import type { Json } from '../../object.ts';
 import { commonStatus, objectMeta } from '../common.ts';
 import type { KindDefinition } from '../kind.ts';
@@ -165,7 +165,6 @@ const clusterSpec = object(description, {
 const status = object('Whether the policy can be judged by.', {
   conditions: commonStatus.conditions,
   observedGeneration: commonStatus.observedGeneration,
-  lastHeld: Type.Optional(time('When it last held a change.')),
 });
 
 /** Of the group plumb.dev. */
