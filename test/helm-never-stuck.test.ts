@@ -242,6 +242,18 @@ test('when something that it depends on turns Ready, and that is told', async ()
   );
 });
 
+test('when what it waited for in vain turns healthy after all, and that is told', async () => {
+  await releases.startAgent();
+  await releases.chart('late', { 'templates/web.yaml': deploymentTemplate('web', { behaviour: 'slow-start=8s' }) });
+  await givenUp('late', { install: { timeout: '1s' } });
+  const release = await releases.ready('late');
+  expect(await recordsOf(releases, 'late')).toEqual(['v2 deployed', 'v1 failed']);
+  expect(failuresOf(release)).toEqual([0, 0, 0]);
+  expect(await eventsOf(releases, 'late')).toContain(
+    'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
+  );
+});
+
 test('a release that a person healed turns Ready as it is', async () => {
   const { namespace } = releases.world;
   await releases.startAgent();

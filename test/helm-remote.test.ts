@@ -159,6 +159,9 @@ test(
   'a cluster that goes away is told of, and what was declared meanwhile is done when it is back',
   { timeout: 180_000 },
   async () => {
+    await releases.chart('spent', { 'templates/bad.yaml': REFUSED_SERVICE });
+    await releases.release('spent', FAR);
+    await releases.until('spent', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
     await plane.stop();
     await releases.release('shop', { ...FAR, values: { colour: 'white' } });
     await untilSays('shop', /^the cluster at .* \(Secret\/\S+\/far\) has not answered since /, 60_000);
@@ -174,6 +177,12 @@ test(
     expect(says(release, 'Ready')).toBe('True UpgradeSucceeded');
   },
 );
+
+test('what was given up there is tried again when its cluster is back', async () => {
+  expect(await releases.world.event(releases.key('spent'), 'ReleaseRecovery')).toBe(
+    'going on with upgrade: what the release depends on changed since its retries were spent',
+  );
+});
 
 test('one that goes away while an upgrade waits leaves nothing locked', { timeout: 180_000 }, async () => {
   const web = { 'templates/web.yaml': `{{ if .Values.web }}\n${deploymentTemplate('web')}{{ end }}\n` };

@@ -142,6 +142,8 @@ export class UnitMemory {
   readonly inFlight = new Set<string>();
   /** Objects that a stage was kept back for in vain: no run waits for them again, a change of their health brings the next. */
   readonly overdue = new Set<string>();
+  /** Objects that an action of a release waited for in vain, while none began since. */
+  readonly missed = new Set<string>();
   settling: Settling | null = null;
   /** What its own expressions say of the objects it waits for. */
   readonly verdicts = new Verdicts();
@@ -215,6 +217,7 @@ export class UnitMemory {
     this.driftEnded = false;
     this.driftFailed = { count: 0, retryAt: 0 };
     this.overdue.clear();
+    this.missed.clear();
     this.settling = null;
     this.verdicts.begin([], []);
     this.moved = true;

@@ -145,6 +145,13 @@ describe('waiting for health', () => {
     expect(waits).toEqual([300_000]);
   });
 
+  test('that was in vain leaves word of what was not healthy', async () => {
+    show(WEB, 'InProgress');
+    show(MIGRATE, 'Current');
+    await failure(waiting([WEB, MIGRATE, TILL]));
+    expect([...unit.missed]).toEqual([keyId(WEB), keyId(TILL)]);
+  });
+
   test('looks once more when the time is over', async () => {
     show(WEB, 'InProgress');
     meanwhile = (ms) => {

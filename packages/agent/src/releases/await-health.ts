@@ -1,5 +1,5 @@
 import type { ObjectKey } from '@plumb/api';
-import { formatDuration, PlumbError, systemError } from '@plumb/api';
+import { formatDuration, keyId, PlumbError, systemError } from '@plumb/api';
 import { aggregate } from '@plumb/core';
 import { judge } from '../delivery/judge.ts';
 import { healthNow, type Target } from '../delivery/settle.ts';
@@ -55,8 +55,10 @@ export async function awaitHealth(wait: HealthWait, context: ActionContext): Pro
       const verdict = aggregate(healthNow(targets, live, unit));
       if (verdict.status === 'current') return;
       const left = deadline - clock.now();
+      const isOver = verdict.status === 'failed' || left <= 0;
+      if (isOver) for (const { key } of verdict.unready) unit.missed.add(keyId(key));
       if (verdict.status === 'failed') throw notReady(verdict.message);
-      if (left <= 0) throw notReady(`${verdict.message}: not ready within ${formatDuration(wait.timeout)}`);
+      if (isOver) throw notReady(`${verdict.message}: not ready within ${formatDuration(wait.timeout)}`);
       await job.waitForNudge(unit.verdicts.passing ? Math.min(left, LOOK_AGAIN) : left, signal);
       if (signal.aborted) throw systemError('cancelled', 'the wait was cut short', signal.reason);
     }

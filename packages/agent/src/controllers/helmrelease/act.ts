@@ -68,6 +68,7 @@ import { asBegun } from './begun.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { keep, keepInForce } from './keep.ts';
+import { attemptSaid, chartSaid, exhaustedSaid } from './ended-said.ts';
 import { announced, whileRunning } from './report.ts';
 import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
@@ -213,11 +214,6 @@ async function desiredOf(release: HelmRelease, source: Source, hands: Hands): Pr
   return { chart, values, wanted: wantedOf(release, chart, values.digest) };
 }
 
-function chartSaid({ status, retryAfter = 0, message }: PlumbError): Said {
-  if (status === 404) return say(messages.artifactNotThere, { retry: retryAfter });
-  return say(messages.chartFailed, { error: message });
-}
-
 /** From state to state, until one is at rest. */
 async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
   const { memory } = context;
@@ -322,6 +318,7 @@ async function act(
   const timeout = timeoutOf(next.action, release);
   memory.task = { action: next.action, timeout, startedAt: hands.clock.now(), begun: release };
   memory.changed = false;
+  unit.missed.clear();
   const secrets = memory.underway?.desired.values.secrets ?? [];
   const announce: ActionContext['announce'] = async (snapshot, owned) => {
     release.status = announced(release, { action: next.action, timeout, snapshot, owned }, hands.clock.time());
@@ -471,21 +468,6 @@ function trimmedHistory(release: HelmRelease): ReleaseSnapshot[] {
   const { history, lastAttemptedReleaseAction: tried } = release.status ?? {};
   const isRetried = tried !== undefined && remediationOf(release, tried).retryInterval !== null;
   return isRetried ? newestSnapshots(history) : truncateHistory(history, ignoresTestFailures(release));
-}
-
-function exhaustedSaid(next: Extract<Next, { do: 'exhausted' }>): Said {
-  if (next.reason === 'MissingRollbackTarget') return { ...say(messages.missingTarget, {}), text: next.text };
-  return { ...say(messages.retriesExceeded, { action: '', attempts: 0 }), text: next.text };
-}
-
-/** What the last action came to is why it is tried again. */
-function attemptSaid({ status }: Draft['release'], why: string): Said {
-  const told = ['Remediated', 'TestSuccess', 'Released'].flatMap(
-    (type) => status.conditions?.find((one) => one.type === type) ?? [],
-  );
-  const newest = told.toSorted((a, b) => (b.observedGeneration ?? 0) - (a.observedGeneration ?? 0))[0];
-  const said = say(messages.upgradeFailed, { release: '', chart: '', error: why });
-  return newest === undefined ? said : { ...said, text: newest.message };
 }
 
 function fail({ release, events }: Draft, { said, error }: Trouble, inputs: string, context: Context): Outcome<Facts> {

@@ -19,7 +19,6 @@ import { toldDrift } from '../../delivery/tolerate.ts';
 import { leftDrift } from '../../releases/correct.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
-import type { TaskEnd } from '../../releases/task.ts';
 import { configsOf } from '../../releases/values.ts';
 import { Superseded } from '../../releases/context.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
@@ -39,11 +38,12 @@ import { actReconcile, TELL_AFTER, type Hands } from './act.ts';
 import { asBegun, begunWith } from './begun.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Facts } from './facts.ts';
-import { finalize } from './finalize.ts';
+import { finalize, uninstallSaid } from './finalize.ts';
 import { judgeAnew, noteGates } from './gate-news.ts';
 import { keepHelmChart } from './helm-chart.ts';
 import { ReleaseMemory } from './memory.ts';
 import { dependencyVersion, findDependency, observeRelease } from './observe.ts';
+import { noteBack, noteHealth } from './recovery.ts';
 import { keptStatus, report } from './report.ts';
 import { placeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
@@ -111,11 +111,17 @@ export class HelmReleaseController {
 
   onLive(change: LiveChange, destination: Destination): void {
     this.#clusterNews.onChange(change, destination);
+    const owner = change.after?.owner;
+    if (owner?.kind !== 'HelmRelease') return;
+    const memory = this.#memories.get(objectId(owner));
+    if (memory?.unit.destination !== destination) return;
+    if (noteHealth(change, memory, destination.live)) this.#wake(objectId(owner));
   }
 
   onNews(destination: Destination, news: News): void {
-    for (const memory of this.#memories.values()) {
-      if (news === 'back' && memory.unit.destination === destination) memory.changed = true;
+    for (const [id, memory] of this.#memories) {
+      if (news !== 'back' || memory.unit.destination !== destination) continue;
+      if (noteBack(memory, this.#options.clock.now())) this.#wake(id);
     }
     this.#clusterNews.onNews(destination, news);
   }
@@ -470,18 +476,6 @@ function withHelmChart(status: HelmRelease['status'], helmChart: string | undefi
   if (helmChart === undefined || helmChart === (status?.helmChart ?? '')) return status;
   const { helmChart: _before, ...rest } = status ?? {};
   return helmChart === '' ? rest : { ...rest, helmChart };
-}
-
-function uninstallSaid(ended: TaskEnd): Said[] {
-  const [latest] = ended.snapshots;
-  if (latest === undefined)
-    return ended.error === null ? [] : [say(messages.stateFailed, { error: ended.error.message })];
-  const names = {
-    release: `${latest.namespace}/${latest.name}.v${latest.version}`,
-    chart: `${latest.chartName}@${latest.chartVersion}`,
-  };
-  if (ended.error !== null) return [say(messages.uninstallFailed, { ...names, error: ended.error.message })];
-  return [say(messages.uninstalled, names)];
 }
 
 function idOf(object: HelmRelease): string {

@@ -152,6 +152,18 @@ async function isAccountGone(object: HelmRelease, { memory, hands }: Context): P
   }
 }
 
+export function uninstallSaid(ended: TaskEnd): Said[] {
+  const [latest] = ended.snapshots;
+  if (latest === undefined)
+    return ended.error === null ? [] : [say(messages.stateFailed, { error: ended.error.message })];
+  const names = {
+    release: `${latest.namespace}/${latest.name}.v${latest.version}`,
+    chart: `${latest.chartName}@${latest.chartVersion}`,
+  };
+  if (ended.error !== null) return [say(messages.uninstallFailed, { ...names, error: ended.error.message })];
+  return [say(messages.uninstalled, names)];
+}
+
 async function letGo(object: HelmRelease, { hands }: Context, said: readonly Said[]): Promise<Finalized> {
   if (object.spec.suspend !== true) for (const chart of chartsOf(object)) await dropHelmChart(object, chart, hands);
   await dropFinalizer(object as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
