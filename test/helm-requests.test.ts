@@ -123,6 +123,34 @@ test('what ends after the spec changed is told for the generation that it was be
   expect(says(await releases.ready('cut'), 'Ready')).toBe('True UpgradeSucceeded');
 });
 
+test.each([
+  ['is suspended meanwhile', 'rest', { suspend: true }, undefined],
+  [
+    'is made invalid meanwhile',
+    'flaw',
+    { driftDetection: { ignore: [{ paths: ['/data'], target: { kind: '(' } }] } },
+    'True InvalidSpec',
+  ],
+] as const)('what an action came to is told where the release %s', async (_what, name, spec, stalled) => {
+  const job = jobTemplate('job', { behaviour: 'run=3s', annotations: hook('pre-upgrade') });
+  await releases.chart(name, { 'templates/job.yaml': job });
+  await releases.release(name, {});
+  await releases.ready(name);
+  await releases.release(name, { values: { colour: 'red' } });
+  await releases.until(name, 'tell that it runs', (seen) => says(seen, 'Reconciling') === 'True Progressing');
+  await releases.release(name, { values: { colour: 'red' }, ...spec });
+  const release = await releases.until(
+    name,
+    'tell how it ended',
+    (seen) => says(seen, 'Released') === 'True UpgradeSucceeded' && says(seen, 'Stalled') === stalled,
+  );
+  expect(says(release, 'Reconciling')).toBeUndefined();
+  expect(historyOf(release)).toEqual(['v2 deployed upgrade', 'v1 superseded install']);
+  expect(await eventsOf(releases, name)).toContain(
+    `UpgradeSucceeded: Helm upgrade succeeded for release ${releases.world.namespace}/${name}.v2 with chart ${name}@1.0.0`,
+  );
+});
+
 test('tokens are recorded whatever the outcome', async () => {
   await releases.release('lost', { chartRef: { kind: 'HelmChart', name: 'nowhere' } });
   await releases.until('lost', 'miss its chart', (seen) => says(seen, 'Ready') === 'False ArtifactFailed');

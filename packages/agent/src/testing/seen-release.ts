@@ -38,6 +38,7 @@ export function seenRelease(parts: Partial<Seen> = {}): Seen {
     failed: null,
     underway: null,
     isBusy: false,
+    hasEnded: false,
     answering: null,
     awaiting: false,
     drifted: 0,

@@ -14,6 +14,7 @@ import {
   helmReleaseMessages as messages,
   ownMessages,
   say,
+  setConditions,
   systemError,
 } from '@plumb/api';
 import {
@@ -29,7 +30,6 @@ import {
   remediationOf,
   resetReason,
   stateOf,
-  storageNamespaceOf,
   truncateHistory,
   installOptionsOf,
   rollbackOptionsOf,
@@ -64,7 +64,7 @@ import type { EventRecord } from '../../runtime/events.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Leave } from '../../runtime/shards.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
-import { asBegun } from './begun.ts';
+import { asBegun, attempted } from './begun.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { keep, keepInForce } from './keep.ts';
@@ -163,6 +163,25 @@ export async function actReconcile(
   }
 }
 
+/** Takes in what an action came to that nothing follows: the release is suspended by now, or what is declared cannot be carried out. */
+export async function actAbsorb(object: HelmRelease, flaw: Said | null, context: Context): Promise<Outcome<Facts>> {
+  const { memory, hands } = context;
+  const draft: Draft = { release: { ...object, status: { ...object.status } }, events: [] };
+  try {
+    if (memory.job !== null) await absorb(draft, memory.job, context);
+  } catch (thrown) {
+    // What gates held back did nothing.
+    if (!(thrown instanceof Trouble)) throw thrown;
+  } finally {
+    memory.underway = null;
+  }
+  const { status } = draft.release;
+  const over = [{ type: 'Reconciling', remove: true }] as const;
+  status.conditions = setConditions(status.conditions, over, new Date(hands.clock.time()));
+  const facts = factsOfDraft(draft);
+  return flaw === null ? { type: 'again', facts, after: 0 } : { type: 'terminal', facts, said: flaw };
+}
+
 function stateTrouble(error: PlumbError): Trouble {
   return new Trouble(say(messages.stateFailed, { error: error.message }), error);
 }
@@ -248,26 +267,6 @@ function startAfresh({ release }: Draft, facts: ReleaseFacts, { memory }: Contex
   const resumed = memory.isExhausted ? reset : null;
   memory.isExhausted = false;
   return resumed;
-}
-
-/** What is tried now (helm-controller, reconcileRelease). */
-function attempted(release: HelmRelease, { chart, values }: Desired): HelmReleaseStatus {
-  const { status = {} } = release;
-  return {
-    lastAttemptedGeneration: release.metadata.generation ?? 0,
-    lastAttemptedRevision: chart.version,
-    ...(chart.ociDigest === '' && status.lastAttemptedRevisionDigest === undefined
-      ? {}
-      : { lastAttemptedRevisionDigest: chart.ociDigest }),
-    lastAttemptedConfigDigest: values.digest,
-    storageNamespace: storageNamespaceIn(release),
-  };
-}
-
-/** A release that moves away is still where it was. */
-function storageNamespaceIn({ status, ...release }: HelmRelease): string {
-  const known = status?.storageNamespace ?? '';
-  return known === '' || (status?.history ?? []).length === 0 ? storageNamespaceOf(release as HelmRelease) : known;
 }
 
 /** What healed by itself, or is tried although it was given up, is told with the reason. */

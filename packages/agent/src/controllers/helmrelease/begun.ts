@@ -1,4 +1,6 @@
-import type { HelmRelease } from '@plumb/api';
+import type { HelmRelease, HelmReleaseStatus } from '@plumb/api';
+import { storageNamespaceOf } from '@plumb/core';
+import type { Desired } from '../../releases/wanted.ts';
 import type { Step } from './decide.ts';
 import type { ReleaseMemory } from './memory.ts';
 
@@ -12,6 +14,27 @@ export function asBegun(object: HelmRelease, { metadata, spec }: HelmRelease): H
 
 /** What a run answers: an action under way what it was begun for, anything else what stands there now. */
 export function begunWith(object: HelmRelease, step: Step, { underway, job }: ReleaseMemory): HelmRelease {
-  const isNew = step.do === 'refuse' || step.do === 'await' || (step.do === 'reconcile' && step.isFresh);
+  const isNew =
+    step.do === 'refuse' || step.do === 'absorb' || step.do === 'await' || (step.do === 'reconcile' && step.isFresh);
   return isNew || job === null ? object : (underway?.begun ?? object);
+}
+
+/** What is tried now (helm-controller, reconcileRelease). */
+export function attempted(release: HelmRelease, { chart, values }: Desired): HelmReleaseStatus {
+  const { status = {} } = release;
+  return {
+    lastAttemptedGeneration: release.metadata.generation ?? 0,
+    lastAttemptedRevision: chart.version,
+    ...(chart.ociDigest === '' && status.lastAttemptedRevisionDigest === undefined
+      ? {}
+      : { lastAttemptedRevisionDigest: chart.ociDigest }),
+    lastAttemptedConfigDigest: values.digest,
+    storageNamespace: storageNamespaceIn(release),
+  };
+}
+
+/** A release that moves away is still where it was. */
+function storageNamespaceIn({ status, ...release }: HelmRelease): string {
+  const known = status?.storageNamespace ?? '';
+  return known === '' || (status?.history ?? []).length === 0 ? storageNamespaceOf(release as HelmRelease) : known;
 }

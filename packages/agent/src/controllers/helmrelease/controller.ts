@@ -34,7 +34,7 @@ import type { Leave } from '../../runtime/shards.ts';
 import type { StatusWriter } from '../../runtime/status-writer.ts';
 import type { SourceObjects } from '../../runtime/source-objects.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
-import { actReconcile, TELL_AFTER, type Hands } from './act.ts';
+import { actAbsorb, actReconcile, TELL_AFTER, type Hands } from './act.ts';
 import { asBegun, begunWith } from './begun.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Facts } from './facts.ts';
@@ -287,6 +287,8 @@ export class HelmReleaseController {
     switch (step.do) {
       case 'refuse':
         return { type: 'terminal', facts: NO_FACTS, said: step.said };
+      case 'absorb':
+        return actAbsorb(object, step.flaw, { memory, hands });
       case 'await':
         return this.#await(memory, step);
       case 'cancel':

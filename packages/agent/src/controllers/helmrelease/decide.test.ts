@@ -16,6 +16,7 @@ const asked = (token: string, handled?: string): HelmRelease =>
     ...(handled === undefined ? {} : { status: { lastHandledReconcileAt: handled } }),
   });
 const suspended = helmRelease({ spec: { suspend: true } });
+const unreadable = helmRelease({ spec: { driftDetection: { ignore: [{ paths: ['/data'], target: { kind: '(' } }] } } });
 const before = inputsOf(helmRelease(), chartSource('1.3.0'), []);
 const now = inputsOf(helmRelease(), chartSource(), []);
 
@@ -46,6 +47,17 @@ describe('an object', () => {
       step: 'wait',
     },
     { name: 'that is suspended does not go on', seen: { object: suspended, underway: now }, step: 'rest' },
+    {
+      name: 'that is suspended takes in what ended meanwhile',
+      seen: { object: suspended, underway: now, hasEnded: true },
+      step: 'absorb',
+    },
+    {
+      name: 'that cannot be carried out any more, too, before it is refused',
+      seen: { object: unreadable, underway: now, hasEnded: true },
+      step: 'absorb',
+    },
+    { name: 'that cannot be carried out is refused', seen: { object: unreadable, underway: now }, step: 'refuse' },
   ])('$name', ({ seen, step }) => {
     expect(decide(seenRelease(seen)).do).toBe(step);
   });

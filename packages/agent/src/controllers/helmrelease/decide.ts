@@ -28,6 +28,8 @@ export interface Seen {
   underway: string | null;
   /** Its action waits for something. */
   isBusy: boolean;
+  /** Its action has ended, and nobody has taken in what it came to. */
+  hasEnded: boolean;
   /** The value of requestedAt the last reconciliation began with. */
   answering: string | null;
   awaiting: boolean;
@@ -52,6 +54,8 @@ export type Step =
   | { do: 'forget' }
   | { do: 'finalize' }
   | { do: 'rest' }
+  /** What an action came to is taken in, though nothing is to follow it; `flaw` says why where the object itself is no good. */
+  | { do: 'absorb'; flaw: Said | null }
   | { do: 'refuse'; said: Said }
   | { do: 'await'; said: Said; after: number }
   /** An action is under way, and nothing newer is to be done. */
@@ -66,8 +70,9 @@ export function decide(seen: Seen): Step {
   if (object === undefined) return { do: 'forget' };
   if (object.metadata.deletionTimestamp !== undefined)
     return object.metadata.finalizers?.includes(FINALIZER) ? { do: 'finalize' } : { do: 'forget' };
+  const flaw = object.spec.suspend === true ? null : specFlaw(object, seen);
+  if (seen.hasEnded && (object.spec.suspend === true || flaw !== null)) return { do: 'absorb', flaw };
   if (object.spec.suspend === true) return seen.isBusy ? { do: 'wait' } : { do: 'rest' };
-  const flaw = specFlaw(object, seen);
   if (flaw !== null) return { do: 'refuse', said: flaw };
   if (seen.underway !== null) return goOn(object, seen, seen.underway);
   return isDue(object, seen) ? begin(object, seen) : { do: 'idle', after: idleTime(seen) };

@@ -39,6 +39,7 @@ export function observeRelease(id: string, memory: ReleaseMemory, eyes: Eyes): S
     failed,
     underway: underway?.inputs ?? null,
     isBusy: job !== null && !job.hasEnded,
+    hasEnded: job?.hasEnded === true,
     answering: unit.answering,
     awaiting: unit.awaitingSince !== null,
     driftRetryAt: unit.driftFailed.retryAt,
