@@ -111,6 +111,12 @@ describe('a release is', () => {
     ['InSync', 'of a chart without tests', of(tests, { history: [snapshotWith(1, { testHooks: {} })] }), ''],
     ['Failed', 'with a failed test', of(tests, tested('Failed')), 'release has test in failed phase'],
     [
+      'OutOfSync',
+      'of other values, though a test failed',
+      { wanted: { ...WANTED, configDigest: 'sha256:other' }, ...of(tests, tested('Failed')) },
+      'release config values changed',
+    ],
+    [
       'InSync',
       'with a failed test that is ignored',
       of({ test: { enable: true, ignoreFailures: true } }, tested('Failed')),
