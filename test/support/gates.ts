@@ -52,6 +52,9 @@ async function untilOld(cluster: Cluster): Promise<void> {
   await sleep(Math.max(0, made + 4_000 - Date.now()));
 }
 
+/** What stands above namespaces is in force within this time, and nothing tells of the moment. Milliseconds. */
+const IN_FORCE_WITHIN = 1_000;
+
 /** Everybody who is known may approve: what counts is up to policies. */
 const APPROVERS: readonly KubeObject[] = [
   {
@@ -171,6 +174,7 @@ export async function clusterPolicy(world: World, name: string, spec: JsonObject
   const metadata = { name: `${world.namespace}-${name}` };
   const select = { ...(spec['select'] as JsonObject | undefined), namespaces: [world.namespace] };
   await world.apply({ apiVersion: 'plumb.dev/v1', kind: 'ClusterReleasePolicy', metadata, spec: { ...spec, select } });
+  await sleep(IN_FORCE_WITHIN);
   return async () =>
     void (await world.cluster.delete({ ...CLUSTER_RELEASE_POLICY, namespace: '', name: metadata.name }));
 }
@@ -183,5 +187,6 @@ export async function lockdown(world: World, by: Person, spec: JsonObject): Prom
     { apiVersion: 'plumb.dev/v1', kind: 'Lockdown', metadata, spec: whole },
     { fieldManager: 'test', force: true },
   );
+  await sleep(IN_FORCE_WITHIN);
   return async () => void (await world.cluster.delete({ ...LOCKDOWN, namespace: '', name: metadata.name }));
 }
