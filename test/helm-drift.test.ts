@@ -344,6 +344,18 @@ test('drift that cannot be put right is told, and stands in the status', async (
   expect(condition(await releases.world.get(releases.key('on')), 'Ready')?.status).toBe('True');
 });
 
+test('drift stands in the status while what is declared since cannot be brought in', async () => {
+  const driftDetection = { mode: 'enabled' };
+  await install('held', { driftDetection });
+  await declare('held', { driftDetection, valuesFrom: [{ kind: 'ConfigMap', name: 'none' }] });
+  await releases.world.conditionIs(releases.key('held'), 'Ready', 'False', 'ValuesError');
+  await releases.world.edit(key('held', 'settings'), { data: { colour: 'blue' } });
+  const unit = await releases.world.conditionIs(releases.key('held'), 'Drifted', 'True', 'DriftDetected');
+  expect(condition(unit, 'Drifted')?.message).toContain('held-settings');
+  await declare('held', { driftDetection });
+  await isGreen('held', 'settings');
+});
+
 test('who insists is named, and met ever more slowly', async () => {
   let isOver = false;
   const insisting = (async () => {

@@ -99,6 +99,17 @@ export function leftDrift(unit: UnitMemory, mode: DriftMode, now: number): Objec
   );
 }
 
+/** Drift as a run that failed leaves it: none is put right before one gets on. Undefined while objects are to be compared first. */
+export function standingDrift(unit: UnitMemory, mode: DriftMode, now: number): ObjectKey[] | undefined {
+  const keys = (unit.bundle?.objects ?? []).map(({ key }) => key);
+  const stands = (id: string): boolean => unit.drifted.has(id) && !isIgnored(unit, id, mode);
+  const standing = unionOfKeys(
+    toldDrift(unit),
+    keys.filter((key) => stands(keyId(key))),
+  );
+  return standing.length > 0 || driftToLookAt(unit, mode, now).size === 0 ? standing : undefined;
+}
+
 function isUnknown({ key }: StoredObject, { applied, drifted, tolerated }: UnitMemory): boolean {
   const id = keyId(key);
   return !applied.has(id) && !tolerated.has(id) && !drifted.has(id);

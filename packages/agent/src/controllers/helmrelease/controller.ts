@@ -16,7 +16,7 @@ import type { LiveChange } from '../../delivery/live.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
 import { unknownModeEvents } from '../../delivery/own-words.ts';
 import { toldDrift } from '../../delivery/tolerate.ts';
-import { leftDrift } from '../../releases/correct.ts';
+import { leftDrift, standingDrift } from '../../releases/correct.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import { configsOf } from '../../releases/values.ts';
@@ -332,7 +332,8 @@ export class HelmReleaseController {
     if (current === undefined) return;
     const told = asBegun(current, begun);
     const mode = unitDriftMode(current);
-    const drifted = memory.unit.bundle === null ? undefined : leftDrift(memory.unit, mode, clock.now());
+    const driftOf = outcome.type === 'retry' ? standingDrift : leftDrift;
+    const drifted = memory.unit.bundle === null ? undefined : driftOf(memory.unit, mode, clock.now());
     const moment = { now: clock.time(), interval: this.#see(id, memory).interval, drifted };
     const status = withHelmChart(outcome.facts.status ?? told.status, memory.helmChart);
     const all = { ...outcome, facts: { ...outcome.facts, status } };
