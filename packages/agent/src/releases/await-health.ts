@@ -1,8 +1,9 @@
 import type { ObjectKey } from '@plumb/api';
 import { formatDuration, keyId, PlumbError, systemError } from '@plumb/api';
-import { aggregate } from '@plumb/core';
+import { aggregate, type AggregateHealth } from '@plumb/core';
 import { judge } from '../delivery/judge.ts';
 import { healthNow, type Target } from '../delivery/settle.ts';
+import type { UnitMemory } from '../delivery/unit.ts';
 import type { ActionContext } from './context.ts';
 
 export interface HealthWait {
@@ -55,10 +56,11 @@ export async function awaitHealth(wait: HealthWait, context: ActionContext): Pro
       const verdict = aggregate(healthNow(targets, live, unit));
       if (verdict.status === 'current') return;
       const left = deadline - clock.now();
-      const isOver = verdict.status === 'failed' || left <= 0;
-      if (isOver) for (const { key } of verdict.unready) unit.missed.add(keyId(key));
-      if (verdict.status === 'failed') throw notReady(verdict.message);
-      if (isOver) throw notReady(`${verdict.message}: not ready within ${formatDuration(wait.timeout)}`);
+      if (verdict.status === 'failed') throw missing(verdict, unit, verdict.message);
+      if (left <= 0) {
+        const message = `${verdict.message}: not ready within ${formatDuration(wait.timeout)}`;
+        throw missing(verdict, unit, message);
+      }
       await job.waitForNudge(unit.verdicts.passing ? Math.min(left, LOOK_AGAIN) : left, signal);
       if (signal.aborted) throw systemError('cancelled', 'the wait was cut short', signal.reason);
     }
@@ -78,6 +80,8 @@ async function judgeAll({ hidesValues }: HealthWait, context: ActionContext): Pr
   await judge({ cluster, unit, live, expressions, own: true, hidesValues, parallel, signal }, true);
 }
 
-function notReady(message: string): PlumbError {
+/** What was waited for in vain is kept: it may turn healthy after all. */
+function missing({ unready }: AggregateHealth, unit: UnitMemory, message: string): PlumbError {
+  for (const { key } of unready) unit.missed.add(keyId(key));
   return new PlumbError('health-failed', message, { fault: 'user', policy: 'retry' });
 }
