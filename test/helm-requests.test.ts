@@ -146,8 +146,9 @@ test.each([
   );
   expect(says(release, 'Reconciling')).toBeUndefined();
   expect(historyOf(release)).toEqual(['v2 deployed upgrade', 'v1 superseded install']);
-  expect(await eventsOf(releases, name)).toContain(
-    `UpgradeSucceeded: Helm upgrade succeeded for release ${releases.world.namespace}/${name}.v2 with chart ${name}@1.0.0`,
+  const upgraded = `${releases.world.namespace}/${name}.v2 with chart ${name}@1.0.0`;
+  expect(await releases.world.event(releases.key(name), 'UpgradeSucceeded')).toBe(
+    `Helm upgrade succeeded for release ${upgraded}`,
   );
 });
 
