@@ -12,6 +12,7 @@ import {
   recordsOf,
   REFUSED_SERVICE,
   says,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { condition } from './support/world.ts';
@@ -153,8 +154,10 @@ test('what was given up is tried again as soon as a Kustomization that it depend
   await world.kustomization('infra', { wait: true });
   const release = await releases.ready('resumed');
   expect(failuresOf(release)).toEqual([0, 0, 0]);
-  expect(await eventsOf(releases, 'resumed')).toContain(
-    'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'resumed'), TOLD_WITHIN)
+    .toContain(
+      'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
+    );
   expect(await releases.problems()).toEqual([]);
 });

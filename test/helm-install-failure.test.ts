@@ -17,6 +17,7 @@ import {
   REFUSED_SERVICE,
   says,
   stored,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
@@ -152,9 +153,11 @@ test('with retries it is uninstalled and installed again, until they are spent',
   expect(says(release, 'Ready')).toBe('False InstallFailed');
   expect(await recordsOf(releases, 'again')).toEqual(['v1 failed']);
   const { namespace } = releases.world;
-  expect(await eventsOf(releases, 'again')).toContain(
-    `UninstallSucceeded: Helm uninstall remediation for release ${namespace}/again.v1 with chart again@1.0.0 succeeded`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'again'), TOLD_WITHIN)
+    .toContain(
+      `UninstallSucceeded: Helm uninstall remediation for release ${namespace}/again.v1 with chart again@1.0.0 succeeded`,
+    );
 });
 
 test('remediateLastFailure leaves nothing behind', async () => {

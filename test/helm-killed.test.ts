@@ -5,7 +5,15 @@ import type { Cluster } from '@plumb/kube';
 import { connect } from '@plumb/kube';
 import { clusterWith } from '@plumb/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { configMapTemplate, eventsOf, historyOf, hook, jobTemplate, recordsOf } from './support/release-facts.ts';
+import {
+  configMapTemplate,
+  eventsOf,
+  historyOf,
+  hook,
+  jobTemplate,
+  recordsOf,
+  TOLD_WITHIN,
+} from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
 // An agent that stops sends nothing more of what is under way: to the releases it is as if it had been killed. No node runs Pods here, so a hook that
@@ -170,9 +178,11 @@ test('an install that something newer cuts short says so, and of which chart it 
   await releases.chart('newer', PLAIN, '2.0.0');
   await releases.ready('newer');
   const { namespace } = releases.world;
-  expect(await eventsOf(releases, 'newer')).toContain(
-    `HealthCheckCanceled: Helm install failed for release ${namespace}/newer with chart newer@1.0.0: New reconciliation triggered by HelmChart/${namespace}/newer`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'newer'), TOLD_WITHIN)
+    .toContain(
+      `HealthCheckCanceled: Helm install failed for release ${namespace}/newer with chart newer@1.0.0: New reconciliation triggered by HelmChart/${namespace}/newer`,
+    );
   expect(await releases.object('Job', 'newer-pre-install', 'batch')).toBeNull();
 });
 

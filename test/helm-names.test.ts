@@ -9,6 +9,7 @@ import {
   messageOf,
   recordsOf,
   says,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { namespaceKey } from './support/world.ts';
@@ -88,9 +89,9 @@ test('another releaseName uninstalls the release and installs it anew', async ()
   expect(await recordsOf(releases, 'renamed')).toEqual(['v1 deployed']);
   expect(await releases.object('ConfigMap', 'name-main')).toBeNull();
   expect(await releases.object('ConfigMap', 'renamed-main')).not.toBeNull();
-  expect(await eventsOf(releases, 'name')).toContain(
-    `UninstallSucceeded: Helm uninstall succeeded for release ${namespace}/name.v1 with chart name@1.0.0`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'name'), TOLD_WITHIN)
+    .toContain(`UninstallSucceeded: Helm uninstall succeeded for release ${namespace}/name.v1 with chart name@1.0.0`);
 });
 
 test('another targetNamespace does, too', async () => {

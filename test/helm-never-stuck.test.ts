@@ -18,6 +18,7 @@ import {
   request,
   says,
   stored,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { deploymentKey } from './support/world.ts';
@@ -74,9 +75,11 @@ test('an install whose agent was killed is unlocked and finished by the next one
   expect(await recordsOf(releases, 'first')).toEqual(['v2 deployed', 'v1 failed']);
   expect(says(release, 'Ready')).toBe('True UpgradeSucceeded');
   expect(failuresOf(release)).toEqual([0, 0, 0]);
-  expect(await eventsOf(releases, 'first')).toContain(
-    `PendingRelease: Unlocked Helm release ${namespace}/first.v1 with chart first@1.0.0 in pending-install state`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'first'), TOLD_WITHIN)
+    .toContain(
+      `PendingRelease: Unlocked Helm release ${namespace}/first.v1 with chart first@1.0.0 in pending-install state`,
+    );
 });
 
 test('so is an upgrade, though nobody changed anything meanwhile', async () => {
@@ -218,9 +221,11 @@ test('when its chart changes, also under the same version', async () => {
   await releases.chart('chart', MAIN);
   const release = await releases.ready('chart');
   expect(failuresOf(release)).toEqual([0, 0, 0]);
-  expect(await eventsOf(releases, 'chart')).toContain(
-    'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'chart'), TOLD_WITHIN)
+    .toContain(
+      'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
+    );
 });
 
 test('when something that it depends on turns Ready, and that is told', async () => {
@@ -237,9 +242,11 @@ test('when something that it depends on turns Ready, and that is told', async ()
   await releases.release('base', { values: { fixed: true, colour: 'red' } });
   const release = await releases.ready('above');
   expect(says(release, 'Ready')).toBe('True UpgradeSucceeded');
-  expect(await eventsOf(releases, 'above')).toContain(
-    'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'above'), TOLD_WITHIN)
+    .toContain(
+      'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
+    );
 });
 
 test('when what it waited for in vain turns healthy after all, and that is told', async () => {
@@ -249,9 +256,11 @@ test('when what it waited for in vain turns healthy after all, and that is told'
   const release = await releases.ready('late');
   expect(await recordsOf(releases, 'late')).toEqual(['v2 deployed', 'v1 failed']);
   expect(failuresOf(release)).toEqual([0, 0, 0]);
-  expect(await eventsOf(releases, 'late')).toContain(
-    'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'late'), TOLD_WITHIN)
+    .toContain(
+      'ReleaseRecovery: going on with upgrade: what the release depends on changed since its retries were spent',
+    );
 });
 
 test('a release that a person healed turns Ready as it is', async () => {
@@ -271,9 +280,9 @@ test('a release that a person healed turns Ready as it is', async () => {
   expect(messageOf(release, 'Ready')).toBe(
     `Helm upgrade succeeded for release ${namespace}/healed.v3 with chart healed@1.0.0`,
   );
-  expect(await eventsOf(releases, 'healed')).toContain(
-    `ReleaseAdopted: ${namespace}/healed.v3 is as declared, though made by others: taken over as it is`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'healed'), TOLD_WITHIN)
+    .toContain(`ReleaseAdopted: ${namespace}/healed.v3 is as declared, though made by others: taken over as it is`);
 });
 
 test('so does one that a person rolled back to what is declared again', async () => {

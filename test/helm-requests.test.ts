@@ -14,6 +14,7 @@ import {
   request,
   says,
   stored,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
@@ -114,9 +115,11 @@ test('what ends after the spec changed is told for the generation that it was be
     `Helm upgrade failed for release ${releases.world.namespace}/cut with chart cut@1.0.0: ${trigger}`,
   );
   expect(failuresOf(release)).toEqual([0, 0, 0]);
-  expect(await eventsOf(releases, 'cut')).toContain(
-    `HealthCheckCanceled: Health checks canceled due to new reconciliation triggered by HelmRelease/${releases.world.namespace}/cut`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'cut'), TOLD_WITHIN)
+    .toContain(
+      `HealthCheckCanceled: Health checks canceled due to new reconciliation triggered by HelmRelease/${releases.world.namespace}/cut`,
+    );
   expect(generationOf(release, 'Released')).toBe(2);
   expect(release.status).toMatchObject({ observedGeneration: 1, lastAttemptedGeneration: 3 });
   await releases.release('cut');

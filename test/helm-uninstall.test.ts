@@ -12,6 +12,7 @@ import {
   REFUSED_SERVICE,
   says,
   stored,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { namespaceKey } from './support/world.ts';
@@ -50,9 +51,9 @@ test('all goes with the release, but for what its chart keeps', async () => {
   expect(await releases.object('Deployment', 'plain-web', 'apps')).toBeNull();
   expect(await releases.object('ConfigMap', 'plain-kept')).not.toBeNull();
   expect(await recordsOf(releases, 'plain')).toEqual([]);
-  expect(await eventsOf(releases, 'plain')).toContain(
-    `UninstallSucceeded: Helm uninstall succeeded for release ${namespace}/plain.v2 with chart plain@1.0.0`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'plain'), TOLD_WITHIN)
+    .toContain(`UninstallSucceeded: Helm uninstall succeeded for release ${namespace}/plain.v2 with chart plain@1.0.0`);
 });
 
 test('keepHistory leaves the records, and a release that is declared again goes on from them', async () => {

@@ -12,6 +12,7 @@ import {
   REFUSED_SERVICE,
   says,
   stored,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
@@ -91,9 +92,11 @@ test('with retries each failure is rolled back, the last one too', async () => {
   ]);
   expect(await colourOf('back')).toBe('green');
   expect(await releases.object('Deployment', 'back-web', 'apps')).toBeNull();
-  expect(await eventsOf(releases, 'back')).toContain(
-    `RollbackSucceeded: Helm rollback to previous release ${namespace}/back.v1 with chart back@1.0.0 succeeded`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'back'), TOLD_WITHIN)
+    .toContain(
+      `RollbackSucceeded: Helm rollback to previous release ${namespace}/back.v1 with chart back@1.0.0 succeeded`,
+    );
 });
 
 test('going back to what was rolled back to makes it Ready without another release', async () => {
@@ -118,9 +121,11 @@ test('the strategy uninstall removes all, and the next try is an install', async
   expect(says(release, 'Ready')).toBe('False InstallFailed');
   expect(failuresOf(release)).toEqual([2, 1, 1]);
   expect(historyOf(release)).toEqual(['v1 failed install']);
-  expect(await eventsOf(releases, 'away')).toContain(
-    `UninstallSucceeded: Helm uninstall remediation for release ${namespace}/away.v2 with chart away@1.0.0 succeeded`,
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'away'), TOLD_WITHIN)
+    .toContain(
+      `UninstallSucceeded: Helm uninstall remediation for release ${namespace}/away.v2 with chart away@1.0.0 succeeded`,
+    );
 });
 
 test('cleanupOnFail deletes what the failed upgrade made', async () => {
@@ -175,9 +180,11 @@ test('a target that is gone from storage is replaced by the newest good release 
   await stored(releases, 'lost', 5, 'pending-upgrade');
   await fail();
   const release = await releases.until('lost', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
-  expect(await eventsOf(releases, 'lost')).toContain(
-    'ReleaseRecovery: going on with rollback: the release to roll back to is gone from storage: going back to v1, the newest good release in storage',
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'lost'), TOLD_WITHIN)
+    .toContain(
+      'ReleaseRecovery: going on with rollback: the release to roll back to is gone from storage: going back to v1, the newest good release in storage',
+    );
   expect(says(release, 'Remediated')).toBe('True RollbackSucceeded');
   expect(await colourOf('lost')).toBe('green');
 });
@@ -211,10 +218,12 @@ test('what cannot be changed is made anew with force only', async () => {
   const release = await releases.ready('rigid');
   expect(historyOf(release)[0]).toBe('v3 deployed upgrade');
   expect((await releases.object('Job', 'rigid-job', 'batch'))?.metadata.uid).not.toBe(uid);
-  expect(await eventsOf(releases, 'rigid')).toContainEqual(
-    expect.stringMatching(
-      /^Progressing: Job\/\S+\/rigid-job was deleted and created again: .* cannot be changed in place$/,
-    ),
-  );
+  await expect
+    .poll(() => eventsOf(releases, 'rigid'), TOLD_WITHIN)
+    .toContainEqual(
+      expect.stringMatching(
+        /^Progressing: Job\/\S+\/rigid-job was deleted and created again: .* cannot be changed in place$/,
+      ),
+    );
   expect(await releases.problems()).toEqual([]);
 });

@@ -50,6 +50,9 @@ export async function recordsOf(
   return found.toSorted((a, b) => b.version - a.version).map(({ version, status }) => `v${version} ${status}`);
 }
 
+/** An Event is written beside the status, and may come a moment after it. */
+export const TOLD_WITHIN = { timeout: 10_000 };
+
 /** Reasons and messages of all events about a release, oldest first, without repetition. */
 export async function eventsOf(releases: Releases, name: string): Promise<string[]> {
   const events = await releases.world.events(releases.key(name));
