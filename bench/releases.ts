@@ -222,18 +222,18 @@ async function spoilOne(stage: Stage, index: number, trial: number): Promise<num
   const there = await stage.cluster.get(configKey);
   const right = valueOf(there);
   const wrong = `wrong-${trial}`;
-  let spoilt = false;
-  const healed = stage.watchUntil(
-    CONFIG_MAP,
-    (object) => {
-      spoilt ||= valueOf(object) === wrong;
-      return spoilt && valueOf(object) === right;
-    },
-    { fieldSelector: `metadata.name=${nameOf(index)}` },
-  );
   const began = performance.now();
-  await stage.cluster.patch(configKey, { data: { value: wrong } }, { type: 'merge', fieldManager: 'by-hand' });
-  await healed;
+  const spoilt = await stage.cluster.patch(
+    configKey,
+    { data: { value: wrong } },
+    { type: 'merge', fieldManager: 'by-hand' },
+  );
+  // It may be right again before anybody looks.
+  const isNewer = ({ metadata }: KubeObject): boolean =>
+    BigInt(metadata.resourceVersion ?? 0) > BigInt(spoilt.metadata.resourceVersion ?? 0);
+  await stage.watchUntil(CONFIG_MAP, (object) => valueOf(object) === right && isNewer(object), {
+    fieldSelector: `metadata.name=${nameOf(index)}`,
+  });
   return performance.now() - began;
 }
 
