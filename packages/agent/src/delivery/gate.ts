@@ -1,6 +1,7 @@
 import { keyId, ownMessages, userError, type ObjectKey } from '@plumb/api';
 import type { ActionKind, ObjectFate, Plan } from '@plumb/core';
-import type { UnitMemory } from './unit.ts';
+import type { Content } from '../gates/content.ts';
+import { bodyOf, type StoredBundle, type UnitMemory } from './unit.ts';
 
 /** Judges a plan before anything of it is carried out. It throws a PlumbError to refuse; then nothing is changed. */
 export type Gate = (plan: Plan) => void | Promise<void>;
@@ -44,4 +45,16 @@ export function leavingOf({ prune, unseen }: Plan): readonly ObjectKey[] {
 /** What an earlier run found out to be changed only by deleting it, of what is guarded. */
 export function replacedIn(planned: readonly ObjectFate[], { replacing }: Pick<UnitMemory, 'replacing'>): ObjectKey[] {
   return planned.filter(({ key, action }) => action === 'change' && replacing.has(keyId(key))).map(({ key }) => key);
+}
+
+/** What a bundle declares of the objects that are applied; its bodies are brought into memory for that. */
+export async function contentsOf(
+  { objects }: Pick<StoredBundle, 'objects'>,
+  fates: readonly ObjectFate[],
+  loadBodies: () => Promise<void>,
+): Promise<Content[]> {
+  const applied = new Set(fates.filter(({ action }) => action !== 'delete').map(({ key }) => keyId(key)));
+  await loadBodies();
+  const stored = objects.filter(({ key }) => applied.has(keyId(key)));
+  return stored.map((one) => ({ key: one.key, body: bodyOf(one), path: one.origin.path }));
 }

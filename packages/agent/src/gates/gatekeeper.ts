@@ -72,7 +72,7 @@ export interface GateRequest {
 
 /** A change that passed. It is to be told how it ended. */
 export interface Passage {
-  /** @param error null when all of it was carried out */
+  /** Never throws. @param error null when all of it was carried out */
   ended(error: PlumbError | null): Promise<void>;
 }
 
@@ -178,6 +178,8 @@ export class Gatekeeper {
   #passageOf(record: Change, cluster: Cluster): Passage {
     return {
       ended: async (error) => {
+        // Whoever goes on with it tells its end.
+        if (error?.code === 'cancelled') return;
         const current = this.#records.find(record.spec.unit, record.metadata.name) ?? record;
         const end =
           error === null

@@ -16,7 +16,7 @@ import type { Passage } from '../gates/gatekeeper.ts';
 import type { ActionContext } from './context.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
-import { endPassage, passReleaseGate, rollbackChange } from './gate.ts';
+import { passReleaseGate, rollbackChange } from './gate.ts';
 import { stored } from './in-force.ts';
 import { refuseForeign } from './ownership.ts';
 import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
@@ -69,10 +69,10 @@ async function bringDesired(
   try {
     const ended = await bringRendered(task, { action, options, passing }, context);
     if (ended.error === null) context.unit.replacing.clear();
-    await endPassage(passing.passage, ended.error);
+    await passing.passage?.ended(ended.error);
     return ended;
   } catch (thrown) {
-    await endPassage(passing.passage, asPlumbError(thrown));
+    await passing.passage?.ended(asPlumbError(thrown));
     throw thrown;
   }
 }
@@ -363,7 +363,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
     },
     context,
   );
-  await endPassage(passage, ended.error);
+  await passage?.ended(ended.error);
   const told = await deployedEnd(ended, { action: 'rollback', ociDigest: '', bundle }, context);
   const { name: chartName, version: chartVersion } = chartOf(old);
   const { namespace, name, version } = old;

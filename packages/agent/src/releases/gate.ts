@@ -1,17 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  asPlumbError,
-  keyId,
-  keyOf,
-  parseApiVersion,
-  type HelmRelease,
-  type ObjectKey,
-  type PlumbError,
-} from '@plumb/api';
+import { keyId, keyOf, parseApiVersion, type HelmRelease, type ObjectKey, type PlumbError } from '@plumb/api';
 import { releaseNamespaceOf, type Cause, type ObjectFate } from '@plumb/core';
 import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plumb/render';
-import { fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
-import { bodyOf, type StoredBundle } from '../delivery/unit.ts';
+import { contentsOf, fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
+import type { StoredBundle } from '../delivery/unit.ts';
 import type { Content } from '../gates/content.ts';
 import type { Gatekeeper, GateRequest, Passage } from '../gates/gatekeeper.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
@@ -52,7 +44,6 @@ export function correctionGate(
   const gate: Gate = async (plan) => {
     const objects = fatesOf(plan);
     if (gates === null || objects.length === 0 || !(await gates.keeper.isOnGuard())) return;
-    const changed = new Set(objects.map(({ key }) => keyId(key)));
     passage = await gates.keeper.pass({
       ...gates,
       cause: 'drift',
@@ -63,23 +54,13 @@ export function correctionGate(
       hasRemoteBases: false,
       leaving: [],
       onGuarded: (ids) => (unit.guarded = ids),
-      contents: async () => {
-        await loadBodies();
-        const stored = bundle.objects.filter(({ key }) => changed.has(keyId(key)));
-        return stored.map((one) => ({ key: one.key, body: bodyOf(one), path: one.origin.path }));
-      },
+      contents: () => contentsOf(bundle, objects, loadBodies),
       live: ({ key }) => cluster.get(key, { signal }),
       secrets,
       signal,
     });
   };
-  return { gate, ended: (error) => endPassage(passage, error) };
-}
-
-/** A passage ends with what it was for; that the record of it cannot be written now undoes nothing. */
-export async function endPassage(passage: Passage | null, error: Parameters<Passage['ended']>[0]): Promise<void> {
-  if (error?.code === 'cancelled') return;
-  await passage?.ended(error).catch((thrown: unknown) => void asPlumbError(thrown));
+  return { gate, ended: async (error) => passage?.ended(error) };
 }
 
 /** What gates are asked with, beside the change itself. */

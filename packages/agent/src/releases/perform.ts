@@ -16,7 +16,7 @@ import type { DriftNote } from '../delivery/drift.ts';
 import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
 import { failureOf, Superseded, type ActionContext } from './context.ts';
-import { endPassage, passReleaseGate } from './gate.ts';
+import { passReleaseGate } from './gate.ts';
 import { correct } from './correct.ts';
 import { chartOf, type ReleaseRecord } from './record.ts';
 import { removeObjects, removeRelease } from './remove-release.ts';
@@ -145,7 +145,7 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   const passage = await passReleaseGate({ cause, wanted: null, owned: keys }, context);
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
   const { record, changes, inventory, error } = await removeRelease(last, keys, options, context);
-  await endPassage(passage, error);
+  await passage?.ended(error);
   const action = isRemedy ? 'uninstall-remediation' : 'uninstall';
   const snapshot = await snapshotOf(record, { action }, context);
   const isStored = options.keepHistory || error !== null;
@@ -173,6 +173,6 @@ async function uninstallUnstored({ owned }: Task, context: ActionContext): Promi
     context,
   );
   const error = failures.length === 0 ? null : systemError('prune-failed', failures.join('\n'));
-  await endPassage(passage, error);
+  await passage?.ended(error);
   return { ...NOTHING_DONE, error, last: null, bundle: null, inventory: kept, changes };
 }

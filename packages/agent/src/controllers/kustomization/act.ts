@@ -348,7 +348,6 @@ async function carryOut(
     },
   };
   const end = async (error: PlumbError | null): Promise<void> => {
-    if (error?.code === 'cancelled') return;
     await (passage as Passage | null)?.ended(error && hideSecrets(error, bundle.pack.secrets ?? []));
   };
   try {

@@ -143,11 +143,11 @@ export class KustomizationController {
       if (unit !== null && (unit.kind !== 'Kustomization' || objectId(unit) !== id)) continue;
       const object = kustomizations.get(id) as Kustomization | undefined;
       if (object === undefined) continue;
-      if (this.#hands.gates?.isLocked({ ...subjectOf(object, memory), cause: 'routine' }) === true) {
-        this.#delivering.get(id)?.abort();
-      }
+      const delivering = this.#delivering.get(id);
+      const subject = { ...subjectOf(object, memory), cause: 'routine' } as const;
+      if (delivering !== undefined && this.#hands.gates?.isLocked(subject) === true) delivering.abort();
       // What is being judged may not have seen it.
-      memory.judgeAgain = isHeld(memory) || this.#delivering.has(id);
+      memory.judgeAgain = isHeld(memory) || delivering !== undefined;
       if (memory.judgeAgain || object.metadata.deletionTimestamp !== undefined) this.#wake(id);
     }
   }

@@ -1,9 +1,9 @@
 import { keyId, type Kustomization } from '@plumb/api';
 import type { Action, Cause, ObjectFate, Plan } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
-import { fatesOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
+import { contentsOf, fatesOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
-import { bodyOf, type StoredBundle, type UnitMemory } from '../../delivery/unit.ts';
+import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Gatekeeper, GateRequest, Passage } from '../../gates/gatekeeper.ts';
 
 interface GateContext {
@@ -38,7 +38,6 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
   const planned = fatesOf(plan);
   const replaced = replacedIn(planned, memory);
   const objects = [...planned, ...replaced.map((key): ObjectFate => ({ key, action: 'delete' }))];
-  const applied = new Set(objects.filter(({ action }) => action !== 'delete').map(({ key }) => keyId(key)));
   return {
     ...subjectOf(object, memory),
     cause: causeOf(plan, bundle, context),
@@ -51,11 +50,7 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     leaving: [...leavingOf(plan).map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
     // What passed has its approval.
     onGuarded: (ids) => (memory.guarded = ids.difference(memory.replacing)),
-    contents: async () => {
-      await context.loadBodies();
-      const stored = bundle.objects.filter(({ key }) => applied.has(keyId(key)));
-      return stored.map((one) => ({ key: one.key, body: bodyOf(one), path: one.origin.path }));
-    },
+    contents: () => contentsOf(bundle, objects, context.loadBodies),
     live: ({ key }) => there.get(key, { signal }),
     secrets: bundle.pack.secrets ?? [],
     cluster,
