@@ -5,6 +5,7 @@ import { helmRelease, type HelmRelease } from './schema/helm-release.ts';
 import { kustomization, type Kustomization } from './schema/kustomization.ts';
 import { approval, type Approval } from './schema/gates/approval.ts';
 import { change, type Change } from './schema/gates/change.ts';
+import { changePlan, type ChangePlan } from './schema/gates/change-plan.ts';
 import { lockdown, type Lockdown } from './schema/gates/lockdown.ts';
 import {
   clusterReleasePolicy,
@@ -13,7 +14,7 @@ import {
   type ReleasePolicy,
 } from './schema/gates/release-policy.ts';
 import { unknownField, withDefaults, withoutEmptyText } from './defaults.ts';
-import type { JsonObject, KubeObject } from './object.ts';
+import type { Json, JsonObject, KubeObject } from './object.ts';
 
 /** What is wrong with one field: `spec.sourceRef.kind`, `is required`. */
 export interface Problem {
@@ -108,6 +109,14 @@ export const checkClusterReleasePolicy: (value: unknown) => Checked<ClusterRelea
 export const checkChange: (value: unknown) => Checked<Change> = checker(change);
 export const checkApproval: (value: unknown) => Checked<Approval> = checker(approval);
 export const checkLockdown: (value: unknown) => Checked<Lockdown> = checker(lockdown);
+
+const planValidator = Compile(changePlan);
+
+/** The plan of a held change, as it was read from JSON. Fields that are not known pass. */
+export function checkChangePlan(value: Json): Checked<ChangePlan> {
+  if (planValidator.Check(value)) return { ok: true, value };
+  return { ok: false, problems: planValidator.Errors(value).flatMap(problemsOf) };
+}
 
 /**
  * The path of the first field in the spec of a policy or lockdown that is not known here; null where all are. A newer Plumb may have set it, and it may

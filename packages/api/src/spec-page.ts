@@ -1,5 +1,6 @@
 import { messageRows } from './messages/page.ts';
 import { gateKinds, kinds } from './crd.ts';
+import { changePlan } from './schema/gates/change-plan.ts';
 import type { KindDefinition } from './schema/kind.ts';
 
 /** The part of a JSON schema that a table of fields is made from. */
@@ -81,6 +82,14 @@ function statusTable(kind: string, isWritten: (path: string) => boolean): string
   return table(['field', 'type', 'state', 'what it says'], rows);
 }
 
+/** Of the document that a held change is kept as. */
+function planTable(): string {
+  const rows = fieldsOf(changePlan as Node, 'plan').map(({ path, node }) => {
+    return [`\`${path.slice('plan.'.length)}\``, typeOf(node), cell(node.description ?? '')];
+  });
+  return table(['field', 'type', 'what it says'], rows);
+}
+
 const UNITS = ['Kustomization', 'HelmRelease'];
 /** Which kinds say what Flux has no words for; what is not listed, every kind says. */
 const SAID_OF: Readonly<Record<string, readonly string[]>> = {
@@ -141,6 +150,7 @@ export function withGeneratedParts(page: string, kind: string, isWritten: (path:
   return page.replaceAll(PART, (...[, begin = '', part = '', named, end = '']: (string | undefined)[]) => {
     if (part === 'spec') return `${begin}${specTable(named ?? kind)}\n${end}`;
     if (part === 'status') return `${begin}${statusTable(named ?? kind, isWritten)}\n${end}`;
+    if (part === 'plan') return `${begin}${planTable()}\n${end}`;
     if (part === 'messages') return `${begin}${messageTable(kind)}\n${end}`;
     throw new Error(`no part is called '${part}'`);
   });

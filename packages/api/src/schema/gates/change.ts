@@ -4,14 +4,18 @@ import { objectMeta } from '../common.ts';
 import type { KindDefinition } from '../kind.ts';
 import { CAUSES, GATES_GROUP } from './common.ts';
 
-const unit = object('What is to be changed.', {
+export const unitFields = {
   kind: choice('Its kind.', ['Kustomization', 'HelmRelease']),
   namespace: text('Its namespace.'),
   name: text('Its name.'),
+};
+
+const unit = object('What is to be changed.', {
+  ...unitFields,
   uid: text('Its uid: one of the same name that is made anew is another.'),
 });
 
-const person = object('Somebody who wrote or committed what is to be applied, by their name in Git.', {
+export const person = object('Somebody who wrote or committed what is to be applied, by their name in Git.', {
   name: text('Their name.'),
   email: text('Their e-mail address.'),
 });

@@ -1,0 +1,104 @@
+import * as Type from 'typebox';
+import { choice, count, flag, list, object, text } from '../build.ts';
+import type { Json, KubeObject } from '../../object.ts';
+import { person, unitFields } from './change.ts';
+import { CAUSES } from './common.ts';
+
+const { kind, namespace, name } = unitFields;
+
+const unit = object('What is to be changed.', {
+  kind,
+  namespace,
+  name,
+  labels: Type.Record(Type.String(), Type.String(), { description: 'Its labels.' }),
+});
+
+const source = object('Where it comes from.', {
+  kind: text('Kind of the source.'),
+  namespace: text('Its namespace.'),
+  name: text('Its name.'),
+  revision: text('The revision of it that is to be applied.'),
+});
+
+const authors = Type.Union(
+  [
+    object('Those who are known.', {
+      authors: list('Whose work it is.', person),
+      message: text('The message of the newest commit.'),
+      verified: flag('Whether that commit is signed as its source demands.'),
+    }),
+    object('Nobody knows, or nobody asked.', { unknown: text('Why they are not known.') }),
+  ],
+  {
+    description:
+      'All who wrote or committed anything in it: authors, with the message of its newest commit and whether that is verified; or unknown, which says why nobody knows, or that nobody asked.',
+  },
+);
+
+const facts = object('What gates are told of the change, beside its objects.', {
+  unit,
+  namespaceLabels: Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()], {
+    description: "Labels of the unit's namespace; null where no policy asked for them.",
+  }),
+  cluster: text('The cluster it goes to: own, or the name of the Secret or ConfigMap in the kubeConfig of the unit.'),
+  source,
+  cause: choice('Why it is made.', CAUSES),
+  digest: text('The digest of the Change that this is the plan of: what an approval is bound to.'),
+  authors,
+  owned: count('How many objects the unit has now.'),
+});
+
+const key = object('Names the object.', {
+  group: text('API group; empty for the core group.'),
+  version: text('Version of the API group.'),
+  kind: text('Kind.'),
+  namespace: text('Namespace; empty for an object above namespaces.'),
+  name: text('Name; empty where the API server is to make one.'),
+});
+
+function body(description: string) {
+  const whole = object(description, {
+    apiVersion: text('As in a manifest.'),
+    kind: text('As in a manifest.'),
+    metadata: object('As in a manifest.', { name: text('As in a manifest.') }),
+  });
+  return Type.Union([Type.Unsafe<KubeObject>(whole), Type.Null()], { description });
+}
+
+const side = (description: string) => Type.Optional(Type.Unsafe<Json>(Type.Unknown({ description })));
+
+const field = object('A field that would change.', {
+  path: text('As spec.template.spec.containers[name=app].image.'),
+  before: side('Its value now; left out where it is not there.'),
+  after: side('Its value then; left out where it would not be there.'),
+});
+
+/** What applying an object would come to. */
+const OUTCOMES = ['created', 'changed', 'recreated', 'deleted', 'untried', 'failed', 'unchanged', 'unread'] as const;
+
+const entry = object('What becomes of one object.', {
+  key,
+  action: choice('What the plan does to it.', ['create', 'change', 'delete']),
+  path: text('The file or template it came from; empty where nobody knows.'),
+  role: Type.Optional(text('What it is beside an object that is applied: a hook, or a definition.')),
+  outcome: choice(
+    'What that came to when it was tried, without writing anything. unread: nobody looked, for the reason in message.',
+    OUTCOMES,
+  ),
+  message: text('Why it is unread, was not tried, would fail or is made anew; empty else.'),
+  object: body('As it is declared; null for one that goes, and where there was no room for it.'),
+  oldObject: body('As it was, without managedFields; null for one that was not there, or was not looked at.'),
+  fields: list('What would change of one that is there.', field),
+});
+
+/** The whole plan of a held change, as it is kept beside it. */
+export const changePlan = object('What a held change would do, object by object.', {
+  apiVersion: Type.Literal('plumb.dev/v1'),
+  kind: Type.Literal('ChangePlan'),
+  change: facts,
+  objects: list('What becomes of each object, what goes first.', entry),
+  unlisted: count('Objects beyond those that are listed.'),
+});
+
+export type ChangePlan = Type.Static<typeof changePlan>;
+export type PlannedObject = ChangePlan['objects'][number];
