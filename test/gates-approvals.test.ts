@@ -78,6 +78,7 @@ test('what runs is kept as it was approved last while a change is held', async (
   await world.until(configMapKey(world.target, 'settings'), 'be put right', (object) => {
     return (object?.['data'] as { a?: string } | undefined)?.a === '1';
   });
+  expect((await changeOf(world, 'apps', 'be the same', inPhase('Pending'))).spec.digest).toBe(change.spec.digest);
 });
 
 test('the API server takes no approval in the name of somebody else, and none with groups of others', async () => {
@@ -155,6 +156,17 @@ test('a change that somebody rejects is not applied, whoever approves it, until 
   const key = { group: 'plumb.dev', version: 'v1', kind: 'Approval', namespace: world.namespace, name: metadata.name };
   await world.cluster.delete(key);
   await world.applied('apps', change.spec.revision);
+  expect(await value()).toBe('4');
+});
+
+test('a change is of the past when what is declared goes back to what runs', async () => {
+  await world.push({ 'apps/settings.yaml': configMap(world.target, 'settings', { a: 'never' }) });
+  const held = await changeOf(world, 'apps', 'wait', inPhase('Pending'));
+  const back = await world.push({ 'apps/settings.yaml': configMap(world.target, 'settings', { a: '4' }) });
+  await changeOf(world, 'apps', 'be superseded', (one) => {
+    return one.spec.digest === held.spec.digest && one.status?.phase === 'Superseded';
+  });
+  await world.applied('apps', back);
   expect(await value()).toBe('4');
 });
 

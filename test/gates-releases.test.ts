@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CHANGE } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, inPhase, installGates, lockdown, Person, policy } from './support/gates.ts';
 import { Releases } from './support/releases.ts';
@@ -106,6 +107,36 @@ test('hooks are part of what is approved: another one is another change', async 
   await alice.says('Approve', second);
   await releases.ready('cart');
   expect((await releases.object('ConfigMap', 'cart-hook'))?.['data']).toEqual({ a: 'two' });
+});
+
+test('a change is of the past when what is declared goes back to what runs', async () => {
+  const { world } = releases;
+  await releases.release('cart', { values: { colour: 'grey' } });
+  const held = await changeOf(world, 'cart', 'wait', inPhase('Pending'));
+  await releases.release('cart', { values: { colour: 'red' } });
+  await changeOf(
+    world,
+    'cart',
+    'be superseded',
+    (one) => one.spec.digest === held.spec.digest && inPhase('Superseded')(one),
+  );
+  await releases.ready('cart');
+  expect(await colour()).toBe('red');
+});
+
+test('a change whose end could not be written is seen to be applied by the next run', async () => {
+  const { world } = releases;
+  const done = await changeOf(world, 'cart', 'be applied', (one) => {
+    return one.spec.revision === '1.2.0' && inPhase('Applied')(one);
+  });
+  const key = { ...CHANGE, namespace: world.namespace, name: done.metadata.name };
+  const status = { phase: 'Applying', endedAt: null };
+  await world.cluster.patch(key, { status }, { type: 'merge', subresource: 'status' });
+  await world.request(releases.key('cart'));
+  const again = await changeOf(world, 'cart', 'be applied again', (one) => {
+    return one.spec.digest === done.spec.digest && inPhase('Applied')(one);
+  });
+  expect(again.status?.endedAt).toBeDefined();
 });
 
 test('a check refuses what the chart renders', async () => {

@@ -87,18 +87,16 @@ export class ChangeRecords {
     return this.#known.get(unitId(unit))?.get(name);
   }
 
-  /** The change of a unit that is being applied with this bundle, as far as its record says. */
-  applying(unit: Unit, bundleDigest: string): Change | undefined {
+  /** The changes of a unit that are being applied, as far as their records say. */
+  applying(unit: Unit): Change[] {
     const all = this.#known.get(unitId(unit))?.values() ?? [];
-    return [...all].find(({ spec, status }) => spec.bundleDigest === bundleDigest && status?.phase === 'Applying');
+    return [...all].filter(({ status }) => status?.phase === 'Applying');
   }
 
-  /** Whether a change of a unit with another bundle is not over yet. */
-  isOpen(unit: Unit, bundleDigest: string): boolean {
+  /** Whether another change of a unit than this one is not over yet. */
+  isOpen({ unit, digest }: Pick<ChangeSpec, 'unit' | 'digest'>): boolean {
     const all = this.#known.get(unitId(unit))?.values() ?? [];
-    return [...all].some(
-      ({ spec, status }) => spec.bundleDigest !== bundleDigest && !isOver(status?.phase ?? 'Pending'),
-    );
+    return [...all].some(({ spec, status }) => spec.digest !== digest && !isOver(status?.phase ?? 'Pending'));
   }
 
   /** Records that a change is held, and why. */
@@ -115,7 +113,6 @@ export class ChangeRecords {
       objects: facts.objects.slice(0, MOST_OBJECTS).map(({ key, action }) => ({ object: displayKey(key), action })),
     };
     await this.#write(change, status, cluster);
-    if (isNews(spec.cause)) await this.supersede(spec, cluster);
   }
 
   /** The gate is open for a change that was held, or it has ended. */

@@ -22,6 +22,7 @@ import {
   type ChangeFacts,
   type Findings,
   type GateVerdict,
+  type LockdownFacts,
   type ObjectFate,
   type PolicyFacts,
 } from '@plumb/core';
@@ -42,6 +43,8 @@ export interface GateRequest {
   uid: string;
   labels: Readonly<Record<string, string>>;
   cause: Cause;
+  /** It is what is declared now: neither what was delivered before and is put right, nor what is brought back. */
+  isDeclared: boolean;
   revision: string;
   /** The revision that was applied last; null when none was. */
   since: string | null;
@@ -158,7 +161,7 @@ export class Gatekeeper {
     if (record === undefined || record.status?.phase === 'Pending' || record.status?.phase === 'Approved')
       this.#tell(request, name, verdict);
     const { cluster } = request;
-    if (isNews(request.cause)) await this.#records.supersede({ unit: unitOf(request), digest }, cluster);
+    if (request.isDeclared) await this.#records.supersede({ unit: unitOf(request), digest }, cluster);
     // How a change came about that is over stays as it is written, whatever is put right of it later.
     const isPast = !isNews(request.cause) && record?.status !== undefined && isOver(record.status.phase);
     if (record === undefined || isPast) return null;
@@ -168,11 +171,30 @@ export class Gatekeeper {
   }
 
   /** Nothing is to be done: what was being applied is applied, and what was to be applied before is of the past. */
-  async #rest(unit: ChangeSpec['unit'], { bundleDigest, cause, cluster }: GateRequest): Promise<Passage | null> {
-    const done = this.#records.applying(unit, bundleDigest);
-    if (isNews(cause) && this.#records.isOpen(unit, bundleDigest))
-      await this.#records.supersede({ unit, digest: done?.spec.digest ?? '' }, cluster);
+  async #rest(unit: ChangeSpec['unit'], { bundleDigest, isDeclared, cluster }: GateRequest): Promise<Passage | null> {
+    const [done] = this.#records.applying(unit).filter(({ spec }) => spec.bundleDigest === bundleDigest);
+    if (isDeclared) await this.#overtake({ unit, digest: done?.spec.digest ?? '' }, cluster);
     return done === undefined ? null : this.#passageOf(done, cluster);
+  }
+
+  /**
+   * What is declared of a unit runs, and no plan was needed to see it. Never throws: what cannot be written is written with the next run.
+   * @param isDone whether a change that was being applied is what runs
+   */
+  async atRest(
+    { ref, uid, cluster }: Pick<GateRequest, 'ref' | 'uid' | 'cluster'>,
+    isDone: (change: Change) => boolean,
+  ): Promise<void> {
+    const unit = unitOf({ ref, uid });
+    for (const done of this.#records.applying(unit).filter(isDone)) await this.#passageOf(done, cluster).ended(null);
+    await this.#overtake({ unit, digest: '' }, cluster).catch((thrown: unknown) => {
+      this.#options.onFault(`the Changes of ${ref.kind} ${ref.namespace}/${ref.name} could not be superseded`, thrown);
+    });
+  }
+
+  /** Every change but this one is of the past. */
+  async #overtake(but: Pick<ChangeSpec, 'unit' | 'digest'>, cluster: Cluster): Promise<void> {
+    if (this.#records.isOpen(but)) await this.#records.supersede(but, cluster);
   }
 
   #passageOf(record: Change, cluster: Cluster): Passage {
@@ -253,11 +275,15 @@ export class Gatekeeper {
       ...this.#objects.lockdowns.map(({ spec }) => spec),
     ].some((spec) => spec.select?.namespaceSelector !== undefined || hasExpressions(spec));
     const labelled = asksLabels ? { ...facts, namespaceLabels: await this.#objects.labelsOf(unit.namespace) } : facts;
-    const asksAuthors = [
-      ...governing(this.#objects.policies, labelled).map(({ spec }) => spec),
-      ...this.#objects.lockdowns.map(({ spec }) => spec),
-    ].some(readsAuthors);
-    return asksAuthors ? { ...labelled, authors: await this.#authors(request) } : labelled;
+    const asking = [...governing(this.#objects.policies, labelled), ...this.#locking(labelled)];
+    return asking.some(({ spec }) => readsAuthors(spec))
+      ? { ...labelled, authors: await this.#authors(request) }
+      : labelled;
+  }
+
+  #locking(facts: ChangeFacts): LockdownFacts[] {
+    const { now, clockTrouble } = this.#now();
+    return locking(this.#objects.lockdowns, facts, clockTrouble === null ? now : null);
   }
 
   #authors({ ref, source, revision, since, hasRemoteBases }: GateRequest): Promise<Authorship> {
@@ -273,7 +299,7 @@ export class Gatekeeper {
     const findings = await this.#findings(request, facts, policies);
     const places = [
       ...policies.map(({ spec, namespace }) => placeOf(spec.identitiesRef, namespace)),
-      ...this.#objects.lockdowns.map(({ spec }) => placeOf(spec.identitiesRef, '')),
+      ...this.#locking(facts).map(({ spec }) => placeOf(spec.identitiesRef, '')),
     ].filter((place) => place !== null);
     const identities = await this.#identities.read(places, request);
     const record = this.#records.find(unitOf(request), name);
@@ -326,6 +352,7 @@ export class Gatekeeper {
     };
     try {
       await this.#records.hold(spec, facts, hidden, cluster);
+      if (request.isDeclared) await this.#records.supersede(spec, cluster);
     } catch (thrown) {
       if (!isEnding(thrown) || request.cause !== 'prune') throw thrown;
       // Nobody can approve anything in a namespace that is being deleted, and it would never be gone.
@@ -361,7 +388,7 @@ function subjectOf({
   return { unit: { ...ref, labels }, cluster: clusterName, cause };
 }
 
-function unitOf({ ref, uid }: GateRequest): ChangeSpec['unit'] {
+function unitOf({ ref, uid }: Pick<GateRequest, 'ref' | 'uid'>): ChangeSpec['unit'] {
   return { kind: ref.kind, namespace: ref.namespace, name: ref.name, uid };
 }
 

@@ -1,10 +1,11 @@
+import type { Change, ReleaseSnapshot } from '@plumb/api';
 import type { Bundle } from '@plumb/render';
 import { MemoryCluster } from '@plumb/testkit';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { GateRequest } from '../gates/gatekeeper.ts';
 import { helmRelease } from '../testing/builders.ts';
 import type { ActionContext } from './context.ts';
-import { passReleaseGate, type ReleaseChange } from './gate.ts';
+import { isWhatRuns, passReleaseGate, type ReleaseChange } from './gate.ts';
 
 const EMPTY = { digest: 'b', objects: [] } as unknown as Bundle;
 
@@ -62,4 +63,26 @@ test('what tests run is judged with the release, whether they run by now or not'
   const request = await asked({ hooks } as unknown as Partial<ReleaseChange['wanted']>);
   expect(request.objects).toMatchObject([{ key: { kind: 'Pod', name: 'probe' }, action: 'create' }]);
   expect(await request.contents()).toMatchObject([{ path: 'templates/test.yaml' }]);
+});
+
+describe('a change whose end was not written', () => {
+  const change = { spec: { cause: 'routine', revision: '2.0.0' }, status: { decidedAt: '2026-01-01T00:00:00Z' } };
+  const runs = { chartVersion: '2.0.0', action: 'upgrade', lastDeployed: '2026-01-01T00:00:00Z' };
+
+  test.each<[string, object, object | null, boolean]>([
+    ['is what was deployed since it passed', {}, runs, true],
+    ['is not what was deployed before', {}, { ...runs, lastDeployed: '2025-12-31T23:59:59Z' }, false],
+    ['is not another version', {}, { ...runs, chartVersion: '1.0.0' }, false],
+    ['is not what was rolled back to', {}, { ...runs, action: 'rollback' }, false],
+    ['is what was rolled back to where it says so', { cause: 'rollback' }, { ...runs, action: 'rollback' }, true],
+    ['is not what runs where nothing does', {}, null, false],
+    ['is done where nothing has drifted any more', { cause: 'drift' }, null, true],
+  ])('%s', (_what, spec, now, expected) => {
+    const told = { ...change, spec: { ...change.spec, ...spec } } as unknown as Change;
+    expect(isWhatRuns(told, now as ReleaseSnapshot | null)).toBe(expected);
+  });
+
+  test('is not what runs when it never passed', () => {
+    expect(isWhatRuns({ ...change, status: {} } as unknown as Change, runs as ReleaseSnapshot)).toBe(false);
+  });
 });

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { keyId, keyOf, parseApiVersion, type HelmRelease, type ObjectKey, type PlumbError } from '@plumb/api';
+import {
+  keyId,
+  keyOf,
+  parseApiVersion,
+  type Change,
+  type HelmRelease,
+  type ObjectKey,
+  type PlumbError,
+  type ReleaseSnapshot,
+} from '@plumb/api';
 import { releaseNamespaceOf, type Cause, type ObjectFate } from '@plumb/core';
 import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plumb/render';
 import { contentsOf, fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
@@ -47,6 +56,7 @@ export function correctionGate(
     passage = await gates.keeper.pass({
       ...gates,
       cause: 'drift',
+      isDeclared: false,
       bundleDigest: bundle.digest,
       objects,
       owned: bundle.objects.length,
@@ -61,6 +71,22 @@ export function correctionGate(
     });
   };
   return { gate, ended: async (error) => passage?.ended(error) };
+}
+
+/**
+ * A release is as it is declared: what was held before is of the past, and what was being applied is. An action cut short before it stored anything
+ * left a change that did not come to pass.
+ */
+export async function restAtGate(gates: ReleaseGates | null, runs: ReleaseSnapshot | null): Promise<void> {
+  await gates?.keeper.atRest(gates, (change) => isWhatRuns(change, runs));
+}
+
+/** Any other change that passed since would have overtaken it. */
+export function isWhatRuns({ spec, status }: Pick<Change, 'spec' | 'status'>, runs: ReleaseSnapshot | null): boolean {
+  if (spec.cause === 'drift') return true;
+  const since = status?.decidedAt;
+  if (runs === null || since === undefined || Date.parse(runs.lastDeployed) < Date.parse(since)) return false;
+  return runs.chartVersion === spec.revision && (runs.action === 'rollback') === (spec.cause === 'rollback');
 }
 
 /** What gates are asked with, beside the change itself. */
@@ -111,6 +137,7 @@ async function requestOf(
   ];
   return {
     cause: wanted !== null && cause === 'routine' && fates.every(({ action }) => action === 'delete') ? 'prune' : cause,
+    isDeclared: cause !== 'rollback',
     bundleDigest: digestOf(wanted),
     objects: fates,
     owned: owned.length,

@@ -51,6 +51,7 @@ import type { Charts } from '../../releases/charts.ts';
 import { doubtUnwatched } from '../../releases/in-force.ts';
 import type { ActionContext } from '../../releases/context.ts';
 import type { Gatekeeper } from '../../gates/gatekeeper.ts';
+import { restAtGate } from '../../releases/gate.ts';
 import { Job } from '../../releases/job.ts';
 import { perform } from '../../releases/perform.ts';
 import type { Task, TaskEnd } from '../../releases/task.ts';
@@ -70,7 +71,7 @@ import type { ReleaseMemory } from './memory.ts';
 import { keep, keepInForce } from './keep.ts';
 import { attemptSaid, chartSaid, exhaustedSaid } from './ended-said.ts';
 import { announced, whileRunning } from './report.ts';
-import { actionContext, adopted, factsOf, type Sighted } from './see-release.ts';
+import { actionContext, adopted, factsOf, gatesOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { afterTask, atRest, beforeTask, event, takenOver } from './task-report.ts';
 
@@ -248,6 +249,7 @@ async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
     if (state.adopt !== null) await adopt(draft, sight, state, context);
     const next = nextOf(state, sight.facts);
     if (next.do === 'wait') return heldOutcome(draft, sight, context);
+    if (next.do === 'rest') await restAtGate(gatesOf(draft.release, memory, context.hands), sight.known.snapshot);
     if (next.do !== 'act') return end(draft, next, context);
     if (state.name === 'Unmanaged') draft.release.status.history = [];
     if (state.name === 'Failed') draft.release.status.history = trimmedHistory(draft.release);

@@ -273,7 +273,7 @@ export async function adopted(
   };
 }
 
-function gatesOf(release: HelmRelease, { unit, underway }: ReleaseMemory, hands: Hands): ReleaseGates | null {
+export function gatesOf(release: HelmRelease, { unit, underway }: ReleaseMemory, hands: Hands): ReleaseGates | null {
   if (hands.gates === null) return null;
   const revision = underway?.desired.chart.version ?? release.status?.lastAttemptedRevision ?? '';
   return { ...subjectOf(release, unit), keeper: hands.gates, revision, cluster: hands.cluster };

@@ -158,6 +158,7 @@ async function passDeletion(
     const passage = await hands.gates?.pass({
       ...subjectOf(object, memory),
       cause: 'prune',
+      isDeclared: true,
       revision: object.status?.lastAppliedRevision ?? '',
       since: object.status?.lastAppliedRevision ?? null,
       hasRemoteBases: false,

@@ -41,6 +41,7 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
   return {
     ...subjectOf(object, memory),
     cause: causeOf(plan, bundle, context),
+    isDeclared: context.cause === 'routine' || context.cause === 'emergency',
     revision,
     since: object.status?.lastAppliedRevision ?? null,
     hasRemoteBases: bundle.reads.remotes.length > 0,
