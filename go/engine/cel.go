@@ -46,12 +46,21 @@ func (m celMode) key() string {
 	return m.Kind + "\x00" + strings.Join(m.Variables, "\x00")
 }
 
+// celGives is what an expression must give. Only those of policies may give something other than a boolean.
+type celGives int
+
+const (
+	givesBool celGives = iota
+	givesText
+	// givesJSON takes anything that JSON can hold.
+	givesJSON
+)
+
 type celProgram struct {
 	text string
-	// givesText is set where a policy's expression must give a string, not a boolean.
-	givesText bool
-	program   cel.Program
-	err       error
+	gives   celGives
+	program cel.Program
+	err     error
 }
 
 // The only state that the helper keeps between requests. One operation runs at a time, so nothing guards it.
@@ -92,16 +101,16 @@ func fluxEnvironment(variables []string) (*cel.Env, error) {
 }
 
 // prepare gives what an expression does, or what is wrong with it.
-func (m celMode) prepare(text string, givesText bool) *celProgram {
-	key := fmt.Sprintf("%s\x01%t\x01%s", m.key(), givesText, text)
+func (m celMode) prepare(text string, gives celGives) *celProgram {
+	key := fmt.Sprintf("%s\x01%d\x01%s", m.key(), gives, text)
 	prepared, _ := celPrograms.get(key, func() (*celProgram, error) {
-		program, err := m.compile(text, givesText)
-		return &celProgram{text: text, givesText: givesText, program: program, err: err}, nil
+		program, err := m.compile(text, gives)
+		return &celProgram{text: text, gives: gives, program: program, err: err}, nil
 	})
 	return prepared
 }
 
-func (m celMode) compile(text string, givesText bool) (program cel.Program, err error) {
+func (m celMode) compile(text string, gives celGives) (program cel.Program, err error) {
 	// CEL's checker panics over some expressions, [?dyn(1)] for one; what it keeps is of that expression alone.
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -113,7 +122,7 @@ func (m celMode) compile(text string, givesText bool) (program cel.Program, err 
 		return nil, err
 	}
 	if m.Kind == celPolicy {
-		return compilePolicy(env, text, givesText)
+		return compilePolicy(env, text, gives)
 	}
 	read := env.Parse
 	if m.Kind == celCompiled {
@@ -158,6 +167,8 @@ type celArgs struct {
 	Expressions []string `json:"expressions"`
 	// Texts are the places of a policy's expressions that give a string, in order.
 	Texts []int `json:"texts"`
+	// Documents are the places of those that give anything, in order.
+	Documents []int `json:"documents"`
 	// Runs are of celEval alone.
 	Runs []celPair `json:"runs"`
 }
@@ -174,15 +185,20 @@ func readCelArgs(raw json.RawMessage) (args celArgs, err error) {
 	if err := json.Unmarshal(raw, &args); err != nil {
 		return args, err
 	}
-	if len(args.Texts) > 0 && args.Kind != celPolicy {
-		return args, errors.New("only an expression of a policy can give a text")
+	if len(args.Texts)+len(args.Documents) > 0 && args.Kind != celPolicy {
+		return args, errors.New("only an expression of a policy can give something other than a boolean")
 	}
 	return args, nil
 }
 
 func (a celArgs) at(place int) *celProgram {
-	_, givesText := slices.BinarySearch(a.Texts, place)
-	return a.prepare(a.Expressions[place], givesText)
+	gives := givesBool
+	if _, found := slices.BinarySearch(a.Texts, place); found {
+		gives = givesText
+	} else if _, found := slices.BinarySearch(a.Documents, place); found {
+		gives = givesJSON
+	}
+	return a.prepare(a.Expressions[place], gives)
 }
 
 type celCheckResult struct {

@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
+	"google.golang.org/protobuf/types/known/structpb"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
 )
@@ -29,16 +32,16 @@ func policyEnvironment(variables []string) (*cel.Env, error) {
 }
 
 // compilePolicy refuses what the API server refuses, in its words (k8s.io/apiserver/pkg/admission/plugin/cel).
-func compilePolicy(env *cel.Env, text string, givesText bool) (cel.Program, error) {
+func compilePolicy(env *cel.Env, text string, gives celGives) (cel.Program, error) {
 	tree, issues := env.Compile(text)
 	if issues.Err() != nil {
 		return nil, fmt.Errorf("compilation failed: %s", issues)
 	}
 	wanted := cel.BoolType
-	if givesText {
+	if gives == givesText {
 		wanted = cel.StringType
 	}
-	if !tree.OutputType().IsExactType(wanted) {
+	if gives != givesJSON && !tree.OutputType().IsExactType(wanted) {
 		return nil, fmt.Errorf("must evaluate to %s but got %s", wanted, tree.OutputType())
 	}
 	program, err := env.Program(tree, cel.InterruptCheckFrequency(celconfig.CheckFrequency))
@@ -79,9 +82,13 @@ func (b *policyBudget) evaluate(ctx context.Context, p *celProgram, input map[st
 	if err != nil {
 		return celValue{}, fmt.Errorf("expression '%s' resulted in error: %w", p.text, err)
 	}
-	if p.givesText {
+	switch p.gives {
+	case givesText:
 		text := messageText(value)
 		return celValue{Text: &text}, nil
+	case givesJSON:
+		text, err := documentText(value)
+		return celValue{Text: &text}, err
 	}
 	// What is no boolean after all denies, as there.
 	return celValue{Value: value == types.True}, nil
@@ -94,6 +101,29 @@ func policyInput(input map[string]any) map[string]any {
 		variables[name] = types.DefaultTypeAdapter.NativeToValue(value)
 	}
 	return variables
+}
+
+// maxDocument bounds the JSON that an expression gives, in bytes.
+const maxDocument = 1 << 20
+
+// documentText is a value as JSON, its keys in order: the same value is always the same text.
+func documentText(value ref.Val) (string, error) {
+	native, err := value.ConvertToNative(reflect.TypeFor[*structpb.Value]())
+	if err != nil {
+		return "", fmt.Errorf("what it gives is nothing that JSON can hold: %w", err)
+	}
+	document, ok := native.(*structpb.Value)
+	if !ok {
+		return "", errors.New("what it gives is nothing that JSON can hold")
+	}
+	text, err := json.Marshal(document.AsInterface())
+	if err != nil {
+		return "", fmt.Errorf("what it gives is nothing that JSON can hold: %w", err)
+	}
+	if len(text) > maxDocument {
+		return "", fmt.Errorf("what it gives is longer than %d bytes", maxDocument)
+	}
+	return string(text), nil
 }
 
 // messageText is empty where the API server falls back to the message, and then to the text of the expression.

@@ -13,6 +13,7 @@ export type * from './schema/gates/approval.ts';
 export type * from './schema/gates/change.ts';
 export type * from './schema/gates/change-plan.ts';
 export type * from './schema/gates/common.ts';
+export type * from './schema/gates/external.ts';
 export type * from './schema/gates/lockdown.ts';
 export type * from './schema/gates/release-policy.ts';
 export * from './names.ts';

@@ -6,6 +6,8 @@ export * from './drift-budget.ts';
 export * from './drift-mode.ts';
 export * from './gates/admission.ts';
 export * from './gates/evaluate.ts';
+export * from './gates/external.ts';
+export { headerProblem } from './gates/external-problem.ts';
 export * from './gates/facts.ts';
 export * from './gates/forbidden.ts';
 export * from './gates/guarded.ts';

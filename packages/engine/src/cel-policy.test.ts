@@ -165,6 +165,42 @@ describe('an expression of a policy', () => {
   });
 });
 
+describe('a document', () => {
+  const document = (expression: string): CelExpression => ({ expression, json: true });
+
+  test.each([
+    [
+      "{'unit': dyn(unit.name), 'few': dyn(change.creates < 3), 'of': dyn([dyn(1), dyn(2.5), dyn(null)])}",
+      '{"few":true,"of":[1,2.5,null],"unit":"shop"}',
+    ],
+    ['object.spec.replicas', '3'],
+    ['source.message', '"shop: more\\n\\nTicket: OPS-7"'],
+    ['object.metadata.labels', '{"app.kubernetes.io/name":"web","team":"a"}'],
+    ["source.message.find('[A-Z]+-[0-9]+')", '"OPS-7"'],
+  ])('is what an expression gives, as JSON: %s', async (expression, json) => {
+    expect(await check(document(expression))).toBeNull();
+    expect(await evaluate(document(expression), input)).toEqual({ text: json });
+  });
+
+  test.each([
+    ['object.none', 'no such key: none'],
+    ['type(1)', 'what it gives is nothing that JSON can hold'],
+    ["'x'.size() == 1 ? lists.range(1000000).map(n, 'xxxxxxxx') : []", ''],
+  ])('is not given where an expression fails, or gives what is none: %s', async (expression, why) => {
+    expect(await evaluate(document(expression), input)).toEqual({ error: expect.stringContaining(why) as string });
+  });
+
+  test('stands beside expressions of other kinds', async () => {
+    const all = ['unit.name == "shop"', document('[unit.name]'), text('"a"'), document('true')];
+    expect(await evaluateAll(all, input)).toEqual([
+      { value: true },
+      { text: '["shop"]' },
+      { text: 'a' },
+      { text: 'true' },
+    ]);
+  });
+});
+
 describe('a number', () => {
   test.each([
     ['1', 'int'],
@@ -228,7 +264,7 @@ describe('an expression that gives a text', () => {
     const call = engine.celCheck({ mode: { kind: 'parsed' }, expressions: [text("'a'")], deadline });
     await expect(call).rejects.toMatchObject({
       code: 'failed',
-      message: 'only an expression of a policy can give a text',
+      message: 'only an expression of a policy can give something other than a boolean',
     });
   });
 });

@@ -4,8 +4,10 @@ import type { Reply } from './protocol.ts';
 import { textFiles } from './substitute.ts';
 
 export function celArguments(mode: CelMode, expressions: readonly CelExpression[]): Record<string, unknown> {
-  const texts = expressions.flatMap((one, place) => (typeof one === 'string' ? [] : [place]));
-  return { ...mode, expressions: expressions.map((one) => (typeof one === 'string' ? one : one.expression)), texts };
+  const places = (kind: 'string' | 'json'): number[] =>
+    expressions.flatMap((one, place) => (typeof one !== 'string' && kind in one ? [place] : []));
+  const plain = expressions.map((one) => (typeof one === 'string' ? one : one.expression));
+  return { ...mode, expressions: plain, texts: places('string'), documents: places('json') };
 }
 
 /** Expressions often share an input: each text is sent once. */

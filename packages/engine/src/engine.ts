@@ -65,8 +65,8 @@ export type CelMode =
   | { kind: 'compiled'; variables: readonly string[] }
   | { kind: 'policy'; variables: readonly string[] };
 
-/** Of a policy, one with `string` gives a text, as a `messageExpression` does. */
-export type CelExpression = string | { expression: string; string: true };
+/** Of a policy, one with `string` gives a text, as a `messageExpression` does, and one with `json` anything, as JSON with its keys in order. */
+export type CelExpression = string | { expression: string; string: true } | { expression: string; json: true };
 
 export interface CelCheckRequest<E extends CelExpression = CelExpression> extends CallBounds {
   mode: CelMode;

@@ -1,5 +1,5 @@
-import { asPlumbError, oneLine, type ApprovalRule, type PolicyCheck } from '@plumb/api';
-import type { Authorship } from '@plumb/core';
+import { asPlumbError, oneLine, type ApprovalRule, type ExternalRule, type PolicyCheck } from '@plumb/api';
+import { readsSource, type Authorship } from '@plumb/core';
 import type { Clock } from '../runtime/clock.ts';
 
 /** How long a judgement waits to learn whose work a change is. Milliseconds. */
@@ -10,10 +10,13 @@ const LONGEST_REASON = 500;
 export function readsAuthors({
   checks = [],
   approvals = [],
+  external = [],
 }: {
   checks?: PolicyCheck[];
   approvals?: ApprovalRule[];
+  external?: ExternalRule[];
 }): boolean {
+  if (external.some(readsSource)) return true;
   const texts = [
     ...checks.flatMap(({ expression, messageExpression = '' }) => [expression, messageExpression]),
     ...approvals.map(({ when = '' }) => when),

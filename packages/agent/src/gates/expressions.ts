@@ -23,7 +23,7 @@ import { findingKey, type Content } from './content.ts';
 /** What expressions know. */
 export const VARIABLES = ['object', 'oldObject', 'change', 'unit', 'source'] as const;
 /** Milliseconds that expressions may take together. */
-const DEADLINE = 10_000;
+export const DEADLINE = 10_000;
 
 export interface ExpressionRequest {
   policies: readonly PolicyFacts[];
@@ -136,7 +136,7 @@ function expressionsOf({ policies, lockdowns, change: { cause } }: ExpressionReq
 }
 
 /** What an expression asks that nobody knows of this change, so that it fails unless it asks first whether it is there. */
-function unknownIn(expression: string, { authors, namespaceLabels }: ChangeFacts): string | null {
+export function unknownIn(expression: string, { authors, namespaceLabels }: ChangeFacts): string | null {
   if ('unknown' in authors && /\bsource\.(authors|message|verified)\b/.test(expression))
     return `nobody knows whose work it is: ${authors.unknown}`;
   if (namespaceLabels === null && /\bunit\.namespaceLabels\b/.test(expression))
@@ -215,7 +215,7 @@ async function evaluate(runs: readonly Run[], { engine, signal }: ExpressionRequ
   for (const [index, { id, rule, content }] of failed.entries()) {
     const key = findingKey(id, rule);
     const known = found.get(key);
-    if (known !== undefined && 'trouble' in known) continue;
+    if (known !== undefined && !('broken' in known)) continue;
     const place = content === null ? '' : `${displayKey(content.key)}: `;
     found.set(key, { broken: [...(known?.broken ?? []), `${place}${messages[index] ?? ''}`] });
   }
@@ -262,17 +262,20 @@ function isSecret(content: Content | null): boolean {
 
 /** Where there is an object, the others are counted only: each would name all. */
 function inputOf(change: ChangeFacts, object: KubeObject | null, oldObject: KubeObject | null): string {
-  const { unit, source, cause, digest, objects, owned, authors, cluster, namespaceLabels } = change;
+  return printJson({ object, oldObject, ...knownOf(change, { listsObjects: object === null }) });
+}
+
+/** What every expression knows of a change. */
+export function knownOf(facts: ChangeFacts, { listsObjects }: { listsObjects: boolean }): JsonObject {
+  const { unit, source, cause, digest, objects, owned, authors, cluster, namespaceLabels } = facts;
   const count = (action: string): number => objects.filter((one) => one.action === action).length;
   const counts = { create: count('create'), change: count('change'), delete: count('delete'), owned };
   const list = objects.map(({ key, action }) => ({ ...key, action }));
-  const input = {
-    object,
-    oldObject,
-    change: { cause, digest, counts, ...(object === null && { objects: list }) },
+  const known = {
+    change: { cause, digest, counts, ...(listsObjects && { objects: list }) },
     // What is not known is left out: an empty list would say that there is nobody, and of what is null no label is there.
     unit: { ...unit, cluster, ...(namespaceLabels !== null && { namespaceLabels }) },
     source: { ...source, ...('unknown' in authors ? {} : authors) },
   };
-  return printJson(input as unknown as JsonObject);
+  return known as unknown as JsonObject;
 }

@@ -7,6 +7,7 @@ import {
   type Change,
   type ChangeSpec,
   type KubeObject,
+  type PolicySpec,
   type Said,
   type UnitRef,
 } from '@plumb/api';
@@ -33,6 +34,7 @@ import { askAuthors, readsAuthors } from './authors.ts';
 import { changeDigest, changeName, ChangeRecords, isNews } from './change-records.ts';
 import { findingKey, readContent, readsContent, type Content } from './content.ts';
 import { evaluateExpressions } from './expressions.ts';
+import { ExternalAnswers } from './external/external.ts';
 import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
 import { Identities } from './identities.ts';
 import { PolicyStatus } from './policy-status.ts';
@@ -89,6 +91,12 @@ export interface GatekeeperOptions extends Omit<GateObjectsOptions, 'onChange' |
   onFault: (what: string, error: unknown) => void;
 }
 
+interface Judged {
+  verdict: GateVerdict;
+  /** In how many milliseconds other systems are to be asked anew; null: never. */
+  again: number | null;
+}
+
 /** The agent's own clock and the API server's may be this far apart. Milliseconds. */
 const MOST_SKEW = 60_000;
 /** Authors that the record of a change names. */
@@ -104,6 +112,7 @@ export class Gatekeeper {
   readonly #objects: GateObjects;
   readonly #records: ChangeRecords;
   readonly #identities: Identities;
+  readonly #external: ExternalAnswers;
   readonly #policyStatus: PolicyStatus;
   readonly #options: GatekeeperOptions;
 
@@ -114,6 +123,7 @@ export class Gatekeeper {
     const onPolicy: GateObjectsOptions['onPolicy'] = (object, facts) => this.#policyStatus.note(object, facts);
     this.#objects = new GateObjects({ ...options, onPolicy });
     this.#identities = new Identities(options);
+    this.#external = new ExternalAnswers({ ...options, signal: options.scope.signal });
     const { changes } = this.#objects;
     this.#records = new ChangeRecords(changes, () => options.clock.time());
   }
@@ -142,8 +152,8 @@ export class Gatekeeper {
     const policies = governing(this.#objects.policies, facts);
     const name = changeName(unit, facts.digest);
     const record = this.#records.find(unit, name);
-    const verdict = await this.#judge(request, { facts, policies, name });
-    if (verdict.state !== 'open') return this.#hold(request, facts, verdict);
+    const { verdict, again } = await this.#judge(request, { facts, policies, name });
+    if (verdict.state !== 'open') return this.#hold(request, facts, { verdict, again });
     request.onGuarded(new Set(guardedKeys(this.#objects.policies, facts).map(keyId)));
     return this.#open(request, { digest: facts.digest, name, record, verdict });
   }
@@ -253,7 +263,7 @@ export class Gatekeeper {
   }
 
   async done(): Promise<void> {
-    await Promise.all([this.#objects.done(), this.#identities.done()]);
+    await Promise.all([this.#objects.done(), this.#identities.done(), this.#external.done()]);
     await this.#policyStatus.done();
   }
 
@@ -295,8 +305,8 @@ export class Gatekeeper {
   async #judge(
     request: GateRequest,
     { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
-  ): Promise<GateVerdict> {
-    const findings = await this.#findings(request, facts, policies);
+  ): Promise<Judged> {
+    const { found: findings, again } = await this.#findings(request, facts, policies);
     const places = [
       ...policies.map(({ spec, namespace }) => placeOf(spec.identitiesRef, namespace)),
       ...this.#locking(facts).map(({ spec }) => placeOf(spec.identitiesRef, '')),
@@ -305,7 +315,7 @@ export class Gatekeeper {
     const record = this.#records.find(unitOf(request), name);
     // What people say may have come meanwhile.
     const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
-    return judgeChange({
+    const verdict = judgeChange({
       change: facts,
       policies: this.#objects.policies,
       lockdowns: this.#objects.lockdowns,
@@ -316,13 +326,14 @@ export class Gatekeeper {
       earlier: record?.status?.requirements ?? [],
       ...this.#now(),
     });
+    return { verdict, again };
   }
 
   async #findings(
     request: GateRequest,
     change: ChangeFacts,
     policies: readonly PolicyFacts[],
-  ): Promise<Map<string, Findings>> {
+  ): Promise<{ found: Map<string, Findings>; again: number | null }> {
     const sound = policies.filter(({ flaw }) => flaw === null);
     const found = new Map<string, Findings>();
     if (sound.some((policy) => readsContent(policy, change))) {
@@ -331,12 +342,13 @@ export class Gatekeeper {
     const { engine } = this.#options;
     const lockdowns = locking(this.#objects.lockdowns, change, null).filter(({ flaw }) => flaw === null);
     const expressions = await evaluateExpressions({ ...request, policies: sound, lockdowns, change, engine });
-    for (const [key, value] of expressions) found.set(key, value);
-    return found;
+    const external = await this.#external.read(sound, change, { unit: request.ref, signal: request.signal });
+    for (const [key, value] of [...expressions, ...external.found]) found.set(key, value);
+    return { found, again: external.again };
   }
 
   /** @returns null where the change has to pass all the same */
-  async #hold(request: GateRequest, facts: ChangeFacts, verdict: GateVerdict): Promise<null> {
+  async #hold(request: GateRequest, facts: ChangeFacts, { verdict, again }: Judged): Promise<null> {
     const { cluster, secrets, revision } = request;
     const hide = (text: string): string => hideSecrets(held(text, 0), secrets).message;
     const requirements = verdict.requirements.map((one) => ({ ...one, message: hide(one.message) }));
@@ -363,7 +375,7 @@ export class Gatekeeper {
       return null;
     }
     const wait = verdict.opensAt === null ? LOOK_AGAIN : Math.max(0, verdict.opensAt - this.#now().now);
-    throw held(toldOfHeld(hidden), Math.min(wait, LOOK_AGAIN));
+    throw held(toldOfHeld(hidden), Math.min(wait, again ?? LOOK_AGAIN, LOOK_AGAIN));
   }
 
   /** The time by the API server's clock, which must not be far from our own: one of them was set otherwise. */
@@ -400,8 +412,8 @@ function placeOf(
   return { name: reference.name, namespace: namespace === '' ? (reference.namespace ?? '') : namespace };
 }
 
-function hasExpressions({ checks, approvals }: { checks?: unknown[]; approvals?: { when?: string }[] }): boolean {
-  return (checks ?? []).length > 0 || approvals?.some(({ when }) => when !== undefined) === true;
+function hasExpressions({ checks = [], approvals, external = [] }: PolicySpec): boolean {
+  return checks.length + external.length > 0 || approvals?.some(({ when }) => when !== undefined) === true;
 }
 
 /** The API server makes nothing in a namespace that is being deleted. */

@@ -16,6 +16,7 @@ import { judgeLost, type Earlier } from './lost.ts';
 import { describePeople, isOneOf } from './people.ts';
 import { governs, isCertain } from './select.ts';
 import { describeWindow } from './describe-window.ts';
+import { judgeExternal } from './judge-external.ts';
 import { judgeWindows } from './judge-windows.ts';
 import { compileWindow, type Window } from './window.ts';
 
@@ -112,8 +113,12 @@ export function judgeChange(input: GateInput): GateVerdict {
       ),
     );
   }
-  const times = judged.map(({ opensAt }) => opensAt).filter((at) => at !== null);
-  return { state: stateOf(requirements), requirements, opensAt: times.length === 0 ? null : Math.min(...times) };
+  return { state: stateOf(requirements), requirements, opensAt: earliest(judged.map(({ opensAt }) => opensAt)) };
+}
+
+function earliest(moments: readonly (number | null)[]): number | null {
+  const known = moments.filter((at) => at !== null);
+  return known.length === 0 ? null : Math.min(...known);
 }
 
 function byAge(a: ApprovalFacts, b: ApprovalFacts): number {
@@ -217,14 +222,18 @@ function judgePolicy(facts: PolicyFacts, input: GateInput): Judged {
   const approvals = (spec.approvals ?? [])
     .filter(({ causes }) => isGoverned(causes, input.change.cause))
     .flatMap((rule) => askApprovals(rule, context));
+  const external = judgeExternal(
+    (spec.external ?? []).filter(({ causes }) => isGoverned(causes, input.change.cause)),
+    { policy, generation, ...input },
+  );
   const windows = judgeWindowsOf(spec.windows ?? [], context);
   const breaking = overrideOf(spec.breakGlass, among);
-  const skippable = [...approvals, ...windows.requirements];
+  const skippable = [...approvals, ...external.requirements, ...windows.requirements];
   const skipped = breaking === null ? skippable : skippable.map((one) => overridden(one, breaking, among));
   const limits = judgeLimits(facts, context);
   return {
     requirements: [...judgeContent(facts, input), ...limits, ...skipped],
-    opensAt: breaking === null ? windows.opensAt : null,
+    opensAt: breaking === null ? earliest([external.opensAt, windows.opensAt]) : null,
   };
 }
 
@@ -253,13 +262,18 @@ function askApprovals(rule: ApprovalRule, { policy, generation, among, input }: 
   const base = { policy, generation, rule: `approvals/${rule.name}` };
   if (rule.when !== undefined) {
     const found = input.findings(policy, whenRule(rule));
-    if (found === undefined || 'trouble' in found) {
-      const message = `the verdict of ${base.rule}, whose condition could not be evaluated: ${found?.trouble ?? 'no answer'}`;
+    if (found === undefined || !('broken' in found)) {
+      const message = `the verdict of ${base.rule}, whose condition could not be evaluated: ${troubleOf(found)}`;
       return [{ ...base, verdict: 'Missing', message, evidence: [] }];
     }
     if (found.broken.length > 0) return [];
   }
   return [{ ...base, ...judgeApprovals(rule, among) }];
+}
+
+function troubleOf(found: Exclude<Findings, { broken: readonly string[] }> | undefined): string {
+  if (found === undefined) return 'no answer';
+  return 'trouble' in found ? found.trouble : `it waits for ${found.waits}`;
 }
 
 /** The names of rules over the content are made here and where they are evaluated. */
@@ -268,8 +282,8 @@ function judgeContent(facts: PolicyFacts, input: GateInput): Requirement[] {
   const policy = policyId(facts);
   return contentRules(facts, input.change.cause).map(({ rule, action }) => {
     const found = input.findings(policy, rule);
-    if (found === undefined || 'trouble' in found) {
-      const message = `the verdict of ${rule} in ${policy}, which could not be had: ${found?.trouble ?? 'no answer'}`;
+    if (found === undefined || !('broken' in found)) {
+      const message = `the verdict of ${rule} in ${policy}, which could not be had: ${troubleOf(found)}`;
       return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
     }
     if (found.broken.length === 0) return { policy, generation, rule, verdict: 'Met', message: 'holds', evidence: [] };

@@ -69,8 +69,18 @@ export interface ApprovalFacts {
   vouched: boolean;
 }
 
-/** What a rule over the content found: texts to tell, none when it holds; or why it could not be judged. */
-export type Findings = { broken: readonly string[] } | { trouble: string };
+/** What a rule that is evaluated apart found. */
+export type Findings =
+  /** Texts to tell, none when it holds. Then by what, and, where only for a time, in which: milliseconds since the epoch. */
+  | {
+      broken: readonly string[];
+      evidence?: readonly string[];
+      during?: { from: number; to: number; of: string };
+    }
+  /** What is waited for, as it stands behind "waits for". */
+  | { waits: string }
+  /** Why it could not be judged. */
+  | { trouble: string };
 
 /** A verdict on one rule. */
 export interface Requirement {

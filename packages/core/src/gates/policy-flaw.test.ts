@@ -125,7 +125,7 @@ describe('what cannot be read at all holds everything', () => {
     ['of a choice that is none', { images: { action: 'Allow' } }, 'spec.images.action must be one of Deny, Warn'],
     ['of nobody to approve', { approvals: [{ name: 'a', count: 0 }] }, 'spec.approvals[0].count'],
     ['of a duration that is none', { approvals: [{ name: 'a', expiry: '1 day' }] }, 'spec.approvals[0].expiry'],
-    ['of what is not served', { external: { jira: {} } }, 'is not served'],
+    ['of no system that is asked', { external: [{ name: 'a' }] }, 'exactly one of jira, serviceNow and webhook'],
     ['without a name', { forbid: [{ pattern: 'a' }] }, 'spec.forbid[0].name is required'],
   ])('%s', (_what, spec, flaw) => {
     const facts = policyFacts(object('ReleasePolicy', { ...spec, select: spec['select'] ?? { names: ['other'] } }));

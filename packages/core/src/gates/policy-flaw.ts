@@ -9,6 +9,7 @@ import {
   type ApprovalRule,
   type PolicySpec,
 } from '@plumb/api';
+import { externalProblem } from './external-problem.ts';
 import type { LockdownFacts, PolicyFacts } from './facts.ts';
 import { forbiddenProblem } from './forbidden.ts';
 import { selectionProblem } from './select.ts';
@@ -54,12 +55,22 @@ function told(problems: readonly { path: string; message: string }[]): string {
 
 /** What the schema cannot say. */
 function specProblem(spec: PolicySpec, namespace: string): string | null {
-  const { select, windows = [], forbid = [], approvals = [], checks = [], identitiesRef, breakGlass } = spec;
+  const {
+    select,
+    windows = [],
+    forbid = [],
+    approvals = [],
+    checks = [],
+    identitiesRef,
+    breakGlass,
+    external = [],
+  } = spec;
   const problems = [
     select === undefined ? null : selectionProblem(select),
     ...windows.map((window, index) => prefixed(`windows[${index}]`, windowProblem(window))),
     ...forbid.map((rule, index) => prefixed(`forbid[${index}]`, forbiddenProblem(rule.pattern))),
-    ...[approvals, checks, forbid].map(twiceNamed),
+    ...external.map((rule, index) => prefixed(`external[${index}]`, externalProblem(rule, namespace))),
+    ...[approvals, checks, forbid, external].map(twiceNamed),
     identitiesRef !== undefined && namespace === '' && identitiesRef.namespace === undefined
       ? 'identitiesRef.namespace is required'
       : null,

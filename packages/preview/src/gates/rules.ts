@@ -1,5 +1,13 @@
-import type { ApprovalRule, LimitRule, LockdownSpec, PolicySpec, PolicyWindow, Selection } from '@plumb/api';
-import { describePeople, describeWindow } from '@plumb/core';
+import type {
+  ApprovalRule,
+  ExternalRule,
+  LimitRule,
+  LockdownSpec,
+  PolicySpec,
+  PolicyWindow,
+  Selection,
+} from '@plumb/api';
+import { describePeople, describeWindow, externalName, systemOf } from '@plumb/core';
 
 /** A rule as it is declared, in words. */
 export interface Rule {
@@ -15,6 +23,7 @@ export function rulesOf({
   images,
   limits,
   approvals = [],
+  external = [],
   windows = [],
 }: PolicySpec): Rule[] {
   return [
@@ -41,6 +50,7 @@ export function rulesOf({
         ]),
     ...(limits === undefined ? [] : [{ name: 'limits', text: limitText(limits) }]),
     ...approvals.map((rule) => ({ name: `approvals/${rule.name}`, text: approvalText(rule) })),
+    ...external.map((rule) => ({ name: externalName(rule), text: externalText(rule) })),
     ...(windows.length === 0 ? [] : [{ name: 'windows', text: windows.map(windowText).join('; ') }]),
   ];
 }
@@ -52,6 +62,20 @@ function approvalText(rule: ApprovalRule): string {
     notAuthor === true ? 'none of them by an author' : '',
     when === undefined ? '' : `where ${when}`,
     expiry === undefined ? '' : `each good for ${expiry}`,
+    on(causes),
+  ]);
+}
+
+function externalText(rule: ExternalRule): string {
+  const { jira, serviceNow, webhook, causes } = rule;
+  const system = systemOf(rule);
+  const statuses = [...(jira?.statuses ?? []), ...(jira?.statusCategories ?? []).map((one) => `in category ${one}`)];
+  const states = serviceNow?.states ?? ['implement'];
+  return sentence([
+    jira === undefined ? '' : `the issue of ${system} is ${statuses.join(' or ')}`,
+    serviceNow === undefined ? '' : `the change request of ${system} is approved, in state ${states.join(' or ')}`,
+    serviceNow === undefined ? '' : 'and it is its time',
+    webhook === undefined ? '' : `${system} answers so that ${webhook.expression}`,
     on(causes),
   ]);
 }

@@ -1,5 +1,6 @@
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import type { LookupFunction } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { GitProxy } from '../git-sources.ts';
 import { tunnel } from './tunnel.ts';
@@ -14,10 +15,16 @@ export interface ProxiedRequest {
   proxy?: GitProxy;
   /** PEM certificates to trust instead of the system's. */
   ca?: string | undefined;
+  /** PEM certificate and key to be known by. */
+  client?: { cert: string; key: string } | undefined;
+  /** How names become addresses, where no proxy does it. A name that is an address is not looked up. */
+  lookup?: LookupFunction | undefined;
 }
 
 export interface ProxiedAnswer {
   status: number;
+  /** By their names in lower case. */
+  headers: Readonly<Record<string, string>>;
   /** The server's time of day, in milliseconds since 1970; undefined where it tells none. */
   date?: number;
   body: string;
@@ -33,12 +40,13 @@ export async function proxied(url: URL, options: ProxiedRequest): Promise<Proxie
   const settings: RequestOptions = { method: options.method, headers: options.headers, signal, agent: false };
   const secure = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const ca = options.ca === undefined ? {} : { ca: options.ca };
+  const trust = { ...(options.ca !== undefined && { ca: options.ca }), ...options.client };
   if (options.proxy) {
     const socket = await tunnel(options.proxy, { host, port: Number(url.port || (secure ? 443 : 80)) }, signal);
-    settings.createConnection = () => (secure ? connectTls({ socket, servername: host, ...ca }) : socket);
+    settings.createConnection = () => (secure ? connectTls({ socket, servername: host, ...trust }) : socket);
   }
-  const request = (secure ? requestHttps : requestHttp)(url, { ...settings, ...ca }, resolve);
+  if (options.lookup !== undefined) settings.lookup = options.lookup;
+  const request = (secure ? requestHttps : requestHttp)(url, { ...settings, ...trust }, resolve);
   request.once('error', reject).end(options.body);
   const response = await promise;
   const chunks: Buffer[] = [];
@@ -51,6 +59,7 @@ export async function proxied(url: URL, options: ProxiedRequest): Promise<Proxie
   const date = Date.parse(response.headers.date ?? '');
   return {
     status: response.statusCode ?? 0,
+    headers: Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)])),
     ...(Number.isNaN(date) ? {} : { date }),
     body: Buffer.concat(chunks).toString('utf8'),
   };

@@ -1,6 +1,5 @@
 import * as Type from 'typebox';
-import { choice, count, duration, flag, list, object, text, withRules } from '../build.ts';
-import type { Json } from '../../object.ts';
+import { choice, count, duration, flag, list, object, text } from '../build.ts';
 import { commonStatus, objectMeta } from '../common.ts';
 import type { KindDefinition } from '../kind.ts';
 import {
@@ -12,6 +11,7 @@ import {
   namespacedSelection,
   people,
 } from './common.ts';
+import { externalRule } from './external.ts';
 
 const ruleName = text('Names the rule in messages and records.', { minLength: 1, maxLength: 63 });
 const action = Type.Optional(
@@ -104,7 +104,7 @@ const window = object('When changes may pass.', {
 });
 
 const breakGlass = object(
-  'Who may override approvals and windows of this policy by an Approval with a reason. Checks, limits and lockdowns are never overridden.',
+  'Who may override approvals, windows and what other systems say (external) of this policy by an Approval with a reason. Checks, limits and lockdowns are never overridden.',
   {
     ...people,
     expiry: duration('How long an override counts.'),
@@ -130,23 +130,15 @@ const check = object('A condition in CEL, as a ValidatingAdmissionPolicy has it.
   causes: causes('Causes that are governed. By default routine and prune.'),
 });
 
-/** What an agent does not do yet must not be taken for a rule that holds. */
-function unserved(what: string) {
-  const any = Type.Unsafe<Json>(
-    Type.Unknown({ type: 'object', description: `Refused: ${what}.`, 'x-kubernetes-preserve-unknown-fields': true }),
-  );
-  return Type.Optional(withRules(any, [{ rule: 'false', message: `is not served: ${what}`, holds: () => false }]));
-}
-
 const rules = {
   checks: Type.Optional(list('Conditions in CEL.', check)),
   forbid: Type.Optional(list('Texts that no object may hold.', forbidden)),
   images: Type.Optional(images),
   approvals: Type.Optional(list('Approvals that a change needs. Each must be met.', approvalRule)),
+  external: Type.Optional(list('What other systems must say. Each must let the change pass.', externalRule)),
   windows: Type.Optional(list('When changes may pass.', window)),
   breakGlass: Type.Optional(breakGlass),
   identitiesRef: Type.Optional(identitiesReference),
-  external: unserved('answers of other systems are not asked for'),
 };
 
 const description = 'What must hold before a change of the units it selects is carried out.';
