@@ -173,13 +173,6 @@ test('a policy with a mistake holds what it selects, and says what is wrong', as
   await world.conditionIs(world.unitKey('wrong'), 'Ready', 'True');
 });
 
-test('what agents do not do yet is refused by the API server, not left out', async () => {
-  await expect(policy(world, 'later', { external: { url: 'https://tickets.example' } })).rejects.toMatchObject({
-    code: 'api-invalid',
-    message: expect.stringContaining('is not served: answers of other systems are not asked for') as string,
-  });
-});
-
 test('a namespace is not deleted without an approval, policy or not', async () => {
   const doomed = `${world.target}-doomed`;
   const manifest = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${doomed}\n`;

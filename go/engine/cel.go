@@ -57,7 +57,7 @@ const (
 )
 
 type celProgram struct {
-	text string
+	text    string
 	gives   celGives
 	program cel.Program
 	err     error

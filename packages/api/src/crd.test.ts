@@ -60,8 +60,6 @@ describe('the CRDs', () => {
     const isOpen = (node: Node): boolean => node['x-kubernetes-preserve-unknown-fields'] === true;
     expect(every.filter(([, node]) => isOpen(node)).map(([path]) => path)).toEqual([
       'helmreleases.helm.toolkit.fluxcd.io.spec.values',
-      'releasepolicies.plumb.dev.spec.external',
-      'clusterreleasepolicies.plumb.dev.spec.external',
     ]);
     const untyped = every.filter(([, node]) => typeof node['type'] !== 'string' && !isOpen(node));
     expect(untyped.map(([path]) => path)).toEqual([]);
@@ -148,8 +146,8 @@ describe('the CRDs', () => {
       'helmreleases.helm.toolkit.fluxcd.io.spec.install.strategy',
       'helmreleases.helm.toolkit.fluxcd.io.spec.kubeConfig',
       'helmreleases.helm.toolkit.fluxcd.io.spec.upgrade.strategy',
-      'releasepolicies.plumb.dev.spec.external',
-      'clusterreleasepolicies.plumb.dev.spec.external',
+      'releasepolicies.plumb.dev.spec.external.[]',
+      'clusterreleasepolicies.plumb.dev.spec.external.[]',
       'approvals.plumb.dev.spec',
     ]);
   });

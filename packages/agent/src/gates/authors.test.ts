@@ -12,6 +12,11 @@ describe('rules ask whose work a change is', () => {
     ['by a condition', { approvals: [{ name: 'a', count: 1, when: 'source.verified' }] }, true],
     ['by a check', { checks: [{ ...check, expression: 'source["message"] != ""' }] }, true],
     ['by the message of a check', { checks: [{ ...check, messageExpression: 'source.authors[0].name' }] }, true],
+    [
+      'by what another system is asked',
+      { external: [{ name: 'a', serviceNow: { url: 'https://now.example' } }] },
+      true,
+    ],
     ['not at all', { checks: [check], approvals: [{ name: 'a', count: 1, when: 'change.counts.delete > 0' }] }, false],
     ['by no rule', {}, false],
   ])('%s', (_how, spec, asks) => {

@@ -111,7 +111,6 @@ const OWN_HEADERS = [
 export function headerProblem(name: string, value: string): string | null {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return `${JSON.stringify(name)} is no name of a header`;
   if (OWN_HEADERS.includes(name.toLowerCase())) return `the header ${name} is not to be set`;
-  // eslint-disable-next-line no-control-regex
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(value) ? null : `the header ${name} has a value that cannot be sent`;
 }
 

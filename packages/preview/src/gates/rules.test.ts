@@ -30,6 +30,32 @@ describe('a rule in words', () => {
       'takes the default limits away, at most 3 deletions, at most 10 percent deleted, no deletion of Secret/shop/*, more by an approval of group sre',
     ],
     [
+      'external/ticket',
+      {
+        external: [
+          { name: 'ticket', jira: { url: 'https://jira.example', statuses: ['Done'], statusCategories: ['new'] } },
+        ],
+      },
+      'the issue of Jira at jira.example is Done or in category new',
+    ],
+    [
+      'external/chg',
+      { external: [{ name: 'chg', serviceNow: { url: 'https://now.example' }, causes: ['prune'] }] },
+      'the change request of ServiceNow at now.example is approved, in state implement, and it is its time, for prune only',
+    ],
+    [
+      'external/hook',
+      {
+        external: [
+          {
+            name: 'hook',
+            webhook: { url: 'https://a.example/?t=x', method: 'POST', expression: 'response.body.ok == true' },
+          },
+        ],
+      },
+      'a.example answers so that response.body.ok == true',
+    ],
+    [
       'approvals/two',
       {
         approvals: [

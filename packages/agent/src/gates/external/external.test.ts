@@ -336,9 +336,9 @@ describe('an answer that is none holds until there is a right one', () => {
   });
 
   test('nobody there', async () => {
-    const url = system.url;
+    const rule = jira();
     await system[Symbol.asyncDispose]();
-    expect(troubleOf((await read([policy(jira({ url }))])).found)).toContain('ECONNREFUSED');
+    expect(troubleOf((await read([policy(rule)])).found)).toContain('ECONNREFUSED');
     system = await new System().start();
   });
 

@@ -33,7 +33,7 @@ export interface Asked {
 }
 
 /** The rules on other systems that govern a change. */
-export function externalRules(
+function externalRules(
   policies: readonly PolicyFacts[],
   { cause }: ChangeFacts,
 ): { policy: PolicyFacts; rule: ExternalRule; id: string }[] {

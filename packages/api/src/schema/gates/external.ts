@@ -18,11 +18,11 @@ const login =
   'Secret with what to log in by: username with password or token (an e-mail address and an API token at Jira Cloud), or a token alone, which is sent as a bearer token.';
 
 /** How a system is reached. */
-const place = {
-  url: text(
-    'Where it is, as https://jira.example.com. No credentials are allowed in it, and no redirect is followed.',
-    { minLength: 1, maxLength: 2_048 },
-  ),
+const place = (example: string) => ({
+  url: text(`Where it is, as ${example}. No credentials are allowed in it, and no redirect is followed.`, {
+    minLength: 1,
+    maxLength: 2_048,
+  }),
   insecure: Type.Optional(
     flag('http without TLS is allowed: whoever is on the way can read what is sent, and answer in its place.'),
   ),
@@ -31,10 +31,10 @@ const place = {
       'Secret with certificates: ca.crt, to trust in place of the usual ones, and tls.crt with tls.key, to be known by.',
     ),
   ),
-};
+});
 
 const jira = object('An issue of Jira must be in a status.', {
-  ...place,
+  ...place('https://jira.example.com'),
   secretRef: Type.Optional(secretReference(login)),
   issue: Type.Optional(
     text(
@@ -59,7 +59,7 @@ const jira = object('An issue of Jira must be in a status.', {
 const serviceNow = object(
   'A change request of ServiceNow must be approved, and now be between its start and its end.',
   {
-    ...place,
+    ...place('https://example.service-now.com'),
     secretRef: Type.Optional(secretReference(login)),
     number: Type.Optional(
       text(
@@ -79,7 +79,7 @@ const serviceNow = object(
 const webhook = object(
   'Another system is asked over HTTP. Only an answer with a status from 200 to 299 may let the change pass.',
   {
-    ...place,
+    ...place('https://approvals.example.com/ask'),
     method: Type.Optional(choice('Method of the request.', ['GET', 'POST', 'PUT'], { default: 'POST' })),
     headers: Type.Optional(textMap('Headers of the request.')),
     secretRef: Type.Optional(
