@@ -12,6 +12,8 @@ import { usageOf } from './usage.ts';
 /** Everything spent up to a moment. */
 export interface Spent {
   usage: Usage;
+  /** What the agent's JavaScript holds, in and outside its heap, in KiB. */
+  held: number;
   /** Requests to the API server by `verb resource`. */
   requests: ReadonlyMap<string, number>;
 }
@@ -58,7 +60,8 @@ export class AgentProcess {
 
   async spent(): Promise<Spent> {
     const usage = await usageOf(this.#child.pid ?? 0);
-    return { usage, requests: countRequests(await this.#metrics()) };
+    const metrics = await this.#metrics();
+    return { usage, held: heldIn(metrics), requests: countRequests(metrics) };
   }
 
   /** Resolves when this many runs of Kustomizations have ended well since the agent started, and none waits. */
@@ -84,6 +87,11 @@ export class AgentProcess {
     this.#child.kill('SIGTERM');
     await once(this.#child, 'exit');
   }
+}
+
+function heldIn(metrics: string): number {
+  const found = metrics.matchAll(/^nodejs_(?:heap_size_used|external_memory)_bytes (\d+)$/gm);
+  return found.reduce((sum, [, bytes]) => sum + Number(bytes) / 1_024, 0);
 }
 
 function countRequests(metrics: string): Map<string, number> {

@@ -127,6 +127,7 @@ export async function restart(stage: Stage, units: number, name: string): Promis
   const after = await stage.agent.spent();
   const nothing = {
     usage: { own: 0, children: 0, peakRss: 0, rss: 0, childrenPeakRss: 0 },
+    held: 0,
     requests: new Map<string, number>(),
   };
   return { case: name, units, times: { 'settled s': since(began) }, ...costBetween(nothing, after) };

@@ -197,9 +197,15 @@ export async function releasesCases(stage: Stage, count: number, trials: number)
     });
     await sleep(CALM);
     const full = await stage.agent.spent();
-    const kib = ((full.usage.rss - empty.usage.rss) * 1_024) / count;
+    const resident = ((full.usage.rss - empty.usage.rss) * 1_024) / count;
+    const held = (full.held - empty.held) / count;
     await measure('memory', () =>
-      Promise.resolve({ 'RSS MiB': Math.round(full.usage.rss), 'KiB a release': Math.round(kib) }),
+      Promise.resolve({
+        'RSS MiB': Math.round(full.usage.rss),
+        'resident KiB a release': Math.round(resident),
+        'held KiB': Math.round(full.held),
+        'held KiB a release': Math.round(held),
+      }),
     );
     return measured;
   } finally {

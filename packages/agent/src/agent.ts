@@ -35,6 +35,7 @@ import { Records } from './delivery/records.ts';
 import { remoteUses } from './delivery/remote-uses.ts';
 import { Remotes } from './delivery/remotes.ts';
 import { measureApiServers, tellOfApiServer } from './runtime/api-server.ts';
+import { measureProcess } from './runtime/process-gauges.ts';
 import { measureUnits } from './runtime/unit-gauges.ts';
 import { systemClock, type Clock } from './runtime/clock.ts';
 import { CloudIdentities } from './runtime/cloud-identities.ts';
@@ -325,6 +326,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     settings,
   });
   metrics.gauge('plumb_changes_held', 'Changes that policies, approvals or lockdowns hold.', () => gates?.held ?? 0);
+  measureProcess(metrics);
   measureUnits(metrics, [
     { ...units, controller: kustomizations, clusters },
     { ...releases, controller: helm.controller, clusters: helm.clusters },

@@ -33,7 +33,7 @@ interface Built {
 
 /** Labels that Prometheus and its operator put on every series of a pod. */
 const TARGET_LABELS = ['job', 'instance', 'pod', 'container'];
-const SERIES = /\b((?:plumb|gotk|controller_runtime)_\w+)(?:\{([^}]*)\})?/g;
+const SERIES = /\b((?:plumb|gotk|controller_runtime|process|nodejs)_\w+)(?:\{([^}]*)\})?/g;
 
 const declared = new Map(declaredMetrics().map((metric) => [metric.name, metric]));
 let objects: Built[];

@@ -2,7 +2,7 @@ import type { JsonObject, KubeObject, ObjectKey, Said, UnitRef } from '@plumb/ap
 import { APPLY_MANAGER, parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
 import { declaredFor, declaredRules, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
-import type { Bundle, Desired, Origin, ReadSet } from '@plumb/render';
+import type { Bundle, Origin, ReadSet } from '@plumb/render';
 import type { Destination } from './destination.ts';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
@@ -231,29 +231,27 @@ export function storeBundle(
 ): StoredBundle {
   const { digest, reads, warnings, secrets } = bundle;
   const pack: Pack = secrets.length === 0 ? { bytes: null } : { bytes: null, secrets };
-  const parts: Buffer[] = [];
+  const texts: string[] = [];
   let end = 0;
   const objects = bundle.objects.map((desired): StoredObject => {
-    const part = bytesOf(desired);
-    parts.push(part);
+    const text = printJson(storedForm(desired.body));
+    texts.push(text);
     const at = end;
-    end += part.length;
+    const size = Buffer.byteLength(text);
+    end += size;
     const { key, digest, origin, ignored, body } = desired;
     const rules = declaredRules(body, ignored, manager);
-    return { key, digest, origin, ignored, rules, pack, at, size: part.length };
+    return { key, digest, origin, ignored, rules, pack, at, size };
   });
-  pack.bytes = Buffer.concat(parts);
+  // Of its own: a piece of the pool that buffers share would keep all of that, for as long as the unit is there.
+  pack.bytes = Buffer.allocUnsafeSlow(end);
+  pack.bytes.write(texts.join(''));
   const unknownModes = bundle.objects.flatMap(({ key: object, body }) => {
     const value = rulesOf(body, manager).drift === undefined ? null : unknownDriftMode(body);
     // A variable may have put it there.
     return value === null ? [] : [{ object, value: secrets.length === 0 ? value : '***' }];
   });
   return { ...stamp, digest, reads, warnings, objects, unknownModes, pack };
-}
-
-/** As the server will store it, so that what we own can be compared with what is there. */
-function bytesOf({ body }: Desired): Buffer {
-  return Buffer.from(printJson(storedForm(body)));
 }
 
 /** @throws PlumbError `internal` while the bundle's bodies are not in memory */

@@ -2,10 +2,13 @@ import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
 import { parseJson, PlumbError, printJson, userError } from '@plumb/api';
 import type { Json } from '@plumb/api';
+import { Limit } from '../runtime/limit.ts';
 import type { ReleaseRecord } from './record.ts';
 
 const pack = promisify(gzip);
 const unpack = promisify(gunzip);
+/** Each takes a quarter of a megabyte while it waits for a thread, which the C library keeps ever after. */
+const zipping = new Limit(2);
 
 /** What a Secret holds at most, all its values together (kubernetes pkg/apis/core, MaxSecretSize). */
 export const MAX_SECRET = 1024 * 1024;
@@ -35,7 +38,7 @@ const FIELDS = [
  * @throws PlumbError `storage-failed` when it is more than a Secret holds
  */
 export async function packRecord(record: ReleaseRecord, secret: string): Promise<string> {
-  const zipped = await pack(printJson(inOrder(record)), { level: constants.Z_BEST_COMPRESSION });
+  const zipped = await zipping.run(() => pack(printJson(inOrder(record)), { level: constants.Z_BEST_COMPRESSION }));
   const text = zipped.toString('base64');
   if (text.length > MAX_SECRET) {
     throw userError(
@@ -75,7 +78,7 @@ function bytesOf(value: unknown, secret: string): Buffer {
 
 async function unzipped(bytes: Buffer, secret: string): Promise<Buffer> {
   try {
-    return await unpack(bytes, { maxOutputLength: MAX_UNPACKED });
+    return await zipping.run(() => unpack(bytes, { maxOutputLength: MAX_UNPACKED }));
   } catch (error) {
     const isLarge = error instanceof RangeError;
     throw broken(secret, isLarge ? `it unpacks to more than ${MAX_UNPACKED} bytes` : "'release' cannot be unzipped");
