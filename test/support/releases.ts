@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HelmRelease, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import { HELM_CHART, HELM_RELEASE, READ_SOURCES } from '@plumb/api';
-import { startNodes, type Nodes } from '@plumb/sandbox';
+import { startNodes, type Nodes, type NodesOptions } from '@plumb/sandbox';
 import { createDownloads, type Downloads } from '@plumb/sources';
 import { packChart, type ChartFiles } from '@plumb/testkit';
 import { ArtifactServer, digestOf } from './artifact-server.ts';
@@ -37,19 +37,28 @@ export class Releases {
     this.#dir = dir;
   }
 
-  /** `nodes`: Pods run, and Deployments and Jobs get somewhere. `agent: false` starts none. `audit`: the plane notes every request. */
+  /**
+   * `nodes`: Pods run, and Deployments and Jobs get somewhere; `logs`: what their containers write. `agent: false` starts none. `audit`: the plane notes
+   * every request.
+   */
   static async start({
     nodes = false,
+    logs = () => null,
     agent = {},
     audit = false,
-  }: { nodes?: boolean; agent?: StartAgent | false; audit?: boolean } = {}): Promise<Releases> {
+  }: {
+    nodes?: boolean;
+    logs?: NonNullable<NodesOptions['logs']>;
+    agent?: StartAgent | false;
+    audit?: boolean;
+  } = {}): Promise<Releases> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-releases-'));
     const plane = await OwnPlane.start({ audit });
     const server = await ArtifactServer.start();
     const world = await World.start({ kubeconfig: plane.kubeconfig, agent: false });
     await serve(world.cluster, [...READ_SOURCES, HELM_CHART]);
     const releases = new Releases(world, plane, server, dir);
-    if (nodes) releases.#nodes = await startNodes(world.cluster, { nodes: 1 });
+    if (nodes) releases.#nodes = await startNodes(world.cluster, { nodes: 1, logs });
     releases.#statuses = new StatusWatch(world.cluster, HELM_RELEASE, world.namespace);
     if (agent !== false) await releases.startAgent(agent);
     return releases;

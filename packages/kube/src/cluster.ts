@@ -1,4 +1,4 @@
-import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
+import type { Json, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 
 /** What discovery says about one kind. `resource` is the plural name in URLs. */
 export interface ResourceInfo extends KindRef {
@@ -163,8 +163,8 @@ export interface Cluster {
   /** The same connection and identity; nothing is changed through it but by leave of the guard, which is asked for each try. */
   withGuard(guard: Guard): Cluster;
   readonly connection: Connection;
-  /** A raw GET below the API root (`/readyz`, `/openapi/v3`). */
-  raw(path: string): Promise<JsonObject | string>;
+  /** A raw GET below the API root (`/readyz`, `/openapi/v3`): the text of the answer. */
+  raw(path: string, options?: { signal?: AbortSignal }): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { keyOf, systemError, userError } from '@plumb/api';
+import { keyOf, printJson, systemError, userError } from '@plumb/api';
 import type { Json, JsonObject, KindRef, KubeObject, ObjectKey, PlumbError } from '@plumb/api';
 import type {
   AccountToken,
@@ -225,10 +225,10 @@ class MemoryClient implements Cluster {
     return new MemoryClient(this.backend, this.#user, guard);
   }
 
-  async raw(path: string): Promise<JsonObject | string> {
-    return this.#serve({ verb: 'raw', name: path }, undefined, () => {
+  async raw(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<string> {
+    return this.#serve({ verb: 'raw', name: path }, signal, () => {
       if (['/readyz', '/livez', '/healthz'].includes(path)) return 'ok';
-      if (path === '/version') return { gitVersion: this.backend.version };
+      if (path === '/version') return printJson({ gitVersion: this.backend.version });
       throw failure(404, 'the server could not find the requested resource');
     });
   }

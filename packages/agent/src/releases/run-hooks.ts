@@ -179,8 +179,7 @@ async function awaitHook(key: ObjectKey, { timeout }: HookRun, context: ActionCo
 }
 
 async function withLogs(why: string, object: KubeObject, context: ActionContext): Promise<string> {
-  const logs = await logsOf(object, context);
-  return [why === '' ? 'it failed' : why, ...(logs === '' ? [] : [`last lines of its log:\n${logs}`])].join('; ');
+  return `${why === '' ? 'it failed' : why}; ${await logsOf(object, context)}`;
 }
 
 function failure(key: ObjectKey, why: string): PlumbError {

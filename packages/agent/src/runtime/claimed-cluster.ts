@@ -1,4 +1,4 @@
-import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
+import type { Json, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import type {
   AccountToken,
   ApplyOptions,
@@ -97,8 +97,8 @@ export class ClaimedCluster implements Cluster {
     return this.#cluster.version();
   }
 
-  raw(path: string): Promise<JsonObject | string> {
-    return this.#cluster.raw(path);
+  raw(path: string, options?: { signal?: AbortSignal }): Promise<string> {
+    return this.#cluster.raw(path, options);
   }
 
   /** The connection is its owner's to end. */

@@ -75,7 +75,7 @@ export interface ReleaseFacts {
   readonly drifted: 'correct' | 'warn' | null;
   /** What became of the record that previousSnapshot names: `changed` when its digest is another one, `none` when no snapshot is one to roll back to. */
   readonly target: 'there' | 'missing' | 'changed' | 'none';
-  /** Number of the newest record before `last` that was deployed or superseded and that status.history does not name, to roll back to where the target is not there. */
+  /** Number of the record to roll back to where the target is not there (fallbacksIn). Null: there is none, or none is needed. */
   readonly fallback: number | null;
   /** A force token that was not handled yet. */
   readonly forceRequested: boolean;

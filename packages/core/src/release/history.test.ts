@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { snapshotWith } from '../testing/release-facts.ts';
 import {
   adoptSnapshot,
+  fallbacksIn,
   fullReleaseName,
   hasFailedTest,
   latestSnapshot,
@@ -111,4 +112,29 @@ describe('a snapshot', () => {
 test('the latest is the one of the highest number', () => {
   expect(latestSnapshot(historyOf('9 failed', '10 deployed'))?.version).toBe(10);
   expect(latestSnapshot(undefined)).toBeUndefined();
+});
+
+describe('a rollback whose target is not there may fall back to', () => {
+  const records = ['superseded', 'superseded', 'failed', 'deployed', 'superseded', 'failed'].map((status, index) => ({
+    version: index + 1,
+    status,
+  }));
+  test.each<[what: string, history: readonly ReleaseSnapshot[], expected: (string | number)[]]>([
+    ['what was in force, the newest first, where nothing is known', [], [5, 4, 2, 1]],
+    [
+      'one that the history names, as long as it is as it was',
+      [snapshotWith(5, { status: 'superseded' })],
+      ['sha256:v5-superseded', 4, 2, 1],
+    ],
+    ['none that the history says to have failed', [snapshotWith(5, { status: 'failed' })], [4, 2, 1]],
+    ['none whose tests failed', [snapshotWith(5, { testHooks: FAILED_TEST })], [4, 2, 1]],
+  ])('%s', (_what, history, expected) => {
+    const found = fallbacksIn(records, { version: 6 }, history, false);
+    expect(found.map(({ version, digest }) => digest ?? version)).toEqual(expected);
+  });
+
+  test('one whose tests failed, where that is to be ignored', () => {
+    const history = [snapshotWith(5, { testHooks: FAILED_TEST })];
+    expect(fallbacksIn(records, { version: 6 }, history, true)[0]?.version).toBe(5);
+  });
 });

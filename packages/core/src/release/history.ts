@@ -22,6 +22,35 @@ export function previousSnapshot(history: History, ignoreTestFailures: boolean):
     .find((snapshot) => isTarget(snapshot, ignoreTestFailures));
 }
 
+const GOOD: ReadonlySet<string> = new Set(['deployed', 'superseded']);
+
+/** A record that a rollback may fall back to: as it is where `digest` is null, else if this is still its digest. */
+export interface Fallback {
+  readonly version: number;
+  readonly digest: string | null;
+}
+
+/**
+ * What a rollback may fall back to where the snapshot it would go to is not there, the best first: the records in storage before the latest that were in
+ * force, the newest first, but for those that the history says to have failed, themselves or in their tests. One that the history names has to be as it was.
+ */
+export function fallbacksIn(
+  records: readonly { readonly version: number; readonly status: string }[],
+  { version: latest }: { readonly version: number },
+  history: History,
+  ignoreTestFailures: boolean,
+): Fallback[] {
+  const named = new Map(history?.map((snapshot) => [snapshot.version, snapshot]));
+  return records
+    .filter(({ version, status }) => version < latest && GOOD.has(status))
+    .toSorted((a, b) => b.version - a.version)
+    .flatMap(({ version }): Fallback[] => {
+      const snapshot = named.get(version);
+      if (snapshot === undefined) return [{ version, digest: null }];
+      return isTarget(snapshot, ignoreTestFailures) ? [{ version, digest: snapshot.digest }] : [];
+    });
+}
+
 /** The history down to the snapshot a rollback goes to; without one, its five newest. */
 export function truncateHistory(history: History, ignoreTestFailures: boolean): ReleaseSnapshot[] {
   const sorted = newestFirst(history);
@@ -74,8 +103,7 @@ export function isSameRecord(
 }
 
 function isTarget(snapshot: ReleaseSnapshot, ignoreTestFailures: boolean): boolean {
-  const wasGood = snapshot.status === 'deployed' || snapshot.status === 'superseded';
-  return wasGood && (ignoreTestFailures || !hasFailedTest(snapshot));
+  return GOOD.has(snapshot.status) && (ignoreTestFailures || !hasFailedTest(snapshot));
 }
 
 /** Whether its tests were run; a chart without tests has the empty map. */

@@ -4,6 +4,7 @@ import { isPending, pendingAction } from '../release/facts.ts';
 import { countFailure, ignoresTestFailures, NO_FAILURES, resetReason } from '../release/failures.ts';
 import {
   adoptSnapshot,
+  fallbacksIn,
   isSameRecord,
   latestSnapshot,
   previousSnapshot,
@@ -13,6 +14,7 @@ import {
 import { madeWithAt, observedDigests } from '../release/made-with.ts';
 import { targetChanged } from '../release/names.ts';
 import { nextOf } from '../release/next.ts';
+import type { Fallback } from '../release/history.ts';
 import type { Next } from '../release/next.ts';
 import { maxHistoryOf, uninstallOptionsOf } from '../release/options.ts';
 import { adoptedStatus, stateOf } from '../release/state.ts';
@@ -39,6 +41,13 @@ interface StoredRecord {
   salt: number;
 }
 
+/** A record as it can be told from others. */
+interface Stored {
+  version: number;
+  status: HelmStatus;
+  digest: string;
+}
+
 /** How one action goes. `at` is where it is killed: a share of the way. */
 export interface Fate {
   outcome: ActionOutcome;
@@ -48,6 +57,8 @@ export interface Fate {
 /** One decision and what came of it. */
 export interface Step {
   facts: ReleaseFacts;
+  /** What storage had. */
+  stored: readonly Stored[];
   state: ReleaseState;
   next: Next;
   fate: Fate | null;
@@ -100,6 +111,11 @@ export class ReleaseWorld {
     return this.records.toSorted((a, b) => b.version - a.version)[0];
   }
 
+  /** What storage has by now. */
+  get stored(): Stored[] {
+    return this.records.map((record) => ({ version: record.version, status: record.status, digest: digestOf(record) }));
+  }
+
   get release(): HelmRelease {
     return {
       apiVersion: 'helm.toolkit.fluxcd.io/v2',
@@ -113,14 +129,13 @@ export class ReleaseWorld {
   facts(done: readonly ActionName[] = []): ReleaseFacts {
     const { release, last } = this;
     const { chart, config, post } = this.wanted;
-    const previous = previousSnapshot(this.status.history, ignoresTestFailures(release));
+    const ignoresTests = ignoresTestFailures(release);
+    const previous = previousSnapshot(this.status.history, ignoresTests);
     const found = this.records.find(({ version }) => version === previous?.version);
-    const unnamed = this.records.filter(
-      ({ version, status }) =>
-        version < (last?.version ?? 0) &&
-        (status === 'deployed' || status === 'superseded') &&
-        this.status.history?.some((snapshot) => snapshot.version === version) !== true,
-    );
+    const isThere = found !== undefined && digestOf(found) === previous?.digest;
+    const fallbacks = last === undefined ? [] : fallbacksIn(this.records, last, this.status.history, ignoresTests);
+    const isAsKnown = ({ version, digest }: Fallback): boolean =>
+      digest === null || this.stored.some((record) => record.version === version && record.digest === digest);
     return {
       release,
       last: last === undefined ? null : this.#lastOf(last),
@@ -134,15 +149,8 @@ export class ReleaseWorld {
       },
       held: this.held,
       drifted: this.drifted,
-      target:
-        previous === undefined
-          ? 'none'
-          : found === undefined
-            ? 'missing'
-            : digestOf(found) === previous.digest
-              ? 'there'
-              : 'changed',
-      fallback: unnamed.length === 0 ? null : Math.max(...unnamed.map(({ version }) => version)),
+      target: previous === undefined ? 'none' : found === undefined ? 'missing' : isThere ? 'there' : 'changed',
+      fallback: isThere ? null : (fallbacks.find(isAsKnown)?.version ?? null),
       forceRequested: this.forced,
       resetRequested: this.reset,
       changedSinceExhausted: this.changed,
@@ -189,7 +197,7 @@ export class ReleaseWorld {
       if (state.adopt !== null && this.last !== undefined) {
         this.#patch(adoptedStatus(facts, this.#snapshotOf(this.last)));
       }
-      const step: Step = { facts, state, next, fate: null, after: null };
+      const step: Step = { facts, stored: this.stored, state, next, fate: null, after: null };
       this.steps.push(step);
       if (next.do === 'rest') this.#rest();
       if (next.do !== 'act') return next;

@@ -1,5 +1,5 @@
 import { displayKey, keyOf, PlumbError, unlessAborted, userError } from '@plumb/api';
-import type { Json, JsonObject, KindRef, KubeObject, ObjectKey } from '@plumb/api';
+import type { Json, KindRef, KubeObject, ObjectKey } from '@plumb/api';
 import type {
   AccountToken,
   ApplyOptions,
@@ -20,7 +20,7 @@ import type {
 import { cancelled } from '../transport/errors.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Headers } from '../transport/wire.ts';
-import { parseObject, type ApiCall, type Caller } from './caller.ts';
+import { type ApiCall, type Caller } from './caller.ts';
 import type { Discovery } from './discovery.ts';
 import { readToken, tokenCall } from './account-token.ts';
 import type { Subject } from './failure.ts';
@@ -179,10 +179,8 @@ export class ApiCluster implements Cluster {
     return this.#shared.transport.connection;
   }
 
-  async raw(path: string): Promise<JsonObject | string> {
-    const call = rawCall(path);
-    const text = await this.#caller.text({ ...call, accept: 'application/json, */*' });
-    return text.startsWith('{') ? parseObject(text, call.subject) : text;
+  raw(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<string> {
+    return this.#caller.text({ ...rawCall(path), accept: 'application/json, */*', ...(signal && { signal }) });
   }
 
   async close(): Promise<void> {

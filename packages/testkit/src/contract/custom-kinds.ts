@@ -100,7 +100,7 @@ export function customKindContract(subject: () => Subject): void {
     const { cluster } = subject();
     expect(await cluster.version()).toMatch(/^v1\.\d+\.\d+/);
     expect(await cluster.raw('/readyz')).toBe('ok');
-    expect(await cluster.raw('/version')).toMatchObject({ gitVersion: await cluster.version() });
+    expect(JSON.parse(await cluster.raw('/version'))).toMatchObject({ gitVersion: await cluster.version() });
     expect(await failureOf(cluster.raw('/no/such/path'))).toMatchObject({ code: 'api-not-found' });
   });
 

@@ -2,6 +2,7 @@ import type { HelmRelease, HelmReleaseStatus, JsonObject } from '@plumb/api';
 import { FORCE_AT_ANNOTATION, parseJson, RESET_AT_ANNOTATION } from '@plumb/api';
 import {
   adoptedStatus,
+  fallbacksIn,
   hasFailedTest,
   ignoresTestFailures,
   inventoryOf,
@@ -222,20 +223,22 @@ async function targetsOf(
   const { history } = release.status ?? {};
   if (last === null || (last.status !== 'failed' && !hasFailedTest(latestSnapshot(history))))
     return { target: 'none', fallback: null };
-  const all = entries ?? (await store.list(place.name));
-  const good = all.filter(({ version, status }) => version < last.version && GOOD.has(status));
-  const fallback = good[0]?.version ?? null;
-  const previous = previousSnapshot(history, ignoresTestFailures(release));
-  if (previous === undefined) return { target: 'none', fallback };
-  const stored = await store.get(place.name, previous.version);
-  if (stored === null) return { target: 'missing', fallback };
-  const { ociDigest } = previous;
-  const digesting = { engine: hands.engine, release, lasting: hands.signal };
-  const { digest } = await snapshotOf(stored.record, ociDigest === undefined ? {} : { ociDigest }, digesting);
-  return { target: digest === previous.digest ? 'there' : 'changed', fallback };
+  const digestOf = async (version: number): Promise<string | null> => {
+    const stored = await store.get(place.name, version);
+    const ociDigest = history?.find((snapshot) => snapshot.version === version)?.ociDigest;
+    const digesting = { engine: hands.engine, release, lasting: hands.signal };
+    return stored && (await snapshotOf(stored.record, ociDigest === undefined ? {} : { ociDigest }, digesting)).digest;
+  };
+  const ignoresTests = ignoresTestFailures(release);
+  const previous = previousSnapshot(history, ignoresTests);
+  const digest = previous === undefined ? null : await digestOf(previous.version);
+  if (previous !== undefined && digest === previous.digest) return { target: 'there', fallback: null };
+  const target = previous === undefined ? 'none' : digest === null ? 'missing' : 'changed';
+  for (const one of fallbacksIn(entries ?? (await store.list(place.name)), last, history, ignoresTests)) {
+    if (one.digest === null || one.digest === (await digestOf(one.version))) return { target, fallback: one.version };
+  }
+  return { target, fallback: null };
 }
-
-const GOOD: ReadonlySet<string> = new Set(['deployed', 'superseded']);
 
 /** Requests that were not handled yet; each counts where it equals the request for a run (helm-controller api/v2/annotations.go). */
 function requests(release: HelmRelease): Pick<ReleaseFacts, 'forceRequested' | 'resetRequested'> {
