@@ -76,6 +76,20 @@ test('an upgrade waits for approval, and nothing of it is stored or run before',
   );
 });
 
+test('what is in force is put right while a newer one is held, and that is no change that people are asked for', async () => {
+  const { world } = releases;
+  await releases.release('cart', { values: { colour: 'black' }, driftDetection: { mode: 'enabled' } });
+  await isHeld('cart', 'waits for 1 approval by group sre');
+  const settings = { group: '', version: 'v1', kind: 'ConfigMap', namespace: world.namespace, name: 'cart-settings' };
+  await world.edit(settings, { data: { colour: 'pink' } });
+  await world.until(settings, 'be as approved', (object) => JSON.stringify(object?.['data']).includes('red'));
+  await isHeld('cart', 'waits for 1 approval by group sre');
+  const held = await changeOf(world, 'cart', 'wait', inPhase('Pending'));
+  expect(held.spec.cause).toBe('routine');
+  await releases.release('cart', { values: { colour: 'red' } });
+  await releases.ready('cart');
+});
+
 test('hooks are part of what is approved: another one is another change', async () => {
   const { world } = releases;
   const hook = (data: string): Record<string, string> => ({

@@ -177,6 +177,30 @@ async function handOver(name: string, status: JsonObject): Promise<void> {
   await releases.startAgent();
 }
 
+test('the newest record that somebody changes where it stands is seen at once', async () => {
+  await releases.chart('edited', SHOP);
+  await releases.release('edited', { driftDetection: { mode: 'enabled' } });
+  await releases.ready('edited');
+  const key = recordKey(releases.world.namespace, 'edited', 1);
+  const record = recordIn(await releases.world.get(key));
+  const manifest = (record['manifest'] as string).replaceAll('green', 'red');
+  await releases.world.edit(key, { data: dataOf({ ...record, manifest }) });
+  const settings = { group: '', version: 'v1', kind: 'ConfigMap', namespace: releases.world.namespace };
+  const isRed = (live: KubeObject | null): boolean => JSON.stringify(live?.['data']).includes('red');
+  await releases.world.edit({ ...settings, name: 'edited-settings' }, { data: { colour: 'blue' } });
+  await releases.world.until({ ...settings, name: 'edited-settings' }, 'be as the record says', isRed);
+  const changed = recordIn(await releases.world.get(key));
+  await releases.world.edit(key, { data: dataOf({ ...changed, config: { colour: 'red' } }) });
+  await releases.until(
+    'edited',
+    'be upgraded to what is declared',
+    ({ status }) => status?.history?.[0]?.version === 2,
+  );
+  await releases.ready('edited');
+  expect((await object('edited', 'settings'))?.['data']).toEqual({ colour: 'green', old: 'x' });
+  expect(await statuses('edited')).toEqual(['1 superseded', '2 deployed']);
+});
+
 test('with disableTakeOwnership an object of somebody else is not touched, and nothing is stored', async () => {
   const name = 'careful';
   await releases.chart(name, SHOP);

@@ -344,16 +344,63 @@ test('drift that cannot be put right is told, and stands in the status', async (
   expect(condition(await releases.world.get(releases.key('on')), 'Ready')?.status).toBe('True');
 });
 
-test('drift stands in the status while what is declared since cannot be brought in', async () => {
-  const driftDetection = { mode: 'enabled' };
-  await install('held', { driftDetection });
-  await declare('held', { driftDetection, valuesFrom: [{ kind: 'ConfigMap', name: 'none' }] });
-  await releases.world.conditionIs(releases.key('held'), 'Ready', 'False', 'ValuesError');
-  await releases.world.edit(key('held', 'settings'), { data: { colour: 'blue' } });
-  const unit = await releases.world.conditionIs(releases.key('held'), 'Drifted', 'True', 'DriftDetected');
-  expect(condition(unit, 'Drifted')?.message).toContain('held-settings');
-  await declare('held', { driftDetection });
-  await isGreen('held', 'settings');
+const driftDetection = { mode: 'enabled' };
+/** What keeps a newer declaration from being brought in, and how that is told. */
+const HINDRANCES: [what: string, name: string, spec: JsonObject, reason: string][] = [
+  ['has values that are missing', 'unread', { valuesFrom: [{ kind: 'ConfigMap', name: 'none' }] }, 'ValuesError'],
+  [
+    'waits for a dependency',
+    'later',
+    { dependsOn: [{ name: 'none' }], values: { colour: 'red' } },
+    'DependencyNotReady',
+  ],
+  ['waits for its source', 'lone', { chartRef: { kind: 'HelmChart', name: 'none' } }, 'ArtifactFailed'],
+  ['cannot be rendered', 'bad', { values: { colour: 'red', refused: true } }, 'UpgradeFailed'],
+];
+
+test.each(HINDRANCES)(
+  'what is in force is put right while what is declared since %s',
+  async (_what, name, spec, reason) => {
+    await releases.chart(name, {
+      ...SHOP,
+      'templates/refused.yaml': '{{ if .Values.refused }}{{ fail "no" }}{{ end }}',
+    });
+    await declare(name, { driftDetection });
+    await releases.ready(name);
+    await declare(name, { driftDetection, ...spec });
+    await releases.world.conditionIs(releases.key(name), 'Ready', 'False', reason);
+    await paint(name, 'settings', 'blue');
+    await isGreen(name, 'settings');
+    expect(await told(name, 'DriftDetected')).toContain(`${name}-settings changed (data.colour by kubectl-edit)`);
+    expect(await told(name, 'DriftCorrected')).toBe(
+      `Cluster state of release ${release(name)} has been corrected:\nConfigMap/${releases.world.namespace}/${name}-settings configured`,
+    );
+    await releases.world.conditionIs(releases.key(name), 'Drifted', 'False', 'NoDriftDetected');
+    expect(condition(await releases.world.get(releases.key(name)), 'Ready')?.reason).toBe(reason);
+    expect(await versions(name)).toBe(1);
+  },
+);
+
+test('and after a restart', async () => {
+  await releases.world.stopAgent();
+  for (const [, name] of HINDRANCES) await paint(name, 'settings', 'black');
+  await start({ records: false });
+  for (const [, name] of HINDRANCES) await isGreen(name, 'settings');
+  await releases.world.stopAgent();
+  await start();
+  for (const [, name] of HINDRANCES) expect(await versions(name)).toBe(1);
+});
+
+test('where it is only to be told, it is told and left', async () => {
+  const spec = HINDRANCES[0]?.[2] ?? {};
+  await declare('unread', { driftDetection: { mode: 'warn' }, ...spec });
+  await releases.until('unread', 'be seen', ({ status, metadata }) =>
+    (status?.conditions ?? []).some((one) => one.type === 'Ready' && one.observedGeneration === metadata.generation),
+  );
+  await paint('unread', 'spare', 'blue');
+  expect(await told('unread', 'DriftDetected', (text) => text.includes('spare'))).toContain('unread-spare changed');
+  await releases.world.conditionIs(releases.key('unread'), 'Drifted', 'True', 'DriftDetected');
+  expect(colour(await releases.world.get(key('unread', 'spare')))).toBe('blue');
 });
 
 test('who insists is named, and met ever more slowly', async () => {

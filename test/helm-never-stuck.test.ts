@@ -263,6 +263,31 @@ test('when what it waited for in vain turns healthy after all, and that is told'
     );
 });
 
+test('so it is when its agent was restarted meanwhile', async () => {
+  await releases.startAgent();
+  await releases.chart('later', { 'templates/web.yaml': deploymentTemplate('web', { behaviour: 'slow-start=10s' }) });
+  await givenUp('later', { install: { timeout: '1s' } });
+  await releases.stopAgent();
+  await releases.startAgent();
+  await releases.ready('later');
+  expect(await recordsOf(releases, 'later')).toEqual(['v2 deployed', 'v1 failed']);
+});
+
+test('but not each time, where the chart renders something else with each try', async () => {
+  await releases.startAgent();
+  const web = deploymentTemplate('web', { behaviour: 'slow-start=2{{ randNumeric 3 }}ms' });
+  await releases.chart('drawn', { 'templates/web.yaml': web });
+  await givenUp('drawn', { install: { timeout: '1s' }, upgrade: { timeout: '1s' } });
+  await stored(releases, 'drawn', 2, 'failed');
+  const key = deploymentKey(releases.world.namespace, 'drawn-web');
+  await releases.world.until(key, 'be ready', (object) => {
+    const { replicas, updatedReplicas, readyReplicas } = (object?.['status'] ?? {}) as Record<string, number>;
+    return replicas === 1 && updatedReplicas === 1 && readyReplicas === 1;
+  });
+  await answered(releases, 'drawn', await request(releases, 'drawn'));
+  expect(await recordsOf(releases, 'drawn')).toEqual(['v2 failed', 'v1 failed']);
+});
+
 test('a release that a person healed turns Ready as it is', async () => {
   const { namespace } = releases.world;
   await releases.startAgent();

@@ -25,6 +25,7 @@ import { bundleOf, keysOf, render, type RenderWish } from './render.ts';
 import { endHooks } from './run-hooks.ts';
 import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
+import { createNamespace } from './target-namespace.ts';
 import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
@@ -122,11 +123,11 @@ async function bringRendered(
 /** What the templates looked up in Secrets is in what they rendered. */
 function passRendered(
   rendered: RenderedRelease,
-  owned: readonly ObjectKey[],
+  { owned, makesNamespace }: { owned: readonly ObjectKey[]; makesNamespace: boolean },
   context: ActionContext,
 ): Promise<Passage | null> {
   const { secrets } = rendered.bundle;
-  return passReleaseGate({ cause: 'routine', wanted: rendered, owned }, { ...context, secrets });
+  return passReleaseGate({ cause: 'routine', wanted: rendered, owned, makesNamespace }, { ...context, secrets });
 }
 
 /** Renders what is declared, and what is to be stored of it. What a chart defines itself, its templates may ask for. */
@@ -137,19 +138,19 @@ async function prepare(
   context: ActionContext,
 ): Promise<{ record: ReleaseRecord; rendered: RenderedRelease }> {
   const desired = desiredIn(task);
-  const { serverSide, crds } = options;
+  const { serverSide, crds, createNamespace: makesNamespace } = options;
   const keptValues = options.preserveValues && before !== null ? await inForceOr(before, context) : null;
   const wish = { ...wishOf({ last, before }, options), keptValues };
   const { revision: version } = wish;
   let rendered = await render(desired, wish, context);
   // Definitions that are left out are no part of the change.
   const brought = (): RenderedRelease => (crds === 'Skip' ? { ...rendered, crds: [] } : rendered);
-  passing.passage = await passRendered(brought(), owned, context);
+  passing.passage = await passRendered(brought(), { owned, makesNamespace }, context);
   if (await applyDefinitions(rendered, crds, context)) {
     rendered = await render(desired, wish, context);
     // What the chart makes of its own definitions may be something else than what passed.
     passing.passage = null;
-    passing.passage = await passRendered(brought(), owned, context);
+    passing.passage = await passRendered(brought(), { owned, makesNamespace }, context);
   }
   await refuseUnserved(rendered.bundle, context);
   const record = recordOf(
@@ -274,20 +275,6 @@ async function makeRoom(
   const most = maxHistoryOf(release.spec);
   if (last === null || most === 0 || (count !== null && count < most)) return;
   await store.prune(last.record.name, most);
-}
-
-async function createNamespace({ release, cluster, signal }: ActionContext): Promise<void> {
-  const name = releaseNamespaceOf(release);
-  const key = { group: '', version: 'v1', kind: 'Namespace', namespace: '', name };
-  if ((await cluster.get(key, { signal })) !== null) return;
-  // As Helm labels it.
-  const metadata = { name, labels: { name } };
-  try {
-    await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata }, { signal });
-  } catch (thrown) {
-    // Somebody else was faster.
-    if (asPlumbError(thrown).code !== 'api-conflict') throw thrown;
-  }
 }
 
 /** What is told of a release that was to be brought into force. */

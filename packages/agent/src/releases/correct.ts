@@ -99,7 +99,7 @@ export function leftDrift(unit: UnitMemory, mode: DriftMode, now: number): Objec
   );
 }
 
-/** Drift as a run that failed leaves it: none is put right before one gets on. Undefined while objects are to be compared first. */
+/** Drift as a run leaves it that brought in nothing newer: of what could not be put right none is forgotten. Undefined while objects are to be compared first. */
 export function standingDrift(unit: UnitMemory, mode: DriftMode, now: number): ObjectKey[] | undefined {
   const keys = (unit.bundle?.objects ?? []).map(({ key }) => key);
   const stands = (id: string): boolean => unit.drifted.has(id) && !isIgnored(unit, id, mode);

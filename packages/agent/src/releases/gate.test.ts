@@ -1,4 +1,4 @@
-import type { Change, ReleaseSnapshot } from '@plumb/api';
+import type { Change, KubeObject, ReleaseSnapshot } from '@plumb/api';
 import type { Bundle } from '@plumb/render';
 import { MemoryCluster } from '@plumb/testkit';
 import { describe, expect, test } from 'vitest';
@@ -25,8 +25,14 @@ spec:
 `;
 
 /** What gates are asked of a change of a release. */
-async function asked(wanted: Partial<ReleaseChange['wanted']>): Promise<GateRequest> {
-  const release = helmRelease();
+async function asked(
+  wanted: Partial<ReleaseChange['wanted']>,
+  more: Partial<ReleaseChange> = {},
+  objects: readonly KubeObject[] = [],
+): Promise<GateRequest> {
+  const release = helmRelease({ spec: { targetNamespace: 'staging' } });
+  const cluster = new MemoryCluster();
+  for (const object of objects) await cluster.create(object);
   const requests: GateRequest[] = [];
   const keeper = {
     isOnGuard: () => Promise.resolve(true),
@@ -36,11 +42,12 @@ async function asked(wanted: Partial<ReleaseChange['wanted']>): Promise<GateRequ
     },
   };
   const unit = { bundle: EMPTY, replacing: new Set() };
-  const context = { gates: { keeper }, release, cluster: new MemoryCluster(), unit, secrets: [] };
+  const context = { gates: { keeper }, release, cluster, unit, secrets: [], parallel: 2 };
   const change: ReleaseChange = {
     cause: 'routine',
     wanted: { bundle: EMPTY, hooks: [], crds: [], ...wanted },
     owned: [],
+    ...more,
   };
   await passReleaseGate(change, context as unknown as ActionContext);
   expect(requests).toHaveLength(1);
@@ -85,4 +92,36 @@ describe('a change whose end was not written', () => {
   test('is not what runs when it never passed', () => {
     expect(isWhatRuns({ ...change, status: {} } as unknown as Change, runs as ReleaseSnapshot)).toBe(false);
   });
+});
+
+const namespace = (name: string): KubeObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+
+test('the namespace that is made for it is part of it, where it is not there', async () => {
+  const first = await asked({}, { makesNamespace: true });
+  const key = { group: '', version: 'v1', kind: 'Namespace', namespace: '', name: 'staging' };
+  expect(first.objects).toEqual([{ key, action: 'create' }]);
+  expect(await first.contents()).toMatchObject([{ key, body: { metadata: { name: 'staging' } } }]);
+  const second = await asked({}, { makesNamespace: true }, [namespace('staging')]);
+  expect(second.objects).toEqual([]);
+  expect(second.bundleDigest).toBe(first.bundleDigest);
+  expect((await asked({}, {})).bundleDigest).not.toBe(first.bundleDigest);
+});
+
+test('what asks to stay is not deleted when its release goes, and is no deletion', async () => {
+  const named = (name: string, policy?: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'staging', ...(policy && { annotations: { 'helm.sh/resource-policy': policy } }) },
+  });
+  const owned = ['stays', 'goes', 'gone'].map((name) => ({
+    group: '',
+    version: 'v1',
+    kind: 'ConfigMap',
+    namespace: 'staging',
+    name,
+  }));
+  const there = [namespace('staging'), named('stays', 'keep'), named('goes')];
+  const request = await asked({}, { cause: 'prune', wanted: null, owned }, there);
+  expect(request.objects.map(({ key, action }) => `${action} ${key.name}`)).toEqual(['delete goes', 'delete gone']);
+  expect(request.leaving.join(' ')).not.toContain('stays');
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  HELM_APPLY_MANAGER,
   keyId,
   keyOf,
   parseApiVersion,
@@ -9,15 +10,17 @@ import {
   type PlumbError,
   type ReleaseSnapshot,
 } from '@plumb/api';
-import { releaseNamespaceOf, type Cause, type ObjectFate } from '@plumb/core';
+import { allowsPruning, releaseNamespaceOf, rulesOf, type Cause, type ObjectFate } from '@plumb/core';
 import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plumb/render';
 import { contentsOf, fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import type { Content } from '../gates/content.ts';
 import type { Gatekeeper, GateRequest, Passage } from '../gates/gatekeeper.ts';
+import { settleAll } from '../runtime/parallel.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
 import type { ReleaseRecord } from './record.ts';
 import { bundleOf } from './render.ts';
+import { targetNamespaceOf } from './target-namespace.ts';
 
 /** What is to become of a release. */
 export interface ReleaseChange {
@@ -26,6 +29,8 @@ export interface ReleaseChange {
   wanted: { bundle: Bundle; hooks: readonly HookText[]; crds: RenderedRelease['crds'] } | null;
   /** What it owns now. */
   owned: readonly ObjectKey[];
+  /** Its namespace is made where it is not there. */
+  makesNamespace?: boolean;
 }
 
 type HookText = Pick<RenderedRelease['hooks'][number], 'path' | 'manifest' | 'events'>;
@@ -109,19 +114,22 @@ export async function rollbackChange(
 }
 
 async function requestOf(
-  { cause, wanted, owned }: ReleaseChange,
+  { cause, wanted, owned, makesNamespace = false }: ReleaseChange,
   context: ActionContext,
 ): Promise<Omit<GateRequest, keyof Subject | 'revision' | 'cluster'>> {
   const { release, cluster, unit, secrets, signal } = context;
   const objects = wanted?.bundle.objects ?? [];
   const declared = new Set(objects.map(({ key }) => keyId(key)));
-  const leaving = owned.filter((key) => !declared.has(keyId(key)));
+  const left = owned.filter((key) => !declared.has(keyId(key)));
+  const leaving = await withoutKept(left, context);
+  const namespaces = makesNamespace ? await namespacesToMake(context) : [];
   const there = new Set(owned.map(keyId));
   const inForce = new Map(unit.bundle?.objects.map(({ key, digest }) => [keyId(key), digest]));
   const changed = objects.filter(({ key, digest }) => inForce.get(keyId(key)) !== digest || !there.has(keyId(key)));
   const hooks = await hookContents(wanted?.hooks ?? [], release, context);
   const definitions = await crdObjects(wanted?.crds ?? [], {});
   const fates: ObjectFate[] = [
+    ...namespaces.map(({ key }): ObjectFate => ({ key, action: 'create' })),
     ...changed.map(({ key }): ObjectFate => ({ key, action: there.has(keyId(key)) ? 'change' : 'create' })),
     ...hooks.map(({ key }): ObjectFate => ({ key, action: 'create' })),
     // Whether they are there already is seen when they are brought in.
@@ -132,13 +140,14 @@ async function requestOf(
   fates.push(...replaced.map((key): ObjectFate => ({ key, action: 'delete' })));
   const objectsToCome = [...changed, ...definitions];
   const contents = [
+    ...namespaces,
     ...objectsToCome.map(({ key, body, origin }): Content => ({ key, body, path: origin.path })),
     ...hooks,
   ];
   return {
     cause: wanted !== null && cause === 'routine' && fates.every(({ action }) => action === 'delete') ? 'prune' : cause,
     isDeclared: cause !== 'rollback',
-    bundleDigest: digestOf(wanted),
+    bundleDigest: digestOf(wanted, makesNamespace),
     objects: fates,
     owned: owned.length,
     // Of a chart nobody tells whose work it is.
@@ -153,13 +162,34 @@ async function requestOf(
   };
 }
 
-/** Names all that a chart came to: its objects, its hooks and its definitions. */
-function digestOf(wanted: ReleaseChange['wanted']): string {
+/** What asks to stay is not deleted with a release, nor when it leaves it (`helm.sh/resource-policy: keep`). What cannot be read may be deleted. */
+async function withoutKept(
+  keys: readonly ObjectKey[],
+  { cluster, parallel, signal }: ActionContext,
+): Promise<ObjectKey[]> {
+  const answers = await settleAll(keys, parallel, async (key) => {
+    const live = (await cluster.resource(key)) === null ? null : await cluster.get(key, { signal });
+    return live !== null && !allowsPruning(rulesOf(live, HELM_APPLY_MANAGER));
+  });
+  return keys.filter((_, index) => {
+    const answer = answers[index];
+    return answer?.ok !== true || !answer.value;
+  });
+}
+
+async function namespacesToMake({ release, cluster, signal }: ActionContext): Promise<Content[]> {
+  const { key, body } = targetNamespaceOf(release);
+  const live = await cluster.get(key, { signal }).catch(() => null);
+  return live === null ? [{ key, body, path: '' }] : [];
+}
+
+/** Names all that a chart came to: its objects, its hooks and its definitions; and that its namespace may be made for it. */
+function digestOf(wanted: ReleaseChange['wanted'], makesNamespace: boolean): string {
   if (wanted === null) return '';
   const hooks = wanted.hooks.map(({ manifest, events }) => [manifest, events]);
   const crds = wanted.crds.map(({ text }) => text);
   return createHash('sha256')
-    .update(JSON.stringify([wanted.bundle.digest, hooks, crds]))
+    .update(JSON.stringify([wanted.bundle.digest, hooks, crds, ...(makesNamespace ? ['namespace'] : [])]))
     .digest('hex');
 }
 

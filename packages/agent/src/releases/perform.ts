@@ -144,17 +144,17 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   const cause = isOfInstall ? 'rollback' : 'prune';
   const passage = await passReleaseGate({ cause, wanted: null, owned: keys }, context);
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
-  const { record, changes, inventory, error } = await removeRelease(last, keys, options, context);
+  const { last: removed, changes, inventory, error } = await removeRelease(last, keys, options, context);
   await passage?.ended(error);
   const action = isRemedy ? 'uninstall-remediation' : 'uninstall';
-  const snapshot = await snapshotOf(record, { action }, context);
+  const snapshot = await snapshotOf(removed.record, { action }, context);
   const isStored = options.keepHistory || error !== null;
   return {
     ...NOTHING_DONE,
     error,
     stored: true,
     snapshots: [snapshot],
-    last: isStored ? lastOf({ ...last, record }, snapshot) : null,
+    last: isStored ? lastOf(removed, snapshot) : null,
     bundle: null,
     inventory,
     changes,

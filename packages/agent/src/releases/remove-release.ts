@@ -13,7 +13,7 @@ import type { ReleaseStore, StoredRelease } from './storage.ts';
 /** How uninstalling ended. */
 export interface Removed {
   /** The record as it was last, whether it is still stored or not. */
-  record: ReleaseRecord;
+  last: StoredRelease;
   changes: readonly Change[];
   /** What could not be deleted. */
   inventory: readonly ObjectKey[];
@@ -64,14 +64,14 @@ export async function removeRelease(
       await supersedeOthers(record, store);
       await save();
     } else await store.purge(record.name);
-    return { record, changes, inventory: kept, error: null };
+    return { last: { ...stored, record }, changes, inventory: kept, error: null };
   } catch (thrown) {
     const error = failureOf(thrown, context);
     // What a remedy left half done is a failed release; what is to go is still going.
     if (isRemedy) record = withStatus(record, 'failed');
     record.info.description = `Deletion failed: ${error.message.slice(0, 4_096)}`;
     await save().catch(() => undefined);
-    return { record, changes, inventory: kept, error };
+    return { last: { ...stored, record }, changes, inventory: kept, error };
   }
 }
 

@@ -5,7 +5,7 @@ import type { Engine } from '@plumb/engine';
 import { ofEngine } from './engine-error.ts';
 import { lastReleaseOf } from './last-release.ts';
 import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
-import type { StoredRelease } from './storage.ts';
+import { markIn, type StoredRelease } from './storage.ts';
 
 interface Digesting {
   engine: Pick<Engine, 'helmDigest' | 'helmValues'>;
@@ -74,10 +74,15 @@ export async function digestOfValues(
   }
 }
 
+/** The newest record, and what names it as it was when it was read or written last. */
+export interface SeenLast extends LastRelease {
+  readonly mark: string;
+}
+
 /** The newest record as a decision sees it. */
-export function lastOf(stored: StoredRelease, snapshot: ReleaseSnapshot | undefined): LastRelease {
+export function lastOf(stored: StoredRelease, snapshot: ReleaseSnapshot | undefined): SeenLast {
   const { digest = '', configDigest = '', lastDeployed = '' } = snapshot ?? {};
-  return lastReleaseOf(stored, { digest, configDigest, lastDeployed });
+  return { ...lastReleaseOf(stored, { digest, configDigest, lastDeployed }), mark: markIn(stored) };
 }
 
 /** The last runs of tests, by name; an empty map says that there are none. */

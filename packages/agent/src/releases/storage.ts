@@ -31,6 +31,17 @@ export interface ReleaseEntry {
   readonly writtenAt: number;
 }
 
+/** Names a record as it is: whoever writes its Secret makes it another. */
+export function markOf({ version, status, resourceVersion }: ReleaseEntry & { resourceVersion?: string }): string {
+  return `${version} ${status} ${resourceVersion ?? ''}`;
+}
+
+/** The same of one that was read, or written. */
+export function markIn({ record: { version }, metadata }: StoredRelease): string {
+  const { labels = {}, resourceVersion = '' } = metadata;
+  return `${version} ${labels['status'] ?? 'unknown'} ${resourceVersion}`;
+}
+
 /** A record, and the Secret it is in without its data: what an update has to be based on. */
 export interface StoredRelease {
   readonly record: ReleaseRecord;

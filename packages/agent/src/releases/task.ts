@@ -1,9 +1,10 @@
 import type { ObjectKey, PlumbError, ReleaseSnapshot } from '@plumb/api';
 import { systemError } from '@plumb/api';
-import type { ActionName, HelmStatus, LastRelease, WantedRelease } from '@plumb/core';
+import type { ActionName, HelmStatus, WantedRelease } from '@plumb/core';
 import type { Change } from '../delivery/apply.ts';
 import type { DriftNote } from '../delivery/drift.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
+import type { SeenLast } from './snapshots.ts';
 import type { StoredRelease } from './storage.ts';
 import type { Desired } from './wanted.ts';
 
@@ -32,7 +33,7 @@ export interface TaskEnd {
   /** Snapshots of the records that were written, the newest first. */
   snapshots: readonly ReleaseSnapshot[];
   /** The newest record now; null: there is none. Undefined: it is as it was. */
-  last?: LastRelease | null;
+  last?: SeenLast | null;
   /** What the release is held to now; undefined: as before, null: nothing. */
   bundle?: StoredBundle | null;
   /** What it owns now; undefined: as before. */

@@ -40,8 +40,7 @@ import {
 } from '@plumb/core';
 import type { ActionName, Next, ReleaseFacts, ReleaseState } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
-import { approach, siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
-import { userOf } from '../../delivery/acting-as.ts';
+import { siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
 import type { Expressions } from '../../delivery/expressions.ts';
 import { hideSecrets } from '../../delivery/hide-secrets.ts';
 import type { Packs } from '../../delivery/packs.ts';
@@ -69,6 +68,9 @@ import { asBegun, attempted } from './begun.ts';
 import type { Facts } from './facts.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { keep, keepInForce } from './keep.ts';
+import { reach } from './reach.ts';
+import { recallMissed } from './recovery.ts';
+import { noteCorrection, repairInForce } from './repair.ts';
 import { attemptSaid, chartSaid, exhaustedSaid } from './ended-said.ts';
 import { announced, whileRunning } from './report.ts';
 import { actionContext, adopted, factsOf, gatesOf, type Sighted } from './see-release.ts';
@@ -149,7 +151,11 @@ export async function actReconcile(
   const { memory, hands } = context;
   // A copy: what is in view says what stands in the cluster.
   const draft: Draft = { release: { ...object, status: { ...object.status } }, events: [] };
+  let isThere = false;
   try {
+    if (step.isFresh) await absorbEarlier(draft, context);
+    await getThere(draft.release, step, context);
+    isThere = true;
     await begin(draft, step, context);
     const away = unreachable(object, factsOfDraft(draft), { memory: memory.unit, hands });
     if (away !== null) return away;
@@ -160,19 +166,30 @@ export async function actReconcile(
     const { secrets = [] } = memory.underway?.desired.values ?? {};
     const trouble = thrown instanceof Trouble ? thrown : stateTrouble(hideSecrets(asPlumbError(thrown), secrets));
     memory.underway = null;
+    if (isThere) draft.events.push(...(await repairInForce(draft.release, context)));
     return fail(draft, trouble, step.inputs, context);
   }
 }
 
-/** Takes in what an action came to that nothing follows: the release is suspended by now, or what is declared cannot be carried out. */
+/** While what is declared newer is held back for its last failure, or waits for others, what is in force is kept as it is. @returns what is to be told */
+export async function actRepair(object: HelmRelease, context: Context): Promise<Facts> {
+  const draft: Draft = { release: { ...object, status: { ...object.status } }, events: [] };
+  try {
+    await reach(object, context);
+    draft.events.push(...(await repairInForce(draft.release, context)));
+  } catch (thrown) {
+    // What keeps the release from its cluster is told by the run that brings it in.
+    if (context.hands.signal.aborted) throw thrown;
+  }
+  return { ...factsOfDraft(draft), isStalled: context.memory.isExhausted };
+}
+
+/** Takes in what an action came to that nothing follows: the release is suspended by now, its source is gone, or what is declared cannot be carried out. */
 export async function actAbsorb(object: HelmRelease, flaw: Said | null, context: Context): Promise<Outcome<Facts>> {
   const { memory, hands } = context;
   const draft: Draft = { release: { ...object, status: { ...object.status } }, events: [] };
   try {
-    if (memory.job !== null) await absorb(draft, memory.job, context);
-  } catch (thrown) {
-    // What gates held back did nothing.
-    if (!(thrown instanceof Trouble)) throw thrown;
+    await absorbEarlier(draft, context);
   } finally {
     memory.underway = null;
   }
@@ -191,28 +208,33 @@ function factsOfDraft({ release, events }: Draft): Facts {
   return { status: release.status, events, running: null, held: null, isStalled: false };
 }
 
-/** What comes before anything is done to a release: its finalizer, its cluster, its chart and its values. */
+/** What an action came to that was for another thing by now is told, whatever keeps the next one from beginning. */
+async function absorbEarlier(draft: Draft, context: Context): Promise<void> {
+  const { job, underway } = context.memory;
+  if (job === null || underway === null) return;
+  try {
+    await absorb(draft, job, context);
+  } catch (thrown) {
+    // What gates held back did nothing.
+    if (!(thrown instanceof Trouble)) throw thrown;
+  }
+}
+
+async function getThere(release: HelmRelease, { isFresh }: { isFresh: boolean }, context: Context): Promise<void> {
+  const { memory, hands } = context;
+  if (isFresh || memory.underway === null || memory.job === null) memory.unit.answering = requestedAt(release) ?? null;
+  await addFinalizer(release as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
+  await trying(reach(release, context), ({ message }) => say(messages.clusterFailed, { error: message }));
+}
+
+/** What comes before anything is done to a release, in its cluster: its chart and its values. */
 async function begin(
-  draft: Draft,
+  { release }: Draft,
   { source, isFresh, inputs }: { source: Source; isFresh: boolean; inputs: string },
   { memory, hands }: Context,
 ): Promise<void> {
-  const { unit } = memory;
-  const { release } = draft;
-  const { underway } = memory;
-  const isNew = isFresh || underway === null;
-  if (isNew || memory.job === null) unit.answering = requestedAt(release) ?? null;
-  unit.actAs(userOf(release, hands));
-  await addFinalizer(release as KubeObject, { ...hands, fieldManager: HELM_APPLY_MANAGER });
-  const { place } = unit;
-  const reaching = approach(release, { memory: unit, hands, signal: hands.signal });
-  await trying(reaching, ({ message }) => say(messages.clusterFailed, { error: message }));
-  if (place !== null && place !== unit.place) {
-    // What is stored elsewhere says nothing of here, though its name and number be the same.
-    memory.known = null;
-    keep(null, { memory, hands });
-  }
-  if (!isNew) {
+  const { unit, underway } = memory;
+  if (!isFresh && underway !== null) {
     if (memory.job === null) underway.begun = release;
     return;
   }
@@ -250,7 +272,11 @@ async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
     const next = nextOf(state, sight.facts);
     if (next.do === 'wait') return heldOutcome(draft, sight, context);
     if (next.do === 'rest') await restAtGate(gatesOf(draft.release, memory, context.hands), sight.known.snapshot);
-    if (next.do !== 'act') return end(draft, next, context);
+    if (next.do === 'exhausted') await recallMissed(draft.release, sight, context);
+    if (next.do !== 'act') {
+      if (next.do !== 'rest') draft.events.push(...(await repairInForce(draft.release, context)));
+      return end(draft, next, context);
+    }
     if (state.name === 'Unmanaged') draft.release.status.history = [];
     if (state.name === 'Failed') draft.release.status.history = trimmedHistory(draft.release);
     tellRecovery(draft, { ...next, why: resumed ?? next.why }, { facts: sight.facts, resumed }, context);
@@ -381,22 +407,9 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
 function noteKnown(ended: TaskEnd, { memory, hands }: Context): void {
   if (ended.last !== undefined) {
     const { last } = ended;
-    const mark = last === null ? '' : `${last.version} ${last.status}`;
-    memory.known = { last, snapshot: ended.snapshots[0] ?? null, mark };
+    memory.known = { last, snapshot: ended.snapshots[0] ?? null, mark: last?.mark ?? '' };
   }
   if (ended.action === 'install' || ended.action === 'upgrade') memory.triedAt = hands.clock.now();
-}
-
-const DRIFT_BACKOFF = { min: 250, max: 60_000 };
-
-/** @returns whether it failed as it did before, which was told */
-function noteCorrection({ error }: TaskEnd, memory: ReleaseMemory, { clock }: Hands): boolean {
-  const { unit, correctionFailure: before } = memory;
-  const count = error === null ? 0 : unit.driftFailed.count + 1;
-  const wait = count === 0 ? 0 : Math.max(error?.retryAfter ?? 0, backoffDelay(count, clock.random(), DRIFT_BACKOFF));
-  unit.driftFailed = { count, retryAt: count === 0 ? 0 : clock.now() + wait };
-  memory.correctionFailure = error?.message ?? null;
-  return error !== null && error.message === before;
 }
 
 function timeoutOf(action: ActionName, { spec }: HelmRelease): number {
@@ -448,6 +461,7 @@ function end(draft: Draft, next: Exclude<Next, { do: 'act' | 'wait' }>, context:
     memory.failed = null;
     memory.isExhausted = false;
     memory.changed = false;
+    memory.resumedFor = null;
     unit.spread = null;
     if (unit.bundle !== null)
       release.status.inventory ??= { entries: inventoryOf(unit.bundle.objects.map(({ key }) => key)) };

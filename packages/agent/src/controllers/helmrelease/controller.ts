@@ -20,7 +20,6 @@ import { leftDrift, standingDrift } from '../../releases/correct.ts';
 import type { UnitUses } from '../../delivery/unit-uses.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import { configsOf } from '../../releases/values.ts';
-import { Superseded } from '../../releases/context.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import { isNews } from '../../runtime/flux-object.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -34,10 +33,11 @@ import type { Leave } from '../../runtime/shards.ts';
 import type { StatusWriter } from '../../runtime/status-writer.ts';
 import type { SourceObjects } from '../../runtime/source-objects.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
-import { actAbsorb, actReconcile, TELL_AFTER, type Hands } from './act.ts';
+import type { Hands } from './act.ts';
 import { asBegun, begunWith } from './begun.ts';
-import { decide, type Seen, type Step } from './decide.ts';
-import type { Facts } from './facts.ts';
+import { carryOut } from './carry-out.ts';
+import { decide, type Seen } from './decide.ts';
+import { NO_FACTS, type Facts } from './facts.ts';
 import { finalize, uninstallSaid } from './finalize.ts';
 import { judgeAnew, noteGates } from './gate-news.ts';
 import { keepHelmChart } from './helm-chart.ts';
@@ -67,7 +67,6 @@ export interface HelmReleaseControllerOptions {
 }
 
 const DELETION_BACKOFF = { min: 750, max: 5 * 60_000 };
-const NO_FACTS: Facts = { status: undefined, events: [], running: null, held: null, isStalled: false };
 
 /** What wakes a HelmRelease, and what a wake-up does. */
 export class HelmReleaseController {
@@ -229,7 +228,7 @@ export class HelmReleaseController {
     if (step.do === 'idle') return this.#options.queue().addAfter(id, step.after);
     const begun = begunWith(object, step, memory);
     const work = { memory, hands, inputs: seen.inputs };
-    const outcome = troubled ?? (await this.#carryOut(asBegun(object, begun), step, work));
+    const outcome = troubled ?? (await carryOut(asBegun(object, begun), step, work));
     if (hands.signal.aborted && outcome.type !== 'done') return;
     this.#finish({ id, begun }, memory, outcome, clock.now() - startedAt);
   }
@@ -277,46 +276,6 @@ export class HelmReleaseController {
       memory.failed = { said, inputs: '', retryAt: clock.now() + after, count };
       return { type: 'retry', facts: NO_FACTS, said, after };
     }
-  }
-
-  async #carryOut(
-    object: HelmRelease,
-    step: Exclude<Step, { do: 'forget' | 'finalize' | 'rest' | 'idle' }>,
-    { memory, hands, inputs }: { memory: ReleaseMemory; hands: Hands; inputs: string },
-  ): Promise<Outcome<Facts>> {
-    switch (step.do) {
-      case 'refuse':
-        return { type: 'terminal', facts: NO_FACTS, said: step.said };
-      case 'absorb':
-        return actAbsorb(object, step.flaw, { memory, hands });
-      case 'await':
-        return this.#await(memory, step);
-      case 'cancel':
-        memory.job?.cancel(new Superseded(step.trigger));
-        return this.#waiting(memory);
-      case 'wait':
-        return this.#waiting(memory);
-      case 'reconcile':
-        return actReconcile(object, { ...step, inputs }, { memory, hands });
-    }
-  }
-
-  /** An action is under way: what lasts is told. */
-  #waiting({ task }: ReleaseMemory): Outcome<Facts> {
-    if (task === null) return { type: 'again', facts: NO_FACTS, after: TELL_AFTER };
-    const took = this.#options.clock.now() - task.startedAt;
-    if (took < TELL_AFTER) return { type: 'again', facts: NO_FACTS, after: TELL_AFTER - took };
-    const running = { action: task.action, timeout: task.timeout };
-    return { type: 'again', facts: { ...NO_FACTS, running }, after: task.timeout };
-  }
-
-  /** What comes first is under way more often than not: only a wait that lasts is told. */
-  #await(memory: ReleaseMemory, { said, after }: { said: Said; after: number }): Outcome<Facts> {
-    const now = this.#options.clock.now();
-    memory.unit.awaitingSince ??= now;
-    const left = memory.unit.awaitingSince + TELL_AFTER - now;
-    if (left > 0) return { type: 'again', facts: NO_FACTS, after: left };
-    return { type: 'retry', facts: NO_FACTS, said, after };
   }
 
   /** @param took milliseconds */

@@ -1,5 +1,5 @@
 import type { HelmRelease } from '@plumb/api';
-import { FINALIZER, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import { FINALIZER, ownMessages, REQUESTED_AT_ANNOTATION, say } from '@plumb/api';
 import type { Dependable, ExpressionResult } from '@plumb/core';
 import { describe, expect, test } from 'vitest';
 import { AT, chartSource, conditionOf, helmRelease, kustomization } from '../../testing/builders.ts';
@@ -104,13 +104,22 @@ describe('what is due', () => {
 
 describe('a failure', () => {
   const failed = failedRun(AT + MINUTE);
+  const told = { ...failed, said: say(ownMessages.gated, { why: 'waits for approval' }) };
   test.each<Case>([
     { name: 'waits for its retry', seen: { failed }, step: 'idle', more: { after: MINUTE } },
     { name: 'is tried again in time', seen: { failed: failedRun(AT) }, step: 'reconcile' },
+    { name: 'holds back the interval', seen: { failed, now: AT + 30_000, reconciled: reconciledAt(0) }, step: 'idle' },
     {
-      name: 'holds back drift and the interval',
-      seen: { failed, drifted: 1, now: AT + 30_000, reconciled: reconciledAt(0) },
+      name: 'does not hold back the repair of what is in force',
+      seen: { failed: told, drifted: 1 },
+      step: 'repair',
+      more: { after: MINUTE },
+    },
+    {
+      name: 'is looked at no sooner than drift may be',
+      seen: { failed: told, drifted: 1, driftRetryAt: AT + 5 },
       step: 'idle',
+      more: { after: 5 },
     },
     { name: 'does not hold back other inputs', seen: { failed, source: chartSource('1.5.0') }, step: 'reconcile' },
     { name: 'does not hold back a request', seen: { failed, object: asked('now') }, step: 'reconcile' },

@@ -63,6 +63,8 @@ export type Step =
   /** An action is under way that was for something else; `trigger` names what is another thing now. */
   | { do: 'cancel'; trigger: string }
   | { do: 'reconcile'; source: Source; isFresh: boolean }
+  /** Nothing newer is to be tried now, and objects of the release in force have drifted. */
+  | { do: 'repair'; said: Said; after: number }
   | { do: 'idle'; after: number };
 
 export function decide(seen: Seen): Step {
@@ -75,7 +77,15 @@ export function decide(seen: Seen): Step {
   if (object.spec.suspend === true) return seen.isBusy ? { do: 'wait' } : { do: 'rest' };
   if (flaw !== null) return { do: 'refuse', said: flaw };
   if (seen.underway !== null) return goOn(object, seen, seen.underway);
-  return isDue(object, seen) ? begin(object, seen) : { do: 'idle', after: idleTime(seen) };
+  if (isDue(object, seen)) return begin(object, seen);
+  return repairOf(seen) ?? { do: 'idle', after: idleTime(seen) };
+}
+
+/** A failure of something newer holds back nothing of what is in force. */
+function repairOf({ failed, drifted, driftRetryAt, now }: Seen): Step | null {
+  const said = failed?.said ?? null;
+  if (failed === null || said === null || drifted === 0 || now < driftRetryAt) return null;
+  return { do: 'repair', said, after: Math.max(0, failed.retryAt - now) };
 }
 
 /** A reconciliation that began goes on, unless what it was for is another thing by now. */
@@ -85,8 +95,9 @@ function goOn(object: HelmRelease, seen: Seen, underway: string): Step {
     return { do: 'cancel', trigger: triggerOf(object, underway, seen.inputs) };
   if (seen.isBusy) return { do: 'wait' };
   const { source } = seen;
-  if (source === undefined) return { do: 'idle', after: seen.settings.dependencyInterval };
-  return { do: 'reconcile', source, isFresh: isNewer };
+  if (source !== undefined) return { do: 'reconcile', source, isFresh: isNewer };
+  // What the action came to is told at once, though nothing can follow it.
+  return seen.hasEnded ? { do: 'absorb', flaw: null } : { do: 'idle', after: seen.settings.dependencyInterval };
 }
 
 function begin(object: HelmRelease, seen: Seen): Step {

@@ -13,3 +13,5 @@ export interface Facts {
   /** Retries are spent: nothing is tried before something changes, or for a long time. */
   isStalled: boolean;
 }
+
+export const NO_FACTS: Facts = { status: undefined, events: [], running: null, held: null, isStalled: false };

@@ -12,7 +12,9 @@ interface Context {
 }
 
 /** What the objects of the release are held to from now on. */
-export function keep(bundle: UnitMemory['bundle'], { memory: { unit }, hands }: Context): void {
+export function keep(bundle: UnitMemory['bundle'], { memory, hands }: Context): void {
+  const { unit } = memory;
+  memory.isEdited = false;
   const { packs, records } = hands;
   const { bundle: before } = unit;
   if (before !== null && before.pack !== bundle?.pack) packs.drop(before.pack);
@@ -32,9 +34,10 @@ export async function keepInForce(
   { known: { snapshot }, last }: Pick<Sighted, 'known' | 'last'>,
   context: Context,
 ): Promise<boolean> {
-  const { unit } = context.memory;
+  const { memory } = context;
+  const { unit } = memory;
   if (snapshot?.status !== 'deployed') return false;
-  if (unit.bundle !== null && isCurrent(unit.bundle, snapshot, release)) return false;
+  if (unit.bundle !== null && !memory.isEdited && isCurrent(unit.bundle, snapshot, release)) return false;
   const stored = await last();
   const isNeeded = stored !== null && (unit.bundle !== null || isWatchedOver(release, stored));
   if (!isNeeded) return false;

@@ -54,6 +54,8 @@ export class ReleaseMemory {
   /** What the job does, since when, and what it was begun for. */
   task: { action: ActionName; timeout: number; startedAt: number; begun: HelmRelease } | null = null;
   known: KnownRelease | null = null;
+  /** Others changed the newest record since what objects are held to was taken from it. */
+  isEdited = false;
   reconciled: Reconciled | null = null;
   failed: FailedRun | null = null;
   chart: AppliedChart | null = null;
@@ -67,6 +69,8 @@ export class ReleaseMemory {
   isExhausted = false;
   /** Something that it depends on changed since. */
   changed = false;
+  /** The inputs for which it was tried again because what it waited for in vain had turned healthy, since it came to rest. */
+  resumedFor: string | null = null;
 
   constructor(ref: UnitRef, uid: string) {
     this.unit = new UnitMemory(ref, uid);

@@ -156,11 +156,12 @@ describe('a record in storage', () => {
 
   test.each<[string, ReleaseMemory, StoredEntry[] | undefined, boolean]>([
     ['that was never looked at', memory(), [entry(1)], false],
-    ['of which nobody knows', looked('1 deployed'), undefined, false],
-    ['as it was', looked('2 deployed'), [entry(2), entry(1, 'superseded')], false],
-    ['that is new', looked('1 deployed'), [entry(2), entry(1, 'superseded')], true],
-    ['that changed', looked('1 deployed'), [entry(1, 'uninstalling')], true],
-    ['that is gone', looked('1 deployed'), [], true],
+    ['of which nobody knows', looked('1 deployed 1'), undefined, false],
+    ['as it was', looked('2 deployed 1'), [entry(2), entry(1, 'superseded')], false],
+    ['that is new', looked('1 deployed 1'), [entry(2), entry(1, 'superseded')], true],
+    ['that changed', looked('1 deployed 1'), [entry(1, 'uninstalling')], true],
+    ['that was changed in place', looked('1 deployed 0'), [entry(1)], true],
+    ['that is gone', looked('1 deployed 1'), [], true],
     ['that never was', looked(''), [], false],
   ])('%s', (_name, known, entries, isNews) => {
     const { isStorageNews } = observeRelease(ID, known, eyes(entries === undefined ? {} : { entries }));
@@ -169,7 +170,7 @@ describe('a record in storage', () => {
 
   test('of another cluster is nobody to be told of', () => {
     const object = helmRelease({ spec: { kubeConfig: { secretRef: { name: 'prod' } } } });
-    expect(observeRelease(ID, looked('1 deployed'), eyes({ object, entries: [entry(2)] })).isStorageNews).toBe(false);
+    expect(observeRelease(ID, looked('1 deployed 1'), eyes({ object, entries: [entry(2)] })).isStorageNews).toBe(false);
   });
 
   test('is where the release was while it moves away', () => {

@@ -12,7 +12,7 @@ import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import type { Hands } from './act.ts';
 import { inputsOf, type Seen } from './decide.ts';
 import type { ReleaseMemory } from './memory.ts';
-import { entriesOf, markOf, placeOf } from './see-release.ts';
+import { entriesOf, newestMark, placeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
 
 export interface Eyes {
@@ -69,7 +69,7 @@ export function observeRelease(id: string, memory: ReleaseMemory, eyes: Eyes): S
 function isStorageNews(object: HelmRelease, { known, reconciled }: ReleaseMemory, eyes: Eyes): boolean {
   if (known === null) return false;
   const entries = entriesOf(object, placeOf(object, reconciled?.wanted ?? null), eyes);
-  return entries !== undefined && markOf(entries) !== known.mark;
+  return entries !== undefined && newestMark(entries) !== known.mark;
 }
 
 /** Where the objects stand that a release may depend on. */

@@ -39,6 +39,7 @@ describe('what was waited for in vain', () => {
   };
 
   beforeEach(() => {
+    memory.failed = failedRun(AT);
     for (const id of ['web', 'till']) {
       memory.unit.missed.add(id);
       live.set(id, seen('InProgress'));
@@ -51,6 +52,25 @@ describe('what was waited for in vain', () => {
     expect(turns('till', 'Failed', 'Current')).toBe(true);
     expect(memory.changed).toBe(true);
     expect(turns('till', 'InProgress', 'Current')).toBe(false);
+  });
+
+  test('wakes it once for one declaration: what it makes anew with each try turns healthy too late each time', () => {
+    memory.unit.missed.delete('till');
+    expect(turns('web', 'InProgress', 'Current')).toBe(true);
+    memory.changed = false;
+    memory.unit.missed.add('till');
+    expect(turns('till', 'InProgress', 'Current')).toBe(false);
+    expect(memory.changed).toBe(false);
+    memory.failed = failedRun(AT, { inputs: 'another declaration' });
+    memory.unit.missed.add('till');
+    expect(turns('till', 'InProgress', 'Current')).toBe(true);
+  });
+
+  test('may be what a stage was kept back for', () => {
+    memory.unit.missed.clear();
+    memory.unit.overdue.add('definition');
+    expect(turns('definition', 'InProgress', 'Current')).toBe(true);
+    expect(memory.changed).toBe(true);
   });
 
   test('does not while one that turned healthy is so no longer', () => {

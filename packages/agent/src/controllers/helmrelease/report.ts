@@ -173,8 +173,12 @@ function failedStatus(release: Observed, said: Said, { now, drifted }: Moment): 
   return { ...release.status, conditions, ...handled(release) };
 }
 
-function stalledStatus(release: Observed, said: Said, { now }: Moment): HelmReleaseStatus {
-  const changes = [conditionOf(release, 'Stalled', 'True', said), ...readyChanges(release, release.status.conditions)];
+function stalledStatus(release: Observed, said: Said, { now, drifted }: Moment): HelmReleaseStatus {
+  const changes = [
+    conditionOf(release, 'Stalled', 'True', said),
+    ...readyChanges(release, release.status.conditions),
+    ...driftedChanges(release, drifted),
+  ];
   const between = setConditions(release.status.conditions, changes, new Date(now));
   const hasReady = between.some(({ type }) => type === 'Ready');
   const conditions = hasReady

@@ -28,7 +28,7 @@ import type { ReleaseGates } from '../../releases/gate.ts';
 import { releaseName } from '../../releases/wanted.ts';
 import { digestOfValues, lastOf, snapshotOf } from '../../releases/snapshots.ts';
 import { takesSecrets } from '../../releases/values.ts';
-import { ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
+import { markIn, markOf, ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
 import type { StoredEntry } from '../../releases/stored-releases.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
@@ -81,10 +81,9 @@ export function entriesOf(
   return release.spec.kubeConfig === undefined ? storage.entries(place.namespace, place.name) : undefined;
 }
 
-/** Names the newest record. */
-export function markOf(entries: readonly ReleaseEntry[]): string {
-  const newest = entries[0];
-  return newest === undefined ? '' : `${newest.version} ${newest.status}`;
+/** Names the newest record as it is; empty where there is none. */
+export function newestMark([newest]: readonly ReleaseEntry[]): string {
+  return newest === undefined ? '' : markOf(newest);
 }
 
 /** How long a release that somebody else works on, such as a person with helm, is left alone. Milliseconds. */
@@ -93,17 +92,8 @@ const FOREIGN_WORK = 10 * 60_000;
 export async function factsOf(release: HelmRelease, underway: Underway, context: Context): Promise<Sighted> {
   const { memory, hands } = context;
   const { wanted } = underway.desired;
-  if (release.spec.kubeConfig === undefined) await hands.storage.ready();
   const place = placeOf(release, wanted);
-  const store = storeOf(release, place.namespace, context);
-  const watched = entriesOf(release, place, hands);
-  const isCurrent = memory.known !== null && (watched === undefined || markOf(watched) === memory.known.mark);
-  const entries: readonly ReleaseEntry[] | null = isCurrent
-    ? (watched ?? null)
-    : (watched ?? (await store.list(place.name)));
-  const read = reading(place, entries, { store, memory });
-  if (!isCurrent && entries !== null) memory.known = await knownOf(release, entries, read, context);
-  const known = memory.known ?? { last: null, snapshot: null, mark: '' };
+  const { store, entries, read, known } = await lookAt(release, place, context);
   const facts: ReleaseFacts = {
     release,
     last: known.last,
@@ -117,6 +107,43 @@ export async function factsOf(release: HelmRelease, underway: Underway, context:
     done: underway.done,
   };
   return { facts, last: read, known, count: entries?.length ?? null };
+}
+
+/** What is stored of a release at a place. */
+interface Look {
+  store: ReleaseStore;
+  /** Null where nobody lists them anew. */
+  entries: readonly ReleaseEntry[] | null;
+  /** Reads the newest record, once. */
+  read: () => Promise<StoredRelease | null>;
+  known: KnownRelease;
+}
+
+async function lookAt(release: HelmRelease, place: Place, context: Context): Promise<Look> {
+  const { memory, hands } = context;
+  if (release.spec.kubeConfig === undefined) await hands.storage.ready();
+  const store = storeOf(release, place.namespace, context);
+  const watched = entriesOf(release, place, hands);
+  const isCurrent = memory.known !== null && (watched === undefined || newestMark(watched) === memory.known.mark);
+  const entries = isCurrent ? (watched ?? null) : (watched ?? (await store.list(place.name)));
+  const read = reading(place, entries, { store, memory });
+  if (!isCurrent && entries !== null) {
+    const before = memory.known?.snapshot?.digest;
+    const known = await knownOf(release, entries, read, context);
+    // Its number and its time may be the same, and all else not.
+    memory.isEdited ||= before !== undefined && known.snapshot?.digest !== before;
+    memory.known = known;
+  }
+  return { store, entries, read, known: memory.known ?? { last: null, snapshot: null, mark: '' } };
+}
+
+/** The release that is in force, by the status, whatever is declared by now; null where none is known to be. */
+export async function inForceOf(release: HelmRelease, context: Context): Promise<Omit<Look, 'entries'> | null> {
+  const { history, storageNamespace = '' } = release.status ?? {};
+  const latest = latestSnapshot(history);
+  if (latest === undefined || storageNamespace === '') return null;
+  const look = await lookAt(release, { namespace: storageNamespace, name: latest.name }, context);
+  return look.known.last?.status === 'deployed' ? look : null;
 }
 
 export function storeOf(
@@ -155,8 +182,7 @@ async function knownOf(
   { hands }: Context,
 ): Promise<KnownRelease> {
   const stored = await read();
-  const mark = stored === null ? markOf(entries) : `${stored.record.version} ${stored.record.info.status ?? 'unknown'}`;
-  if (stored === null) return { last: null, snapshot: null, mark };
+  if (stored === null) return { last: null, snapshot: null, mark: newestMark(entries) };
   const { record } = stored;
   const before = release.status?.history?.find(
     ({ version, name, namespace }) =>
@@ -165,7 +191,7 @@ async function knownOf(
   const digesting = { engine: hands.engine, release, lasting: hands.signal };
   const ociDigest = before?.ociDigest;
   const snapshot = await snapshotOf(record, ociDigest === undefined ? {} : { ociDigest }, digesting);
-  return { last: lastOf(stored, snapshot), snapshot, mark };
+  return { last: lastOf(stored, snapshot), snapshot, mark: markIn(stored) };
 }
 
 /** Only a release in force is compared with what is declared: the values that it was made with are then the ones that are kept. */
