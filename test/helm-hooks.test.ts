@@ -1,4 +1,4 @@
-import type { KubeObject } from '@plumb/api';
+import { HELM_CHART, type KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   configMapTemplate,
@@ -9,6 +9,7 @@ import {
   podTemplate,
   REFUSED_SERVICE,
   says,
+  stored,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
@@ -138,6 +139,21 @@ test('one that does not end fails when its time is over', async () => {
     /: post-upgrade hooks failed: hook Job\/\S+\/long-job failed: it did not end within 1s/,
   );
   expect(historyOf(release)).toEqual(['v2 failed upgrade', 'v1 deployed install']);
+});
+
+test('what an action comes to is told at once, though its source went meanwhile', async () => {
+  await releases.chart('lone', {
+    ...MAIN,
+    'templates/job.yaml': jobTemplate('job', { behaviour: 'run=3s', annotations: hook('pre-upgrade') }),
+  });
+  await releases.release('lone');
+  await releases.ready('lone');
+  await releases.release('lone', { values: { colour: 'red' } });
+  await stored(releases, 'lone', 2, 'pending-upgrade');
+  await releases.world.cluster.delete({ ...HELM_CHART, namespace: releases.world.namespace, name: 'lone' });
+  const release = await releases.until('lone', 'be upgraded', (seen) => historyOf(seen)[0] === 'v2 deployed upgrade');
+  expect(says(release, 'Released')).toBe('True UpgradeSucceeded');
+  await releases.until('lone', 'miss its source', (seen) => says(seen, 'Ready') === 'False ArtifactFailed');
 });
 
 test('what the API server refuses of a hook is told', async () => {

@@ -152,6 +152,12 @@ describe('a reconciliation under way', () => {
       more: { after: 30_000 },
     },
     {
+      name: 'is told when it ends, though its source is gone',
+      seen: { underway: before, source: undefined, hasEnded: true },
+      step: 'absorb',
+      more: { flaw: null },
+    },
+    {
       name: 'is given up for a spec that cannot be carried out',
       seen: { underway: before, object: helmRelease({ spec: { interval: 'soon' } }) },
       step: 'refuse',
