@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CHANGE } from '@plumb/api';
+import type { KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, inPhase, installGates, lockdown, Person, policy } from './support/gates.ts';
 import { Releases } from './support/releases.ts';
@@ -219,7 +220,20 @@ test('a policy that names drift holds its repair', async () => {
   );
   expect((await world.get(key))?.['data']).toEqual({ colour: 'grey' });
   await policy(world, 'steady', { select: { names: ['steady'] } });
-  await world.until(key, 'be put right', (object) => (object?.['data'] as { colour?: string })?.colour === 'green');
+  const isGreen = (object: KubeObject | null): boolean => (object?.['data'] as { colour?: string })?.colour === 'green';
+  await world.until(key, 'be put right', isGreen);
+  // So it is while something newer waits.
+  await releases.release('steady', {
+    driftDetection: { mode: 'enabled' },
+    valuesFrom: [{ kind: 'ConfigMap', name: 'none' }],
+  });
+  await world.conditionIs(releases.key('steady'), 'Ready', 'False', 'ValuesError');
+  await policy(world, 'steady', { select: { names: ['steady'] }, checks: [check] });
+  await world.edit(key, { data: { colour: 'grey' } });
+  await world.event(releases.key('steady'), 'DriftCorrectionFailed', (text) => text.includes('is put right by hand'));
+  expect((await world.get(key))?.['data']).toEqual({ colour: 'grey' });
+  await policy(world, 'steady', { select: { names: ['steady'] } });
+  await world.until(key, 'be put right', isGreen);
 });
 
 test('nothing went wrong beside', async () => {

@@ -115,7 +115,7 @@ export function isKubeObject(value: Json | undefined): value is JsonObject & Kub
 }
 
 /** @throws api-unavailable when the text is not a JSON object: a proxy's page, or an answer cut short. */
-export function parseObject(text: string, subject: Subject): JsonObject {
+function parseObject(text: string, subject: Subject): JsonObject {
   let parsed: Json;
   try {
     parsed = parseJson(text);

@@ -1,13 +1,4 @@
-import type {
-  HelmRelease,
-  HelmReleaseStatus,
-  KubeObject,
-  PlumbError,
-  ReleaseSnapshot,
-  Said,
-  Source,
-  UnitRef,
-} from '@plumb/api';
+import type { HelmRelease, HelmReleaseStatus, KubeObject, ReleaseSnapshot, Said, Source, UnitRef } from '@plumb/api';
 import {
   asPlumbError,
   HELM_APPLY_MANAGER,
@@ -71,6 +62,7 @@ import { keep, keepInForce } from './keep.ts';
 import { reach } from './reach.ts';
 import { recallMissed } from './recovery.ts';
 import { noteCorrection, repairInForce } from './repair.ts';
+import { stateTrouble, Trouble, trying } from './trouble.ts';
 import { attemptSaid, chartSaid, exhaustedSaid } from './ended-said.ts';
 import { announced, whileRunning } from './report.ts';
 import { actionContext, adopted, factsOf, gatesOf, type Sighted } from './see-release.ts';
@@ -116,26 +108,6 @@ const HELD_LOOK = 30_000;
 /** An action that lasts longer is told. */
 export const TELL_AFTER = 1_000;
 
-/** What kept a reconciliation from going on, as it is told. */
-class Trouble extends Error {
-  readonly said: Said;
-  readonly error: PlumbError;
-  constructor(said: Said, error: PlumbError) {
-    super(said.text, { cause: error });
-    this.said = said;
-    this.error = error;
-  }
-}
-
-async function trying<T>(work: Promise<T>, said: (error: PlumbError) => Said): Promise<T> {
-  try {
-    return await work;
-  } catch (thrown) {
-    const error = asPlumbError(thrown);
-    throw new Trouble(said(error), error);
-  }
-}
-
 /** The release as far as the run has come: the object with the status that is to be, and what is to be told. */
 interface Draft {
   release: HelmRelease & { status: HelmReleaseStatus };
@@ -166,7 +138,7 @@ export async function actReconcile(
     const { secrets = [] } = memory.underway?.desired.values ?? {};
     const trouble = thrown instanceof Trouble ? thrown : stateTrouble(hideSecrets(asPlumbError(thrown), secrets));
     memory.underway = null;
-    if (isThere) draft.events.push(...(await repairInForce(draft.release, context)));
+    if (isThere && trouble.action !== 'correct') draft.events.push(...(await repairInForce(draft.release, context)));
     return fail(draft, trouble, step.inputs, context);
   }
 }
@@ -198,10 +170,6 @@ export async function actAbsorb(object: HelmRelease, flaw: Said | null, context:
   status.conditions = setConditions(status.conditions, over, new Date(hands.clock.time()));
   const facts = factsOfDraft(draft);
   return flaw === null ? { type: 'again', facts, after: 0 } : { type: 'terminal', facts, said: flaw };
-}
-
-function stateTrouble(error: PlumbError): Trouble {
-  return new Trouble(say(messages.stateFailed, { error: error.message }), error);
 }
 
 function factsOfDraft({ release, events }: Draft): Facts {
@@ -385,7 +353,7 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
   if (underway === null || task === null) throw systemError('internal', 'no reconciliation is under way');
   // Nothing was tried.
   if (ended.error?.code === 'gated' && !ended.stored)
-    throw new Trouble(say(ownMessages.gated, { why: ended.error.message }), ended.error);
+    throw new Trouble(say(ownMessages.gated, { why: ended.error.message }), ended.error, ended.action);
   underway.done.push(ended.action);
   // What is declared may be another by now.
   const about = asBegun(draft.release, task.begun);
@@ -485,13 +453,18 @@ function trimmedHistory(release: HelmRelease): ReleaseSnapshot[] {
   return isRetried ? newestSnapshots(history) : truncateHistory(history, ignoresTestFailures(release));
 }
 
-function fail({ release, events }: Draft, { said, error }: Trouble, inputs: string, context: Context): Outcome<Facts> {
+function fail(
+  { release, events }: Draft,
+  { said, error, action }: Trouble,
+  inputs: string,
+  context: Context,
+): Outcome<Facts> {
   const { memory, hands } = context;
   const now = hands.clock.now();
   const count = memory.failed?.inputs === inputs ? memory.failed.count + 1 : 1;
   const backoff = error.code === 'gated' ? 0 : backoffDelay(count, hands.clock.random(), FAILURE_BACKOFF);
   const after = Math.max(error.retryAfter ?? 0, backoff);
-  memory.failed = { said, inputs, retryAt: now + after, count };
+  memory.failed = { said, inputs, retryAt: now + after, count, holdsDrift: action === 'correct' };
   const facts = { status: release.status, events, running: null, held: null, isStalled: false };
   return { type: 'retry', facts, said, after };
 }

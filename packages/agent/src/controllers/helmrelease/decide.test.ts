@@ -116,6 +116,11 @@ describe('a failure', () => {
       more: { after: MINUTE },
     },
     {
+      name: 'of that repair itself waits for its retry',
+      seen: { failed: { ...told, holdsDrift: true }, drifted: 1 },
+      step: 'idle',
+    },
+    {
       name: 'is looked at no sooner than drift may be',
       seen: { failed: told, drifted: 1, driftRetryAt: AT + 5 },
       step: 'idle',

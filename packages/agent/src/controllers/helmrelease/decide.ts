@@ -84,7 +84,8 @@ export function decide(seen: Seen): Step {
 /** A failure of something newer holds back nothing of what is in force. */
 function repairOf({ failed, drifted, driftRetryAt, now }: Seen): Step | null {
   const said = failed?.said ?? null;
-  if (failed === null || said === null || drifted === 0 || now < driftRetryAt) return null;
+  if (failed === null || said === null || failed.holdsDrift === true || drifted === 0 || now < driftRetryAt)
+    return null;
   return { do: 'repair', said, after: Math.max(0, failed.retryAt - now) };
 }
 

@@ -12,7 +12,10 @@ export function noteGates(object: HelmRelease, memory: ReleaseMemory, gates: Gat
   const isChanging = job !== null && task?.action !== 'correct';
   if (isChanging && gates?.isLocked({ ...subjectOf(object, unit), cause: 'routine' }) === true)
     job?.cancel(systemError('cancelled', 'changes are locked down'));
-  return isHeld(memory) || object.metadata.deletionTimestamp !== undefined;
+  const { isRepairHeld } = memory;
+  if (isRepairHeld) unit.driftFailed = { count: 0, retryAt: 0 };
+  memory.isRepairHeld = false;
+  return isRepairHeld || isHeld(memory) || object.metadata.deletionTimestamp !== undefined;
 }
 
 /** The next run takes in what has changed since a release was held. */

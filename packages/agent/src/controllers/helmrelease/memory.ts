@@ -37,6 +37,8 @@ export interface FailedRun {
   inputs: string;
   retryAt: number;
   count: number;
+  /** What failed, or was held, was the repair of drift itself. */
+  holdsDrift?: boolean;
 }
 
 /** A HelmChart as it was applied last. */
@@ -65,6 +67,8 @@ export class ReleaseMemory {
   triedAt: number | null = null;
   /** Why the last correction of drift failed: it is told once. */
   correctionFailure: string | null = null;
+  /** Gates hold back the repair of what is in force, while something newer waits too. */
+  isRepairHeld = false;
   /** Retries are spent: what the release depends on wakes it. */
   isExhausted = false;
   /** Something that it depends on changed since. */

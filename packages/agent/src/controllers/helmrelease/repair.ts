@@ -76,6 +76,7 @@ async function repair(release: HelmRelease, context: Context): Promise<EventReco
     const ended = await job.ended;
     if (ended.error?.code === 'cancelled') return [];
     hands.records?.note(unit);
+    memory.isRepairHeld = ended.error?.code === 'gated';
     const isTold = noteCorrection(ended, memory, hands);
     return isTold ? [] : afterTask(release, ended, wantedOf(snapshot), hands.clock.time()).events;
   } finally {
