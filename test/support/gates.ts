@@ -21,9 +21,12 @@ import type { World } from './world.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
-/** What a cluster with gates has: their kinds, and what makes the API server vouch for who approves. Resolves when all of it is in force. */
-export async function installGates(cluster: Cluster): Promise<void> {
-  for (const object of [...gateCrds(), ...gateAdmission(), ...APPROVERS]) {
+/**
+ * What a cluster with gates has: their kinds, and what makes the API server vouch for who approves. Resolves when all of it is in force. By default everybody
+ * may make approvals.
+ */
+export async function installGates(cluster: Cluster, { everybody = true } = {}): Promise<void> {
+  for (const object of [...gateCrds(), ...gateAdmission(), ...(everybody ? APPROVERS : [])]) {
     await cluster.apply(object, { fieldManager: 'test', force: true });
   }
   const forged = approval('default', { change: 'none', digest: 'none', decision: 'Approve', by: 'somebody else' });
@@ -60,7 +63,7 @@ const APPROVERS: readonly KubeObject[] = [
   {
     apiVersion: `${RBAC}/v1`,
     kind: 'ClusterRole',
-    metadata: { name: 'plumb-approver' },
+    metadata: { name: 'test-approver' },
     rules: [
       {
         apiGroups: ['plumb.dev'],
@@ -73,8 +76,8 @@ const APPROVERS: readonly KubeObject[] = [
   {
     apiVersion: `${RBAC}/v1`,
     kind: 'ClusterRoleBinding',
-    metadata: { name: 'plumb-approver' },
-    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'plumb-approver' },
+    metadata: { name: 'test-approver' },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'test-approver' },
     subjects: [{ apiGroup: RBAC, kind: 'Group', name: 'system:authenticated' }],
   },
 ];
@@ -89,7 +92,7 @@ function approval(namespace: string, spec: ApprovalSpec): KubeObject {
   };
 }
 
-/** Somebody at a keyboard. */
+/** Somebody at a keyboard, or a program that acts for them. */
 export class Person {
   readonly name: string;
   readonly groups: readonly string[];
@@ -119,8 +122,13 @@ export class Person {
     // The control plane writes it as JSON.
     const path = join(dir, `${randomBytes(4).toString('hex')}.json`);
     await writeFile(path, JSON.stringify(config));
-    const cluster = await connect({ kubeconfig: path, userAgent: 'plumb-test' });
-    return new Person({ name, groups }, { kubeconfig: path, cluster });
+    return Person.with({ name, groups }, path);
+  }
+
+  /** Somebody who comes with credentials of their own: by these they are who is said, whatever the test says. */
+  static async with(who: { name: string; groups: readonly string[] }, kubeconfig: string): Promise<Person> {
+    const cluster = await connect({ kubeconfig, userAgent: 'plumb-test' });
+    return new Person(who, { kubeconfig, cluster });
   }
 
   /** Says something of a change as it is now. */

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent, AgentOptions } from '@plumb/agent';
@@ -55,6 +55,21 @@ export class OwnPlane {
   /** A kubeconfig of an administrator of another name. */
   kubeconfigFor(user: string): Promise<string> {
     return this.#plane.kubeconfigFor(user, ['system:masters']);
+  }
+
+  /** A kubeconfig of somebody whom the API server knows by a certificate. */
+  kubeconfigOf(user: string, groups: readonly string[]): Promise<string> {
+    return this.#plane.kubeconfigFor(user, groups);
+  }
+
+  /** A kubeconfig of a service account, by a token that the API server gives (TokenRequest). @param dir where it is written */
+  async kubeconfigOfAccount(account: { namespace: string; name: string }, dir: string): Promise<string> {
+    const cluster = await this.connect();
+    const { token } = await cluster.createToken(account, { audiences: [] });
+    await cluster.close();
+    const path = join(dir, `${account.namespace}-${account.name}.json`);
+    await writeFile(path, await this.kubeconfigText({ token }), { mode: 0o600 });
+    return path;
   }
 
   connect(options: { counter?: RequestCounter; kubeconfig?: string } = {}): Promise<Cluster> {

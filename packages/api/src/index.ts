@@ -25,3 +25,4 @@ export * from './messages.ts';
 export * from './check.ts';
 export * from './crd.ts';
 export * from './gate-admission.ts';
+export * from './gate-roles.ts';

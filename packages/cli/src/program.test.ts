@@ -40,7 +40,7 @@ describe('plumb', () => {
     ]);
   });
 
-  test('prints the kinds that hold changes back, with what vouches for who approves', async () => {
+  test('prints the kinds that hold changes back, with what vouches for who approves, and roles for people', async () => {
     const { code, out } = await run('crds', '--gates');
     expect(code).toBe(0);
     const { items } = JSON.parse(out) as { items: { kind: string; metadata: { name: string } }[] };
@@ -54,8 +54,15 @@ describe('plumb', () => {
       'approvals.plumb.dev',
       'lockdowns.plumb.dev',
       'lockdowns.plumb.dev',
+      'plumb-gates-view',
+      'plumb-approver',
+      'plumb-operator',
+      'plumb-policy-admin',
     ]);
-    expect(items.at(-1)?.kind).toBe('ValidatingAdmissionPolicyBinding');
+    expect(items.slice(8).map(({ kind }) => kind)).toEqual([
+      'ValidatingAdmissionPolicyBinding',
+      ...Array.from({ length: 4 }, () => 'ClusterRole'),
+    ]);
   });
 
   test('hands every word behind kubectl to kubectl, and gives its exit code', async () => {

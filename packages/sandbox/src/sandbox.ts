@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import type { Telling } from '@plumb/agent';
 import { launchAgent, Metrics, requestCounter } from '@plumb/agent';
 import type { GitRepository, Kustomization, KubeObject } from '@plumb/api';
-import { crds, gateAdmission, gateCrds, GIT_REPOSITORY, KUSTOMIZATION, REQUESTED_AT_ANNOTATION } from '@plumb/api';
+import {
+  crds,
+  gateAdmission,
+  gateCrds,
+  gateRoles,
+  GIT_REPOSITORY,
+  KUSTOMIZATION,
+  REQUESTED_AT_ANNOTATION,
+} from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
 import { connect, reflect } from '@plumb/kube';
 import { freePort } from './control-plane/port.ts';
@@ -90,7 +98,7 @@ async function startParts(
   const log = new AgentLog();
   const registering = startNodes(cluster, { notify, logs: log.of });
   parts.push({ stop: () => registering.then((nodes) => nodes.close()).catch(() => undefined) });
-  const served = [...crds(), ...gateCrds(), ...gateAdmission()];
+  const served = [...crds(), ...gateCrds(), ...gateAdmission(), ...gateRoles()];
   await Promise.all([registering, ...served.map((object) => put(cluster, object))]);
   host.step('serving the example repository');
   let following = false;
