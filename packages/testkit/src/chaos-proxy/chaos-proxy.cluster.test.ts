@@ -70,3 +70,13 @@ describe('goes wrong on order', () => {
     expect(await cluster.list(CONFIG_MAP, { namespace })).toEqual(before);
   });
 });
+
+test('the time of day that answers tell is set off from that of the API server', async () => {
+  const { proxy, cluster, namespace } = await start();
+  const before = cluster.connection.time ?? 0;
+  proxy.shift = 3_600_000;
+  const other = await connect({ kubeconfig: proxy.kubeconfig });
+  await other.list(CONFIG_MAP, { namespace });
+  expect((other.connection.time ?? 0) - before).toBeGreaterThanOrEqual(3_600_000 - 1_000);
+  await other.close();
+});

@@ -52,6 +52,8 @@ export class ChaosProxy {
   readonly #sockets = new Set<Socket>();
   readonly #lists = new Map<string, string[]>();
   #mix: FaultMix = {};
+  /** How far the time of day that answers tell is from that of the API server. Milliseconds. */
+  shift = 0;
   /** Path of a kubeconfig that leads through the proxy. */
   readonly kubeconfig: string;
   /** When requests came, in milliseconds of `performance.now()`. */
@@ -145,7 +147,7 @@ export class ChaosProxy {
 
   #watch(answer: ClientHttp2Stream, response: ServerResponse): void {
     answer.once('response', (headers) => {
-      response.writeHead(headers[':status'] ?? 502, passedOn(headers));
+      response.writeHead(headers[':status'] ?? 502, this.#passedOn(headers));
       relayWatch(answer, response, () => this.#noted(drawEventFault(this.#mix, this.#random)));
     });
   }
@@ -164,7 +166,7 @@ export class ChaosProxy {
     if (list !== null && status === 200) this.#remember(list, body.toString());
     if (fault === 'cut-after') return this.#cutOne(response);
     const half = body.subarray(0, body.length / 2);
-    const passed = passedOn(headers);
+    const passed = this.#passedOn(headers);
     if (fault === 'truncated') delete passed['content-length'];
     response.writeHead(status, passed);
     if (fault === 'cut-midway') response.write(half, () => this.#cutOne(response));
@@ -178,6 +180,13 @@ export class ChaosProxy {
     if (stream === undefined) response.socket?.destroy();
     else if (all) stream.session?.destroy();
     else stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
+  #passedOn(headers: object): Record<string, string> {
+    const kept = Object.entries(headers).filter(([name]) => !name.startsWith(':') && !HOP_BY_HOP.has(name));
+    const passed = Object.fromEntries(kept) as Record<string, string>;
+    const { date } = passed;
+    return date === undefined ? passed : { ...passed, date: new Date(Date.parse(date) + this.shift).toUTCString() };
   }
 
   #remember(url: string, body: string): void {
@@ -212,9 +221,4 @@ function refuse(
   response.writeHead(code, { 'content-type': 'application/json', ...headers });
   const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message: `${reason}, by chance` };
   response.end(JSON.stringify(status));
-}
-
-function passedOn(headers: object): Record<string, string> {
-  const kept = Object.entries(headers).filter(([name]) => !name.startsWith(':') && !HOP_BY_HOP.has(name));
-  return Object.fromEntries(kept) as Record<string, string>;
 }
