@@ -89,6 +89,27 @@ test('a lockdown may ask for approvals instead of stopping all', async () => {
   await release();
 });
 
+test('a lockdown may add checks instead of stopping all: what passes them goes on, what does not is refused', async () => {
+  const checks = [
+    { name: 'no-debug', expression: "!has(object.data) || !('debug' in object.data)", message: 'turns debugging on' },
+  ];
+  const release = await lockdown(world, oncall, { reason: 'incident', until: soon(HOUR), checks });
+  const refused = await world.push({
+    'apps/settings.yaml': configMap(world.target, 'settings', { a: '6', debug: 'yes' }),
+  });
+  const change = await changeOf(world, 'apps', 'be refused', (one) => {
+    return one.spec.revision === refused && inPhase('Rejected')(one);
+  });
+  expect(change.status?.message).toMatch(
+    /^refused by checks\/no-debug in Lockdown\/\S+: ConfigMap\/\S+\/settings: turns debugging on; waits for 1 approval/,
+  );
+  await alice.says('Approve', change);
+  const passing = await world.push(settings('6'));
+  await alice.says('Approve', await changeOf(world, 'apps', 'wait', (one) => one.spec.revision === passing));
+  await world.applied('apps', passing);
+  await release();
+});
+
 test('nobody locks down in the name of somebody else', async () => {
   await expect(lockdown(world, oncall, { reason: 'x', until: soon(HOUR), by: 'alice' })).rejects.toMatchObject({
     code: 'api-forbidden',

@@ -11,6 +11,7 @@ let world: World;
 let dir: string;
 let alice: Person;
 let carol: Person;
+let mia: Person;
 
 /** A day on which the window is closed, whenever this runs. */
 const yesterday = new Date(Date.now() - 48 * 3_600_000).getUTCDate();
@@ -23,10 +24,12 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'plumb-people-'));
   alice = await Person.named('alice', ['sre'], { dir });
   carol = await Person.named('carol', ['oncall'], { dir });
+  mia = await Person.named('mia', ['managers'], { dir });
   const { target } = world;
   await world.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: target } });
   await world.gitRepository();
   await policy(world, 'strict', {
+    select: { names: ['apps'] },
     approvals: [{ name: 'two', count: 2, groups: ['sre'] }],
     windows: [CLOSED],
     checks: [{ name: 'no-secret', expression: "object.data.?a.orValue('') != 'secret'", message: 'holds a secret' }],
@@ -37,7 +40,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const { cluster } of [alice, carol]) await cluster.close();
+  for (const { cluster } of [alice, carol, mia]) await cluster.close();
   await world.close();
   await rm(dir, { recursive: true, force: true });
 });
@@ -65,9 +68,11 @@ test('who is named breaks it with a reason, loudly, and it is on record', async 
   expect(await world.get(configMapKey(world.target, 'settings'))).toMatchObject({ data: { a: '1' } });
   const told = await world.event(world.unitKey('apps'), 'GateOverridden');
   const id = `ReleasePolicy/${world.namespace}/strict`;
+  expect(told).toMatch(/^ks-apps-\w+, of the cause emergency, passes by an override: /);
   expect(told).toContain(`approvals/two in ${id} overridden by carol: the shop is down`);
   expect(told).toContain(`windows in ${id} overridden by carol: the shop is down`);
   const done = await changeOf(world, 'apps', 'be applied', inPhase('Applied'));
+  expect(done.spec.cause).toBe('emergency');
   const verdicts = done.status?.requirements?.map(({ rule, verdict }) => [rule, verdict]);
   expect(verdicts).toEqual([
     ['checks/no-secret', 'Met'],
@@ -75,6 +80,40 @@ test('who is named breaks it with a reason, loudly, and it is on record', async 
     ['windows', 'Overridden'],
   ]);
   expect(world.agent.metrics.total('plumb_gate_overrides_total')).toBe(1);
+});
+
+test('what is asked of emergencies by name no override skips', async () => {
+  await policy(world, 'managed', {
+    select: { names: ['managed'] },
+    approvals: [
+      { name: 'two', count: 2, groups: ['sre'] },
+      { name: 'manager', count: 1, groups: ['managers'], causes: ['emergency'] },
+    ],
+    windows: [{ ...CLOSED, causes: ['routine'] }],
+    breakGlass: { groups: ['oncall'], expiry: '1h' },
+  });
+  const revision = await world.push({ 'managed/a.yaml': configMap(world.target, 'managed', { a: '1' }) });
+  await world.kustomization('managed', { retryInterval: '1h' });
+  const change = await changeOf(world, 'managed', 'wait', inPhase('Pending'));
+  expect(change).toMatchObject({
+    spec: { cause: 'routine' },
+    status: { message: expect.not.stringContaining('managers') as string },
+  });
+  await carol.says('Approve', change, { override: { reason: 'the shop is down' } });
+  await changeOf(world, 'managed', 'wait for a manager', ({ spec, status }) => {
+    return spec.cause === 'emergency' && status?.message === 'waits for 1 approval by group managers';
+  });
+  expect(await world.get(configMapKey(world.target, 'managed'))).toBeNull();
+  await mia.says('Approve', change);
+  await world.applied('managed', revision);
+  const done = await changeOf(world, 'managed', 'be applied', inPhase('Applied'));
+  expect(done.spec.cause).toBe('emergency');
+  const verdicts = done.status?.requirements?.map(({ rule, verdict }) => [rule, verdict]);
+  expect(verdicts).toEqual([
+    ['approvals/two', 'Overridden'],
+    ['approvals/manager', 'Met'],
+    ['windows', 'Overridden'],
+  ]);
 });
 
 test('no override skips a check', async () => {

@@ -5,6 +5,7 @@ export * from './diff/field-diff.ts';
 export * from './drift-budget.ts';
 export * from './drift-mode.ts';
 export * from './gates/admission.ts';
+export { isAbout, isKept } from './gates/causes.ts';
 export * from './gates/evaluate.ts';
 export * from './gates/external.ts';
 export { headerProblem } from './gates/external-problem.ts';

@@ -81,6 +81,7 @@ function spec(letter: string, parts: Partial<ChangeSpec> = {}): ChangeSpec {
 }
 
 const FACTS = {
+  cause: 'routine',
   objects: [
     { key: { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'a' }, action: 'create' },
     { key: { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'b' }, action: 'delete' },
@@ -98,7 +99,7 @@ const requirement = (rule: string, verdict: Requirement['verdict'] = 'Missing', 
 
 function held(...requirements: Requirement[]): GateVerdict {
   const state = requirements.some(({ verdict }) => verdict === 'Denied') ? 'rejected' : 'held';
-  return { state, requirements, opensAt: null };
+  return { state, isEmergency: false, requirements, opensAt: null };
 }
 const WAITS = held(requirement('approvals/two'));
 
@@ -221,6 +222,21 @@ describe('a record that somebody else made', () => {
   });
 });
 
+describe('an emergency', () => {
+  const told = async (letter: string): Promise<string> => (await read(letter)).spec.cause;
+
+  test('is told as the cause for as long as it is one', async () => {
+    await records.hold(spec('a'), FACTS, WAITS, cluster);
+    await records.hold(spec('a', { cause: 'emergency' }), FACTS, WAITS, cluster);
+    expect(await told('a')).toBe('emergency');
+    await records.hold(spec('a'), FACTS, WAITS, cluster);
+    expect(await told('a')).toBe('routine');
+    await records.move(await read('a'), { phase: 'Applying', message: 'open', cause: 'emergency' }, cluster);
+    await records.move(await read('a'), { phase: 'Applied', message: 'done' }, cluster);
+    expect(await read('a')).toMatchObject({ spec: { cause: 'emergency' }, status: { phase: 'Applied' } });
+  });
+});
+
 describe('something newer', () => {
   test('supersedes what is held, and not what is over', async () => {
     await records.hold(spec('a'), FACTS, WAITS, cluster);
@@ -284,7 +300,7 @@ describe('a change that passes', () => {
 
   test('is counted among those that are held until then', async () => {
     await records.hold(spec('a'), FACTS, WAITS, cluster);
-    await records.hold(spec('b', { cause: 'drift' }), FACTS, WAITS, cluster);
+    await records.hold(spec('b', { cause: 'drift' }), { ...FACTS, cause: 'drift' }, WAITS, cluster);
     expect(records.held).toBe(2);
     await records.move(await read('a'), { phase: 'Applying', message: 'it passed' }, cluster);
     expect(records.held).toBe(1);

@@ -118,12 +118,18 @@ export class ChangeRecords {
   /** The gate is open for a change that was held, or it has ended. */
   async move(
     change: Change,
-    to: { phase: ChangePhase; message: string; requirements?: readonly Requirement[] },
+    to: {
+      phase: ChangePhase;
+      message: string;
+      requirements?: readonly Requirement[];
+      cause?: ChangeSpec['cause'];
+    },
     cluster: Cluster,
   ): Promise<void> {
     const now = formatTime(new Date(this.#time()));
-    const { phase, message, requirements } = to;
-    const { endedAt: _ended, ...before } = change.status ?? {};
+    const { phase, message, requirements, cause = change.spec.cause } = to;
+    const told = await this.#describe(change, { ...change.spec, cause }, cluster);
+    const { endedAt: _ended, ...before } = told.status ?? {};
     const status: ChangeStatus = {
       ...before,
       phase,
@@ -132,7 +138,7 @@ export class ChangeRecords {
       ...(phase === 'Applying' && { decidedAt: change.status?.decidedAt ?? now }),
       ...(isOver(phase) && { endedAt: now }),
     };
-    await this.#write(change, status, cluster);
+    await this.#write(told, status, cluster);
   }
 
   /** Every other change of the unit that is not over is of the past; and the oldest that ended go. */

@@ -3,8 +3,9 @@ import {
   forbiddenLine,
   imageProblem,
   imagesOf,
-  isGoverned,
+  isAbout,
   policyId,
+  type Cause,
   type ChangeFacts,
   type Findings,
   type PolicyFacts,
@@ -26,12 +27,15 @@ export function findingKey(policy: string, rule: string): string {
   return `${policy} ${rule}`;
 }
 
+/** Whether it is an emergency shows only when the approvals are looked at. */
+function isOwn(causes: Cause[] | undefined, { cause }: Pick<ChangeFacts, 'cause'>): boolean {
+  return isAbout(causes, { cause, isEmergency: true });
+}
+
 /** Whether a policy has rules that read the objects themselves, beside expressions. */
-export function readsContent({ spec }: PolicyFacts, { cause }: ChangeFacts): boolean {
+export function readsContent({ spec }: PolicyFacts, change: ChangeFacts): boolean {
   const { forbid = [], images } = spec;
-  return (
-    forbid.some(({ causes }) => isGoverned(causes, cause)) || (images !== undefined && isGoverned(images.causes, cause))
-  );
+  return forbid.some(({ causes }) => isOwn(causes, change)) || (images !== undefined && isOwn(images.causes, change));
 }
 
 /** What the rules of policies over text and images find in the objects of a change. Pure, but for what it is given. */
@@ -45,10 +49,10 @@ export function readContent(
   for (const policy of policies.filter((one) => readsContent(one, change))) {
     const id = policyId(policy);
     const { forbid = [], images } = policy.spec;
-    for (const rule of forbid.filter(({ causes }) => isGoverned(causes, change.cause))) {
+    for (const rule of forbid.filter(({ causes }) => isOwn(causes, change))) {
       found.set(findingKey(id, `forbid/${rule.name}`), forbiddenIn(rule, contents, texts));
     }
-    if (images !== undefined && isGoverned(images.causes, change.cause)) {
+    if (images !== undefined && isOwn(images.causes, change)) {
       found.set(findingKey(id, 'images'), { broken: contents.flatMap((content) => badImages(images, content)) });
     }
   }

@@ -1,5 +1,5 @@
 import { PlumbError, type KubeObject, type PolicySpec } from '@plumb/api';
-import type { ChangeFacts, LockdownFacts, PolicyFacts } from '@plumb/core';
+import type { Cause, ChangeFacts, LockdownFacts, PolicyFacts } from '@plumb/core';
 import type { CelEvalRequest, CelExpression, CelMode, CelResult, Engine } from '@plumb/engine';
 import { describe, expect, test } from 'vitest';
 import { findingKey, type Content } from './content.ts';
@@ -304,6 +304,23 @@ describe('the condition of approvals', () => {
       expect(all).toEqual(new Map([[findingKey('Lockdown/l', 'approvals/a/when'), { broken: [] }]]));
     }
   });
+});
+
+test('checks of a lockdown are evaluated as those of a policy', async () => {
+  const base = { reason: 'x', by: 'y', until: '2026-11-03T12:00:00Z' };
+  const lockdown = (causes?: Cause[]): LockdownFacts => {
+    const checks = [{ name: 'c', expression: 'false', message: 'not now', ...(causes && { causes }) }];
+    return { name: 'l', generation: 1, spec: { ...base, checks }, flaw: null };
+  };
+  const key = findingKey('Lockdown/l', 'checks/c');
+  const told = { broken: [expect.stringContaining('not now') as string] };
+  expect((await evaluate([], { lockdowns: [lockdown()] })).get(key)).toMatchObject(told);
+  expect(await evaluate([], { lockdowns: [lockdown(['prune'])] })).toEqual(new Map());
+});
+
+test('rules that name emergencies are evaluated for whatever may be one', async () => {
+  const rule = { name: 'c', expression: 'true', causes: ['emergency' as const] };
+  expect(await evaluate([policy({ checks: [rule] })])).toEqual(new Map([[findingKey(P, 'checks/c'), { broken: [] }]]));
 });
 
 test('policies are asked in one call, and have a budget of their own for each object', async () => {

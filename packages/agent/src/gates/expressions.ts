@@ -8,10 +8,11 @@ import {
   type PolicyCheck,
 } from '@plumb/api';
 import {
-  isGoverned,
+  isAbout,
   lockdownRules,
   policyId,
   whenRule,
+  type Cause,
   type ChangeFacts,
   type Findings,
   type LockdownFacts,
@@ -118,20 +119,22 @@ function rulesOf({ id, checks, conditions }: Expressions): { id: string; name: s
   ];
 }
 
+/** Whether it is an emergency shows only when the approvals are looked at. */
 function expressionsOf({ policies, lockdowns, change: { cause } }: ExpressionRequest): Expressions[] {
+  const occasion = { cause, isEmergency: true };
+  const isOwn = ({ causes }: { causes?: Cause[] }): boolean => isAbout(causes, occasion);
   const conditional = (rules: readonly ApprovalRule[]): ApprovalRule[] =>
     rules.filter(({ when }) => when !== undefined);
   return [
     ...policies.map((policy) => ({
       id: policyId(policy),
-      checks: (policy.spec.checks ?? []).filter(({ causes }) => isGoverned(causes, cause)),
-      conditions: conditional((policy.spec.approvals ?? []).filter(({ causes }) => isGoverned(causes, cause))),
+      checks: (policy.spec.checks ?? []).filter(isOwn),
+      conditions: conditional((policy.spec.approvals ?? []).filter(isOwn)),
     })),
-    ...lockdowns.map(({ name, spec }) => ({
-      id: `Lockdown/${name}`,
-      checks: [],
-      conditions: conditional(lockdownRules(spec, cause)),
-    })),
+    ...lockdowns.map(({ name, spec }) => {
+      const { checks, approvals } = lockdownRules(spec, occasion);
+      return { id: `Lockdown/${name}`, checks, conditions: conditional(approvals) };
+    }),
   ];
 }
 

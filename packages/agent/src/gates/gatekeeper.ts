@@ -14,6 +14,7 @@ import {
 import {
   governing,
   guardedKeys,
+  isKept,
   isOver,
   judgeChange,
   locking,
@@ -154,7 +155,7 @@ export class Gatekeeper {
     const record = this.#records.find(unit, name);
     const { verdict, again } = await this.#judge(request, { facts, policies, name });
     if (verdict.state !== 'open') return this.#hold(request, facts, { verdict, again });
-    request.onGuarded(new Set(guardedKeys(this.#objects.policies, facts).map(keyId)));
+    request.onGuarded(new Set(guardedKeys(this.#objects.policies, facts, verdict.isEmergency).map(keyId)));
     return this.#open(request, { digest: facts.digest, name, record, verdict });
   }
 
@@ -175,7 +176,9 @@ export class Gatekeeper {
     // How a change came about that is over stays as it is written, whatever is put right of it later.
     const isPast = !isNews(request.cause) && record?.status !== undefined && isOver(record.status.phase);
     if (record === undefined || isPast) return null;
-    const opened = { phase: 'Applying', message: 'it passed every gate', requirements: verdict.requirements } as const;
+    const { requirements } = verdict;
+    const cause = isKept(request.cause) ? record.spec.cause : causeTold(request.cause, verdict);
+    const opened = { phase: 'Applying', message: 'it passed every gate', requirements, cause } as const;
     await this.#records.move(record, opened, cluster);
     return this.#passageOf(record, cluster);
   }
@@ -230,14 +233,16 @@ export class Gatekeeper {
     return this.#records.held;
   }
 
-  #tell({ ref, secrets }: GateRequest, change: string, { requirements }: GateVerdict): void {
+  #tell({ ref, secrets, cause }: GateRequest, change: string, verdict: GateVerdict): void {
+    const { requirements } = verdict;
     const hidden = requirements.map((one) => ({ ...one, message: hideSecrets(held(one.message, 0), secrets).message }));
     const skipped = hidden
       .filter(({ verdict }) => verdict === 'Overridden')
       .map(({ rule, policy, message }) => ({ rule, policy, why: message }));
     const warnings = hidden.filter(({ verdict }) => verdict === 'Warned');
     const said: Said[] = [];
-    if (skipped.length > 0) said.push(say(ownMessages.gateOverridden, { change, skipped }));
+    if (skipped.length > 0)
+      said.push(say(ownMessages.gateOverridden, { change, cause: causeTold(cause, verdict), skipped }));
     if (warnings.length > 0) said.push(say(ownMessages.policyWarning, { warnings }));
     for (const one of said) this.#options.tell(ref, one);
   }
@@ -259,7 +264,7 @@ export class Gatekeeper {
       const { touches: _touches, ...select } = lockdown.spec.select ?? {};
       return { ...lockdown, spec: { ...lockdown.spec, select, causes: [request.cause] } };
     });
-    return locking(anything, facts, clockTrouble === null ? now : null).length > 0;
+    return locking(anything, facts, clockTrouble === null ? now : null, true).length > 0;
   }
 
   async done(): Promise<void> {
@@ -293,7 +298,7 @@ export class Gatekeeper {
 
   #locking(facts: ChangeFacts): LockdownFacts[] {
     const { now, clockTrouble } = this.#now();
-    return locking(this.#objects.lockdowns, facts, clockTrouble === null ? now : null);
+    return locking(this.#objects.lockdowns, facts, clockTrouble === null ? now : null, true);
   }
 
   #authors({ ref, source, revision, since, hasRemoteBases }: GateRequest): Promise<Authorship> {
@@ -340,9 +345,12 @@ export class Gatekeeper {
       for (const [key, value] of readContent(sound, change, await request.contents())) found.set(key, value);
     }
     const { engine } = this.#options;
-    const lockdowns = locking(this.#objects.lockdowns, change, null).filter(({ flaw }) => flaw === null);
+    const lockdowns = locking(this.#objects.lockdowns, change, null, true).filter(({ flaw }) => flaw === null);
     const expressions = await evaluateExpressions({ ...request, policies: sound, lockdowns, change, engine });
-    const external = await this.#external.read(sound, change, { unit: request.ref, signal: request.signal });
+    const { ref, signal } = request;
+    const said = this.#objects.approvalsOf(ref.namespace, changeName(unitOf(request), change.digest)).approvals;
+    const isEmergency = said.some(({ override }) => override !== null);
+    const external = await this.#external.read(sound, change, { unit: ref, isEmergency, signal });
     for (const [key, value] of [...expressions, ...external.found]) found.set(key, value);
     return { found, again: external.again };
   }
@@ -356,7 +364,7 @@ export class Gatekeeper {
     const spec: ChangeSpec = {
       unit: unitOf(request),
       cluster: request.clusterName,
-      cause: request.cause,
+      cause: causeTold(request.cause, verdict),
       revision,
       digest: facts.digest,
       bundleDigest: request.bundleDigest,
@@ -389,6 +397,11 @@ export class Gatekeeper {
     const seconds = Math.round(apart / 1_000);
     return { now: time, clockTrouble: `those of the agent and of the API server are ${seconds} s apart` };
   }
+}
+
+/** What people read of why a change is made. */
+function causeTold(cause: Cause, { isEmergency }: GateVerdict): Cause {
+  return isEmergency ? 'emergency' : cause;
 }
 
 function subjectOf({

@@ -83,10 +83,11 @@ export const ownMessages = {
     level: 'error',
     reason: 'GateOverridden',
     channels: ['event', 'log'],
-    text: (p: { change: string; skipped: readonly { rule: string; policy: string; why: string }[] }) =>
-      `${p.change} passes by an override: ${some(p.skipped.map(({ rule, policy, why }) => `${rule} in ${policy} ${why}`))}`,
+    text: (p: { change: string; cause: string; skipped: readonly { rule: string; policy: string; why: string }[] }) =>
+      `${p.change}, of the cause ${p.cause}, passes by an override: ${some(p.skipped.map(({ rule, policy, why }) => `${rule} in ${policy} ${why}`))}`,
     example: {
       change: 'ks-shop-8a1f0c2d9b3e',
+      cause: 'emergency',
       skipped: [
         {
           rule: 'windows',

@@ -67,7 +67,7 @@ export function isConsent({ decision, override }: ApprovalFacts): boolean {
 /** The approval that breaks the glass, where one may and it does not count no more; while the clock cannot be believed nobody can tell. */
 export function overrideOf(
   rule: BreakGlass | undefined,
-  input: ApprovalInput,
+  input: Pick<ApprovalInput, 'approvals' | 'now' | 'clockTrouble'>,
 ): { approval: ApprovalFacts; isInTime: boolean } | null {
   if (rule === undefined || ((rule.users ?? []).length === 0 && (rule.groups ?? []).length === 0)) return null;
   const found = input.approvals.find(

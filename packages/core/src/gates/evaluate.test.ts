@@ -9,7 +9,7 @@ import { HOUR, CAUSES, bob, fire, open, closed, SRE, GLASS, verdicts, waits } fr
 
 describe('a change', () => {
   test('that nothing governs passes, and nothing is said of it', () => {
-    expect(judgeChange(input())).toEqual({ state: 'open', requirements: [], opensAt: null });
+    expect(judgeChange(input())).toEqual({ state: 'open', isEmergency: false, requirements: [], opensAt: null });
     const elsewhere = [policy('p', SRE, { namespace: 'other' }), policy('q', { ...SRE, select: { names: ['x'] } })];
     expect(judgeChange(input({ policies: elsewhere })).requirements).toEqual([]);
   });
@@ -119,12 +119,12 @@ describe('what rules over the content found', () => {
     images: { digests: true },
   };
   test('is told by the names that they are evaluated under', () => {
-    expect(contentRules({ spec }, 'routine')).toEqual([
+    expect(contentRules({ spec }, { cause: 'routine', isEmergency: false })).toEqual([
       { rule: 'checks/c', action: 'Deny' },
       { rule: 'forbid/f', action: 'Warn' },
       { rule: 'images', action: 'Deny' },
     ]);
-    expect(contentRules({ spec }, 'drift')).toEqual([]);
+    expect(contentRules({ spec }, { cause: 'drift', isEmergency: false })).toEqual([]);
   });
 
   test.each([

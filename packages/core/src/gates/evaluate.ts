@@ -1,6 +1,7 @@
-import { formatTime, type ApprovalRule, type PolicyWindow } from '@plumb/api';
+import { formatTime, type ApprovalRule, type LockdownCheck, type PolicyWindow } from '@plumb/api';
 import type { Cause } from '../plan.ts';
 import { evidenceOf, isConsent, judgeApprovals, ofOthers, overrideOf, type ApprovalInput } from './approvals.ts';
+import { isAbout, isGoverned, isKept, namesEmergency, type Occasion } from './causes.ts';
 import type {
   ApprovalFacts,
   ChangeFacts,
@@ -44,6 +45,8 @@ export interface GateInput {
 /** Whether a change may be carried out now. */
 export interface GateVerdict {
   state: 'open' | 'held' | 'rejected';
+  /** Somebody who may has broken the glass for it. */
+  isEmergency: boolean;
   requirements: readonly Requirement[];
   /** When a held one may open without anybody doing anything, in milliseconds since the epoch; null: never. */
   opensAt: number | null;
@@ -52,14 +55,8 @@ export interface GateVerdict {
 /** The name under which the condition of a rule is evaluated: broken where the approvals are not needed. */
 export const whenRule = (rule: ApprovalRule): string => `approvals/${rule.name}/when`;
 
-const USUAL_CAUSES: readonly Cause[] = ['routine', 'prune'];
 /** What keeps running as it is goes on in a lockdown. */
 const LOCKED_CAUSES: readonly Cause[] = ['routine', 'emergency', 'rollback', 'prune'];
-
-/** Whether a rule is about changes of this cause. */
-export function isGoverned(causes: readonly Cause[] | undefined, cause: Cause, usual = USUAL_CAUSES): boolean {
-  return (causes ?? usual).includes(cause);
-}
 
 /** The policies that select a change. */
 export function governing(policies: readonly PolicyFacts[], change: ChangeFacts): PolicyFacts[] {
@@ -70,18 +67,27 @@ export function governing(policies: readonly PolicyFacts[], change: ChangeFacts)
 }
 
 /** The lockdowns that are in force for a change. Without a time that can be believed none has ended, and one whose end cannot be read never does. */
-export function locking(lockdowns: readonly LockdownFacts[], change: ChangeFacts, now: number | null): LockdownFacts[] {
+export function locking(
+  lockdowns: readonly LockdownFacts[],
+  change: ChangeFacts,
+  now: number | null,
+  isEmergency: boolean,
+): LockdownFacts[] {
   return lockdowns.filter(
     ({ spec }) =>
       (now === null || !(Date.parse(spec.until) <= now)) &&
-      isGoverned(spec.causes, change.cause, LOCKED_CAUSES) &&
+      isAbout(spec.causes, { cause: change.cause, isEmergency }, LOCKED_CAUSES) &&
       governs(spec.select, change),
   );
 }
 
-/** The approvals that a lockdown asks for. What it is about is what they are about; what none of them is about stands still. */
-export function lockdownRules({ approvals = [] }: LockdownFacts['spec'], cause: Cause): ApprovalRule[] {
-  return approvals.filter(({ causes }) => isGoverned(causes, cause, [cause]));
+/** What a lockdown asks for. What it is about is what its rules are about; what none of them is about stands still. */
+export function lockdownRules(
+  { approvals = [], checks = [] }: LockdownFacts['spec'],
+  occasion: Occasion,
+): { approvals: ApprovalRule[]; checks: LockdownCheck[] } {
+  const isOwn = ({ causes }: { causes?: Cause[] }): boolean => isAbout(causes, occasion, [occasion.cause]);
+  return { approvals: approvals.filter(isOwn), checks: checks.filter(isOwn) };
 }
 
 /** The verdict on a change. Pure: nothing but the input counts. */
@@ -90,10 +96,12 @@ export function judgeChange(input: GateInput): GateVerdict {
   const isBelieved = ({ vouched }: ApprovalFacts): boolean => vouched && input.distrust === null;
   // To forge a rejection opens nothing, to lose one does.
   const believed = approvals.filter((one) => isBelieved(one) || one.decision === 'Reject');
-  const narrowed = { ...input, approvals: believed };
   const policies = sortedBy(governing(input.policies, input.change), policyId);
+  const kept = isKept(input.change.cause);
+  const isEmergency = !kept && policies.some((policy) => isBroken(policy, { ...input, approvals: believed }));
+  const narrowed = { ...input, approvals: believed, isEmergency };
   const time = input.clockTrouble === null ? input.now : null;
-  const lockdowns = sortedBy(locking(input.lockdowns, input.change, time), ({ name }) => name);
+  const lockdowns = sortedBy(locking(input.lockdowns, input.change, time, isEmergency), ({ name }) => name);
   const judged = [
     ...lockdowns.map((lockdown) => judgeLockdown(lockdown, narrowed)),
     ...policies.map((policy) => judgePolicy(policy, narrowed)),
@@ -101,9 +109,7 @@ export function judgeChange(input: GateInput): GateVerdict {
     { requirements: judgeLost(narrowed), opensAt: null },
   ];
   const requirements = judged.flatMap((one) => one.requirements);
-  // What runs is kept as it is, whatever is said of it by now.
-  const isKept = input.change.cause === 'drift' || input.change.cause === 'rebuild';
-  const rejections = isKept ? [] : narrowed.approvals.filter(({ decision }) => decision === 'Reject');
+  const rejections = kept ? [] : narrowed.approvals.filter(({ decision }) => decision === 'Reject');
   requirements.push(...rejections.map(rejected));
   if (requirements.some(isAskingPeople)) {
     requirements.push(
@@ -113,12 +119,27 @@ export function judgeChange(input: GateInput): GateVerdict {
       ),
     );
   }
-  return { state: stateOf(requirements), requirements, opensAt: earliest(judged.map(({ opensAt }) => opensAt)) };
+  const opensAt = earliest(judged.map((one) => one.opensAt));
+  return { state: stateOf(requirements), isEmergency, requirements, opensAt };
 }
 
 function earliest(moments: readonly (number | null)[]): number | null {
   const known = moments.filter((at) => at !== null);
   return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Whether somebody who may has broken the glass of a policy, and that still counts. */
+function isBroken({ flaw, spec }: PolicyFacts, input: GateInput): boolean {
+  return flaw === null && overrideOf(spec.breakGlass, input)?.isInTime === true;
+}
+
+/** What the rules of a policy or lockdown are judged by. */
+interface Judging extends GateInput {
+  isEmergency: boolean;
+}
+
+function occasionOf({ change, isEmergency }: Judging): Occasion {
+  return { cause: change.cause, isEmergency };
 }
 
 function byAge(a: ApprovalFacts, b: ApprovalFacts): number {
@@ -174,7 +195,7 @@ function rejected(approval: ApprovalFacts): Requirement {
 }
 
 function approvalInput(
-  input: GateInput,
+  input: Judging,
   reference: { namespace?: string; name: string } | undefined,
   namespace: string,
 ): ApprovalInput {
@@ -186,7 +207,7 @@ function approvalInput(
   return { ...base, identities: input.identities(place), identitiesName };
 }
 
-function judgeLockdown({ name, generation, spec, flaw }: LockdownFacts, input: GateInput): Judged {
+function judgeLockdown({ name, generation, spec, flaw }: LockdownFacts, input: Judging): Judged {
   const policy = `Lockdown/${name}`;
   const base = { policy, generation, verdict: 'Missing', evidence: [] } as const;
   if (flaw !== null) {
@@ -195,19 +216,23 @@ function judgeLockdown({ name, generation, spec, flaw }: LockdownFacts, input: G
   }
   const until = Date.parse(spec.until);
   const opensAt = input.clockTrouble === null ? until : null;
-  const rules = lockdownRules(spec, input.change.cause);
-  if (rules.length === 0) {
+  const rules = lockdownRules(spec, occasionOf(input));
+  if (rules.approvals.length + rules.checks.length === 0) {
     const end = formatTime(new Date(until));
     const message = `the end of lockdown ${name} by ${spec.by} (${spec.reason}), ${end} at the latest`;
     return { requirements: [{ ...base, rule: 'freeze', message }], opensAt };
   }
   const among = approvalInput(input, spec.identitiesRef, '');
-  const requirements = rules.flatMap((rule) => askApprovals(rule, { policy, generation, among, input }));
+  const context = { policy, generation, among, input };
+  const requirements = [
+    ...rules.checks.map((check) => judgeFindings({ rule: `checks/${check.name}`, action: 'Deny' }, context)),
+    ...rules.approvals.flatMap((rule) => askApprovals(rule, context)),
+  ];
   const isMet = requirements.every(({ verdict }) => verdict === 'Met');
   return { requirements, opensAt: isMet ? null : opensAt };
 }
 
-function judgePolicy(facts: PolicyFacts, input: GateInput): Judged {
+function judgePolicy(facts: PolicyFacts, input: Judging): Judged {
   const { spec, generation, namespace, flaw } = facts;
   const policy = policyId(facts);
   if (flaw !== null) {
@@ -219,21 +244,46 @@ function judgePolicy(facts: PolicyFacts, input: GateInput): Judged {
   }
   const among = approvalInput(input, spec.identitiesRef, namespace);
   const context = { policy, generation, among, input };
-  const approvals = (spec.approvals ?? [])
-    .filter(({ causes }) => isGoverned(causes, input.change.cause))
-    .flatMap((rule) => askApprovals(rule, context));
-  const external = judgeExternal(
-    (spec.external ?? []).filter(({ causes }) => isGoverned(causes, input.change.cause)),
-    { policy, generation, ...input },
-  );
-  const windows = judgeWindowsOf(spec.windows ?? [], context);
   const breaking = overrideOf(spec.breakGlass, among);
-  const skippable = [...approvals, ...external.requirements, ...windows.requirements];
-  const skipped = breaking === null ? skippable : skippable.map((one) => overridden(one, breaking, among));
-  const limits = judgeLimits(facts, context);
+  const skip = (one: Requirement, causes?: readonly Cause[]): Requirement =>
+    breaking === null || namesEmergency(causes) ? one : overridden(one, breaking, among);
+  const approvals = (spec.approvals ?? [])
+    .filter(({ causes }) => isAbout(causes, occasionOf(input)))
+    .flatMap((rule) => askApprovals(rule, context).map((one) => skip(one, rule.causes)));
+  const external = (spec.external ?? [])
+    .filter(({ causes }) => isAbout(causes, occasionOf(input)))
+    .map((rule) => {
+      const { requirements, opensAt } = judgeExternal([rule], { policy, generation, ...input });
+      const isOver = breaking !== null && !namesEmergency(rule.causes);
+      return { requirements: requirements.map((one) => skip(one, rule.causes)), opensAt: isOver ? null : opensAt };
+    });
+  const groups = windowGroups(spec.windows ?? [], { ...occasionOf(input), isBroken: breaking !== null });
+  const usual = judgeWindowsOf(groups.usual, context);
+  const firm = judgeWindowsOf(groups.firm, context);
+  const windows = [...usual.requirements.map((one) => skip(one)), ...firm.requirements];
+  const own = [...judgeContent(facts, context), ...judgeLimits(facts, context)];
   return {
-    requirements: [...judgeContent(facts, input), ...limits, ...skipped],
-    opensAt: breaking === null ? earliest([external.opensAt, windows.opensAt]) : null,
+    requirements: [...own, ...approvals, ...external.flatMap(({ requirements }) => requirements), ...windows],
+    opensAt: earliest([
+      ...external.map(({ opensAt }) => opensAt),
+      breaking === null ? usual.opensAt : null,
+      firm.opensAt,
+    ]),
+  };
+}
+
+/** The windows that a broken glass skips, and those that it does not: one group never makes up for the other. */
+function windowGroups(
+  windows: readonly PolicyWindow[],
+  { cause, isEmergency, isBroken }: Occasion & { isBroken: boolean },
+): Record<'usual' | 'firm', PolicyWindow[]> {
+  const own = windows.filter(({ causes }) => isGoverned(causes, cause));
+  const named = windows.filter(({ causes }) => namesEmergency(causes));
+  const added = isEmergency ? named.filter((window) => !own.includes(window)) : [];
+  if (!isBroken) return { usual: own, firm: added };
+  return {
+    usual: own.filter((window) => !named.includes(window)),
+    firm: [...own.filter((window) => named.includes(window)), ...added],
   };
 }
 
@@ -241,7 +291,7 @@ interface RuleContext {
   policy: string;
   generation: number;
   among: ApprovalInput;
-  input: GateInput;
+  input: Judging;
 }
 
 function overridden(
@@ -277,19 +327,22 @@ function troubleOf(found: Exclude<Findings, { broken: readonly string[] }> | und
 }
 
 /** The names of rules over the content are made here and where they are evaluated. */
-function judgeContent(facts: PolicyFacts, input: GateInput): Requirement[] {
-  const { generation } = facts;
-  const policy = policyId(facts);
-  return contentRules(facts, input.change.cause).map(({ rule, action }) => {
-    const found = input.findings(policy, rule);
-    if (found === undefined || !('broken' in found)) {
-      const message = `the verdict of ${rule} in ${policy}, which could not be had: ${troubleOf(found)}`;
-      return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
-    }
-    if (found.broken.length === 0) return { policy, generation, rule, verdict: 'Met', message: 'holds', evidence: [] };
-    const verdict = action === 'Warn' ? 'Warned' : 'Denied';
-    return { policy, generation, rule, verdict, message: some(found.broken), evidence: [] };
-  });
+function judgeContent(facts: PolicyFacts, context: RuleContext): Requirement[] {
+  return contentRules(facts, occasionOf(context.input)).map((rule) => judgeFindings(rule, context));
+}
+
+function judgeFindings(
+  { rule, action }: { rule: string; action: 'Deny' | 'Warn' },
+  { policy, generation, input }: RuleContext,
+): Requirement {
+  const found = input.findings(policy, rule);
+  if (found === undefined || !('broken' in found)) {
+    const message = `the verdict of ${rule} in ${policy}, which could not be had: ${troubleOf(found)}`;
+    return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
+  }
+  if (found.broken.length === 0) return { policy, generation, rule, verdict: 'Met', message: 'holds', evidence: [] };
+  const verdict = action === 'Warn' ? 'Warned' : 'Denied';
+  return { policy, generation, rule, verdict, message: some(found.broken), evidence: [] };
 }
 
 const TOLD = 5;
@@ -299,17 +352,17 @@ function some(texts: readonly string[]): string {
   return texts.length <= TOLD ? shown : `${shown}; and ${texts.length - TOLD} more`;
 }
 
-/** The rules of a policy that ask what the objects hold, for changes of a cause. */
+/** The rules of a policy that ask what the objects hold, for such changes. */
 export function contentRules(
   { spec }: Pick<PolicyFacts, 'spec'>,
-  cause: Cause,
+  occasion: Occasion,
 ): { rule: string; action: 'Deny' | 'Warn' }[] {
   const { checks = [], forbid = [], images } = spec;
   const named = (kind: string, rules: readonly { name: string; action?: 'Deny' | 'Warn'; causes?: Cause[] }[]) =>
     rules
-      .filter(({ causes }) => isGoverned(causes, cause))
+      .filter(({ causes }) => isAbout(causes, occasion))
       .map(({ name, action = 'Deny' }) => ({ rule: `${kind}/${name}`, action }));
-  const ofImages = images !== undefined && isGoverned(images.causes, cause);
+  const ofImages = images !== undefined && isAbout(images.causes, occasion);
   return [
     ...named('checks', checks),
     ...named('forbid', forbid),
@@ -319,7 +372,7 @@ export function contentRules(
 
 function judgeLimits({ spec }: PolicyFacts, { policy, generation, among, input }: RuleContext): Requirement[] {
   const { limits } = spec;
-  if (limits === undefined || !isGoverned(limits.causes, input.change.cause)) return [];
+  if (limits === undefined || !isAbout(limits.causes, occasionOf(input))) return [];
   const people = limits.approvers ?? approversOf(spec.approvals);
   const isForOthers = limits.approvers === undefined && spec.approvals?.some(({ notAuthor }) => notAuthor === true);
   const approvals = isForOthers === true ? ofOthers(among.approvals, among) : among.approvals;
@@ -368,7 +421,7 @@ export function hasDefaultLimits(policies: readonly PolicyFacts[], change: Chang
   return !isOff && isGoverned(undefined, change.cause);
 }
 
-function judgeDefaults(policies: readonly PolicyFacts[], input: GateInput): Judged {
+function judgeDefaults(policies: readonly PolicyFacts[], input: Judging): Judged {
   if (!hasDefaultLimits(policies, input.change)) return { requirements: [], opensAt: null };
   const requirements = beyondLimits(DEFAULT_LIMITS, input.change).map((what, index) =>
     judgeBeyond(what, {
@@ -393,8 +446,7 @@ function windowOf(spec: PolicyWindow): Window {
   return window;
 }
 
-function judgeWindowsOf(windows: readonly PolicyWindow[], { policy, generation, among, input }: RuleContext): Judged {
-  const own = windows.filter(({ causes }) => isGoverned(causes, input.change.cause));
+function judgeWindowsOf(own: readonly PolicyWindow[], { policy, generation, among, input }: RuleContext): Judged {
   if (own.length === 0) return { requirements: [], opensAt: null };
   const base = { policy, generation, rule: 'windows', evidence: [] };
   const counting = own.filter((window) => isOfUse(window, among));

@@ -29,9 +29,9 @@ test.each<[string, PolicyFacts[], string[]]>([
     [],
   ],
 ])('is guarded: %s', (_what, policies, names) => {
-  expect(guardedKeys(policies, change({ objects })).map(({ name }) => name)).toEqual(names);
+  expect(guardedKeys(policies, change({ objects }), false).map(({ name }) => name)).toEqual(names);
 });
 
 test('drift is put right without asking', () => {
-  expect(guardedKeys([], change({ objects, cause: 'drift' }))).toEqual([]);
+  expect(guardedKeys([], change({ objects, cause: 'drift' }), false)).toEqual([]);
 });

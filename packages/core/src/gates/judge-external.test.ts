@@ -21,6 +21,7 @@ describe('what another system says', () => {
   test('lets pass, and stands in the record', () => {
     expect(judgeChange(input(asked(yes)))).toEqual({
       state: 'open',
+      isEmergency: false,
       opensAt: null,
       requirements: [
         {

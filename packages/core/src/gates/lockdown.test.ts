@@ -42,7 +42,7 @@ describe('a lockdown', () => {
 
   test('of which the end cannot be read does not end', () => {
     for (const until of ['', 'tomorrow', '2026-02-30T00:00:00,5Z']) {
-      expect(locking([lockdown('l', { until })], change(), NOW)).toHaveLength(1);
+      expect(locking([lockdown('l', { until })], change(), NOW, false)).toHaveLength(1);
     }
   });
 
@@ -62,6 +62,36 @@ describe('a lockdown', () => {
     expect(state({ namespaceSelector: 'env=dev' })).toBe('open');
     expect(state({ namespaceSelector: 'env=dev' }, { namespaceLabels: null })).toBe('held');
     expect(state({ labelSelector: '=' })).toBe('held');
+  });
+
+  describe('that checks', () => {
+    const checking = (parts: object = {}) =>
+      lockdown('l', { checks: [{ name: 'c', expression: 'true', causes: ['routine'], ...parts }] });
+    const parts = { lockdowns: [checking()] };
+
+    test('lets pass what holds', () => {
+      expect(verdicts(parts)).toEqual(['open', { 'checks/c': 'Met' }]);
+      expect(judgeChange(input(parts)).opensAt).toBeNull();
+    });
+
+    test('refuses what does not, until its end, whoever approves it or breaks the glass', () => {
+      const findings = () => ({ broken: ['touches a Secret'] });
+      const policies = [policy('p', { ...SRE, breakGlass: GLASS })];
+      expect(waits({ ...parts, policies, approvals: [bob, fire], findings })).toBe(
+        'refused by checks/c in Lockdown/l: touches a Secret',
+      );
+      expect(judgeChange(input({ ...parts, findings })).opensAt).toBe(NOW + HOUR);
+    });
+
+    test.each([undefined, { trouble: 'no engine' }])('holds what could not be found out: %j', (found) => {
+      expect(verdicts({ ...parts, findings: () => found })).toEqual(['held', { 'checks/c': 'Missing' }]);
+    });
+
+    test('stops what none of them is about', () => {
+      expect(verdicts({ ...parts, change: change({ cause: 'prune' }) })).toEqual(['held', { freeze: 'Missing' }]);
+      const all = { lockdowns: [lockdown('l', { checks: [{ name: 'c', expression: 'true' }] })] };
+      expect(verdicts({ ...all, change: change({ cause: 'prune' }) })[0]).toBe('open');
+    });
   });
 
   describe('that asks for approvals', () => {
@@ -86,6 +116,14 @@ describe('a lockdown', () => {
         'held',
         { freeze: 'Missing' },
       ]);
+    });
+
+    test('and checks wants both', () => {
+      const lockdowns = [lockdown('l', { ...asking().spec, checks: [{ name: 'c', expression: 'true' }] })];
+      const broken = () => ({ broken: ['too big'] });
+      expect(verdicts({ lockdowns, approvals: two })[0]).toBe('open');
+      expect(verdicts({ lockdowns })).toEqual(['held', { 'checks/c': 'Met', 'approvals/two': 'Missing' }]);
+      expect(verdicts({ lockdowns, approvals: two, findings: broken })[0]).toBe('rejected');
     });
 
     test('reads conditions and authors as policies do', () => {

@@ -147,6 +147,12 @@ describe('a lockdown', () => {
   test.each<[string, JsonObject, string]>([
     ['a selector of namespaces', { select: { namespaceSelector: 'a in b' } }, 'select.namespaceSelector: '],
     ['two approvals of one name', { approvals: [{ name: 'a' }, { name: 'a' }] }, 'the name a is given to two rules'],
+    [
+      'two checks of one name',
+      { checks: ['true', 'false'].map((expression) => ({ name: 'c', expression })) },
+      'the name c is given to two rules',
+    ],
+    ['a check that only warns', { checks: [{ name: 'c', expression: 'true', action: 'Warn' }] }, 'action'],
     ['a duration beyond all bounds', { approvals: [{ name: 'a', expiry: '9999999h' }] }, 'approvals[0].expiry: '],
     ['identities without a namespace', { identitiesRef: { name: 'a' } }, 'identitiesRef.namespace is required'],
   ])('has a flaw by %s', (_what, parts, flaw) => {

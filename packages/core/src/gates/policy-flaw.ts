@@ -32,12 +32,12 @@ export function lockdownFacts(object: KubeObject): LockdownFacts {
   const checked = checkLockdown(object);
   if (!checked.ok) return { name, generation, spec: { reason: '', by: '', until: '' }, flaw: told(checked.problems) };
   const { spec } = checked.value;
-  const { select, until, approvals = [], identitiesRef } = spec;
+  const { select, until, approvals = [], checks = [], identitiesRef } = spec;
   const problems = [
     notKnown(object),
     select === undefined ? null : selectionProblem(select),
     Number.isNaN(Date.parse(until)) ? `until: ${until} is no time, as 2026-11-03T12:00:00Z` : null,
-    twiceNamed(approvals),
+    ...[approvals, checks].map(twiceNamed),
     identitiesRef !== undefined && identitiesRef.namespace === undefined ? 'identitiesRef.namespace is required' : null,
     ...expiryProblems(approvals),
   ];

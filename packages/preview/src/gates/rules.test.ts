@@ -107,4 +107,8 @@ test('a lockdown in words says what passes all the same', () => {
   expect(lockdownText({ reason: 'r', by: 'olga', until: '', approvals, causes: ['routine'] })).toBe(
     'all units, passing only with 1 approval by group sre, for routine only',
   );
+  const checks = [{ name: 'c', expression: 'object.kind != "Secret"', causes: ['emergency' as const] }];
+  expect(lockdownText({ reason: 'r', by: 'olga', until: '', checks })).toBe(
+    'all units, passing only where this holds of each object: object.kind != "Secret", for emergency only',
+  );
 });

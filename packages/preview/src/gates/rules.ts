@@ -3,6 +3,7 @@ import type {
   ExternalRule,
   LimitRule,
   LockdownSpec,
+  PolicyCheck,
   PolicySpec,
   PolicyWindow,
   Selection,
@@ -27,10 +28,7 @@ export function rulesOf({
   windows = [],
 }: PolicySpec): Rule[] {
   return [
-    ...checks.map(({ name, expression, over, action, causes }) => ({
-      name: `checks/${name}`,
-      text: sentence([`${over === 'Change' ? 'the change' : 'each object'}: ${expression}`, warns(action), on(causes)]),
-    })),
+    ...checks.map((check) => ({ name: `checks/${check.name}`, text: checkText(check) })),
     ...forbid.map(({ name, pattern, action, causes }) => ({
       name: `forbid/${name}`,
       text: sentence([`no object holds /${pattern}/`, warns(action), on(causes)]),
@@ -53,6 +51,10 @@ export function rulesOf({
     ...external.map((rule) => ({ name: externalName(rule), text: externalText(rule) })),
     ...(windows.length === 0 ? [] : [{ name: 'windows', text: windows.map(windowText).join('; ') }]),
   ];
+}
+
+function checkText({ expression, over, action, causes }: PolicyCheck): string {
+  return sentence([`${over === 'Change' ? 'the change' : 'each object'}: ${expression}`, warns(action), on(causes)]);
 }
 
 function approvalText(rule: ApprovalRule): string {
@@ -139,9 +141,15 @@ function touchesText({ kinds, namespaces, deletes }: NonNullable<Selection['touc
 }
 
 /** What a lockdown does, in words. */
-export function lockdownText({ select, approvals = [], causes }: LockdownSpec): string {
+export function lockdownText({ select, approvals = [], checks = [], causes }: LockdownSpec): string {
   const needs = approvals.map(approvalText).join(', and ');
-  return sentence([selectionText(select), needs === '' ? '' : `passing only with ${needs}`, on(causes)]);
+  const holds = checks.map(checkText).join('; and ');
+  return sentence([
+    selectionText(select),
+    needs === '' ? '' : `passing only with ${needs}`,
+    holds === '' ? '' : `passing only where this holds of ${holds}`,
+    on(causes),
+  ]);
 }
 
 function on(causes: readonly string[] | undefined): string {

@@ -234,7 +234,7 @@ async function readLockdowns(cluster: GateCluster, facts: ChangeFacts, signal: A
     const { touches: _, ...select } = facts.spec.select ?? {};
     return { ...facts, spec: { ...facts.spec, select } };
   });
-  const names = locking(known, facts, cluster.connection.time).map(({ name }) => name);
+  const names = locking(known, facts, cluster.connection.time, false).map(({ name }) => name);
   return lockdowns.filter(({ metadata }) => names.includes(metadata.name));
 }
 

@@ -152,9 +152,11 @@ afterEach(async () => {
 async function read(
   policies: PolicyFacts[],
   facts = change(),
+  isEmergency = false,
 ): Promise<{ found: Findings | undefined; again: number | null }> {
   const { kind, namespace, name } = facts.unit;
-  const told = await answers.read(policies, facts, { unit: { kind, namespace, name }, signal: end.signal });
+  const unit = { kind, namespace, name };
+  const told = await answers.read(policies, facts, { unit, isEmergency, signal: end.signal });
   const [first] = policies;
   const rule = first?.spec.external?.[0];
   const id = first === undefined || rule === undefined ? '' : findingKey(policyId(first), `external/${rule.name}`);
@@ -251,6 +253,14 @@ describe('a question', () => {
       trouble: 'nobody knows whose work it is: no history',
     });
     expect(system.seen).toEqual([]);
+  });
+
+  test('about emergencies alone is asked in one only', async () => {
+    const rule = jira();
+    const own = policy({ ...rule, causes: ['emergency'] });
+    expect((await read([own])).found).toBeUndefined();
+    expect(system.seen).toEqual([]);
+    expect(isYes((await read([own], change(), true)).found)).toBe(true);
   });
 
   test('is asked once for all who have it', async () => {

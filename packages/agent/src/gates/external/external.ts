@@ -54,10 +54,10 @@ export class ExternalAnswers {
   async read(
     policies: readonly PolicyFacts[],
     change: ChangeFacts,
-    { unit, signal }: { unit: UnitRef; signal: AbortSignal },
+    { unit, isEmergency, signal }: { unit: UnitRef; isEmergency: boolean; signal: AbortSignal },
   ): Promise<{ found: Map<string, Findings>; again: number | null }> {
     const { engine, clock } = this.#options;
-    const { asked, found } = await questionsOf(policies, change, { engine, signal });
+    const { asked, found } = await questionsOf(policies, change, { engine, isEmergency, signal });
     const late = Promise.withResolvers<void>();
     const cancel = clock.after(WITHIN, late.resolve);
     let again: number | null = null;

@@ -2,11 +2,12 @@ import { asPlumbError, parseJson, printJson, type ExternalRule, type Json } from
 import {
   askedExpression,
   externalName,
-  isGoverned,
+  isAbout,
   policyId,
   questionOf,
   readVerdict,
   refusedBy,
+  type Cause,
   type ChangeFacts,
   type ExternalAnswer,
   type ExternalQuestion,
@@ -35,11 +36,11 @@ export interface Asked {
 /** The rules on other systems that govern a change. */
 function externalRules(
   policies: readonly PolicyFacts[],
-  { cause }: ChangeFacts,
+  occasion: { cause: Cause; isEmergency: boolean },
 ): { policy: PolicyFacts; rule: ExternalRule; id: string }[] {
   return policies.flatMap((policy) =>
     (policy.spec.external ?? [])
-      .filter(({ causes }) => isGoverned(causes, cause))
+      .filter(({ causes }) => isAbout(causes, occasion))
       .map((rule) => ({ policy, rule, id: findingKey(policyId(policy), externalName(rule)) })),
   );
 }
@@ -57,13 +58,13 @@ interface Evaluating {
   signal: AbortSignal;
 }
 
-/** What policies ask other systems about a change; and, of rules that cannot ask, why. */
+/** What policies ask other systems about a change; and, of rules that cannot ask, why. Rules about emergencies alone ask in one only. */
 export async function questionsOf(
   policies: readonly PolicyFacts[],
   change: ChangeFacts,
-  evaluating: Evaluating,
+  evaluating: Evaluating & { isEmergency: boolean },
 ): Promise<{ asked: Asked[]; found: Map<string, Findings> }> {
-  const rules = externalRules(policies, change);
+  const rules = externalRules(policies, { cause: change.cause, isEmergency: evaluating.isEmergency });
   const given = await askedTexts(
     rules.map(({ rule }) => rule),
     change,

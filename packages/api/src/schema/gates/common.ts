@@ -77,9 +77,30 @@ export const clusterSelection = object('Which units are governed. All by default
 
 export type Selection = Type.Static<typeof clusterSelection>;
 
+export const ruleName = text('Names the rule in messages and records.', { minLength: 1, maxLength: 63 });
+
+export const CHECK = 'A condition in CEL, as a ValidatingAdmissionPolicy has it.';
+
+export const checkFields = {
+  name: ruleName,
+  expression: text(
+    'Must be true. Over an object it knows object and oldObject (null for one that is new or unknown); always change, unit and source. Of source it knows kind, namespace, name and revision, and, where they can be found out, authors (name and email of each), message and verified (whether spec.verify found the revision signed): an expression that asks for what is not known holds the change.',
+    { minLength: 1, maxLength: 10_240 },
+  ),
+  over: Type.Optional(
+    choice('Object: evaluated for each object that is applied. Change: once.', ['Object', 'Change'], {
+      default: 'Object',
+    }),
+  ),
+  message: Type.Optional(text('What to tell people when it does not hold.', { maxLength: 1024 })),
+  messageExpression: Type.Optional(
+    text('The same, as an expression that gives a text. It goes before message.', { maxLength: 10_240 }),
+  ),
+};
+
 /** How an approval is asked for. */
 export const approvalRule = object('Approvals that a change needs.', {
-  name: text('Names the rule in messages and records.', { minLength: 1, maxLength: 63 }),
+  name: ruleName,
   count: Type.Integer({ description: 'How many people must approve.', minimum: 1, maximum: 20, default: 1 }),
   ...people,
   notAuthor: Type.Optional(

@@ -2,7 +2,20 @@ import * as Type from 'typebox';
 import { list, object, text, time } from '../build.ts';
 import { objectMeta } from '../common.ts';
 import type { KindDefinition } from '../kind.ts';
-import { approvalRule, causes, clusterSelection, GATES_GROUP, identitiesReference } from './common.ts';
+import {
+  approvalRule,
+  causes,
+  CHECK,
+  checkFields,
+  clusterSelection,
+  GATES_GROUP,
+  identitiesReference,
+} from './common.ts';
+
+const check = object(CHECK, {
+  ...checkFields,
+  causes: causes('Causes that are governed. By default all that the lockdown is about.'),
+});
 
 const spec = object('Stops changes at once, until its end or until it is deleted.', {
   select: Type.Optional(clusterSelection),
@@ -13,6 +26,9 @@ const spec = object('Stops changes at once, until its end or until it is deleted
   until: time('When it ends by itself.'),
   approvals: Type.Optional(
     list('Instead of stopping all: the approvals that changes need while it lasts.', approvalRule),
+  ),
+  checks: Type.Optional(
+    list('Instead of stopping all: what must hold for changes to pass while it lasts, beside any approvals.', check),
   ),
   identitiesRef: Type.Optional(identitiesReference),
   causes: causes('Causes that are stopped. By default all but drift and rebuild: what runs is kept as it is.'),
@@ -28,6 +44,7 @@ export const lockdown = Type.Object({
 
 export type Lockdown = Type.Static<typeof lockdown>;
 export type LockdownSpec = Type.Static<typeof spec>;
+export type LockdownCheck = Type.Static<typeof check>;
 
 export const lockdownKind = {
   group: GATES_GROUP,

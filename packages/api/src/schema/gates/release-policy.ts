@@ -5,15 +5,17 @@ import type { KindDefinition } from '../kind.ts';
 import {
   approvalRule,
   causes,
+  CHECK,
+  checkFields,
   clusterSelection,
   GATES_GROUP,
   identitiesReference,
   namespacedSelection,
   people,
+  ruleName,
 } from './common.ts';
 import { externalRule } from './external.ts';
 
-const ruleName = text('Names the rule in messages and records.', { minLength: 1, maxLength: 63 });
 const action = Type.Optional(
   choice('What a change that does not pass meets: it is held, or only told of.', ['Deny', 'Warn'], { default: 'Deny' }),
 );
@@ -104,28 +106,15 @@ const window = object('When changes may pass.', {
 });
 
 const breakGlass = object(
-  'Who may override approvals, windows and what other systems say (external) of this policy by an Approval with a reason. Checks, limits and lockdowns are never overridden.',
+  'Who may override approvals, windows and what other systems say (external) of this policy by an Approval with a reason: the change is an emergency then. Rules whose causes name emergency are not overridden; checks, limits and lockdowns never are.',
   {
     ...people,
     expiry: duration('How long an override counts.'),
   },
 );
 
-const check = object('A condition in CEL, as a ValidatingAdmissionPolicy has it.', {
-  name: ruleName,
-  expression: text(
-    'Must be true. Over an object it knows object and oldObject (null for one that is new or unknown); always change, unit and source. Of source it knows kind, namespace, name and revision, and, where they can be found out, authors (name and email of each), message and verified (whether spec.verify found the revision signed): an expression that asks for what is not known holds the change.',
-    { minLength: 1, maxLength: 10_240 },
-  ),
-  over: Type.Optional(
-    choice('Object: evaluated for each object that is applied. Change: once.', ['Object', 'Change'], {
-      default: 'Object',
-    }),
-  ),
-  message: Type.Optional(text('What to tell people when it does not hold.', { maxLength: 1024 })),
-  messageExpression: Type.Optional(
-    text('The same, as an expression that gives a text. It goes before message.', { maxLength: 10_240 }),
-  ),
+const check = object(CHECK, {
+  ...checkFields,
   action,
   causes: causes('Causes that are governed. By default routine and prune.'),
 });
