@@ -40,6 +40,8 @@ export interface WatchOptions {
   metadataOnly?: boolean;
   resourceVersion: string;
   signal: AbortSignal;
+  /** Called once the server has begun to answer: what changes from then on comes as it happens. */
+  onOpen?: () => void;
 }
 
 export interface ApplyOptions {

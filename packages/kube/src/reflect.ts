@@ -174,12 +174,23 @@ class Run {
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const started = performance.now();
     let events = 0;
-    for await (const event of this.#cluster.watch(this.#kind, { ...this.#options, resourceVersion, signal })) {
-      if (signal.aborted) return;
-      if (events === 0) this.#backoff.reset();
-      events += 1;
-      this.#deliver(event);
-      if (this.#version === undefined) return;
+    const { onSight } = this.#options;
+    const onOpen = (): void => onSight?.(true);
+    try {
+      for await (const event of this.#cluster.watch(this.#kind, {
+        ...this.#options,
+        resourceVersion,
+        signal,
+        onOpen,
+      })) {
+        if (signal.aborted) return;
+        if (events === 0) this.#backoff.reset();
+        events += 1;
+        this.#deliver(event);
+        if (this.#version === undefined) return;
+      }
+    } finally {
+      onSight?.(false);
     }
     if (signal.aborted) return;
     if (events === 0 && performance.now() - started < SHORT_WATCH_MS) {

@@ -33,6 +33,8 @@ export interface ReflectorOptions {
   checkInterval?: number;
   /** Told of every interruption, for logs and metrics. */
   onInterruption?: (error: unknown, retryInMs: number) => void;
+  /** Told when a watch is open, and when it is not any more, whatever ended it: until the next one is, nothing that changes is seen. */
+  onSight?: (isOpen: boolean) => void;
 }
 
 export interface Reflector {

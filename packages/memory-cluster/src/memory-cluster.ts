@@ -119,6 +119,7 @@ class MemoryClient implements Cluster {
     });
     this.backend.streams.add(stream);
     try {
+      options.onOpen?.();
       yield* stream.events(this.#server.store);
     } finally {
       this.backend.streams.delete(stream);

@@ -128,6 +128,7 @@ export class GateObjects {
   /** The labels of a namespace; null while they are not known. */
   async labelsOf(namespace: string): Promise<Readonly<Record<string, string>> | null> {
     await this.#namespaces.known(LIST_WITHIN);
+    if (this.#namespaces.isBlind) return null;
     const object = this.#namespaces.get(`/${namespace}`);
     return object === undefined ? null : (object.metadata.labels ?? {});
   }

@@ -146,17 +146,27 @@ export class Gatekeeper {
   async pass(request: GateRequest): Promise<Passage | null> {
     const unit = unitOf(request);
     if (request.objects.length === 0) return this.#rest(unit, request);
-    const known = await this.#objects.known();
-    if (known === 'none') return null;
-    if (known !== 'known') throw held(`waits for word of what the policies say: ${known.trouble}`, ASK_AGAIN);
+    if (!(await this.#isKnown())) return null;
     const facts = await this.#factsOf(request);
     const policies = governing(this.#objects.policies, facts);
     const name = changeName(unit, facts.digest);
     const record = this.#records.find(unit, name);
     const { verdict, again } = await this.#judge(request, { facts, policies, name });
+    // What it was judged by may be out of sight by now.
+    await this.#isKnown();
     if (verdict.state !== 'open') return this.#hold(request, facts, { verdict, again });
     request.onGuarded(new Set(guardedKeys(this.#objects.policies, facts, verdict.isEmergency).map(keyId)));
     return this.#open(request, { digest: facts.digest, name, record, verdict });
+  }
+
+  /**
+   * Whether there are gates at all.
+   * @throws PlumbError `gated` while nobody knows what they say
+   */
+  async #isKnown(): Promise<boolean> {
+    const known = await this.#objects.known();
+    if (typeof known === 'object') throw held(`waits for word of what the policies say: ${known.trouble}`, ASK_AGAIN);
+    return known === 'known';
   }
 
   /** Records that a change passes, where it was held before. */

@@ -1,7 +1,7 @@
 import { HELM_RELEASE, PlumbError } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OnDemandObjects } from './on-demand-objects.ts';
 
 const DEFINITION: KubeObject = {
@@ -137,4 +137,59 @@ test('an end before the first list is in is no trouble', async () => {
   releases.rest();
   await releases.done();
   expect(releases.trouble).toBeNull();
+});
+
+describe('a watch that is cut', () => {
+  const away = new PlumbError('api-unavailable', 'the line is cut', { fault: 'system', policy: 'retry' });
+  const lists = (): number =>
+    cluster.requests.filter(({ verb, kind }) => verb === 'list' && kind === HELM_RELEASE.kind).length;
+  let restore: () => void;
+
+  beforeEach(async () => {
+    await cluster.create(DEFINITION);
+    releases.need();
+    await becomes('listed');
+    const isWatched = (): boolean =>
+      cluster.requests.some(({ verb, kind }) => verb === 'watch' && kind === HELM_RELEASE.kind);
+    await expect.poll(isWatched).toBe(true);
+    restore = cluster.faults.add({
+      times: 1_000_000,
+      matches: ({ verb, kind }) => verb === 'watch' && kind === HELM_RELEASE.kind,
+      before: () => {
+        throw away;
+      },
+    });
+    cluster.cutWatches(away);
+    await expect.poll(() => releases.trouble).not.toBeNull();
+  });
+
+  test('leaves nobody blind at once, but after a second', async () => {
+    await clock.advance(1_000);
+    expect(releases.isBlind).toBe(false);
+    await clock.advance(1);
+    expect(releases.isBlind).toBe(true);
+    restore();
+  });
+
+  test('tells all that was missed before it is believed again', async () => {
+    await clock.advance(2_000);
+    await cluster.create(RELEASE);
+    expect(releases.isBlind).toBe(true);
+    restore();
+    await expect.poll(() => releases.isBlind, { timeout: 10_000 }).toBe(false);
+    expect(releases.get('shop/db')).toMatchObject(RELEASE);
+    expect(lists()).toBe(2);
+    await clock.advance(60_000);
+    expect(releases.isBlind).toBe(false);
+  });
+
+  test('for less than that goes on from where it was', async () => {
+    await clock.advance(500);
+    restore();
+    await cluster.create(RELEASE);
+    await expect.poll(() => releases.get('shop/db'), { timeout: 10_000 }).toBeDefined();
+    await clock.advance(60_000);
+    expect(releases.isBlind).toBe(false);
+    expect(lists()).toBe(1);
+  });
 });

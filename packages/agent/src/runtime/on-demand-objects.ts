@@ -10,6 +10,9 @@ export type Availability = 'listed' | 'pending' | 'not-served';
 /** How often a kind that is not served is looked for: discovery has no watch. Milliseconds. */
 const LOOK_AGAIN = 5_000;
 
+/** Without a watch for longer than this, nobody knows what there is. Milliseconds. */
+const MOST_GAP = 1_000;
+
 type Listener = (id: string, object: KubeObject | undefined, before: KubeObject | undefined) => void;
 
 /** Objects of a kind that not every cluster serves. It is watched from when somebody first needs it, and only read. */
@@ -29,6 +32,8 @@ export class OnDemandObjects {
   #started: Promise<void> | null = null;
   #trouble: string | null = null;
   #isBlind = false;
+  /** Since when no watch is open: all that there was until then is in view. Null while one is. */
+  #closedAt: number | null = null;
 
   constructor(cluster: Cluster, kind: KindRef, { clock, ...options }: ReflectorOptions & { clock: Clock }) {
     this.#cluster = cluster;
@@ -41,9 +46,9 @@ export class OnDemandObjects {
     return this.#availability;
   }
 
-  /** What was in view may be looked at no more: nobody knows what there is now. */
+  /** What was in view may be looked at no more, or no watch shows what becomes of it: nobody knows what there is now. */
   get isBlind(): boolean {
-    return this.#isBlind;
+    return this.#isBlind || (this.#closedAt !== null && this.#clock.now() > this.#closedAt + MOST_GAP);
   }
 
   /** What keeps the first list away, or the last interruption was; null: nothing that is known. */
@@ -112,6 +117,8 @@ export class OnDemandObjects {
     this.#objects = null;
     this.#askedAt = null;
     this.#trouble = null;
+    this.#isBlind = false;
+    this.#closedAt = null;
     this.#availability = 'pending';
   }
 
@@ -138,21 +145,31 @@ export class OnDemandObjects {
     const onInterruption = (error: unknown): void => {
       const { code, message } = asPlumbError(error);
       this.#trouble = message;
-      if (code !== 'api-forbidden' || this.#isBlind) return;
-      this.#isBlind = true;
-      // What was missed meanwhile only a list tells.
-      this.#objects?.doubt();
+      if (code === 'api-forbidden') this.#lookAnew();
+    };
+    const onSight = (isOpen: boolean): void => {
+      if (end.aborted) return;
+      if (isOpen && this.isBlind) this.#lookAnew();
+      this.#closedAt = isOpen ? null : (this.#closedAt ?? this.#clock.now());
     };
     const signal = AbortSignal.any([this.#options.signal, end]);
-    this.#objects = new FluxObjects(this.#cluster, this.kind, { ...this.#options, signal, onInterruption });
+    this.#objects = new FluxObjects(this.#cluster, this.kind, { ...this.#options, signal, onInterruption, onSight });
     this.#objects.listen((id, object, before) => {
       for (const listener of this.#listeners) listener(id, object, before);
     });
     this.#objects.listenListed(() => {
       this.#trouble = null;
       this.#isBlind = false;
+      this.#closedAt = this.#clock.now();
     });
     await this.#objects.ready();
+  }
+
+  /** What was missed meanwhile only a list tells. */
+  #lookAnew(): void {
+    if (this.#isBlind) return;
+    this.#isBlind = true;
+    this.#objects?.doubt();
   }
 
   #become(availability: Availability): void {

@@ -40,6 +40,7 @@ export async function* watchOnce(
   options.signal.addEventListener('abort', abort, { once: true });
   try {
     if (options.signal.aborted) throw stopped(subject);
+    options.onOpen?.();
     yield* events(stream, subject);
   } finally {
     clearTimeout(timer);

@@ -110,6 +110,18 @@ export function readContract(subject: () => Subject): void {
     expect(events).toEqual([{ type: 'added', object: bare }]);
   });
 
+  test('a watch tells when it is open, though nothing happens', async () => {
+    const { cluster, namespace } = subject();
+    const { resourceVersion } = await cluster.list(CONFIG_MAP, { namespace });
+    const controller = new AbortController();
+    const opened = Promise.withResolvers<string>();
+    const options = { namespace, resourceVersion, signal: controller.signal, onOpen: () => opened.resolve('open') };
+    const watched = readEvents(cluster.watch(CONFIG_MAP, options), 1).catch(() => undefined);
+    expect(await opened.promise).toBe('open');
+    controller.abort();
+    await watched;
+  });
+
   test('an aborted watch ends', async () => {
     const { cluster, namespace } = subject();
     const { resourceVersion } = await cluster.list(CONFIG_MAP, { namespace });
