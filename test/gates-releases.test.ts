@@ -219,7 +219,8 @@ test('a policy that names drift holds its repair', async () => {
     /^refused by checks\/by-hand in ReleasePolicy\/\S+\/steady: ConfigMap\/\S+\/steady-settings: is put right by hand$/,
   );
   expect((await world.get(key))?.['data']).toEqual({ colour: 'grey' });
-  await policy(world, 'steady', { select: { names: ['steady'] } });
+  const mended = { ...check, expression: 'true' };
+  await policy(world, 'steady', { select: { names: ['steady'] }, checks: [mended] });
   const isGreen = (object: KubeObject | null): boolean => (object?.['data'] as { colour?: string })?.colour === 'green';
   await world.until(key, 'be put right', isGreen);
   // So it is while something newer waits.
@@ -232,7 +233,7 @@ test('a policy that names drift holds its repair', async () => {
   await world.edit(key, { data: { colour: 'grey' } });
   await world.event(releases.key('steady'), 'DriftCorrectionFailed', (text) => text.includes('is put right by hand'));
   expect((await world.get(key))?.['data']).toEqual({ colour: 'grey' });
-  await policy(world, 'steady', { select: { names: ['steady'] } });
+  await policy(world, 'steady', { select: { names: ['steady'] }, checks: [mended] });
   await world.until(key, 'be put right', isGreen);
 });
 

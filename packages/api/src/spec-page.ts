@@ -107,6 +107,7 @@ const SAID_OF: Readonly<Record<string, readonly string[]>> = {
   drifted: ['Kustomization'],
   'empty-result': ['Kustomization'],
   gated: UNITS,
+  'gate-edited': UNITS,
   'gate-lost': UNITS,
   'gate-overridden': UNITS,
   'policy-flawed': [],

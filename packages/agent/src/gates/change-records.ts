@@ -215,11 +215,12 @@ export class ChangeRecords {
   /** Each verdict bears the time at which it was found first. */
   #requirements(found: readonly Requirement[], before: readonly ChangeRequirement[]): ChangeRequirement[] {
     const now = formatTime(new Date(this.#time()));
-    return found.map(({ policy, generation, rule, verdict, message, evidence }) => {
+    return found.map(({ policy, generation, uid, rule, verdict, message, evidence }) => {
       const known = before.find((one) => one.policy === policy && one.rule === rule && one.verdict === verdict);
       const short = message.slice(0, 2_048);
       const shown = evidence.map((text) => text.slice(0, 512));
-      return { policy, generation, rule, verdict, message: short, evidence: shown, at: known?.at ?? now };
+      const ofObject = uid === undefined ? {} : { uid };
+      return { policy, generation, ...ofObject, rule, verdict, message: short, evidence: shown, at: known?.at ?? now };
     });
   }
 }

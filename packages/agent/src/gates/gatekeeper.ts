@@ -254,6 +254,8 @@ export class Gatekeeper {
     if (skipped.length > 0)
       said.push(say(ownMessages.gateOverridden, { change, cause: causeTold(cause, verdict), skipped }));
     if (warnings.length > 0) said.push(say(ownMessages.policyWarning, { warnings }));
+    const edited = hidden.filter(({ rule }) => rule === 'edited');
+    if (edited.length > 0) said.push(say(ownMessages.gateEdited, { change, edited }));
     for (const one of said) this.#options.tell(ref, one);
   }
 

@@ -97,6 +97,18 @@ export const ownMessages = {
       ],
     },
   }),
+  gateEdited: message({
+    id: 'gate-edited',
+    level: 'error',
+    reason: 'PolicyWarning',
+    channels: ['event', 'log'],
+    text: (p: { change: string; edited: readonly { policy: string; message: string }[] }) =>
+      `${p.change} passes, and was held by a policy that was edited since: ${some(p.edited.map(({ policy, message: why }) => `${policy}: ${why}`))}`,
+    example: {
+      change: 'ks-shop-8a1f0c2d9b3e',
+      edited: [{ policy: 'ReleasePolicy/shop/production', message: 'held by generation 3, passed by generation 4' }],
+    },
+  }),
   gateLost: message({
     id: 'gate-lost',
     level: 'error',

@@ -388,3 +388,24 @@ test('a policy that held and is gone opens nothing by itself', () => {
     expect(judgeChange({ ...given, policies, earlier: first.requirements }).state).not.toBe('open');
   });
 });
+
+test('a policy that held and says less after an edit opens nothing by itself', () => {
+  forAll(fc.tuple(fc.nat(), fc.boolean()), (given, [pick, isAway]) => {
+    const verdict = judgeChange(given);
+    const holding = given.policies.filter((one) =>
+      verdict.requirements.some(
+        ({ policy: id, verdict: is, rule }) =>
+          id === policyId(one) && (is === 'Missing' || is === 'Denied') && !['spec', 'deleted'].includes(rule),
+      ),
+    );
+    const old = holding[pick % Math.max(1, holding.length)];
+    fc.pre(old !== undefined);
+    const select = isAway ? { names: ['of-nobody'] } : {};
+    const spec = isAway ? { ...old.spec, select } : {};
+    const edited = { ...old, generation: old.generation + 1, spec, flaw: null };
+    const policies = given.policies.map((one) => (one === old ? edited : one));
+    const first = judgeChange({ ...given, policies, earlier: verdict.requirements });
+    expect(first.state).not.toBe('open');
+    expect(judgeChange({ ...given, policies, earlier: first.requirements }).state).not.toBe('open');
+  });
+});

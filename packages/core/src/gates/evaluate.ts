@@ -12,6 +12,7 @@ import type {
   Requirement,
 } from './facts.ts';
 import { policyId } from './facts.ts';
+import { isGoverned } from './causes.ts';
 import { beyondLimits, DEFAULT_LIMITS } from './limits.ts';
 import { judgeLost, type Earlier } from './lost.ts';
 import { describePeople, isOneOf } from './people.ts';
@@ -104,11 +105,14 @@ export function judgeChange(input: GateInput): GateVerdict {
   const lockdowns = sortedBy(locking(input.lockdowns, input.change, time, isEmergency), ({ name }) => name);
   const judged = [
     ...lockdowns.map((lockdown) => judgeLockdown(lockdown, narrowed)),
-    ...policies.map((policy) => judgePolicy(policy, narrowed)),
+    ...policies.map((policy) => ofObject(judgePolicy(policy, narrowed), policy)),
     judgeDefaults(policies, narrowed),
-    { requirements: judgeLost(narrowed), opensAt: null },
   ];
   const requirements = judged.flatMap((one) => one.requirements);
+  const { cause } = input.change;
+  requirements.push(
+    ...judgeLost({ ...narrowed, governing: policies, judged: [...requirements], occasion: { cause, isEmergency } }),
+  );
   const rejections = kept ? [] : narrowed.approvals.filter(({ decision }) => decision === 'Reject');
   requirements.push(...rejections.map(rejected));
   if (requirements.some(isAskingPeople)) {
@@ -156,6 +160,13 @@ interface Judged {
   opensAt: number | null;
 }
 
+/** A policy that is made anew begins to count its generations again. */
+function ofObject({ requirements, opensAt }: Judged, { uid }: PolicyFacts): Judged {
+  return uid === undefined
+    ? { requirements, opensAt }
+    : { requirements: requirements.map((one) => ({ ...one, uid })), opensAt };
+}
+
 function stateOf(requirements: readonly Requirement[]): GateVerdict['state'] {
   if (requirements.some(({ verdict }) => verdict === 'Denied')) return 'rejected';
   return requirements.some(({ verdict }) => verdict === 'Missing') ? 'held' : 'open';
@@ -166,7 +177,7 @@ const WHO = 'windows/who';
 
 /** Whether an approval could meet it. */
 function isAskingPeople({ rule, verdict }: Requirement): boolean {
-  return verdict === 'Missing' && (/^(approvals|limits|deleted)\b/.test(rule) || rule === WHO);
+  return verdict === 'Missing' && (/^(approvals|limits|deleted|edited)\b/.test(rule) || rule === WHO);
 }
 
 /** Whoever approved is told why that does not count. */

@@ -41,6 +41,8 @@ export interface PolicyFacts {
   namespace: string;
   name: string;
   generation: number;
+  /** Left out where it is no object of a cluster. */
+  uid?: string;
   spec: PolicySpec;
   /** Why it cannot be judged by; null when it can. Then it holds what it selects. */
   flaw: string | null;
@@ -93,6 +95,8 @@ export interface Requirement {
   /** Of one that is Missing: what is waited for, as it stands behind "waits for". Else a sentence. */
   message: string;
   evidence: readonly string[];
+  /** That of the policy. */
+  uid?: string;
 }
 
 /** A person, for the mapping of authors to users: all are in the form of `spelling`. */

@@ -18,9 +18,9 @@ import { windowProblem } from './window.ts';
 /** A policy as it is judged by. One that cannot be read says why, and holds what it selects; where not even that can be read, all. */
 export function policyFacts(object: KubeObject): PolicyFacts {
   const kind = object.kind === 'ReleasePolicy' ? 'ReleasePolicy' : 'ClusterReleasePolicy';
-  const { name, namespace = '', generation = 0 } = object.metadata;
+  const { name, namespace = '', generation = 0, uid } = object.metadata;
   const checked = kind === 'ReleasePolicy' ? checkReleasePolicy(object) : checkClusterReleasePolicy(object);
-  const base = { kind, namespace, name, generation } as const;
+  const base = { kind, namespace, name, generation, ...(uid !== undefined && { uid }) } as const;
   if (!checked.ok) return { ...base, spec: {}, flaw: told(checked.problems) };
   const spec: PolicySpec = checked.value.spec;
   return { ...base, spec, flaw: notKnown(object) ?? specProblem(spec, namespace) };

@@ -43,6 +43,7 @@ export const CHANGE_PHASES = [
 const requirement = object('One rule, and what came of it.', {
   policy: text('The policy or lockdown, as Kind/name or Kind/namespace/name; default-limits for those every unit has.'),
   generation: count('The generation of the policy that was judged by.'),
+  uid: Type.Optional(text('The uid of the policy.')),
   rule: text('The rule in it, as approvals/two-people.'),
   verdict: choice('Met, or why not.', ['Met', 'Missing', 'Denied', 'Warned', 'Overridden']),
   message: text('The verdict in words.', { maxLength: 2048 }),
