@@ -106,13 +106,25 @@ test('G3: a harmless commit of somebody else on top hides no author: neither of 
   expect(evidence).toEqual([expect.stringContaining('by carol at') as string]);
 });
 
+test('G3: no status that somebody else wrote hides an author', async () => {
+  const revision = await world.push(settings('3b'), 'Change', ALICE);
+  const change = await held(revision);
+  const status = { lastAppliedRevision: revision };
+  await world.cluster.patch(world.unitKey('apps'), { status }, { type: 'merge', subresource: 'status' });
+  await alice.says('Approve', change);
+  await says(revision, NOBODY_ELSE);
+  await bob.says('Approve', change);
+  await world.applied('apps', revision);
+  expect(await value()).toBe('3b');
+});
+
 test('a change of somebody whom nobody knows waits, says so, and goes on once it is known who that is', async () => {
   const revision = await world.push(settings('4'), 'Change', EVE);
   const why = `waits for word of which user ${EVE} is: ConfigMap ${world.namespace}/people does not tell`;
   const change = await says(revision, why);
   await carol.says('Approve', change);
   await says(revision, why);
-  expect(await value()).toBe('3');
+  expect(await value()).toBe('3b');
   await world.edit(configMapKey(world.namespace, 'people'), { data: { eve: 'user: eve\ngit: eve@example.test' } });
   await world.applied('apps', revision);
   expect(await value()).toBe('4');

@@ -17,6 +17,8 @@ export interface Record {
   place: string | null;
   /** The user it was applied as (`UnitMemory.actor`). */
   actor: string | null;
+  /** `UnitMemory.brought`. */
+  brought: string | null;
   applied: Map<string, Recalled>;
   /** What was told of drift that is left (delivery/tolerate.ts). */
   told: Map<string, string>;
@@ -49,6 +51,7 @@ interface File {
   uid: string;
   place: string | null;
   actor: string | null;
+  brought?: string | null;
   bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
   rules: string;
   reads: Ids;
@@ -61,7 +64,7 @@ interface File {
 
 /** A unit's delivered bundle, without bodies, and what its apply left; null before its first delivery. `maker` names the program. */
 export function writeRecord(unit: UnitMemory, maker: string): string | null {
-  const { uid, bundle, applied, place, actor, unproven, tolerated } = unit;
+  const { uid, bundle, applied, place, actor, brought, unproven, tolerated } = unit;
   if (bundle === null) return null;
   const { digest, specDigest, configs, revision, artifactDigest, warnings, reads } = bundle;
   const ignored = [...new Set(bundle.objects.map((object) => object.ignored))];
@@ -80,6 +83,7 @@ export function writeRecord(unit: UnitMemory, maker: string): string | null {
     uid,
     place,
     actor: unproven ? null : actor,
+    brought,
     bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
@@ -127,6 +131,7 @@ function recordOf(file: File, maker: string): Record {
     applied,
     place: file.place,
     actor: file.actor,
+    brought: file.brought ?? null,
     told: new Map(file.told),
     bundle: file.maker === maker ? { ...file.bundle, objects, reads, unknownModes: [], pack } : null,
   };

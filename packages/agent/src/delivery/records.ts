@@ -47,6 +47,7 @@ export class Records {
     unit.recalled = record?.applied ?? null;
     unit.place = record?.place ?? null;
     unit.actor = record?.actor ?? null;
+    unit.brought = record?.brought ?? null;
     unit.unproven = record?.actor === null;
     unit.toldBefore = record?.told ?? new Map();
   }

@@ -150,6 +150,8 @@ export class UnitMemory {
   /** What is known of the expressions in its spec. */
   readonly expressions = new SpecExpressions();
   delivered: Delivered | null = null;
+  /** The revision that is in force by what we did ourselves, whatever the status says; null where we do not know. */
+  brought: string | null = null;
   failed: Failed | null = null;
   /** What gates are judged by has changed since a run was held, or while one was under way: the next one is not kept waiting. */
   judgeAgain = false;
@@ -209,6 +211,7 @@ export class UnitMemory {
     this.applied.clear();
     this.applied.changed = true;
     this.recalled = null;
+    this.brought = null;
     this.drifted.clear();
     this.fights = new Fights();
     this.tolerated.clear();

@@ -137,7 +137,10 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
     const warnings = newWarnings(bundle, memory.bundle);
     const delivery = await holding(bundle, run, async () => {
       const carried = await carryOut(object, bundle, { ...run, base, signal });
-      if (carried.error === null && cause !== 'drift') keepBundle(bundle, run);
+      if (carried.error === null && cause !== 'drift') {
+        memory.brought = bundle.revision;
+        keepBundle(bundle, run);
+      }
       // What was told is not told again by the next process.
       if (carried.found.length > 0) hands.records?.note(memory);
       return { ...carried, error: carried.error && hideSecrets(carried.error, bundle.pack.secrets ?? []) };
@@ -174,7 +177,10 @@ async function holdToLast(
     const delivery = await holding(bundle, context, async () => {
       const only = new Set(bundle.objects.filter((stored) => isOurs(stored, memory)).map(({ key }) => keyId(key)));
       const carried = await carryOut(object, bundle, { ...context, cause: 'rebuild', only });
-      if (carried.error === null) keepBundle(bundle, context);
+      if (carried.error === null) {
+        if (isProven(object, bundle, carried)) memory.brought ??= bundle.revision;
+        keepBundle(bundle, context);
+      }
       return carried;
     });
     const { changes, drift, found } = delivery;
@@ -183,6 +189,13 @@ async function holdToLast(
   } catch {
     return null;
   }
+}
+
+/** Whoever may write the status may say which revision was delivered last: it was where nothing had to be changed for it, and nothing else is there. */
+function isProven(object: Kustomization, { objects }: StoredBundle, { changes }: Delivery): boolean {
+  const declared = new Set(objects.map(({ key }) => keyId(key)));
+  const isAll = inventoryKeys(object).every((key) => declared.has(keyId(key)));
+  return isAll && changes.every(({ action }) => action === 'unchanged' || action === 'skipped');
 }
 
 /** Whether nothing else than this was applied to the object. */

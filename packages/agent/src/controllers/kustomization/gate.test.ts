@@ -56,3 +56,12 @@ test.each([
   memory.recalled = new Map([[keyId(KEY), { desiredDigest, ownedHash: 'h' }]]) as unknown as UnitMemory['recalled'];
   expect(causeOf(planOf('compare'), BUNDLE, { cause: 'routine', inForce: true, memory })).toBe(cause);
 });
+
+test.each([
+  ['what an earlier process applied is built again', 'a', 'rebuild'],
+  ['what it applied otherwise is routine, whatever the status says of what was delivered last', 'b', 'routine'],
+])('%s', (_what, desiredDigest, cause) => {
+  const memory = memoryWith(false);
+  memory.recalled = new Map([[keyId(KEY), { desiredDigest, ownedHash: 'h' }]]) as unknown as UnitMemory['recalled'];
+  expect(causeOf(planOf('compare'), BUNDLE, { cause: 'rebuild', inForce: false, memory })).toBe(cause);
+});

@@ -43,7 +43,7 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     cause: causeOf(plan, bundle, context),
     isDeclared: context.cause === 'routine' || context.cause === 'emergency',
     revision,
-    since: object.status?.lastAppliedRevision ?? null,
+    since: memory.brought,
     hasRemoteBases: bundle.reads.remotes.length > 0,
     bundleDigest: bundle.digest,
     objects,
@@ -82,10 +82,13 @@ export function causeOf(
   bundle: Pick<StoredBundle, 'objects'>,
   { cause, inForce, memory }: Pick<GateContext, 'cause' | 'inForce' | 'memory'>,
 ): Cause {
+  const isNewHere = isNew(plan, memory, (index) => bundle.objects[index]?.digest ?? '');
+  // What the status says was delivered last, and we applied otherwise, is nothing to come back to.
+  if (cause === 'rebuild' && isNewHere && memory.recalled !== null) return 'routine';
   if (cause !== 'routine') return cause;
   const objects = fatesOf(plan);
   const isDeleting = objects.some(({ action }) => action === 'delete');
-  if (inForce && !isDeleting && !isNew(plan, memory, (index) => bundle.objects[index]?.digest ?? '')) return 'drift';
+  if (inForce && !isDeleting && !isNewHere) return 'drift';
   return objects.every(({ action }) => action === 'delete') ? 'prune' : 'routine';
 }
 
