@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Change } from '@plumb/api';
+import { CHANGE, type Change } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, inPhase, installGates, Person, policy } from './support/gates.ts';
 import { configMap } from './support/manifests.ts';
@@ -85,6 +85,21 @@ test('a policy that is worded otherwise lets pass what it says now, and that is 
   const told = await world.event(world.unitKey('apps'), 'PolicyWarning', (message) => message.includes(words));
   expect(told).toContain(`held by a policy that was edited since: ReleasePolicy/${world.namespace}/p: ${words}`);
 });
+
+test('the changes of a unit go with it, that of its deletion as the last', async () => {
+  await world.cluster.delete(world.unitKey('apps'), { propagationPolicy: 'Foreground' });
+  const change = await changeOf(world, 'apps', 'wait', inPhase('Pending'));
+  expect(change.spec.cause).toBe('prune');
+  const names = async (): Promise<string[]> => {
+    const { items } = await world.cluster.list(CHANGE, { namespace: world.namespace });
+    return items.map(({ metadata }) => metadata.name);
+  };
+  await expect.poll(names, { timeout: 90_000 }).toEqual([change.metadata.name]);
+  await alice.says('Approve', change);
+  await world.until(world.unitKey('apps'), 'be gone', (object) => object === null);
+  await expect.poll(names, { timeout: 90_000 }).toEqual([]);
+  // Garbage collection looks for kinds that are new to it every half minute.
+}, 240_000);
 
 test('nothing went wrong beside', async () => {
   expect(await world.problems()).toEqual([]);

@@ -43,13 +43,14 @@ export class Records {
     if (unit.uid === '') return;
     const text = await readFile(this.#file(unit.uid), 'utf8').catch(() => null);
     const record = text === null ? null : readRecord(text, unit.uid, this.#maker);
-    unit.bundle = record?.bundle ?? null;
-    unit.recalled = record?.applied ?? null;
-    unit.place = record?.place ?? null;
-    unit.actor = record?.actor ?? null;
-    unit.brought = record?.brought ?? null;
-    unit.unproven = record?.actor === null;
-    unit.toldBefore = record?.told ?? new Map();
+    if (record === null) return;
+    unit.bundle = record.bundle;
+    unit.recalled = record.applied;
+    unit.place = record.place;
+    unit.actor = record.actor;
+    unit.unproven = record.actor === null;
+    unit.brought = record.brought;
+    unit.toldBefore = record.told;
   }
 
   /** What is known of a unit changed. */

@@ -138,6 +138,16 @@ describe('a change that is held', () => {
     expect(records.find(UNIT, keyOf('a').name)?.status?.phase).toBe('Pending');
   });
 
+  test('goes with its unit, though not before it where it is of its deletion', async () => {
+    const owner = { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: UNIT.kind, name: UNIT.name, uid: UNIT.uid };
+    await records.hold(spec('a'), FACTS, WAITS, cluster);
+    expect((await read('a')).metadata.ownerReferences).toEqual([owner]);
+    await records.hold(spec('b', { bundleDigest: '' }), FACTS, WAITS, cluster);
+    expect((await read('b')).metadata.ownerReferences).toBeUndefined();
+    await records.leave(await read('b'), cluster);
+    expect((await read('b')).metadata.ownerReferences).toEqual([owner]);
+  });
+
   test.each<[string, Requirement[], string]>([
     ['waits for people', [requirement('approvals/two'), requirement('windows')], 'Pending'],
     ['waits for one of those who may pass in a window', [requirement('windows/who')], 'Pending'],

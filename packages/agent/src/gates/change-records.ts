@@ -5,6 +5,9 @@ import {
   displayKey,
   formatTime,
   GATES_MANAGER,
+  HELM_RELEASE,
+  KUSTOMIZATION,
+  apiVersionOf,
   type Change,
   type ChangePhase,
   type ChangeRequirement,
@@ -154,6 +157,19 @@ export class ChangeRecords {
     for (const old of ended.slice(KEPT)) await cluster.delete(keyOfChange(old));
   }
 
+  /** A change that was kept until its unit goes along with it from now on. */
+  async leave({ metadata, spec }: Change, cluster: Cluster): Promise<void> {
+    if (!outlives(spec)) return;
+    const options = { type: 'merge', fieldManager: GATES_MANAGER } as const;
+    const { unit } = spec;
+    const answer = await cluster.patch(
+      keyOfChange({ metadata }),
+      { metadata: ownedBy(unit) as unknown as JsonObject },
+      options,
+    );
+    this.#changes.note(answer);
+  }
+
   async #make(spec: ChangeSpec, cluster: Cluster): Promise<Change> {
     const { unit, digest } = spec;
     const name = changeName(unit, digest);
@@ -162,7 +178,7 @@ export class ChangeRecords {
     const object = {
       apiVersion: 'plumb.dev/v1',
       kind: 'Change',
-      metadata: { name, namespace: unit.namespace },
+      metadata: { name, namespace: unit.namespace, ...(outlives(spec) ? {} : ownedBy(unit)) },
       spec: spec as unknown as JsonObject,
     };
     try {
@@ -223,6 +239,19 @@ export class ChangeRecords {
       return { policy, generation, ...ofObject, rule, verdict, message: short, evidence: shown, at: known?.at ?? now };
     });
   }
+}
+
+/**
+ * Garbage collection takes what a unit waited for along with it, and at once where the deletion is to take what it owns first: what its own deletion
+ * waits for must not be taken by that.
+ */
+function outlives({ bundleDigest }: Pick<ChangeSpec, 'bundleDigest'>): boolean {
+  return bundleDigest === '';
+}
+
+function ownedBy({ kind, name, uid }: ChangeSpec['unit']): Pick<KubeObject['metadata'], 'ownerReferences'> {
+  const apiVersion = apiVersionOf(kind === 'HelmRelease' ? HELM_RELEASE : KUSTOMIZATION);
+  return uid === '' ? {} : { ownerReferences: [{ apiVersion, kind, name, uid }] };
 }
 
 /** One that names a unit of another namespace was made by somebody who may not write there. */

@@ -15,8 +15,7 @@ beforeEach(async () => {
   for (const object of [...gateCrds(), ...gateAdmission()]) await cluster.create(object);
   const scope = { signal: stop.signal };
   objects = new GateObjects({ cluster, clock, scope, onChange: () => undefined, onPolicy: () => undefined });
-  expect(await objects.known()).toBe('known');
-  await expect.poll(() => watches(LOCKDOWN.kind)).toBe(1);
+  await isInView();
 });
 afterEach(async () => {
   stop.abort();
@@ -25,6 +24,10 @@ afterEach(async () => {
 
 const watches = (kind: string): number =>
   cluster.requests.filter((request) => request.verb === 'watch' && request.kind === kind).length;
+async function isInView(): Promise<void> {
+  expect(await objects.known()).toBe('known');
+  await expect.poll(() => watches(LOCKDOWN.kind)).toBe(1);
+}
 const lockdown: KubeObject = {
   apiVersion: 'plumb.dev/v1',
   kind: 'Lockdown',

@@ -231,9 +231,12 @@ export class Gatekeeper {
             ? ({ phase: 'Applied', message: 'all of it is applied' } as const)
             : ({ phase: 'Failed', message: error.message } as const);
         // That it cannot be written undoes nothing; the next run finds it as it was.
-        await this.#records.move(current, end, cluster).catch((thrown: unknown) => {
+        try {
+          await this.#records.move(current, end, cluster);
+          if (error === null) await this.#records.leave(current, cluster);
+        } catch (thrown) {
           this.#options.onFault(`the end of Change ${current.metadata.name} could not be written`, thrown);
-        });
+        }
       },
     };
   }

@@ -143,15 +143,18 @@ describe('a watch that is cut', () => {
   const away = new PlumbError('api-unavailable', 'the line is cut', { fault: 'system', policy: 'retry' });
   const lists = (): number =>
     cluster.requests.filter(({ verb, kind }) => verb === 'list' && kind === HELM_RELEASE.kind).length;
+  const isWatched = (): Promise<void> =>
+    expect
+      .poll(() => cluster.requests.some(({ verb, kind }) => verb === 'watch' && kind === HELM_RELEASE.kind))
+      .toBe(true);
+  const isTroubled = (): Promise<void> => expect.poll(() => releases.trouble).not.toBeNull();
   let restore: () => void;
 
   beforeEach(async () => {
     await cluster.create(DEFINITION);
     releases.need();
     await becomes('listed');
-    const isWatched = (): boolean =>
-      cluster.requests.some(({ verb, kind }) => verb === 'watch' && kind === HELM_RELEASE.kind);
-    await expect.poll(isWatched).toBe(true);
+    await isWatched();
     restore = cluster.faults.add({
       times: 1_000_000,
       matches: ({ verb, kind }) => verb === 'watch' && kind === HELM_RELEASE.kind,
@@ -160,7 +163,7 @@ describe('a watch that is cut', () => {
       },
     });
     cluster.cutWatches(away);
-    await expect.poll(() => releases.trouble).not.toBeNull();
+    await isTroubled();
   });
 
   test('leaves nobody blind at once, but after a second', async () => {

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { APPROVAL, userError, type ApprovalSpec, type Change, type JsonObject } from '@plumb/api';
+import {
+  APPROVAL,
+  CHANGE,
+  apiVersionOf,
+  userError,
+  type ApprovalSpec,
+  type Change,
+  type JsonObject,
+  type KubeObject,
+} from '@plumb/api';
 import { asking, type GateCluster } from './asking.ts';
 import { hasEnded, readChange, type ChangeId } from './changes.ts';
 import { whoAmI, type Someone } from './who-am-i.ts';
@@ -47,11 +56,18 @@ export async function decide(
   const object = {
     apiVersion: 'plumb.dev/v1',
     kind: 'Approval',
-    metadata: { name: approval, namespace },
+    metadata: { name: approval, namespace, ...goingWith(change) },
     spec: spec as unknown as JsonObject,
   };
   await asking(cluster, APPROVAL, 'create', () => cluster.create(object, { signal }));
   return { who, approval, change };
+}
+
+/** What was said of a change goes when that goes. */
+function goingWith({ metadata: { name, uid } }: Change): Pick<KubeObject['metadata'], 'ownerReferences'> {
+  return uid === undefined
+    ? {}
+    : { ownerReferences: [{ apiVersion: apiVersionOf(CHANGE), kind: CHANGE.kind, name, uid }] };
 }
 
 const ENDS: Readonly<Record<string, string>> = {

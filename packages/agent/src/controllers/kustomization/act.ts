@@ -20,7 +20,7 @@ import type { Packs } from '../../delivery/packs.ts';
 import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
 import { configsOf, knownVersions, readReferences, referencesOf, watchedVersions } from '../../delivery/references.ts';
-import type { Delivered, StoredBundle, StoredObject, UnitMemory } from '../../delivery/unit.ts';
+import type { Delivered, Settling, StoredBundle, StoredObject, UnitMemory } from '../../delivery/unit.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
 import { addFinalizer } from '../../runtime/finalizer.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
@@ -34,7 +34,7 @@ import { NOTHING } from './facts.ts';
 import { policyGate } from './gate.ts';
 import { lastDelivered } from './last-delivered.ts';
 import { artifactMissing, openArtifact } from './open-artifact.ts';
-import { beginWait, endWait, goOnWaiting, revisionsOf } from './wait.ts';
+import { beginWait, endWait, goOnWaiting, resumeWait, revisionsOf } from './wait.ts';
 
 /** What the effects of a Kustomization work with. */
 export interface Hands extends Reach {
@@ -117,6 +117,7 @@ export async function actDeliver(
 async function deliverThere(object: Kustomization, source: Source | undefined, run: Run): Promise<Outcome<Facts>> {
   const { memory, hands, cause, inputs, startedAt, over } = run;
   const revisions = revisionsAt(source);
+  const waiting = memory.settling;
   const canceled = cause === 'drift' ? null : endWait(object, source, inputs, run);
   const base: Facts = {
     ...NOTHING,
@@ -129,7 +130,8 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
     const away = unreachable(object, facts, run);
     if (away !== null) return away;
     const held = cause === 'drift' || isPassing(error) ? null : await holdToLast(object, { ...run, base, signal });
-    return fail(object, held === null ? facts : { ...facts, held }, run, error);
+    const outcome = fail(object, held === null ? facts : { ...facts, held }, run, error);
+    return error.code === 'gated' && cause !== 'drift' ? whileWaiting(outcome, waiting, run) : outcome;
   };
   try {
     const bundle =
@@ -157,6 +159,14 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
   } catch (thrown) {
     return await failed({ ...base, took: hands.clock.now() - startedAt }, asPlumbError(thrown));
   }
+}
+
+/** What was waited for when something newer was held back is waited for on. */
+function whileWaiting(outcome: Outcome<Facts>, waiting: Settling | null, run: Run): Outcome<Facts> {
+  const left = resumeWait(waiting, run);
+  if (left === null || outcome.type !== 'retry') return outcome;
+  const { canceled: _none, ...facts } = outcome.facts;
+  return { ...outcome, facts, after: Math.min(outcome.after, left) };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ObjectKey } from '@plumb/api';
+import type { ObjectKey, Said } from '@plumb/api';
 import type { Change } from '../../delivery/apply.ts';
 import type { DriftNote } from '../../delivery/drift.ts';
 import type { FoundDrift } from '../../delivery/tolerate.ts';
@@ -23,6 +23,8 @@ export interface Facts {
   found: readonly FoundDrift[];
   /** What was done to keep to what was delivered last, where what is declared now could not be. */
   held?: Facts;
+  /** Of what is held to: what the wait for its health came to, where it was lost. */
+  lost?: Said;
   /** Every object whose drift is left and told; left out while that is not known. */
   drifted?: readonly ObjectKey[];
   /** Milliseconds from the first step of the delivery. */

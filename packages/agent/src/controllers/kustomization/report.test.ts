@@ -442,3 +442,47 @@ test('an object that was deleted to be created again is told with the fields tha
     'ConfigMap/shop/settings created',
   ]);
 });
+
+describe('what runs, while something newer is held', () => {
+  const gated = say(ownMessages.gated, { why: 'waits for 1 approval by anybody' });
+  const newer = 'main@sha1:newer';
+  const status = told(kustomization(), {
+    type: 'retry',
+    facts: { ...NOTHING, revision: newer },
+    said: gated,
+    after: 1,
+  }).next;
+  const held: Facts = { ...NOTHING, revision: REVISION, digest: 'd1', took: 2_000 };
+  const after = (what: Partial<Facts>) =>
+    told(kustomization({ status }), {
+      type: 'retry',
+      facts: { ...NOTHING, held: { ...held, ...what } },
+      said: gated,
+      after: 1,
+    });
+
+  test('is applied once it is healthy, and the unit is held all the same', () => {
+    const { conditions, next, events } = after({ health: 'passed' });
+    expect(conditions).toEqual([
+      'Reconciling True ProgressingWithRetry',
+      'Ready False Gated',
+      'Healthy True Succeeded',
+    ]);
+    expect(next).toMatchObject({
+      lastAppliedRevision: REVISION,
+      lastAttemptedRevision: newer,
+      history: [{ digest: 'sha256:d1', lastReconciledStatus: 'ReconciliationSucceeded' }],
+    });
+    expect(events).toMatchObject([{ type: 'Normal', message: 'Health check passed in 2s' }]);
+  });
+
+  test('is told to be ill when it does not get healthy', () => {
+    const lost = say(messages.healthFailed, { took: 2_000, error: 'timeout' });
+    const { conditions, next, events } = after({ health: 'failed', lost });
+    expect(conditions).toContain('Healthy False HealthCheckFailed');
+    expect(conditions).toContain('Ready False Gated');
+    expect(next).not.toHaveProperty('lastAppliedRevision');
+    expect(next.history).toMatchObject([{ digest: 'sha256:d1', lastReconciledStatus: 'HealthCheckFailed' }]);
+    expect(events).toMatchObject([{ type: 'Warning', reason: 'HealthCheckFailed' }]);
+  });
+});

@@ -55,7 +55,12 @@ export function report(object: Kustomization, outcome: Outcome<Facts>, moment: M
     case 'retry': {
       const status = failedStatus(object, facts, outcome.said, moment);
       const told = failureEvents(object, outcome.said, facts);
-      return { status, events: [...changeEvents(facts), ...told], after: outcome.after, result: 'error' };
+      return {
+        status,
+        events: [...changeEvents(facts), ...heldEvents(object, facts), ...told],
+        after: outcome.after,
+        result: 'error',
+      };
     }
     case 'terminal': {
       const status = stalledStatus(object, outcome.said, moment);
@@ -149,13 +154,38 @@ function failedStatus(object: Kustomization, facts: Facts, said: Said, { now }: 
     conditionOf(object, 'Reconciling', 'True', retrying),
     conditionOf(object, 'Ready', 'False', said),
     ...driftedChanges(object, facts),
+    ...heldChanges(object, facts),
   ];
   if (facts.health === 'failed') changes.push(conditionOf(object, 'Healthy', 'False', said));
   return statusOf(object, facts, {
     conditions: conditions(object, changes, now),
     ...handled(object),
     ...(history && { history }),
+    ...heldStatus(object, facts, now),
   });
+}
+
+/** What became of the health of what a unit is held to. */
+function heldStatus(object: Kustomization, { held }: Facts, now: number): Omit<KustomizationStatus, 'inventory'> {
+  if (held === undefined || held.health === 'none') return {};
+  const { revision = '', originRevision = '', lost } = held;
+  const { reason } = lost ?? say(messages.applied, { revision });
+  const history = nextHistory(object.status?.history ?? [], held, { now, reason });
+  const applied = {
+    lastAppliedRevision: revision,
+    ...(originRevision === '' ? {} : { lastAppliedOriginRevision: originRevision }),
+  };
+  return { ...(history && { history }), ...(lost === undefined ? applied : {}) };
+}
+
+function heldChanges(object: Kustomization, { held }: Facts): Change[] {
+  if (held?.lost !== undefined) return [conditionOf(object, 'Healthy', 'False', held.lost)];
+  return held?.health === 'passed' ? healthyChanges(object, held) : [];
+}
+
+function heldEvents(object: Kustomization, { held }: Facts): EventRecord[] {
+  if (held === undefined) return [];
+  return held.lost === undefined ? recoveredEvents(object, held) : [event(held.lost, held)];
 }
 
 /** Where Flux keeps failed runs: those that had their objects built. What is still unhealthy after the run ended is no run of its own. */

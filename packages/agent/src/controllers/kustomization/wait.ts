@@ -7,9 +7,10 @@ import { judge } from '../../delivery/judge.ts';
 import { timeoutOf } from '../../delivery/prepare.ts';
 import { healthNow, healthTargets, isInView, lookAgain } from '../../delivery/settle.ts';
 import type { Sight } from '../../delivery/settle.ts';
-import type { Delivered, Settling, UnitMemory } from '../../delivery/unit.ts';
+import type { Delivered, Failed, Settling, UnitMemory } from '../../delivery/unit.ts';
 import type { Outcome } from '../../runtime/outcome.ts';
 import type { Hands } from './act.ts';
+import { isHeld } from './gate-news.ts';
 import { actingAs, tenantOf } from '../../delivery/acting-as.ts';
 import { siteOf, unreachable } from '../../delivery/approach.ts';
 import { retryIntervalOf } from './decide.ts';
@@ -107,14 +108,24 @@ export function revisionsOf(delivered: Delivered | null): Pick<Facts, 'revision'
 }
 
 export function goOnWaiting(object: Kustomization, facts: Facts, context: Context): Outcome<Facts> {
-  const { memory, hands } = context;
-  const { settling } = memory;
+  const { memory } = context;
+  const { settling, failed } = memory;
   const digest = memory.bundle?.digest;
   const all = { ...facts, ...(digest === undefined ? {} : { digest }) };
   if (settling === null) return { type: 'done', facts: all };
+  const verdict = aggregate(healthNow(settling.targets, siteOf(context).live, memory));
+  if (failed !== null && isHeld(memory)) return goOnHeld(all, verdict, { ...context, settling, failed });
+  return judgeWait(object, all, verdict, { ...context, settling });
+}
+
+function judgeWait(
+  object: Kustomization,
+  all: Facts,
+  verdict: ReturnType<typeof aggregate>,
+  { memory, hands, settling }: Context & { settling: Settling },
+): Outcome<Facts> {
   const now = hands.clock.now();
   const took = now - settling.startedAt;
-  const verdict = aggregate(healthNow(settling.targets, siteOf(context).live, memory));
   if (verdict.status === 'current') {
     memory.settling = null;
     memory.verdicts.end();
@@ -139,6 +150,44 @@ export function goOnWaiting(object: Kustomization, facts: Facts, context: Contex
   const said = say(messages.healthFailed, { took, error: verdict.message });
   memory.failed = { said, inputs: memory.delivered?.inputs ?? '', retryAt: now + after, count: 1 };
   return { type: 'retry', facts: { ...all, took, health: 'failed' }, said, after };
+}
+
+/** Something newer is held, which is told: what was delivered before it is still waited for, and what comes of that is told beside. */
+function goOnHeld(
+  { revision, originRevision, ...facts }: Facts,
+  verdict: ReturnType<typeof aggregate>,
+  { memory, hands, settling, failed }: Context & { settling: Settling; failed: Failed },
+): Outcome<Facts> {
+  const now = hands.clock.now();
+  const took = now - settling.startedAt;
+  const after = Math.max(0, failed.retryAt - now);
+  const { digest } = facts;
+  const about = {
+    ...(revision !== undefined && { revision }),
+    ...(originRevision !== undefined && { originRevision }),
+  };
+  const held: Facts = { ...NOTHING, ...about, ...(digest !== undefined && { digest }), took };
+  if (verdict.status === 'current') {
+    memory.settling = null;
+    memory.verdicts.end();
+    return { type: 'retry', facts: { ...facts, held: { ...held, health: 'passed' } }, said: failed.said, after };
+  }
+  const isLost = verdict.status === 'failed' || now >= settling.deadline;
+  if (isLost && !settling.failed) {
+    settling.failed = true;
+    const lost = say(messages.healthFailed, { took, error: verdict.message });
+    return { type: 'retry', facts: { ...facts, held: { ...held, health: 'failed', lost } }, said: failed.said, after };
+  }
+  const isWatched = settling.failed || (settling.targets.every(isInView) && !memory.verdicts.passing);
+  const end = settling.failed ? after : settling.deadline - now;
+  return { type: 'again', facts, after: Math.min(after, end, isWatched ? after : LOOK_AGAIN) };
+}
+
+/** What is held back ends no wait for what was delivered before it. */
+export function resumeWait(before: Settling | null, { memory, hands }: Context): number | null {
+  if (before === null || memory.settling !== null) return null;
+  memory.settling = before;
+  return before.failed ? null : Math.max(0, before.deadline - hands.clock.now());
 }
 
 /**
