@@ -14,6 +14,7 @@ import {
   type ChangeSpec,
   type ChangeStatus,
   type JsonObject,
+  type KubeObject,
   type ObjectKey,
 } from '@plumb/api';
 import { isOver, toldOfHeld, type ChangeFacts, type GateVerdict, type Requirement } from '@plumb/core';

@@ -376,7 +376,8 @@ test('a policy that held and is gone opens nothing by itself', () => {
     const verdict = judgeChange(given);
     const holding = given.policies.filter((one) =>
       verdict.requirements.some(
-        ({ policy: id, verdict: is }) => id === policyId(one) && (is === 'Missing' || is === 'Denied'),
+        ({ policy: id, verdict: is, rule }) =>
+          id === policyId(one) && (is === 'Missing' || is === 'Denied') && rule !== 'deleted',
       ),
     );
     const gone = holding[pick % Math.max(1, holding.length)];

@@ -5,6 +5,8 @@ import type { PolicyFacts } from './facts.ts';
 import { approval, input, policy } from './testing/facts.ts';
 import { bob, closed, fire, open, SRE, verdicts, waits } from './testing/verdicts.ts';
 
+const ONE = { name: 'one', count: 1, groups: ['sre'] };
+
 /** Judged again and again, each time with what was found before. */
 function inTurn(steps: Partial<GateInput>[], first: GateInput['earlier'] = []): GateVerdict[] {
   let before = first;
@@ -87,7 +89,7 @@ describe('a policy that held a change and was edited', () => {
     ['lost the rule that held', p(1, SRE), p(2, {})],
     ['lost one of two rules', p(1, { ...SRE, ...check }), { ...p(2, check), ...isBroken }],
     ['gave the rule another name', p(1, SRE), p(2, { approvals: [{ name: 'other', count: 0 }] })],
-    ['names other causes', p(1, SRE), p(2, { approvals: [{ ...SRE.approvals[0], causes: ['drift'] }] })],
+    ['names other causes', p(1, SRE), p(2, { approvals: [{ ...ONE, causes: ['drift'] }] })],
     ['selects other units', p(1, SRE), p(2, away)],
     ['lost its windows', p(1, { windows: [closed] }), p(2, {})],
     ['lost a check', { ...p(1, check), ...isBroken }, { ...p(2, {}), ...isBroken }],
@@ -110,8 +112,8 @@ describe('a policy that held a change and was edited', () => {
   });
 
   test('does not by an approval that was given before another rule went', () => {
-    const both = { approvals: [SRE.approvals[0], { name: 'two', count: 2, groups: ['sre'] }] } satisfies PolicySpec;
-    const [, second] = both.approvals;
+    const second = { ...ONE, name: 'two', count: 2 };
+    const both = { approvals: [ONE, second] };
     const half = p(2, { approvals: [second] });
     const steps = [p(1, both), half, { ...half, approvals: [bob] }, { ...p(3, {}), approvals: [bob] }];
     expect(statesOf([...steps, { ...p(3, {}), approvals: [bob] }])).toEqual(['held', 'held', 'held', 'held', 'held']);
@@ -123,7 +125,7 @@ describe('a policy that held a change and was edited', () => {
     [
       'asks under a condition that is not so',
       SRE,
-      { ...p(2, { approvals: [{ ...SRE.approvals[0], when: 'false' }] }), ...isBroken },
+      { ...p(2, { approvals: [{ ...ONE, when: 'false' }] }), ...isBroken },
     ],
     [
       'raises its limit',
@@ -153,7 +155,7 @@ describe('a policy that held a change and was edited', () => {
   test('is as it was where nothing but its rules, or the change, came to another verdict', () => {
     const met = inTurn([p(1, SRE), { ...p(1, SRE), approvals: [bob] }]);
     expect([met.at(-1)?.state, told(met)]).toEqual(['open', []]);
-    const conditional = p(1, { approvals: [{ ...SRE.approvals[0], when: 'x' }] });
+    const conditional = p(1, { approvals: [{ ...ONE, when: 'x' }] });
     const spared = inTurn([conditional, { ...conditional, ...isBroken }]);
     expect([spared.at(-1)?.state, told(spared)]).toEqual(['open', []]);
   });
