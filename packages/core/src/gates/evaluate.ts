@@ -12,7 +12,6 @@ import type {
   Requirement,
 } from './facts.ts';
 import { policyId } from './facts.ts';
-import { isGoverned } from './causes.ts';
 import { beyondLimits, DEFAULT_LIMITS } from './limits.ts';
 import { judgeLost, type Earlier } from './lost.ts';
 import { describePeople, isOneOf } from './people.ts';
