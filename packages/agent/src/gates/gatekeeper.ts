@@ -22,7 +22,6 @@ import {
   type Authorship,
   type Cause,
   type ChangeFacts,
-  type Findings,
   type GateVerdict,
   type LockdownFacts,
   type ObjectFate,
@@ -33,9 +32,9 @@ import type { Cluster } from '@plumb/kube';
 import { hideSecrets } from '../delivery/hide-secrets.ts';
 import { askAuthors, readsAuthors } from './authors.ts';
 import { changeDigest, changeName, ChangeRecords, isNews } from './change-records.ts';
-import { findingKey, readContent, readsContent, type Content } from './content.ts';
-import { evaluateExpressions } from './expressions.ts';
+import type { Content } from './content.ts';
 import { ExternalAnswers } from './external/external.ts';
+import { contentFindings, findingsIn } from './findings.ts';
 import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
 import { Identities } from './identities.ts';
 import { PolicyStatus } from './policy-status.ts';
@@ -326,7 +325,15 @@ export class Gatekeeper {
     request: GateRequest,
     { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
   ): Promise<Judged> {
-    const { found: findings, again } = await this.#findings(request, facts, policies);
+    const { engine } = this.#options;
+    const { lockdowns } = this.#objects;
+    const found = await contentFindings({ ...request, policies, lockdowns, change: facts, engine });
+    const sound = policies.filter(({ flaw }) => flaw === null);
+    const { ref, signal } = request;
+    const said = this.#objects.approvalsOf(ref.namespace, name).approvals;
+    const isEmergency = said.some(({ override }) => override !== null);
+    const external = await this.#external.read(sound, facts, { unit: ref, isEmergency, signal });
+    for (const [key, value] of external.found) found.set(key, value);
     const places = [
       ...policies.map(({ spec, namespace }) => placeOf(spec.identitiesRef, namespace)),
       ...this.#locking(facts).map(({ spec }) => placeOf(spec.identitiesRef, '')),
@@ -342,32 +349,11 @@ export class Gatekeeper {
       approvals,
       distrust,
       identities: ({ namespace, name: named }) => identities.get(`${namespace}/${named}`) ?? null,
-      findings: (policy, rule) => findings.get(findingKey(policy, rule)),
+      findings: findingsIn(found),
       earlier: record?.status?.requirements ?? [],
       ...this.#now(),
     });
-    return { verdict, again };
-  }
-
-  async #findings(
-    request: GateRequest,
-    change: ChangeFacts,
-    policies: readonly PolicyFacts[],
-  ): Promise<{ found: Map<string, Findings>; again: number | null }> {
-    const sound = policies.filter(({ flaw }) => flaw === null);
-    const found = new Map<string, Findings>();
-    if (sound.some((policy) => readsContent(policy, change))) {
-      for (const [key, value] of readContent(sound, change, await request.contents())) found.set(key, value);
-    }
-    const { engine } = this.#options;
-    const lockdowns = locking(this.#objects.lockdowns, change, null, true).filter(({ flaw }) => flaw === null);
-    const expressions = await evaluateExpressions({ ...request, policies: sound, lockdowns, change, engine });
-    const { ref, signal } = request;
-    const said = this.#objects.approvalsOf(ref.namespace, changeName(unitOf(request), change.digest)).approvals;
-    const isEmergency = said.some(({ override }) => override !== null);
-    const external = await this.#external.read(sound, change, { unit: ref, isEmergency, signal });
-    for (const [key, value] of [...expressions, ...external.found]) found.set(key, value);
-    return { found, again: external.again };
+    return { verdict, again: external.again };
   }
 
   /** @returns null where the change has to pass all the same */

@@ -9,12 +9,11 @@ import {
   type KubeObject,
   type Said,
 } from '@plumb/api';
-import { externalName, type PolicyFacts } from '@plumb/core';
-import type { CelExpression, Engine } from '@plumb/engine';
+import type { PolicyFacts } from '@plumb/core';
+import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { mergePatch } from '../runtime/merge-patch.ts';
-import { VARIABLES } from './expressions.ts';
-import { ANSWER_VARIABLES, askedBy } from './external/questions.ts';
+import { expressionFlaw } from './expression-flaw.ts';
 
 interface Options {
   cluster: Cluster;
@@ -23,8 +22,6 @@ interface Options {
   time: () => number;
   onFault: (what: string, error: unknown) => void;
 }
-
-const DEADLINE = 10_000;
 
 /** Says in the status of each policy whether it can be judged by, so that whoever writes one learns of a mistake before it holds a change. */
 export class PolicyStatus {
@@ -57,8 +54,8 @@ export class PolicyStatus {
   }
 
   async #tell(object: KubeObject, facts: PolicyFacts): Promise<void> {
-    const { cluster, time } = this.#options;
-    const flaw = facts.flaw ?? (await this.#flawOfExpressions(facts));
+    const { cluster, engine, time } = this.#options;
+    const flaw = facts.flaw ?? (await expressionFlaw(facts, engine));
     const { generation = 0, name, namespace = '' } = object.metadata;
     const { reason, text: message } = saidOf(flaw);
     const status = (object['status'] ?? {}) as { conditions?: Condition[] };
@@ -76,50 +73,6 @@ export class PolicyStatus {
     const key = { group: 'plumb.dev', version: 'v1', kind: object.kind, namespace, name };
     await cluster.patch(key, { status: patch }, { type: 'merge', subresource: 'status', fieldManager: GATES_MANAGER });
   }
-
-  async #flawOfExpressions(facts: PolicyFacts): Promise<string | null> {
-    const { ofChange, ofAnswer } = expressionsIn(facts);
-    return (await this.#firstFlaw(ofChange, VARIABLES)) ?? (await this.#firstFlaw(ofAnswer, ANSWER_VARIABLES));
-  }
-
-  async #firstFlaw(all: readonly Placed[], variables: readonly string[]): Promise<string | null> {
-    if (all.length === 0) return null;
-    const problems = await this.#options.engine.celCheck({
-      mode: { kind: 'policy', variables },
-      expressions: all.map(({ expression }) => expression),
-      deadline: DEADLINE,
-    });
-    const at = problems.findIndex((problem) => problem !== null);
-    return at < 0 ? null : `${all[at]?.where ?? ''}: ${problems[at] ?? ''}`;
-  }
-}
-
-interface Placed {
-  where: string;
-  expression: CelExpression;
-}
-
-/** What a policy evaluates over a change, and over what another system answers. */
-function expressionsIn({ spec }: PolicyFacts): { ofChange: Placed[]; ofAnswer: Placed[] } {
-  const { checks = [], approvals = [], external = [] } = spec;
-  const text = (where: string, expression: string | undefined): Placed[] =>
-    expression === undefined ? [] : [{ where, expression: { expression, string: true } }];
-  const ofChange = [
-    ...checks.flatMap(({ name, expression, messageExpression }) => [
-      { where: `checks/${name}`, expression },
-      ...text(`checks/${name}`, messageExpression),
-    ]),
-    ...approvals.flatMap(({ name, when }) =>
-      when === undefined ? [] : [{ where: `approvals/${name}`, expression: when }],
-    ),
-    ...external.flatMap((rule) => askedBy(rule).map((expression) => ({ where: externalName(rule), expression }))),
-  ];
-  const ofAnswer = external.flatMap((rule) => {
-    const { expression, messageExpression } = rule.webhook ?? {};
-    const where = externalName(rule);
-    return expression === undefined ? [] : [{ where, expression }, ...text(where, messageExpression)];
-  });
-  return { ofChange, ofAnswer };
 }
 
 function saidOf(flaw: string | null): Said {

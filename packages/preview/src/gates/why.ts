@@ -1,4 +1,3 @@
-import { chartSourceOf } from '@plumb/agent';
 import {
   APPROVAL,
   asPlumbError,
@@ -12,9 +11,7 @@ import {
   type Approval,
   type Change,
   type ChangeRequirement,
-  type HelmRelease,
   type KindRef,
-  type Kustomization,
   type KubeObject,
   type Lockdown,
 } from '@plumb/api';
@@ -32,6 +29,7 @@ import { HELM_RELEASES, KUSTOMIZATIONS, liveUnit } from '../read-unit.ts';
 import { asking, forbidden, type GateCluster } from './asking.ts';
 import { hasEnded, listChanges } from './changes.ts';
 import { rulesOf, type Rule } from './rules.ts';
+import { clusterNameOf, sourceOf, type Unit } from './subject.ts';
 
 export interface UnitAsked {
   kind: 'Kustomization' | 'HelmRelease';
@@ -80,8 +78,6 @@ export interface Why {
   /** Those about the open changes. */
   approvals: Read<Approval[]>;
 }
-
-type Unit = Kustomization | HelmRelease;
 
 /** Everything that says why a unit is held, or that it is not. @throws PlumbError where the unit or its changes cannot be read */
 export async function whyOf(cluster: GateCluster & UnitReader, asked: UnitAsked, signal: AbortSignal): Promise<Why> {
@@ -151,13 +147,12 @@ function factsOf(
   known: { asked: UnitAsked; change: Change | undefined; labels: Readonly<Record<string, string>> | null },
 ): ChangeFacts {
   const { asked, change, labels } = known;
-  const { secretRef, configMapRef } = unit.spec.kubeConfig ?? {};
   const { cause, digest, revision } = change?.spec ?? { cause: 'routine', digest: '', revision: '' };
   return {
     unit: { ...asked, labels: unit.metadata.labels ?? {} },
     namespaceLabels: labels,
-    cluster: secretRef?.name ?? configMapRef?.name ?? 'own',
-    source: { namespace: asked.namespace, ...sourceOf(unit), revision },
+    cluster: clusterNameOf(unit),
+    source: { ...sourceOf(unit), revision },
     cause,
     digest,
     authors:
@@ -167,13 +162,6 @@ function factsOf(
     objects: [],
     owned: 0,
   };
-}
-
-/** As the agent tells it to gates. */
-function sourceOf(unit: Unit): { kind: string; name: string; namespace?: string } {
-  if (!('sourceRef' in unit.spec)) return chartSourceOf(unit as HelmRelease);
-  const { kind, name, namespace } = unit.spec.sourceRef;
-  return { kind, name, ...(namespace !== undefined && { namespace }) };
 }
 
 /** Null where they cannot be read. */
