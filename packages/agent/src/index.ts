@@ -35,3 +35,7 @@ export { ownedBy } from './releases/marks.ts';
 export { valuesOf as releaseValuesOf, type Values } from './releases/values.ts';
 export { wantedOf, type Desired as DesiredRelease } from './releases/wanted.ts';
 export { wishOf } from './releases/bring-in.ts';
+export { changeDigest } from './gates/change-records.ts';
+export type { Content } from './gates/content.ts';
+export { expressionFlaw } from './gates/expression-flaw.ts';
+export { contentFindings, findingsIn } from './gates/findings.ts';

@@ -162,6 +162,26 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    name: 'policy test',
+    argument: '[folder]',
+    summary:
+      'judge what the units of a folder, or of a Git revision, declare by policies of files; needs no cluster; exits with 1 where something is denied',
+    load: async () => {
+      const { policyTestOptions, runPolicyTest } = await import('./commands/policy-test.ts');
+      return { options: policyTestOptions, run: runPolicyTest };
+    },
+  },
+  {
+    name: 'policy check',
+    argument: '[folder]',
+    summary:
+      'judge what a branch changes in the units of a repository, for pull requests; exits with 1 where something is denied',
+    load: async () => {
+      const { policyCheckOptions, runPolicyCheck } = await import('./commands/policy-check.ts');
+      return { options: policyCheckOptions, run: runPolicyCheck };
+    },
+  },
+  {
     name: 'crds',
     summary: 'print the definitions of the kinds that are served',
     load: async () => {

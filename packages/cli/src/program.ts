@@ -13,6 +13,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   build: 'print what a unit declares',
   diff: 'show what a unit would change',
   change: 'what gates hold: see it, approve it, reject it',
+  policy: 'what policies say of a change before it is one in a cluster',
   lockdown: 'stop changes at once, and let them go on',
 };
 

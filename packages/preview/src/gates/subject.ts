@@ -6,7 +6,7 @@ export type Unit = Kustomization | HelmRelease;
 /** Where a unit comes from, as the agent tells it to gates. */
 export function sourceOf(unit: Unit): UnitRef {
   const { namespace = '' } = unit.metadata;
-  if (!('sourceRef' in unit.spec)) return { namespace, ...chartSourceOf(unit as HelmRelease) };
+  if (!('sourceRef' in unit.spec)) return chartSourceOf(unit as HelmRelease);
   const { sourceRef } = unit.spec;
   return { kind: sourceRef.kind, name: sourceRef.name, namespace: sourceRef.namespace ?? namespace };
 }

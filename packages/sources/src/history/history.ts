@@ -80,7 +80,8 @@ function lookThere(head: string, since: string | null, { fetching }: HistoryCont
   });
 }
 
-function toldOf(range: Range, since: string | null): Authors {
+/** What is told of a range. @param since the revision it is counted from */
+export function toldOf(range: Range, since: string | null): Authors {
   const than = since === null ? 'nothing of it was applied yet' : `counted from ${since}, which was applied last`;
   if ('tooMany' in range) return { unknown: `it has more than ${MOST_COMMITS} commits, ${than}` };
   if ('lacks' in range) return { unknown: `commit ${range.lacks} of its history is not to be had (${than})` };

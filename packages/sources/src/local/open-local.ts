@@ -86,7 +86,7 @@ async function offer(
 }
 
 /** Where the repository keeps its objects: a work tree that was added has them elsewhere. */
-async function gitDirOf(dir: string, { env = {} }: LocalRequest): Promise<string> {
+export async function gitDirOf(dir: string, { env = {} }: Pick<LocalRequest, 'env'>): Promise<string> {
   const place = join(dir, '.git');
   if (!existsSync(place)) throw userError('invalid-path', `${dir} is not the root of a Git repository`);
   const options = { env: { ...env, GIT_OPTIONAL_LOCKS: '0' }, cwd: dir, timeout: GIT_TIMEOUT };

@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { systemError, userError, type KubeObject } from '@plumb/api';
+import {
+  judgeKnown,
+  policiesAmong,
+  readRecorded,
+  readRepository,
+  runPolicies,
+  type PolicyReport,
+  type PolicyRun,
+  type Repository,
+  type RepositoryTools,
+} from '@plumb/preview';
+import { localRange } from '@plumb/sources';
+import type { Context } from '../context.ts';
+import { list, text, type OptionValues } from '../options.ts';
+import {
+  approversOf,
+  codeOf,
+  FAILED,
+  givenObjects,
+  lookedUp,
+  placeOf,
+  policyObjects,
+  policyOptions,
+  refuseFlawed,
+  timeOf,
+  withTools,
+} from '../policy.ts';
+import { printReport } from '../terminal/print-report.ts';
+import { endOf } from '../terminal/visible.ts';
+
+export const policyTestOptions = {
+  policy: list('-f, --policy <paths>', 'files or folders of the policies to judge by'),
+  revision: text('--revision <revision>', null, 'judge this Git revision, not the files as they stand'),
+  base: text(
+    '--base <revision>',
+    null,
+    'what was there before: only what changes since is judged, with oldObject and deletions; by default nothing was',
+  ),
+  change: list('--change <files>', 'judge changes as clusters recorded them (ChangePlan, JSON), not a folder'),
+  ...policyOptions,
+} as const;
+
+export type PolicyTestOptions = OptionValues<typeof policyTestOptions>;
+
+/** Judges what a folder, or a revision, declares by policies of files, without any cluster. @returns the exit code */
+export async function runPolicyTest(
+  options: PolicyTestOptions,
+  context: Context,
+  [asked = '']: readonly string[],
+): Promise<number> {
+  try {
+    const report = await judge(options, context, asked);
+    printReport(report, options, context);
+    return codeOf(report, options);
+  } catch (thrown) {
+    context.stderr.write(endOf(thrown));
+    return FAILED;
+  }
+}
+
+async function judge(options: PolicyTestOptions, context: Context, asked: string): Promise<PolicyReport> {
+  const { namespace, policy, change } = options;
+  if (policy.length === 0) throw userError('invalid-spec', 'say which policies are tested: --policy policy.yaml');
+  if (change.length > 0) refuseBeside(options, asked);
+  const [now, approvedBy] = [timeOf(options), approversOf(options)];
+  const objects = await policyObjects(policy, context);
+  const given = [...(await givenObjects(options)), ...lookedUp(objects, namespace)];
+  return withTools(options, context, async (tools) => {
+    const { engine, signal } = tools;
+    const { policies, flaws } = await policiesAmong(objects, namespace, engine);
+    refuseFlawed(flaws);
+    const circumstances = { policies, approvedBy, now, engine, signal };
+    if (change.length > 0) return judgeRecorded(change, { ...circumstances, objects: given }, context);
+    const declared = await readDeclared(placeOf(asked, context), options, { given, tools });
+    return runPolicies({ ...declared, ...circumstances, given });
+  });
+}
+
+function refuseBeside({ revision, base }: PolicyTestOptions, asked: string): void {
+  if (asked === '' && revision === '' && base === '') return;
+  throw userError('invalid-spec', '--change has all that is judged: no folder, --revision or --base beside it');
+}
+
+async function judgeRecorded(
+  files: readonly string[],
+  circumstances: Parameters<typeof judgeKnown>[1],
+  { folder }: Context,
+): Promise<PolicyReport> {
+  const verdicts: PolicyReport['verdicts'] = [];
+  for (const file of files) {
+    const text = await readFile(resolve(folder, file), 'utf8').catch((error: unknown) => {
+      throw systemError(
+        'invalid-path',
+        `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    });
+    verdicts.push(await judgeKnown(readRecorded(file, text), circumstances));
+  }
+  return { verdicts, unjudged: [], failures: [], unchanged: 0, notes: [] };
+}
+
+async function readDeclared(
+  { root, folder }: ReturnType<typeof placeOf>,
+  { revision, base, namespace, source }: PolicyTestOptions,
+  { given, tools }: { given: readonly KubeObject[]; tools: RepositoryTools },
+): Promise<Pick<PolicyRun, 'head' | 'base' | 'authors'>> {
+  const read = (at: string, mayBeEmpty: boolean): Promise<Repository> =>
+    readRepository({ root, folder, revision: at, namespace, sources: source, given, mayBeEmpty, tools });
+  const head = await read(revision, base !== '');
+  const before = base === '' ? null : await read(base, true);
+  if (revision === '') return { head, base: before, authors: NO_COMMIT };
+  const { authors } = await localRange({ dir: root, head: revision, base, env: tools.env });
+  return { head, base: before, authors: 'unknown' in authors ? authors : { ...authors, verified: false } };
+}
+
+const NO_COMMIT = { unknown: 'the files as they stand are no commit: --revision names one' };

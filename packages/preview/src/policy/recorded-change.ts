@@ -1,0 +1,77 @@
+import {
+  checkChangePlan,
+  displayKey,
+  keyId,
+  parseJson,
+  printJson,
+  userError,
+  type ChangePlan,
+  type JsonObject,
+  type KubeObject,
+} from '@plumb/api';
+import type { Content } from '@plumb/agent';
+import { MASK } from '../compared.ts';
+import type { KnownChange } from './judge-units.ts';
+
+/** The plan of a change that a cluster recorded. @param path the file, for messages @throws PlumbError `invalid-spec` */
+export function readRecorded(path: string, text: string): KnownChange {
+  const checked = checkChangePlan(parsed(path, text));
+  if (checked.ok) return recordedChange(checked.value);
+  const [first] = checked.problems;
+  throw userError(
+    'invalid-spec',
+    `${path} is no ChangePlan of plumb.dev/v1: ${first?.path ?? ''} ${first?.message ?? ''}`,
+  );
+}
+
+function parsed(path: string, text: string) {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw userError('invalid-spec', `${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** A recorded change as gates were told of it, but for what is masked in its record, or is not in it. */
+function recordedChange({ change, objects, unlisted }: ChangePlan): KnownChange {
+  const applied = objects.filter(({ action }) => action !== 'delete');
+  const contents = applied.flatMap(({ key, object, path }): Content[] =>
+    object === null ? [] : [{ key, body: object, path }],
+  );
+  const before = objects.flatMap(({ key, oldObject }): [string, KubeObject][] =>
+    oldObject === null ? [] : [[keyId(key), oldObject]],
+  );
+  const left = applied.length - contents.length + unlisted;
+  const unseen = applied.filter((one) => one.action === 'change' && one.role === undefined && one.oldObject === null);
+  return {
+    facts: { ...change, objects: objects.map(({ key, action }) => ({ key, action })) },
+    contents,
+    before: new Map(before),
+    knowsSigned: true,
+    gaps: {
+      list: unlisted === 0 ? '' : `its record lists all but ${unlisted} of its objects`,
+      objects: left === 0 ? '' : `${left} of its objects are not in its record`,
+      before: unseen.length === 0 ? '' : `what ${displayKey(unseen[0]!.key)} was before is not in its record`,
+    },
+    hide: (text) => text,
+    notes: [...maskedNote(objects), ...unlistedNote(unlisted)],
+  };
+}
+
+/** What stands in place of secret values is judged as if it were the value. */
+function maskedNote(objects: ChangePlan['objects']): string[] {
+  const masked = objects.filter(({ object, oldObject }) => [object, oldObject].some(isMasked));
+  if (masked.length === 0) return [];
+  const names = masked.map(({ key }) => displayKey(key)).join(', ');
+  return [`secret values are masked in its record: rules that read ${names} are judged with the masks`];
+}
+
+function unlistedNote(unlisted: number): string[] {
+  return unlisted === 0
+    ? []
+    : [`${unlisted} of its objects are not listed in its record: limits are judged without them`];
+}
+
+function isMasked(object: KubeObject | null): boolean {
+  return object !== null && printJson(object as unknown as JsonObject).includes(MASK);
+}
