@@ -3,7 +3,7 @@ import { FINALIZER, HELM_APPLY_MANAGER, HELM_OWNER_NAME_LABEL } from '@plumb/api
 import type { ChartFiles } from '@plumb/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataOf, Helm, recordIn, recordKey, recordsOf } from './support/helm.ts';
-import { HELM_RUNS } from './support/paths.ts';
+import { HELM3_PATH, HELM_RUNS } from './support/paths.ts';
 import { Releases } from './support/releases.ts';
 import { condition } from './support/world.ts';
 
@@ -11,12 +11,15 @@ import { condition } from './support/world.ts';
 
 let releases: Releases;
 let helm: Helm;
+let helm3: Helm;
 beforeAll(async () => {
   releases = await Releases.start();
   helm = await Helm.at(releases.plane.kubeconfig);
+  helm3 = await Helm.at(releases.plane.kubeconfig, HELM3_PATH);
 });
 afterAll(async () => {
   await helm.close();
+  await helm3.close();
   await releases.close();
 });
 
@@ -47,19 +50,9 @@ const history = ({ status }: HelmRelease): string[] =>
 const managers = (live: KubeObject | null): string[] =>
   (live?.metadata.managedFields ?? []).map(({ manager, operation }) => `${manager} ${operation}`).sort();
 
-/** Makes a record what helm 3 would have written. */
-async function asHelm3(name: string): Promise<void> {
-  const key = recordKey(releases.world.namespace, name, 1);
-  const { apply_method: _method, info, ...rest } = recordIn(await releases.world.get(key));
-  const record = { ...rest, config: rest['config'] ?? {}, info: { ...(info as JsonObject), deleted: '' } };
-  await releases.world.edit(key, { data: dataOf(record) }, 'helm');
-}
-
 async function byHelm(name: string, values: string, { isHelm3 = false } = {}): Promise<void> {
   const archive = await releases.chart(name, SHOP);
-  const flags = isHelm3 ? ['--server-side=false'] : [];
-  await helm.install(releases.world.namespace, name, { archive, values, flags });
-  if (isHelm3) await asHelm3(name);
+  await (isHelm3 ? helm3 : helm).install(releases.world.namespace, name, { archive, values });
 }
 
 test.runIf(HELM_RUNS).each([
@@ -84,6 +77,7 @@ test.runIf(HELM_RUNS).each([
   await releases.answered(name);
   expect(await statuses(name)).toEqual(['1 deployed']);
   expect(await versions(name)).toEqual(before);
+  expect(await helm3.run('history', name, `--namespace=${namespace}`)).toContain('Install complete');
 });
 
 test.runIf(HELM_RUNS).each(['four', 'three'])(

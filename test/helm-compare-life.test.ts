@@ -71,7 +71,7 @@ async function byPlumb(name: string, [first, second, third]: JsonObject[]): Prom
 async function told(secret: KubeObject | undefined): Promise<JsonObject> {
   const record = await recordOf(secret as KubeObject, true);
   const info = record['info'] as JsonObject;
-  const description = String(info['description']).replace(/( failed): [^]*$/, '$1');
+  const description = (info['description'] as string).replace(/( failed): [^]*$/, '$1');
   return { ...record, info: { ...info, description } };
 }
 
@@ -79,12 +79,9 @@ test.runIf(HELM_RUNS).each(CASES)('%s', async (sample, name, values) => {
   const { files = {} } = ALL[sample] ?? {};
   const archive = await releases.chart(name, { ...files, 'templates/refused.yaml': REFUSED });
   const theirs = await byHelm(name, archive, values);
+  const { namespace } = releases.world;
   for (const { metadata } of theirs[1]?.records ?? [])
-    await releases.world.cluster.delete({
-      ...{ group: '', version: 'v1', kind: 'Secret' },
-      namespace: releases.world.namespace,
-      name: metadata.name,
-    });
+    await releases.world.cluster.delete({ group: '', version: 'v1', kind: 'Secret', namespace, name: metadata.name });
   await cleanUp(releases);
   const ours = await byPlumb(name, values);
   await cleanUp(releases);

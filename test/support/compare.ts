@@ -27,7 +27,7 @@ const NOT_OURS: ReadonlySet<string> = new Set([
 ]);
 
 /** All objects that people or charts made: in the namespace, and in none those that a chart may have. */
-export async function objectsOf(releases: Releases): Promise<Map<string, KubeObject>> {
+async function objectsOf(releases: Releases): Promise<Map<string, KubeObject>> {
   const { cluster, namespace } = releases.world;
   const kinds = (await cluster.discover()).filter(
     ({ kind, verbs, group }) =>

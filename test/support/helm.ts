@@ -19,22 +19,24 @@ export interface HelmChartArgs {
 export class Helm {
   readonly #kubeconfig: string;
   readonly #dir: string;
+  readonly #program: string;
 
-  private constructor(kubeconfig: string, dir: string) {
+  private constructor(kubeconfig: string, dir: string, program: string) {
     this.#kubeconfig = kubeconfig;
     this.#dir = dir;
+    this.#program = program;
   }
 
-  /** @param kubeconfig path of a file */
-  static async at(kubeconfig: string): Promise<Helm> {
-    return new Helm(kubeconfig, await mkdtemp(join(tmpdir(), 'plumb-helm-')));
+  /** @param kubeconfig path of a file @param program version 4 by default */
+  static async at(kubeconfig: string, program = HELM_PATH): Promise<Helm> {
+    return new Helm(kubeconfig, await mkdtemp(join(tmpdir(), 'plumb-helm-')), program);
   }
 
   /** @returns what it prints. @throws what it prints to standard error */
   run(...args: string[]): Promise<string> {
     const env = { HOME: this.#dir, TZ: 'UTC', KUBECONFIG: this.#kubeconfig };
     return new Promise((resolve, reject) => {
-      execFile(HELM_PATH, args, { cwd: this.#dir, env, maxBuffer: 1e8 }, (error, stdout, stderr) =>
+      execFile(this.#program, args, { cwd: this.#dir, env, maxBuffer: 1e8 }, (error, stdout, stderr) =>
         error === null ? resolve(stdout) : reject(new Error(`helm ${args.join(' ')}: ${stderr}`)),
       );
     });

