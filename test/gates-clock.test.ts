@@ -28,7 +28,7 @@ describe('the founding case: one named person, Tuesdays from noon to six in the 
   let revision: string;
 
   beforeAll(async () => {
-    bench = await WindowBench.start(dir, 1);
+    bench = await WindowBench.start(dir);
     alice = await Person.named('alice', ['sre'], { dir });
     bob = await Person.named('bob', ['sre'], { dir });
     await bench.policy({
@@ -87,7 +87,7 @@ describe('G9: no clock opens a window early', () => {
   let revision: string;
 
   beforeAll(async () => {
-    bench = await WindowBench.start(dir, 2);
+    bench = await WindowBench.start(dir);
     await bench.policy({ windows: [{ type: 'Allow', timeZone: 'UTC', cron: '0 12 * * *', duration: '1h' }] });
     await bench.time.set(OPENS - 30 * MINUTE);
     revision = await bench.declare();

@@ -48,7 +48,7 @@ describe.concurrent('a window opens by the clock of its zone, also in the night 
   test.each(Object.entries(ZONES))(
     '%s',
     async (timeZone, turns) => {
-      const bench = await WindowBench.start(dir, timeZone.length);
+      const bench = await WindowBench.start(dir);
       for (const { cron, words, opens, next } of turns) {
         const opening = Date.parse(opens);
         await bench.policy({ windows: [{ type: 'Allow', timeZone, cron, duration: '1h' }] });

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentOptions } from '@plumb/agent';
 import { connect, type Cluster } from '@plumb/kube';
@@ -34,7 +35,9 @@ export class OtherTime {
   }
 
   /** Starts the agent of a world. @param dir for what it needs on disk */
-  static async start(world: World, { dir, seed }: { dir: string; seed: number }): Promise<OtherTime> {
+  static async start(world: World, dir: string): Promise<OtherTime> {
+    // Several of them share a folder, and the proxy names its kubeconfig after this.
+    const seed = randomInt(2 ** 31);
     const proxy = await ChaosProxy.start({ kubeconfig: inject('kubeconfig'), dir, seed });
     const cluster = await connect({ kubeconfig: proxy.kubeconfig, userAgent: 'plumb-agent' });
     const own = { shift: 0 };

@@ -21,9 +21,9 @@ export class WindowBench {
   }
 
   /** @param dir for what the agent needs on disk */
-  static async start(dir: string, seed: number): Promise<WindowBench> {
+  static async start(dir: string): Promise<WindowBench> {
     const world = await World.start({ agent: false });
-    const time = await OtherTime.start(world, { dir, seed });
+    const time = await OtherTime.start(world, dir);
     await world.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: world.target } });
     await world.gitRepository();
     const bench = new WindowBench(world, time);
