@@ -18,7 +18,7 @@ import { OWNERSHIPS } from '@plumb/core';
 import { createRenderer } from '@plumb/render';
 import { Gatekeeper, type GatekeeperOptions } from './gates/gatekeeper.ts';
 import { DEFAULTS, type Agent, type AgentOptions } from './agent-options.ts';
-import { authorsOf } from './controllers/gitrepository/authors.ts';
+import { authorsOf, commitsOf } from './controllers/gitrepository/authors.ts';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
 import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
@@ -267,6 +267,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     clock,
     scope,
     authors: (source, range) => authorsOf(source, range, { ...fetching, cluster, signal: stop.signal, find }),
+    commits: (source, range) => commitsOf(source, range, { ...fetching, cluster, signal: stop.signal, find }),
     onChange: onGates,
     onFault,
     tell: tellOfGates,
@@ -428,7 +429,7 @@ function scopeOf({ namespace, checkInterval }: AgentOptions, signal: AbortSignal
 /** Where nothing holds changes back there is no gatekeeper. */
 function gatesOf(
   { gates, cluster, engine }: AgentOptions,
-  rest: Pick<GatekeeperOptions, 'clock' | 'scope' | 'authors' | 'onChange' | 'onFault' | 'tell'>,
+  rest: Pick<GatekeeperOptions, 'clock' | 'scope' | 'authors' | 'commits' | 'onChange' | 'onFault' | 'tell'>,
 ): Gatekeeper | null {
   if (gates !== true) return null;
   return new Gatekeeper({ ...rest, cluster, engine });

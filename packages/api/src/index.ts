@@ -16,6 +16,7 @@ export type * from './schema/gates/common.ts';
 export type * from './schema/gates/external.ts';
 export type * from './schema/gates/lockdown.ts';
 export type * from './schema/gates/release-policy.ts';
+export type * from './schema/gates/reviews.ts';
 export * from './names.ts';
 export * from './conditions.ts';
 export * from './duration.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Authors, GitRequest } from './git-sources.ts';
+import type { Authors, Commits, GitRequest } from './git-sources.ts';
 import { openLab, SHOP, type Lab } from './testing/lab.ts';
 
 let lab: Lab;
@@ -251,5 +251,47 @@ describe('is not told', () => {
     expect(names(await authorsOf(nobody, null))).toBe(
       `commit ${nobody} of its history is not to be had (nothing of it was applied yet)`,
     );
+  });
+});
+
+describe('the commits of a revision', () => {
+  async function commitsOf(head: string, since: string | null): Promise<Commits> {
+    const range = { revision: `main@sha1:${head}`, since: since === null ? null : `main@sha1:${since}` };
+    return lab.sources.commits(SHOP, range, () => Promise.resolve(lab.request()));
+  }
+  const treeOf = (id: string): string => lab.repository.git(['rev-parse', `${id}^{tree}`]);
+
+  test('are told with their trees and parents, as far as they are new', async () => {
+    const base = commit({ by: 'ada' });
+    const side = commit({ by: 'alice', parents: [base], ref: 'refs/heads/side' });
+    const head = commit({ by: 'bob', parents: [base, side] });
+    await fetched();
+    expect(await commitsOf(head, base)).toEqual({
+      isNew: true,
+      commits: [
+        { id: head, tree: treeOf(head), parents: [base, side] },
+        { id: side, tree: treeOf(side), parents: [base] },
+      ],
+    });
+  });
+
+  test('are not new where they were applied before', async () => {
+    const head = commit({ by: 'alice', parents: [commit({ by: 'ada' })] });
+    await fetched();
+    const later = commit({ by: 'bob', parents: [head] });
+    await fetched();
+    const old = { isNew: false, commits: [{ id: head, tree: treeOf(head), parents: [expect.any(String)] }] };
+    expect(await commitsOf(head, head)).toEqual(old);
+    expect(await commitsOf(head, later)).toEqual(old);
+  });
+
+  test('are not told where nobody knows them', async () => {
+    await fetched().catch(() => undefined);
+    expect(await commitsOf('1'.repeat(40), null)).toEqual({ unknown: expect.stringContaining('1111') });
+    expect(
+      await lab.sources.commits(SHOP, { revision: '1.2.3', since: null }, () => Promise.reject(new Error('x'))),
+    ).toEqual({
+      unknown: "'1.2.3' names no commit",
+    });
   });
 });

@@ -48,6 +48,7 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
       (await sourceOf(source)).publish(resolved, content, standing),
     open: async (source, revision, digest) => (await sourceOf(source)).open(revision, digest),
     authors: async (source, range, request) => (await sourceOf(source)).authors(range, request),
+    commits: async (source, range, request) => (await sourceOf(source)).commits(range, request),
     remove: async (source) => {
       const known = await sourceOf(source);
       await known.remove();

@@ -10,6 +10,7 @@ import { MirrorSet } from './git/mirror-set.ts';
 import type { Mirror } from './git/mirror.ts';
 import type {
   Authors,
+  Commits,
   Content,
   GitInclude,
   GitLimits,
@@ -19,7 +20,7 @@ import type {
   RevisionRange,
 } from './git-sources.ts';
 import type { Tokens } from './github/tokens.ts';
-import { History } from './history/history.ts';
+import { History, type HistoryContext } from './history/history.ts';
 import type { Layout } from './layout.ts';
 import { readRecords, writeRecords, type ArtifactRecord, type Verifier } from './store/records.ts';
 import { onDisk } from './store/disk.ts';
@@ -147,7 +148,15 @@ export class GitSource {
   }
 
   authors(range: RevisionRange, request: () => Promise<GitRequest>): Promise<Authors> {
-    return this.#history.authors(range, {
+    return this.#history.authors(range, this.#historyContext(request));
+  }
+
+  commits(range: RevisionRange, request: () => Promise<GitRequest>): Promise<Commits> {
+    return this.#history.commits(range, this.#historyContext(request));
+  }
+
+  #historyContext(request: () => Promise<GitRequest>): HistoryContext {
+    return {
       holding: (commit) => this.#mirrors.holding(commit),
       fetching: (format, work) => {
         return this.#next(async (end) => {
@@ -158,7 +167,7 @@ export class GitSource {
           return this.#fetcher.commits(bounded, format, work);
         });
       },
-    });
+    };
   }
 
   remove(): Promise<void> {

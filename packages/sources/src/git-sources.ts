@@ -149,6 +149,19 @@ export interface RevisionRange {
  */
 export type Authors = { authors: readonly ChangeAuthor[]; message: string } | { unknown: string };
 
+/** A commit, by ids. */
+export interface RangeCommit {
+  id: string;
+  tree: string;
+  parents: readonly string[];
+}
+
+/**
+ * A revision's commit and every other that is in it and was not in what was applied last, its own first. `isNew`: it was not in that itself. Never fewer
+ * commits than there are: where that cannot be told, `unknown` says why.
+ */
+export type Commits = { commits: readonly RangeCommit[]; isNew: boolean } | { unknown: string };
+
 /** Keeps one bare mirror per source below its folder; the only thing that runs `git`. */
 export interface GitSources {
   /**
@@ -175,6 +188,8 @@ export interface GitSources {
    * `request` is asked for how to do so only then. What it throws is told as `unknown`.
    */
   authors(source: UnitRef, range: RevisionRange, request: () => Promise<GitRequest>): Promise<Authors>;
+  /** The commits that a revision is made of since what was applied last, found out as `authors` does. */
+  commits(source: UnitRef, range: RevisionRange, request: () => Promise<GitRequest>): Promise<Commits>;
   /** Forgets a source: mirror and tarballs. */
   remove(source: UnitRef): Promise<void>;
   close(): Promise<void>;

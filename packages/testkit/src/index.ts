@@ -1,6 +1,8 @@
 export * from './chaos-proxy/chaos-proxy.ts';
 export { EVENT_FAULTS, REQUEST_FAULTS, type FaultMix } from './chaos-proxy/faults.ts';
 export { seededRandom } from './chaos-proxy/random.ts';
+export { ForgeServer } from './forges/forge-server.ts';
+export type { ForgeModel, ToldPull, ToldReview } from './forges/forge-model.ts';
 export { selfSigned } from './certificate.ts';
 export * from './clock.ts';
 export { believe, CloudServer, type Trust } from './clouds/cloud-server.ts';

@@ -22,6 +22,8 @@ import {
   type Authorship,
   type Cause,
   type ChangeFacts,
+  type Endorsements,
+  type Findings,
   type GateVerdict,
   type LockdownFacts,
   type ObjectFate,
@@ -30,14 +32,16 @@ import {
 import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { hideSecrets } from '../delivery/hide-secrets.ts';
+import { askReviews } from './ask-reviews.ts';
 import { askAuthors, readsAuthors } from './authors.ts';
 import { changeDigest, changeName, ChangeRecords, isNews } from './change-records.ts';
-import type { Content } from './content.ts';
+import { findingKey, type Content } from './content.ts';
 import { ExternalAnswers } from './external/external.ts';
 import { contentFindings, findingsIn } from './findings.ts';
 import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
 import { Identities } from './identities.ts';
 import { PolicyStatus } from './policy-status.ts';
+import { Reviews, REVIEWS_AGAIN, type SourceCommits } from './reviews.ts';
 
 /** A change that is to pass. */
 export interface GateRequest {
@@ -85,6 +89,8 @@ export interface GatekeeperOptions extends Omit<GateObjectsOptions, 'onChange' |
   engine: Pick<Engine, 'celEval' | 'celCheck'>;
   /** Whose work a revision of a source is, as far as it was not in another one. */
   authors: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<Authorship>;
+  /** The commits that a revision of a source is made of, as far as they were not in another one. */
+  commits: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<SourceCommits>;
   onChange: (unit: UnitRef | null) => void;
   /** Told of what people have to hear of a change that passed. */
   tell: (unit: UnitRef, said: Said) => void;
@@ -113,6 +119,7 @@ export class Gatekeeper {
   readonly #records: ChangeRecords;
   readonly #identities: Identities;
   readonly #external: ExternalAnswers;
+  readonly #reviews: Reviews;
   readonly #policyStatus: PolicyStatus;
   readonly #options: GatekeeperOptions;
 
@@ -124,6 +131,7 @@ export class Gatekeeper {
     this.#objects = new GateObjects({ ...options, onPolicy });
     this.#identities = new Identities(options);
     this.#external = new ExternalAnswers({ ...options, signal: options.scope.signal });
+    this.#reviews = new Reviews(options);
     const { changes } = this.#objects;
     this.#records = new ChangeRecords(changes, () => options.clock.time());
   }
@@ -282,6 +290,7 @@ export class Gatekeeper {
   }
 
   async done(): Promise<void> {
+    this.#reviews.done();
     await Promise.all([this.#objects.done(), this.#identities.done(), this.#external.done()]);
     await this.#policyStatus.done();
   }
@@ -339,6 +348,8 @@ export class Gatekeeper {
       ...this.#locking(facts).map(({ spec }) => placeOf(spec.identitiesRef, '')),
     ].filter((place) => place !== null);
     const identities = await this.#identities.read(places, request);
+    const endorsements = await this.#endorsements(request, policies, { facts, findings: found });
+    request.signal.throwIfAborted();
     const record = this.#records.find(unitOf(request), name);
     // What people say may have come meanwhile.
     const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
@@ -350,10 +361,28 @@ export class Gatekeeper {
       distrust,
       identities: ({ namespace, name: named }) => identities.get(`${namespace}/${named}`) ?? null,
       findings: findingsIn(found),
+      endorsements: (policy, rule) => endorsements.get(findingKey(policy, rule)),
       earlier: record?.status?.requirements ?? [],
       ...this.#now(),
     });
-    return { verdict, again: external.again };
+    const asks = verdict.requirements.some(({ policy, rule }) => endorsements.has(findingKey(policy, rule)));
+    const { again } = external;
+    return { verdict, again: asks ? Math.min(again ?? REVIEWS_AGAIN, REVIEWS_AGAIN) : again };
+  }
+
+  #endorsements(
+    request: GateRequest,
+    policies: readonly PolicyFacts[],
+    { facts, findings }: { facts: ChangeFacts; findings: ReadonlyMap<string, Findings> },
+  ): Promise<Map<string, Endorsements>> {
+    const { commits, onChange } = this.#options;
+    const { source, revision, since, hasRemoteBases, ref } = request;
+    const range = { revision, since };
+    const ask = async (): Promise<SourceCommits> =>
+      hasRemoteBases ? { unknown: 'it is made of remote bases too' } : commits(source, range);
+    const lockdowns = this.#locking(facts);
+    const about = { policies, lockdowns, cause: facts.cause, findings };
+    return askReviews({ ...about, source, range, commits: ask, onLate: () => onChange(ref) }, this.#reviews);
   }
 
   /** @returns null where the change has to pass all the same */

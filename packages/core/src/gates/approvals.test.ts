@@ -1,6 +1,7 @@
 import type { ApprovalRule } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { judgeApprovals, overrideOf, type ApprovalInput } from './approvals.ts';
+import { judgeApprovals, overrideOf } from './approvals.ts';
+import type { ApprovalInput } from './counting.ts';
 import type { ApprovalFacts } from './facts.ts';
 import { parseIdentity } from './people.ts';
 import { approval, change, knownAuthors, NOW } from './testing/facts.ts';

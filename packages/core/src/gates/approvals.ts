@@ -1,44 +1,35 @@
 import { formatDuration, parseDuration, type ApprovalRule, type BreakGlass } from '@plumb/api';
-import type { ApprovalFacts, ChangeFacts, Identity, Requirement } from './facts.ts';
-import { accountsOf, describePeople, isOneOf, spelling, usersOf } from './people.ts';
+import { evidenceOf, isFresh, oncePerPerson, type ApprovalInput, type Verdict } from './counting.ts';
+import { judgeEndorsed } from './endorsed.ts';
+import type { ApprovalFacts, Endorsements } from './facts.ts';
+import { describePeople, isOneOf, spelling, usersOf } from './people.ts';
 
-/** What approvals are judged by. */
-export interface ApprovalInput {
-  change: ChangeFacts;
-  /** Those about this very change. */
-  approvals: readonly ApprovalFacts[];
-  /** Null where the mapping of authors to users could not be read. */
-  identities: readonly Identity[] | null;
-  /** The mapping, by name, for messages; null where none is named. */
-  identitiesName: string | null;
-  /** Milliseconds since the epoch. */
-  now: number;
-  /** Why `now` cannot be believed: then nobody can tell how old an approval is. Null when it can. */
-  clockTrouble: string | null;
-}
-
-type Verdict = Pick<Requirement, 'verdict' | 'message' | 'evidence'>;
-
-/** The API server's clock may go after the time at which it made an approval by so much: what we know of it is a little old. Milliseconds. */
-const MOST_AHEAD = 60_000;
-
-/** Whether enough people approved. */
-export function judgeApprovals(rule: ApprovalRule, input: ApprovalInput): Verdict {
+/** Whether enough people approved, in the cluster or, where the rule asks them too, elsewhere. */
+export function judgeApprovals(rule: ApprovalRule, input: ApprovalInput, elsewhere?: Endorsements): Verdict {
   const { count, expiry } = rule;
   const authors = rule.notAuthor === true ? authorUsers(input) : { users: [] };
   if ('unknown' in authors) return missing(authors.unknown);
   const given = input.approvals.filter((one) => isConsent(one) && isOneOf(rule, one));
-  if (expiry !== undefined && input.clockTrouble !== null && given.length > 0) {
+  const isGiven = given.length > 0 || isEndorsed(elsewhere);
+  if (expiry !== undefined && input.clockTrouble !== null && isGiven) {
     return missing(`a clock that can be believed, to tell how old approvals are: ${input.clockTrouble}`);
   }
-  const fresh = given.filter((one) => isFresh(one, expiry, input.now));
+  const fresh = given.filter(({ at }) => isFresh(at, expiry, input.now));
   const others = fresh.filter(({ by }) => !authors.users.includes(spelling(by)));
   const counting = oncePerPerson(others, input.identities ?? []);
-  if (counting.length < count) return waitsFor(rule, { given, fresh, others, counting });
+  if (counting.length < count) {
+    const alone = waitsFor(rule, { given, fresh, others, counting });
+    if (elsewhere === undefined) return alone;
+    return judgeEndorsed(rule, input, { counting, authors: authors.users, alone }, elsewhere);
+  }
   if (count > 1 && input.identitiesName !== null && input.identities === null) {
     return missing(`word of which accounts are of one person: ${input.identitiesName} cannot be read`);
   }
   return { verdict: 'Met', message: `${count} of ${count} approved`, evidence: counting.map(evidenceOf) };
+}
+
+function isEndorsed(elsewhere: Endorsements | undefined): boolean {
+  return elsewhere !== undefined && 'parts' in elsewhere && elsewhere.parts.some(({ by }) => by.length > 0);
 }
 
 /** How many more are needed, and why some of those that were given do not count: each list is a part of the one before. */
@@ -72,19 +63,12 @@ export function overrideOf(
   if (rule === undefined || ((rule.users ?? []).length === 0 && (rule.groups ?? []).length === 0)) return null;
   const found = input.approvals.find(
     (one) =>
-      one.decision === 'Approve' && one.override !== null && isOneOf(rule, one) && isFresh(one, rule.expiry, input.now),
+      one.decision === 'Approve' &&
+      one.override !== null &&
+      isOneOf(rule, one) &&
+      isFresh(one.at, rule.expiry, input.now),
   );
   return found === undefined ? null : { approval: found, isInTime: input.clockTrouble === null };
-}
-
-export function evidenceOf({ by, name, at }: ApprovalFacts): string {
-  return `Approval/${name} by ${by} at ${new Date(at).toISOString()}`;
-}
-
-/** One that is still to come shows that a clock was set back, perhaps over the end of an approval. */
-function isFresh({ at }: ApprovalFacts, expiry: string | undefined, now: number): boolean {
-  if (expiry === undefined) return true;
-  return now - at < parseDuration(expiry) && at - now <= MOST_AHEAD;
 }
 
 /** The approvals of others than the authors; none while nobody knows who these are. */
@@ -111,17 +95,6 @@ function authorUsers({ change, identities, identitiesName }: ApprovalInput): { u
     users.push(...found);
   }
   return { users };
-}
-
-/** Two approvals of one person are one, however the name is written, and from whichever of their accounts. */
-function oncePerPerson(approvals: readonly ApprovalFacts[], identities: readonly Identity[]): ApprovalFacts[] {
-  const seen = new Set<string>();
-  return approvals.filter(({ by }) => {
-    const user = spelling(by);
-    if (seen.has(user)) return false;
-    for (const account of accountsOf([user], identities)) seen.add(account);
-    return true;
-  });
 }
 
 function missing(message: string): Verdict {

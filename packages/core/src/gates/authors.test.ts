@@ -1,6 +1,7 @@
 import type { ApprovalRule } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { judgeApprovals, type ApprovalInput } from './approvals.ts';
+import { judgeApprovals } from './approvals.ts';
+import type { ApprovalInput } from './counting.ts';
 import type { ApprovalFacts, Authorship } from './facts.ts';
 import { parseIdentity } from './people.ts';
 

@@ -301,7 +301,7 @@ describe('limits', () => {
     const rule = { name: 'r', count: 1, notAuthor: true, when: 'false' };
     const identitiesRef = { name: 'people' };
     const strict = policy('p', { limits: { maxDeletes: 0 }, approvals: [rule], identitiesRef });
-    const identities = (): Identity[] => [{ users: ['alice'], git: ['alice@example.com'] }];
+    const identities = (): Identity[] => [{ users: ['alice'], git: ['alice@example.com'], logins: [] }];
     const findings: GateInput['findings'] = () => ({ broken: ['not needed'] });
     const facts = { policies: [strict], change: deleting, identities, findings };
     expect(verdicts({ ...facts, approvals: [approval('a', 'Alice')] })).toEqual(['held', { 'limits/0': 'Missing' }]);

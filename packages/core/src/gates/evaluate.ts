@@ -1,10 +1,12 @@
 import { formatTime, type ApprovalRule, type LockdownCheck, type PolicyWindow } from '@plumb/api';
 import type { Cause } from '../plan.ts';
-import { evidenceOf, isConsent, judgeApprovals, ofOthers, overrideOf, type ApprovalInput } from './approvals.ts';
+import { isConsent, judgeApprovals, ofOthers, overrideOf } from './approvals.ts';
 import { isAbout, isGoverned, isKept, namesEmergency, type Occasion } from './causes.ts';
+import { evidenceOf, type ApprovalInput } from './counting.ts';
 import type {
   ApprovalFacts,
   ChangeFacts,
+  Endorsements,
   Findings,
   Identity,
   LockdownFacts,
@@ -34,6 +36,8 @@ export interface GateInput {
   identities: (reference: { namespace: string; name: string }) => readonly Identity[] | null;
   /** What rules over the content found, by policy and rule; undefined where they were not evaluated. */
   findings: (policy: string, rule: string) => Findings | undefined;
+  /** What was said of the change elsewhere, by policy and rule of approvals; undefined where the rule asks nobody there. */
+  endorsements: (policy: string, rule: string) => Endorsements | undefined;
   /** What was found of this very change before, as its record has it. */
   earlier: readonly Earlier[];
   /** Milliseconds since the epoch. */
@@ -328,7 +332,7 @@ function askApprovals(rule: ApprovalRule, { policy, generation, among, input }: 
     }
     if (found.broken.length > 0) return [];
   }
-  return [{ ...base, ...judgeApprovals(rule, among) }];
+  return [{ ...base, ...judgeApprovals(rule, among, input.endorsements(policy, base.rule)) }];
 }
 
 function troubleOf(found: Exclude<Findings, { broken: readonly string[] }> | undefined): string {

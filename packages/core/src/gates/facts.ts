@@ -99,10 +99,33 @@ export interface Requirement {
   uid?: string;
 }
 
+/** What somebody said of a part of a change outside of the cluster. */
+export interface Endorsement {
+  /** Who: `github:alice`. */
+  by: string;
+  /** What says so, as `review by github:alice of pull request 12 of shop/apps`. */
+  evidence: string;
+  /** When, in milliseconds since the epoch. */
+  at: number;
+}
+
+/** A part of a change that is endorsed by itself. */
+export interface EndorsedPart {
+  /** What has to be endorsed, as it stands behind "waits for 1 more": `review of pull request 12 of shop/apps`. */
+  wanted: string;
+  /** Everybody who endorsed it. */
+  by: readonly Endorsement[];
+}
+
+/** The parts that a change is made of, which together are all of it; or why they cannot be told. */
+export type Endorsements = { parts: readonly EndorsedPart[] } | { trouble: string };
+
 /** A person, for the mapping of authors to users: all are in the form of `spelling`. */
 export interface Identity {
   users: readonly string[];
   git: readonly string[];
+  /** Their accounts at forges, as `github:alice`. */
+  logins: readonly string[];
 }
 
 export function policyId({ kind, namespace, name }: Pick<PolicyFacts, 'kind' | 'namespace' | 'name'>): string {

@@ -1,7 +1,8 @@
 import type { PolicySpec } from '@plumb/api';
 import type { Cause } from '../plan.ts';
-import { evidenceOf, isConsent } from './approvals.ts';
+import { isConsent } from './approvals.ts';
 import { isAbout, type Occasion } from './causes.ts';
+import { evidenceOf } from './counting.ts';
 import { policyId, type ApprovalFacts, type PolicyFacts, type Requirement } from './facts.ts';
 
 /** What was found of a change before. */

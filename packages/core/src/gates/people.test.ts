@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { accountsOf, describePeople, isOneOf, parseIdentity, spelling, usersOf } from './people.ts';
+import { accountsOf, describePeople, isKnownLogin, isOneOf, parseIdentity, spelling, usersOf } from './people.ts';
 
 describe('the same person, however the name is written', () => {
   test.each([
@@ -61,7 +61,7 @@ test('a spelling is its own, and that of its capitals', () => {
 });
 
 describe('an identity is read', () => {
-  const alice = { users: ['alice', 'alice-admin'], git: ['alice@example.com', 'alice@home.example'] };
+  const alice = { users: ['alice', 'alice-admin'], git: ['alice@example.com', 'alice@home.example'], logins: [] };
   test.each([
     ['line by line', 'user: alice\nuser: alice-admin\ngit: alice@example.com\ngit: alice@home.example'],
     [
@@ -83,6 +83,19 @@ describe('an identity is read', () => {
   ])('%s', (_how, text) => {
     expect(parseIdentity(text)).toEqual(alice);
   });
+});
+
+test('logins at forges are read, and are accounts like others', () => {
+  const text = 'user: alice\nGitHub: Alice-L\n gitlab : al\ngitea:\nbitbucket: 557058:aa-bb\n';
+  const logins = ['github:alice-l', 'gitlab:al', 'bitbucket:557058:aa-bb'];
+  expect(parseIdentity(text)).toEqual({ users: ['alice'], git: [], logins });
+  expect(parseIdentity('usr: x\ngithub: x').logins).toEqual([]);
+  const identities = [parseIdentity(text), parseIdentity('git: alice@example.com\ngithub: alice-L')];
+  expect(new Set(usersOf({ name: 'x', email: 'alice@example.com' }, identities))).toEqual(
+    new Set(['alice', ...logins]),
+  );
+  expect(isKnownLogin('GitHub:ALICE-L', identities)).toBe(true);
+  expect(isKnownLogin('gitlab:alice-l', identities)).toBe(false);
 });
 
 describe('an author is', () => {
@@ -123,8 +136,10 @@ describe('an author is', () => {
 });
 
 test('accounts are of one person over any number of steps', () => {
-  const chain = ['c,d', 'a,b', 'b,c'].map((pair) => ({ users: pair.split(','), git: [] }));
-  expect(new Set(accountsOf(['a'], [...chain, { users: ['x', 'y'], git: [] }]))).toEqual(new Set(['a', 'b', 'c', 'd']));
+  const chain = ['c,d', 'a,b', 'b,c'].map((pair) => ({ users: pair.split(','), git: [], logins: [] }));
+  expect(new Set(accountsOf(['a'], [...chain, { users: ['x', 'y'], git: [], logins: [] }]))).toEqual(
+    new Set(['a', 'b', 'c', 'd']),
+  );
   expect(accountsOf(['z'], chain)).toEqual(['z']);
 });
 

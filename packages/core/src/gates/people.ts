@@ -33,22 +33,27 @@ export function describePeople(people: People | undefined): string {
 }
 
 /**
- * One value of the ConfigMap: lines `user: …` and `git: …`. What is neither is passed over. Without a user it is somebody who is nobody in the cluster, as the
+ * One value of the ConfigMap: lines `user: …` and `git: …`, and `github: …` and the like for logins at forges. What is neither is passed over. Without a user it is somebody who is nobody in the cluster, as the
  * committer of a forge; but where something else stands there the user may be what was misspelt, and nobody is known by it.
  */
 export function parseIdentity(text: string): Identity {
   const users: string[] = [];
   const git: string[] = [];
+  const logins: string[] = [];
   let isPuzzling = false;
   for (const line of text.split(/[\n\r\u2028\u2029]/)) {
-    const [, key = '', value = ''] = /^\s*(user|git)\s*:(.*)$/i.exec(line) ?? [];
-    if (key.toLowerCase() === 'user') users.push(spelling(value));
-    if (key.toLowerCase() === 'git') git.push(gitSpelling(value));
+    const [, found = '', value = ''] = /^\s*(user|git|github|gitlab|gitea|bitbucket)\s*:(.*)$/i.exec(line) ?? [];
+    const key = found.toLowerCase();
+    if (key === 'user') users.push(spelling(value));
+    else if (key === 'git') git.push(gitSpelling(value));
+    else if (key !== '' && spelling(value) !== '') logins.push(spelling(`${key}:${value.trim()}`));
     isPuzzling ||= key === '' && /^\s*[^\s#]/.test(line);
   }
   const isSaid = (entry: string): boolean => entry !== '';
   const known = users.filter(isSaid);
-  return { users: known, git: known.length === 0 && isPuzzling ? [] : git.filter(isSaid) };
+  return known.length === 0 && isPuzzling
+    ? { users: [], git: [], logins: [] }
+    : { users: known, git: git.filter(isSaid), logins };
 }
 
 /** `Alice Liddell <alice@example.com>` is known by its address alone: names are written by whoever commits. */
@@ -58,15 +63,26 @@ function gitSpelling(text: string): string {
 }
 
 /**
- * The users that an author is, in the form of `spelling`, with every account of the same person; null where nobody knows the address they write from.
+ * The users that an author is, and their logins at forges, in the form of `spelling`, with every account of the same person; null where nobody knows the
+ * address they write from.
  * A name alone proves nothing, but whoever bears it is taken for the author too.
  */
 export function usersOf(author: ChangeAuthor, identities: readonly Identity[]): string[] | null {
   const address = spelling(author.email) || spelling(author.name);
   if (!identities.some(({ git }) => git.includes(address))) return null;
   const known = [address, spelling(author.name)];
-  const own = identities.filter(({ git }) => git.some((text) => known.includes(text))).flatMap(({ users }) => users);
+  const own = identities.filter(({ git }) => git.some((text) => known.includes(text))).flatMap(accountsIn);
   return accountsOf(own, identities);
+}
+
+function accountsIn({ users, logins }: Identity): string[] {
+  return [...users, ...logins];
+}
+
+/** Whether it is told whose login at a forge this is. */
+export function isKnownLogin(login: string, identities: readonly Identity[]): boolean {
+  const own = spelling(login);
+  return identities.some(({ logins }) => logins.includes(own));
 }
 
 /** Every account of those whose accounts these are, in the form of `spelling`: whoever shares an account with somebody is the same. */
@@ -75,8 +91,8 @@ export function accountsOf(known: readonly string[], identities: readonly Identi
   let before: number;
   do {
     before = accounts.size;
-    const shared = identities.filter(({ users }) => users.some((one) => accounts.has(one)));
-    for (const one of shared.flatMap(({ users }) => users)) accounts.add(one);
+    const shared = identities.filter((identity) => accountsIn(identity).some((one) => accounts.has(one)));
+    for (const one of shared.flatMap(accountsIn)) accounts.add(one);
   } while (accounts.size > before);
   return [...accounts];
 }

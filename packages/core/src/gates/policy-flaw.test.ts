@@ -170,3 +170,37 @@ describe('a lockdown', () => {
     expect(Date.parse(facts.spec.until) <= Date.now()).toBe(false);
   });
 });
+
+describe('reviews are asked for in a way that nobody can turn', () => {
+  const github = { provider: 'GitHub', secretRef: { name: 'forge' } };
+  const above = { ...github, secretRef: { name: 'forge', namespace: 'plumb' } };
+  const rule = (reviews: JsonObject, more: JsonObject = {}): JsonObject => ({
+    approvals: [{ name: 'peer', ...more, reviews }],
+  });
+  test.each<[string, JsonObject, string | null, string?]>([
+    ['the repository of the unit', rule(github), null],
+    ['at this machine', rule({ ...github, url: 'http://127.0.0.1:3000/api' }), null],
+    ['without https', rule({ ...github, url: 'http://forge.example/api' }), 'url: http://forge.example/api is no'],
+    ['with a login in the address', rule({ ...github, url: 'https://me:x@forge.example' }), 'url: '],
+    ['of a host that begins like this machine', rule({ ...github, url: 'http://127.0.0.1.example/api' }), 'url: '],
+    ['of a folder above', rule({ ...github, repository: 'shop/..' }), 'repository: shop/.. is no name'],
+    ['Gitea, wherever that is', rule({ ...github, provider: 'Gitea' }), 'url is required for Gitea'],
+    ['Bitbucket, by anybody', rule({ ...github, provider: 'Bitbucket' }), 'reviewers are required for Bitbucket'],
+    ['Bitbucket, by somebody', rule({ ...github, provider: 'Bitbucket', reviewers: ['1:a'] }), null],
+    ['by a group that a forge does not know', rule(github, { groups: ['sre'] }), 'reviewers are required where'],
+    ['by a group, and by logins', rule({ ...github, reviewers: ['bob'] }, { groups: ['sre'] }), null],
+    ['above, of nowhere', rule({ ...github, repository: 'a/b' }), 'secretRef.namespace is', 'ClusterReleasePolicy'],
+    ['above, of a repository a tenant chose', rule(above), 'repository or reviewers are', 'ClusterReleasePolicy'],
+    ['above, of one it names', rule({ ...above, repository: 'a/b' }), null, 'ClusterReleasePolicy'],
+    ['above, by whom it names', rule({ ...above, reviewers: ['bob'] }), null, 'ClusterReleasePolicy'],
+  ])('%s', (_what, spec, flaw, kind) => {
+    const found = flawOf(spec, kind);
+    if (flaw === null) expect(found).toBeNull();
+    else expect(found).toContain(`approvals[0].reviews: ${flaw}`);
+  });
+
+  test('of a lockdown too', () => {
+    const spec = { reason: 'r', by: 'olga', until: '2026-11-03T13:00:00Z', ...rule(above) };
+    expect(lockdownFacts(object('Lockdown', spec)).flaw).toContain('approvals[0].reviews: repository or reviewers are');
+  });
+});

@@ -40,6 +40,7 @@ export function lockdownFacts(object: KubeObject): LockdownFacts {
     ...[approvals, checks].map(twiceNamed),
     identitiesRef !== undefined && identitiesRef.namespace === undefined ? 'identitiesRef.namespace is required' : null,
     ...expiryProblems(approvals),
+    ...approvals.map((rule, index) => prefixed(`approvals[${index}].reviews`, reviewProblem(rule, true))),
   ];
   return { name, generation, spec, flaw: problems.find((problem) => problem !== null) ?? null };
 }
@@ -75,6 +76,7 @@ function specProblem(spec: PolicySpec, namespace: string): string | null {
       ? 'identitiesRef.namespace is required'
       : null,
     ...expiryProblems(approvals),
+    ...approvals.map((rule, index) => prefixed(`approvals[${index}].reviews`, reviewProblem(rule, namespace === ''))),
     noTime('breakGlass.expiry', breakGlass?.expiry),
   ];
   return problems.find((problem) => problem !== null) ?? null;
@@ -86,6 +88,35 @@ function prefixed(path: string, problem: string | null): string | null {
 
 function expiryProblems(approvals: readonly ApprovalRule[]): (string | null)[] {
   return approvals.map(({ expiry }, index) => noTime(`approvals[${index}].expiry`, expiry));
+}
+
+/** Who may review must not be up to whoever is reviewed. */
+function reviewProblem({ reviews, users, groups }: ApprovalRule, isAbove: boolean): string | null {
+  if (reviews === undefined) return null;
+  const { provider, url, repository, secretRef, reviewers = [] } = reviews;
+  if (url === undefined && provider === 'Gitea') return 'url is required for Gitea';
+  if (url !== undefined && !isSafeAddress(url))
+    return `url: ${url} is no address with https (http is for this machine alone)`;
+  if (repository?.split('/').some((part) => part === '.' || part === '..') === true)
+    return `repository: ${repository} is no name of a repository, as shop/apps`;
+  if (isAbove && secretRef.namespace === undefined) return 'secretRef.namespace is required';
+  if (reviewers.length > 0) return null;
+  if (provider === 'Bitbucket') return 'reviewers are required for Bitbucket, which does not tell who may write';
+  if ((users ?? []).length + (groups ?? []).length > 0)
+    return 'reviewers are required where users or groups are named: a forge does not know who they are';
+  if (isAbove && repository === undefined)
+    return 'repository or reviewers are required: who may write to a repository that a unit names is up to whoever owns it';
+  return null;
+}
+
+/** A token goes there. */
+function isSafeAddress(address: string): boolean {
+  const url = URL.parse(address);
+  if (url === null || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') return false;
+  return (
+    url.protocol === 'https:' ||
+    (url.protocol === 'http:' && /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(url.hostname))
+  );
 }
 
 function noTime(path: string, duration: string | undefined): string | null {

@@ -58,9 +58,10 @@ function checkText({ expression, over, action, causes }: PolicyCheck): string {
 }
 
 function approvalText(rule: ApprovalRule): string {
-  const { count, notAuthor, when, expiry, causes } = rule;
+  const { count, notAuthor, when, expiry, causes, reviews } = rule;
   return sentence([
     `${count} approval${count === 1 ? '' : 's'} by ${describePeople(rule)}`,
+    reviews === undefined ? '' : `or as many reviews at ${reviews.provider}${byReviewers(reviews.reviewers)}`,
     notAuthor === true ? 'none of them by an author' : '',
     when === undefined ? '' : `where ${when}`,
     expiry === undefined ? '' : `each good for ${expiry}`,
@@ -80,6 +81,10 @@ function externalText(rule: ExternalRule): string {
     webhook === undefined ? '' : `${system} answers so that ${webhook.expression}`,
     on(causes),
   ]);
+}
+
+function byReviewers(reviewers: readonly string[] = []): string {
+  return reviewers.length === 0 ? '' : ` by ${reviewers.join(' or ')}`;
 }
 
 function windowText(window: PolicyWindow): string {

@@ -2,6 +2,8 @@ import { oneLine, type ChangeAuthor } from '@plumb/api';
 
 /** What of a commit says whose work it is. */
 export interface CommitFacts {
+  /** Of its files; empty where it names none. */
+  tree: string;
   parents: readonly string[];
   /** Its author and its committer. */
   people: readonly ChangeAuthor[];
@@ -27,7 +29,7 @@ export function readCommitFacts(body: Buffer): CommitFacts | null {
   if (authors.length === 0 || committers.length === 0) return null;
   // Of several lines git reads the first only: whom the others name is no less an author.
   const people = [...authors, ...committers].map(personOf);
-  return { parents: values('parent'), people, message: messageIn(body.subarray(end)) };
+  return { tree: values('tree')[0] ?? '', parents: values('parent'), people, message: messageIn(body.subarray(end)) };
 }
 
 /** As git does: the address is what stands between the first `<` and the `>` after it, the name all before. */

@@ -2,10 +2,18 @@ import type { ObjectStore } from '../git/object-store.ts';
 import { readCommitFacts, type CommitFacts } from './commit-facts.ts';
 
 type Commits = Pick<ObjectStore, 'raw'>;
-type Work = Omit<CommitFacts, 'parents'>;
+/** A commit with its id. */
+export type Work = CommitFacts & { id: string };
 
-/** The commits of a range, the head first; or why they cannot be told: one of them is not here, does not say whose it is, or there are too many. */
-export type Range = { commits: readonly Work[] } | { lacks: string } | { nameless: string } | { tooMany: true };
+/**
+ * The commits of a range, the head first, and whether the head is in what was there before, so that nothing is new; or why they cannot be told: one of
+ * them is not here, does not say whose it is, or there are too many.
+ */
+export type Range =
+  | { commits: readonly Work[]; isOld: boolean }
+  | { lacks: string }
+  | { nameless: string }
+  | { tooMany: true };
 
 /** Commits whose authors are told. */
 export const MOST_COMMITS = 1_000;
@@ -30,15 +38,14 @@ export async function commitsSince(objects: Commits, head: string, since: string
     for await (const [id, facts] of readAll(objects, level)) {
       if (facts === undefined) return { lacks: id };
       if (facts === null) return { nameless: id };
-      const { parents, people, message } = facts;
-      commits.push({ people, message });
-      const fresh = isOld ? [] : parents.filter((parent) => !before.has(parent));
+      commits.push({ ...facts, id });
+      const fresh = isOld ? [] : facts.parents.filter((parent) => !before.has(parent));
       next.push(...unseen(fresh, seen, MOST_COMMITS + 1));
       if (seen.size > MOST_COMMITS) return { tooMany: true };
     }
     level = next;
   }
-  return { commits };
+  return { commits, isOld };
 }
 
 /** A commit with all before it, as far as that is here. */

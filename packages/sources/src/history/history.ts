@@ -1,7 +1,7 @@
 import { asPlumbError, oneLine, type ChangeAuthor } from '@plumb/api';
 import { INCOMING, type Mirror } from '../git/mirror.ts';
 import { formatOf, type ObjectFormat } from '../git/object-format.ts';
-import type { Authors, RevisionRange } from '../git-sources.ts';
+import type { Authors, Commits, RevisionRange } from '../git-sources.ts';
 import type { CommitExchange } from '../fetcher.ts';
 import { Lru } from '../lru.ts';
 import { commitsSince, MOST_COMMITS, type Range } from './commits-since.ts';
@@ -15,13 +15,16 @@ export interface HistoryContext {
 
 /** Generations that are asked for: most changes are few commits, and a server may not be able to leave their files out. */
 const DEPTHS = [50, MOST_COMMITS + 1];
-const KEPT = 256;
+const KEPT = 64;
 /** Milliseconds for which it is not tried again to find out what could not be found out. */
 const TRY_AGAIN = 60_000;
 const BEFORE = 'refs/plumb/before';
 
+/** All that is told of a range. */
+type Told = { authors: Authors; commits: Commits };
+
 interface Answer {
-  told: Promise<Authors>;
+  told: Promise<Told>;
   /** A reading of performance.now(). */
   until: number;
 }
@@ -30,9 +33,17 @@ interface Answer {
 export class History {
   readonly #answers = new Lru<string, Answer>(KEPT);
 
-  authors({ revision, since }: RevisionRange, context: HistoryContext): Promise<Authors> {
+  async authors(range: RevisionRange, context: HistoryContext): Promise<Authors> {
+    return (await this.#told(range, context)).authors;
+  }
+
+  async commits(range: RevisionRange, context: HistoryContext): Promise<Commits> {
+    return (await this.#told(range, context)).commits;
+  }
+
+  #told({ revision, since }: RevisionRange, context: HistoryContext): Promise<Told> {
     const head = commitIn(revision);
-    if (head === null) return Promise.resolve({ unknown: `'${oneLine(revision).slice(0, 100)}' names no commit` });
+    if (head === null) return Promise.resolve(nothing(`'${oneLine(revision).slice(0, 100)}' names no commit`));
     const before = since === null ? null : commitIn(since);
     const id = `${head} ${before ?? ''}`;
     const known = this.#answers.get(id);
@@ -40,19 +51,23 @@ export class History {
     const answer: Answer = { told: findOut(head, before, context), until: Number.POSITIVE_INFINITY };
     this.#answers.set(id, answer);
     void answer.told.then((told) => {
-      if ('unknown' in told) answer.until = performance.now() + TRY_AGAIN;
+      if ('unknown' in told.authors) answer.until = performance.now() + TRY_AGAIN;
     });
     return answer.told;
   }
 }
 
-async function findOut(head: string, since: string | null, context: HistoryContext): Promise<Authors> {
+function nothing(unknown: string): Told {
+  return { authors: { unknown }, commits: { unknown } };
+}
+
+async function findOut(head: string, since: string | null, context: HistoryContext): Promise<Told> {
   try {
     const here = await lookHere(head, since, context);
     const range = 'lacks' in here ? await lookThere(head, since, context) : here;
     return toldOf(range, since);
   } catch (error) {
-    return { unknown: `its history cannot be read: ${asPlumbError(error).message}` };
+    return nothing(`its history cannot be read: ${asPlumbError(error).message}`);
   }
 }
 
@@ -81,15 +96,19 @@ function lookThere(head: string, since: string | null, { fetching }: HistoryCont
 }
 
 /** What is told of a range. @param since the revision it is counted from */
-export function toldOf(range: Range, since: string | null): Authors {
+export function toldOf(range: Range, since: string | null): Told {
   const than = since === null ? 'nothing of it was applied yet' : `counted from ${since}, which was applied last`;
-  if ('tooMany' in range) return { unknown: `it has more than ${MOST_COMMITS} commits, ${than}` };
-  if ('lacks' in range) return { unknown: `commit ${range.lacks} of its history is not to be had (${than})` };
-  if ('nameless' in range) return { unknown: `commit ${range.nameless} does not say who wrote and committed it` };
+  if ('tooMany' in range) return nothing(`it has more than ${MOST_COMMITS} commits, ${than}`);
+  if ('lacks' in range) return nothing(`commit ${range.lacks} of its history is not to be had (${than})`);
+  if ('nameless' in range) return nothing(`commit ${range.nameless} does not say who wrote and committed it`);
   const people = new Map<string, ChangeAuthor>();
   for (const person of range.commits.flatMap((commit) => commit.people))
     people.set(JSON.stringify([person.name, person.email]), person);
-  return { authors: [...people.values()], message: range.commits[0]?.message ?? '' };
+  const commits = range.commits.map(({ id, tree, parents }) => ({ id, tree, parents }));
+  return {
+    authors: { authors: [...people.values()], message: range.commits[0]?.message ?? '' },
+    commits: { commits, isNew: !range.isOld },
+  };
 }
 
 /** The commit of a revision, as statuses have it: `main@sha1:<id>`, `sha1:<id>`; null when it names none. */

@@ -55,7 +55,7 @@ export async function localRange({ dir: place, head, base, env = {} }: LocalRang
     return {
       head: headId,
       fork: baseId === null ? null : await forkOf({ dir, head: headId, base: baseId, env: gitEnv }, base),
-      authors: toldOf(range, baseId),
+      authors: toldOf(range, baseId).authors,
       isDirty: await isDirty(dir, env),
     };
   } finally {

@@ -19,6 +19,8 @@ export interface ProxiedRequest {
   client?: { cert: string; key: string } | undefined;
   /** How names become addresses, where no proxy does it. A name that is an address is not looked up. */
   lookup?: LookupFunction | undefined;
+  /** Bytes of an answer. Default 1 MiB. */
+  longest?: number;
 }
 
 export interface ProxiedAnswer {
@@ -53,7 +55,7 @@ export async function proxied(url: URL, options: ProxiedRequest): Promise<Proxie
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY) throw new Error('the answer is too long');
+    if (size > (options.longest ?? MAX_BODY)) throw new Error('the answer is too long');
     chunks.push(chunk);
   }
   const date = Date.parse(response.headers.date ?? '');

@@ -1,11 +1,12 @@
-import type { Authors, GitRequest, RevisionRange } from '@plumb/sources';
+import type { Authors, Commits, GitRequest, RevisionRange } from '@plumb/sources';
 import { MemoryCluster } from '@plumb/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CloudIdentities } from '../../runtime/cloud-identities.ts';
 import { conditionOf, gitRepository, REVISION } from '../../testing/builders.ts';
-import { authorsOf } from './authors.ts';
+import { authorsOf, commitsOf, type AuthorsHands } from './authors.ts';
 
 const FOUND = { authors: [{ name: 'Alice', email: 'alice@example.test' }], message: 'change' };
+const MADE_OF = { commits: [{ id: 'a', tree: 't', parents: ['b'] }], isNew: true };
 const VERIFY = { spec: { verify: { mode: 'HEAD', secretRef: { name: 'keys' } } } };
 const VERIFIED = { conditions: [conditionOf('SourceVerified', 'True', 'Succeeded')] };
 
@@ -19,19 +20,31 @@ beforeEach(async () => {
   ranges = [];
 });
 
-function told(object: ReturnType<typeof gitRepository> | undefined, revision = REVISION, kind = 'GitRepository') {
+function handsWith(object: ReturnType<typeof gitRepository> | undefined): AuthorsHands {
   const sources = {
     authors: (_source: unknown, range: RevisionRange, asked: () => Promise<GitRequest>): Promise<Authors> => {
       ranges.push(range);
       request = asked;
       return Promise.resolve(FOUND);
     },
+    commits: (): Promise<Commits> => Promise.resolve(MADE_OF),
   };
   const identities = new CloudIdentities({ cluster });
   const { signal } = new AbortController();
-  const hands = { cluster, identities, defaultServiceAccount: undefined, sources, signal, find: () => object };
-  return authorsOf({ kind, namespace: 'shop', name: 'shop' }, { revision, since: null }, hands);
+  return { cluster, identities, defaultServiceAccount: undefined, sources, signal, find: () => object };
 }
+
+function told(object: ReturnType<typeof gitRepository> | undefined, revision = REVISION, kind = 'GitRepository') {
+  return authorsOf({ kind, namespace: 'shop', name: 'shop' }, { revision, since: null }, handsWith(object));
+}
+
+test('the commits of a revision are told with the address they come from', async () => {
+  const source = { kind: 'GitRepository', namespace: 'shop', name: 'shop' };
+  const range = { revision: REVISION, since: null };
+  const object = gitRepository();
+  expect(await commitsOf(source, range, handsWith(object))).toEqual({ ...MADE_OF, url: object.spec.url });
+  expect(await commitsOf(source, range, handsWith(undefined))).toEqual({ unknown: 'its GitRepository is not there' });
+});
 
 test('the authors of a revision are told with its message', async () => {
   expect(await told(gitRepository())).toEqual({ ...FOUND, verified: false });

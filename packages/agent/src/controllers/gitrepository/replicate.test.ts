@@ -36,6 +36,7 @@ const sources: GitSources = {
     return { revision, digest: DIGEST, size: 1, path: 'a' };
   },
   open: async (source, revision) => ({ source, revision, digest: DIGEST, rules: '', tree: {} as never }),
+  commits: () => Promise.reject(new Error('not asked')),
   authors: async () => ({ unknown: 'nobody asks' }),
   remove: async () => undefined,
   close: async () => undefined,

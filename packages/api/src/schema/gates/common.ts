@@ -1,5 +1,6 @@
 import * as Type from 'typebox';
 import { choice, duration, flag, list, object, text } from '../build.ts';
+import { reviewRule } from './reviews.ts';
 
 // What policies, changes, approvals and lockdowns have in common.
 
@@ -115,6 +116,7 @@ export const approvalRule = object('Approvals that a change needs.', {
     }),
   ),
   expiry: Type.Optional(duration('An approval older than this counts no more.')),
+  reviews: Type.Optional(reviewRule),
   causes: causes('Causes that are governed. By default routine and prune.'),
 });
 
@@ -122,7 +124,7 @@ export type ApprovalRule = Type.Static<typeof approvalRule>;
 
 /** Where the identities of authors are looked up. */
 export const identitiesReference = object(
-  'ConfigMap that tells which users of the cluster the authors of commits are. Each of its values is one person, with lines user: <user of the cluster> and git: <name or e-mail address in Git>.',
+  'ConfigMap that tells which users of the cluster the authors of commits are. Each of its values is one person, with lines user: <user of the cluster>, git: <name or e-mail address in Git> and, for logins at forges, github:, gitlab:, gitea: or bitbucket:.',
   {
     name: text('Its name.', { minLength: 1, maxLength: 253 }),
     namespace: Type.Optional(

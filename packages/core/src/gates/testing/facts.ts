@@ -63,6 +63,7 @@ export function input(parts: Partial<GateInput> = {}): GateInput {
     distrust: null,
     identities: () => null,
     findings: () => ({ broken: [] }),
+    endorsements: () => undefined,
     earlier: [],
     now: NOW,
     clockTrouble: null,

@@ -1,0 +1,188 @@
+import { asPlumbError, oneLine, type KubeObject, type ReviewRule } from '@plumb/api';
+import { spelling, type EndorsedPart, type Endorsement, type Endorsements } from '@plumb/core';
+import type { Cluster } from '@plumb/kube';
+import type { Clock } from '../runtime/clock.ts';
+import { bitbucket } from './forges/bitbucket.ts';
+import { coverageOf, type Covered, type RangeCommit } from './forges/coverage.ts';
+import { ForgeApi } from './forges/forge-api.ts';
+import type { PullRequest } from './forges/forge.ts';
+import { gitea } from './forges/gitea.ts';
+import { github } from './forges/github.ts';
+import { gitlab } from './forges/gitlab.ts';
+
+/** The commits that a revision is made of since what was applied last, and the address they come from; or why they cannot be told. */
+export type SourceCommits = { commits: readonly RangeCommit[]; isNew: boolean; url: string } | { unknown: string };
+
+/** What the reviews of a change are asked by. */
+export interface ReviewQuestion {
+  rule: ReviewRule;
+  /** Of the Secret, where the rule names it: that of a ReleasePolicy. */
+  namespace: string;
+  /** Names all that the answer depends on. */
+  id: string;
+  commits: () => Promise<SourceCommits>;
+  /** Told of an answer that was not waited for. */
+  onLate: () => void;
+}
+
+/** How long a judgement waits for an answer. Milliseconds. */
+const WITHIN = 5_000;
+/** What one answer may take. Milliseconds. */
+const LONGEST = 30_000;
+/** An answer is as good as a new one for so long. Milliseconds. */
+const GOOD_FOR = 50_000;
+/** A change that waits for reviews is looked at again after this long. Milliseconds. */
+export const REVIEWS_AGAIN = 60_000;
+const MOST_ANSWERS = 1_000;
+const LONGEST_REASON = 500;
+/** Commits that are named of those that came without a pull request. */
+const NAMED = 3;
+
+const FORGES = { GitHub: github, GitLab: gitlab, Gitea: gitea, Bitbucket: bitbucket } as const;
+const PUBLIC: Readonly<Record<ReviewRule['provider'], string>> = {
+  GitHub: 'https://api.github.com',
+  GitLab: 'https://gitlab.com/api/v4',
+  Gitea: '',
+  Bitbucket: 'https://api.bitbucket.org/2.0',
+};
+
+interface Answer {
+  told: Promise<Endorsements>;
+  /** By the clock; null while it is out. */
+  at: number | null;
+}
+
+/** Reviews at forges, as rules of approvals ask for them. */
+export class Reviews {
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #answers = new Map<string, Answer>();
+  readonly #end = new AbortController();
+
+  constructor({ cluster, clock }: { cluster: Cluster; clock: Clock }) {
+    this.#cluster = cluster;
+    this.#clock = clock;
+  }
+
+  /** What reviewers said; a forge that is slow is not waited for. */
+  async ask(question: ReviewQuestion): Promise<Endorsements> {
+    const { told } = this.#answerTo(question);
+    const late = Promise.withResolvers<null>();
+    const cancel = this.#clock.after(WITHIN, () => late.resolve(null));
+    const known = await Promise.race([told, late.promise]);
+    cancel();
+    if (known !== null) return known;
+    void told.then(question.onLate);
+    return { trouble: `${question.rule.provider} has not answered yet` };
+  }
+
+  done(): void {
+    this.#end.abort();
+  }
+
+  #answerTo(question: ReviewQuestion): Answer {
+    const known = this.#answers.get(question.id);
+    if (known !== undefined && (known.at === null || this.#clock.now() - known.at < GOOD_FOR)) return known;
+    const told = this.#findOut(question).catch((error: unknown): Endorsements => {
+      return { trouble: oneLine(asPlumbError(error).message).slice(0, LONGEST_REASON) };
+    });
+    const answer: Answer = { told, at: null };
+    void told.then(() => (answer.at = this.#clock.now()));
+    this.#answers.delete(question.id);
+    this.#answers.set(question.id, answer);
+    for (const id of this.#answers.keys()) if (this.#answers.size > MOST_ANSWERS) this.#answers.delete(id);
+    return answer;
+  }
+
+  async #findOut({ rule, namespace, commits }: ReviewQuestion): Promise<Endorsements> {
+    const range = await commits();
+    if ('unknown' in range) return { trouble: `nobody knows which commits it is made of: ${range.unknown}` };
+    // What differs then is not of a commit, and no reviewer saw it.
+    if (!range.isNew) return { trouble: 'no commit in it is new, so that no review is about what changes' };
+    const repository = rule.repository ?? repositoryIn(range.url);
+    const api = await this.#apiOf(rule, namespace);
+    const forge = FORGES[rule.provider](api, repository);
+    const provider = rule.provider.toLowerCase();
+    const groups = await coverageOf(range.commits, forge);
+    const named = namedBy(rule);
+    const reviews = new Map<number, Endorsement[]>();
+    for (const pull of new Map(groups.flatMap(({ pulls }) => pulls).map((one) => [one.number, one])).values()) {
+      const found = await forge.reviewsOf(pull, named);
+      const told = found.map(({ by, at }): Endorsement => {
+        const name = `${provider}:${oneLine(by)}`;
+        return { by: name, at, evidence: `review by ${name} of pull request ${pull.number} of ${repository}` };
+      });
+      reviews.set(pull.number, told);
+    }
+    return { parts: groups.map((group) => partOf(group, { reviews, repository, provider })) };
+  }
+
+  async #apiOf({ provider, url, secretRef }: ReviewRule, namespace: string): Promise<ForgeApi> {
+    const place = { namespace: namespace === '' ? (secretRef.namespace ?? '') : namespace, name: secretRef.name };
+    const tokenIn = `Secret ${place.namespace}/${place.name}`;
+    const signal = this.#end.signal;
+    const key = { group: '', version: 'v1', kind: 'Secret', ...place };
+    const secret = await this.#cluster.get(key, { signal });
+    const token = textOf(secret, 'token');
+    if (!/^[\x21-\x7e]+$/.test(token))
+      throw new Error(`${tokenIn} ${secret === null ? 'is not there' : 'holds no token'}`);
+    const authorization = `${provider === 'Gitea' ? 'token' : 'Bearer'} ${token}`;
+    return new ForgeApi({
+      url: (url ?? PUBLIC[provider]).replace(/\/+$/, ''),
+      headers: { authorization },
+      ca: textOf(secret, 'ca.crt') || undefined,
+      tokenIn,
+      isTenants: namespace !== '',
+      deadline: performance.now() + LONGEST,
+      signal,
+    });
+  }
+}
+
+/** Without the blanks around. */
+function textOf(secret: KubeObject | null, field: string): string {
+  const data = (secret?.['data'] ?? {}) as Record<string, string | undefined>;
+  return Buffer.from(data[field] ?? '', 'base64')
+    .toString('utf8')
+    .trim();
+}
+
+function namedBy({ reviewers = [] }: ReviewRule): ((login: string) => boolean) | null {
+  if (reviewers.length === 0) return null;
+  const known = new Set(reviewers.map(spelling));
+  return (login) => known.has(spelling(login));
+}
+
+/** `https://github.com/shop/apps.git` and `ssh://git@github.com/shop/apps` are shop/apps. @throws Error where it names none */
+function repositoryIn(address: string): string {
+  const path = (URL.parse(address)?.pathname ?? '').replace(/^\/+|\/+$/g, '').replace(/\.git$/, '');
+  if (/^[\w.-]+(\/[\w.-]+)+$/.test(path)) return path;
+  throw new Error(
+    `the address of its GitRepository, ${oneLine(address).slice(0, 100)}, names no repository: name it by reviews.repository`,
+  );
+}
+
+/** Nobody reviews what they brought themselves. */
+function partOf(
+  { commits, pulls, other }: Covered,
+  context: { reviews: ReadonlyMap<number, readonly Endorsement[]>; repository: string; provider: string },
+): EndorsedPart {
+  const { reviews, repository, provider } = context;
+  if (pulls.length === 0) return { wanted: `review of ${namedCommits(commits)}, ${whyNone(other)}`, by: [] };
+  const authors = pulls.map(({ author }) => spelling(`${provider}:${author}`));
+  const by = pulls
+    .flatMap(({ number }) => reviews.get(number) ?? [])
+    .filter((one) => !authors.includes(spelling(one.by)));
+  return { wanted: `review of pull request ${pulls.map(({ number }) => number).join(' or ')} of ${repository}`, by };
+}
+
+function whyNone(other: PullRequest | null): string {
+  if (other === null) return 'which came with no merged pull request';
+  return `merged with pull request ${other.number}, but not as that was reviewed (bring its branch up to date before it is merged)`;
+}
+
+function namedCommits(ids: readonly string[]): string {
+  const shown = ids.slice(0, NAMED).map((id) => id.slice(0, 12));
+  const more = ids.length <= NAMED ? '' : ` and ${ids.length - NAMED} more`;
+  return `commit${ids.length === 1 ? '' : 's'} ${shown.join(', ')}${more}`;
+}
