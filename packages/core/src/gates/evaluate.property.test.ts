@@ -2,7 +2,14 @@ import type { ApprovalRule, PolicySpec, PolicyWindow } from '@plumb/api';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { contentRules, governing, judgeChange, type GateInput, type GateVerdict } from './evaluate.ts';
-import { policyId, type ApprovalFacts, type Findings, type LockdownFacts, type PolicyFacts } from './facts.ts';
+import {
+  policyId,
+  type ApprovalFacts,
+  type Endorsement,
+  type Findings,
+  type LockdownFacts,
+  type PolicyFacts,
+} from './facts.ts';
 import { parseIdentity } from './people.ts';
 import { DIGEST, NOW, change, clusterPolicy, fate, input, knownAuthors, lockdown, policy } from './testing/facts.ts';
 
@@ -10,9 +17,11 @@ const RUNS = 300;
 const HOUR = 3_600_000;
 const CAUSES = ['routine', 'emergency', 'drift', 'rollback', 'prune', 'rebuild'] as const;
 const USERS = ['alice', 'Alice', 'alice-admin', 'bob', 'carol'];
-const IDENTITIES = ['user: alice\nuser: alice-admin\ngit: alice@example.com', 'user: bob\ngit: bob@example.com'].map(
-  parseIdentity,
-);
+const LOGINS = ['github:alice', 'github:ALICE', 'github:bob', 'github:mallory'];
+const IDENTITIES = [
+  'user: alice\nuser: alice-admin\ngit: alice@example.com\ngithub: alice',
+  'user: bob\ngit: bob@example.com\ngithub: bob',
+].map(parseIdentity);
 
 const some = <Item>(item: fc.Arbitrary<Item>, most = 2): fc.Arbitrary<Item[]> => fc.array(item, { maxLength: most });
 const maybe = <Item>(key: string, item: fc.Arbitrary<Item>): fc.Arbitrary<object> =>
@@ -114,6 +123,22 @@ const findings = fc.array(fc.nat(FINDINGS.length - 1), { minLength: 7, maxLength
       FINDINGS[picks[(id.length * 3 + rule.length + (id.codePointAt(id.length - 1) ?? 0)) % picks.length] ?? 0],
 );
 
+const review = fc
+  .record({ by: fc.constantFrom(...LOGINS), at: fc.constantFrom(NOW, NOW - 2 * HOUR) })
+  .map((one): Endorsement => {
+    return { ...one, evidence: `review by ${one.by}` };
+  });
+const ENDORSED = fc.oneof(
+  fc.constant(undefined),
+  fc.constant({ trouble: 'the forge is away' }),
+  fc.record({ parts: some(fc.record({ wanted: fc.constantFrom('review of 1', 'review of 2'), by: some(review) })) }),
+);
+const endorsements = fc.array(ENDORSED, { minLength: 5, maxLength: 5 }).map(
+  (picks): GateInput['endorsements'] =>
+    (id, rule) =>
+      picks[(id.length + rule.length) % picks.length],
+);
+
 const changes = fc
   .record({
     cause: fc.constantFrom(...CAUSES, 'routine', 'routine', 'prune'),
@@ -141,6 +166,7 @@ const inputs: fc.Arbitrary<GateInput> = fc
     lockdowns,
     approvals,
     findings,
+    endorsements,
     distrust: fc.constantFrom(null, null, null, 'no admission'),
     clockTrouble: fc.constantFrom(null, null, null, 'far apart'),
     now: fc.constantFrom(NOW, NOW + 1, NOW + 2 * HOUR),
@@ -259,7 +285,7 @@ test('approvals of other digests, and their order, do not matter', () => {
 
 test('the same input gives the same verdict, whatever order its lists are in, and nothing of it is changed', () => {
   forAll(fc.integer(), (given) => {
-    const before = structuredClone({ ...given, findings: null, identities: null });
+    const before = structuredClone({ ...given, findings: null, identities: null, endorsements: null });
     const verdict = judgeChange(given);
     expect(judgeChange(given)).toEqual(verdict);
     const { policies: some, lockdowns: locks, approvals: said, earlier } = given;
@@ -274,9 +300,10 @@ test('the same input gives the same verdict, whatever order its lists are in, an
         ...structuredClone({ ...before, earlier }),
         findings: given.findings,
         identities: given.identities,
+        endorsements: given.endorsements,
       }),
     ).toEqual(verdict);
-    expect({ ...given, findings: null, identities: null }).toEqual(before);
+    expect({ ...given, findings: null, identities: null, endorsements: null }).toEqual(before);
   });
 });
 
@@ -366,7 +393,9 @@ test('an author never approves alone, under whichever name', () => {
         vouched: true,
       };
     });
-    const facts = { ...given, change: change({ ...given.change, authors }), approvals: said };
+    const own = by.map((name): Endorsement => ({ by: `github:${name}`, at: NOW, evidence: 'a review' }));
+    const reviewed: GateInput['endorsements'] = () => ({ parts: [{ wanted: 'review', by: own }] });
+    const facts = { ...given, change: change({ ...given.change, authors }), approvals: said, endorsements: reviewed };
     expect(judgeChange({ ...facts, policies: [...given.policies, strict] }).state).not.toBe('open');
   });
 });
