@@ -218,24 +218,23 @@ describe.each(PROVIDERS)('%s', (provider) => {
     expect(told(await ask(ruleOf(provider), range))).toEqual(wanted);
   });
 
-  test.each<[string, Exclude<ForgeServer['fault'], null | 'hang'>, string]>([
-    ['fails', { status: 500 }, 'answered with HTTP status 500'],
-    ['is asked too often', { status: 429 }, 'answered with HTTP status 429: it is asked too often'],
+  test.each<[string, Exclude<ForgeServer['fault'], null | 'hang'>, RegExp]>([
+    ['fails', { status: 500 }, /^\S+ answered with HTTP status 500$/],
+    ['is asked too often', { status: 429 }, /answered with HTTP status 429: it is asked too often$/],
     [
       'leads elsewhere',
       { status: 301, headers: { location: 'http://127.0.0.1:9/' } },
-      'answered with HTTP status 301: it is elsewhere by now, name it by url and repository',
+      /answered with HTTP status 301: it is elsewhere by now, name it by url and repository$/,
     ],
-    ['says nothing of sense', { status: 200, body: '<html>' }, 'the answer of HOST is no JSON'],
-    ['says something else', { status: 200, body: '"soon"' }, ''],
-    ['knows nothing', { status: 404 }, 'knows nothing of'],
+    ['says nothing of sense', { status: 200, body: '<html>' }, /^the answer of \S+ is no JSON$/],
+    ['says something else', { status: 200, body: '"soon"' }, /is no list$|^Nobody$/],
+    ['knows nothing', { status: 404 }, /knows nothing of \S+: check repository and url/],
   ])('a forge that %s opens nothing', async (_what, fault, why) => {
     await start(provider, [pull(approved)]);
     server.fault = fault;
     const answer = told(await ask(ruleOf(provider), MERGED));
-    if (typeof answer === 'string') expect(answer).toContain(why.replace('HOST', new URL(server.url).host));
-    else expect(Object.values(answer).flat()).toEqual([]);
-    server.fault = null;
+    const reviewers = typeof answer === 'string' ? answer : Object.values(answer).flat().join(', ') || 'Nobody';
+    expect(reviewers).toMatch(why);
   });
 
   test('a token that is wrong is told of, and not told', async () => {

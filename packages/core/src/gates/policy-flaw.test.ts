@@ -195,8 +195,8 @@ describe('reviews are asked for in a way that nobody can turn', () => {
     ['above, by whom it names', rule({ ...above, reviewers: ['bob'] }), null, 'ClusterReleasePolicy'],
   ])('%s', (_what, spec, flaw, kind) => {
     const found = flawOf(spec, kind);
-    if (flaw === null) expect(found).toBeNull();
-    else expect(found).toContain(`approvals[0].reviews: ${flaw}`);
+    const wanted = flaw === null ? null : `approvals[0].reviews: ${flaw}`;
+    expect(found?.slice(0, wanted?.length) ?? null).toBe(wanted);
   });
 
   test('of a lockdown too', () => {

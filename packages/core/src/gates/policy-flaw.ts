@@ -8,6 +8,7 @@ import {
   type KubeObject,
   type ApprovalRule,
   type PolicySpec,
+  type ReviewRule,
 } from '@plumb/api';
 import { externalProblem } from './external-problem.ts';
 import type { LockdownFacts, PolicyFacts } from './facts.ts';
@@ -91,22 +92,27 @@ function expiryProblems(approvals: readonly ApprovalRule[]): (string | null)[] {
 }
 
 /** Who may review must not be up to whoever is reviewed. */
-function reviewProblem({ reviews, users, groups }: ApprovalRule, isAbove: boolean): string | null {
+function reviewProblem({ reviews, users = [], groups = [] }: ApprovalRule, isAbove: boolean): string | null {
   if (reviews === undefined) return null;
-  const { provider, url, repository, secretRef, reviewers = [] } = reviews;
-  if (url === undefined && provider === 'Gitea') return 'url is required for Gitea';
-  if (url !== undefined && !isSafeAddress(url))
-    return `url: ${url} is no address with https (http is for this machine alone)`;
-  if (repository?.split('/').some((part) => part === '.' || part === '..') === true)
-    return `repository: ${repository} is no name of a repository, as shop/apps`;
+  const { provider, repository, secretRef, reviewers = [] } = reviews;
+  const problem = placeProblem(reviews);
+  if (problem !== null) return problem;
   if (isAbove && secretRef.namespace === undefined) return 'secretRef.namespace is required';
   if (reviewers.length > 0) return null;
   if (provider === 'Bitbucket') return 'reviewers are required for Bitbucket, which does not tell who may write';
-  if ((users ?? []).length + (groups ?? []).length > 0)
+  if (users.length + groups.length > 0)
     return 'reviewers are required where users or groups are named: a forge does not know who they are';
   if (isAbove && repository === undefined)
     return 'repository or reviewers are required: who may write to a repository that a unit names is up to whoever owns it';
   return null;
+}
+
+function placeProblem({ provider, url, repository = '' }: ReviewRule): string | null {
+  if (url === undefined && provider === 'Gitea') return 'url is required for Gitea';
+  if (url !== undefined && !isSafeAddress(url))
+    return `url: ${url} is no address with https (http is for this machine alone)`;
+  const isRelative = repository.split('/').some((part) => part === '.' || part === '..');
+  return isRelative ? `repository: ${repository} is no name of a repository, as shop/apps` : null;
 }
 
 /** A token goes there. */

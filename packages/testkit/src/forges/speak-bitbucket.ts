@@ -1,4 +1,4 @@
-import { bringing, headOf, pullOf, type Speak, type Spoke, type ToldPull } from './forge-model.ts';
+import { bringing, headOf, pullOf, type Speak, type Spoke, type Spoken, type ToldPull } from './forge-model.ts';
 
 const DIGITS = 12;
 /** Items of a page, whatever is asked for. */
@@ -20,7 +20,10 @@ export const speakBitbucket: Speak = (request) => {
     return { values: model.trees[from] === model.trees[to] ? [] : [{ status: 'modified' }] };
   }
   const pull = kind === 'pullrequests' ? pullOf(model, id) : undefined;
-  if (pull === undefined) return null;
+  return pull === undefined ? null : ofPull(pull, what, request);
+};
+
+function ofPull(pull: ToldPull, what: string | undefined, request: Spoke): Spoken {
   if (what === undefined) return told(pull);
   if (what === 'commits')
     return page(
@@ -28,7 +31,7 @@ export const speakBitbucket: Speak = (request) => {
       request,
     );
   return what === 'activity' ? page(activityOf(pull), request) : null;
-};
+}
 
 function page(items: object[], { path, query, root }: Spoke): object {
   const at = Number(query.get('page') ?? 1);

@@ -5,38 +5,57 @@ import {
   pullOf,
   type ForgeModel,
   type Speak,
+  type Spoke,
+  type Spoken,
   type ToldPull,
   type ToldReview,
 } from './forge-model.ts';
 
 /** GitLab forgets an approval that is taken back, and does not say of which commit one is. */
-export const speakGitlab: Speak = ({ path, query, model }) => {
-  const [root, project, kind, ...rest] = path;
-  if (root !== 'projects' || project !== model.repository) return null;
-  const list = (items: object[]): object[] => paged(items, query, Math.min(100, Number(query.get('per_page') ?? 20)));
-  if (kind === 'repository' && rest[0] === 'compare') {
-    const [from, to] = [query.get('from') ?? '', query.get('to') ?? ''];
-    if (query.get('straight') !== 'true') return null;
-    return { diffs: model.trees[from] === model.trees[to] ? [] : [{ new_path: 'a' }], compare_timeout: false };
-  }
-  if (kind === 'repository') return list(bringing(model, rest[1] ?? '').map(told));
-  if (kind === 'members') {
-    const login = loginOf(model, Number(rest[1]));
-    return login === undefined ? null : { access_level: model.writers.includes(login) ? 30 : 20 };
-  }
-  const pull = kind === 'merge_requests' ? pullOf(model, rest[0]) : undefined;
+export const speakGitlab: Speak = (request) => {
+  const [root, project, kind] = request.path;
+  if (root !== 'projects' || project !== request.model.repository) return null;
+  if (kind === 'repository') return ofRepository(request);
+  if (kind === 'members') return ofMember(request);
+  return kind === 'merge_requests' ? ofMergeRequest(request) : null;
+};
+
+function listed(items: object[], query: URLSearchParams): object[] {
+  return paged(items, query, Math.min(100, Number(query.get('per_page') ?? 20)));
+}
+
+function ofRepository({ path, query, model }: Spoke): Spoken {
+  const [, , , what, id = ''] = path;
+  if (what !== 'compare') return listed(bringing(model, id).map(told), query);
+  const [from, to] = [query.get('from') ?? '', query.get('to') ?? ''];
+  if (query.get('straight') !== 'true') return null;
+  return { diffs: model.trees[from] === model.trees[to] ? [] : [{ new_path: 'a' }], compare_timeout: false };
+}
+
+function ofMember({ path, model }: Spoke): Spoken {
+  const login = loginOf(model, Number(path[4]));
+  return login === undefined ? null : { access_level: model.writers.includes(login) ? 30 : 20 };
+}
+
+function ofMergeRequest({ path, query, model }: Spoke): Spoken {
+  const [, , , number, what] = path;
+  const pull = pullOf(model, number);
   if (pull === undefined) return null;
-  if (rest[1] === 'commits') return list(pull.commits.map((id) => ({ id })));
-  if (rest[1] === 'versions') {
+  if (what === 'commits')
+    return listed(
+      pull.commits.map((id) => ({ id })),
+      query,
+    );
+  if (what === 'versions') {
     const versions = pull.heads.map(({ id, at }, index) => ({ id: index + 1, head_commit_sha: id, created_at: at }));
-    return list(versions.toReversed());
+    return listed(versions.toReversed(), query);
   }
   const approved = standing(pull.reviews).map(({ by, at }) => ({
     user: { username: by, id: idOf(model, by) },
     approved_at: at,
   }));
-  return rest[1] === 'approvals' ? { approved_by: approved } : null;
-};
+  return what === 'approvals' ? { approved_by: approved } : null;
+}
 
 function standing(reviews: readonly ToldReview[]): ToldReview[] {
   const last = new Map(reviews.filter(({ what }) => what !== 'comment').map((one) => [one.by, one]));
