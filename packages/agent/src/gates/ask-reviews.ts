@@ -74,5 +74,5 @@ function rulesOf({ policies, lockdowns, cause, findings }: ReviewRequest): Askin
 function isNeeded(policy: string, rule: ApprovalRule, findings: ReadonlyMap<string, Findings>): boolean {
   if (rule.when === undefined) return true;
   const found = findings.get(findingKey(policy, whenRule(rule)));
-  return found === undefined || 'trouble' in found || found.broken.length === 0;
+  return found === undefined || !('broken' in found) || found.broken.length === 0;
 }
