@@ -1,6 +1,6 @@
 import type { ApprovalRule, ReviewRule } from '@plumb/api';
 import {
-  isGoverned,
+  isAbout,
   lockdownRules,
   policyId,
   whenRule,
@@ -48,18 +48,24 @@ interface Asking {
   rule: ReviewRule;
 }
 
+/** Whether it is an emergency shows only when the approvals are looked at. */
 function rulesOf({ policies, lockdowns, cause, findings }: ReviewRequest): Asking[] {
+  const occasion = { cause, isEmergency: true };
   const all = [
     ...policies
       .filter(({ flaw }) => flaw === null)
       .map((facts) => ({
         policy: policyId(facts),
         namespace: facts.namespace,
-        rules: (facts.spec.approvals ?? []).filter(({ causes }) => isGoverned(causes, cause)),
+        rules: (facts.spec.approvals ?? []).filter(({ causes }) => isAbout(causes, occasion)),
       })),
     ...lockdowns
       .filter(({ flaw }) => flaw === null)
-      .map(({ name, spec }) => ({ policy: `Lockdown/${name}`, namespace: '', rules: lockdownRules(spec, cause) })),
+      .map(({ name, spec }) => ({
+        policy: `Lockdown/${name}`,
+        namespace: '',
+        rules: lockdownRules(spec, occasion).approvals,
+      })),
   ];
   return all.flatMap(({ policy, namespace, rules }) =>
     rules.flatMap((rule) => {
