@@ -107,13 +107,14 @@ test('G3: a harmless commit of somebody else on top hides no author: neither of 
 });
 
 test('G3: no status that somebody else wrote hides an author', async () => {
-  const revision = await world.push(settings('3b'), 'Change', ALICE);
+  const hers = await world.repository.commit(settings('3b'), 'Change', ALICE);
+  const revision = await world.push({ 'README.md': 'more of it\n' }, 'Explain more', BOB);
   const change = await held(revision);
-  const status = { lastAppliedRevision: revision };
+  const status = { lastAppliedRevision: `main@sha1:${hers}` };
   await world.cluster.patch(world.unitKey('apps'), { status }, { type: 'merge', subresource: 'status' });
   await alice.says('Approve', change);
   await says(revision, NOBODY_ELSE);
-  await bob.says('Approve', change);
+  await carol.says('Approve', change);
   await world.applied('apps', revision);
   expect(await value()).toBe('3b');
 });
