@@ -1,7 +1,9 @@
 import type { ApprovalRule, PolicySpec, PolicyWindow } from '@plumb/api';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { isGoverned } from './causes.ts';
 import { contentRules, governing, judgeChange, type GateInput, type GateVerdict } from './evaluate.ts';
+import { externalName } from './external.ts';
 import {
   policyId,
   type ApprovalFacts,
@@ -67,6 +69,10 @@ const identitiesRef = maybe('identitiesRef', fc.constantFrom({ name: 'known' }, 
 const spec = all(
   maybe('select', select),
   maybe('approvals', approvalRules),
+  maybe(
+    'external',
+    some(all(fc.constant({ jira: { url: 'https://jira.example', statuses: ['Done'] } }), causes)).map(named),
+  ),
   maybe('windows', windows),
   maybe('forbid', some(all(fc.constant({ pattern: 'x' }), action, causes)).map(named)),
   maybe('images', all(action, causes)),
@@ -113,6 +119,8 @@ const FINDINGS: readonly (Findings | undefined)[] = [
   { broken: [] },
   { broken: [] },
   { broken: ['x'] },
+  { broken: [], during: { from: NOW, to: NOW + HOUR, of: 'a change request' } },
+  { waits: 'x' },
   { trouble: 'no engine' },
   undefined,
 ];
@@ -320,14 +328,16 @@ test('the state is what the requirements say', () => {
 });
 
 test('what could not be found out of a rule that governs holds', () => {
-  forAll(fc.constantFrom(undefined, { trouble: 'no engine' }), (given, found) => {
+  forAll(fc.constantFrom(undefined, { trouble: 'no engine' }, { waits: 'x' }), (given, found) => {
     const asks = governing(given.policies, given.change).some((one) => {
       if (one.flaw !== null) return false;
       const conditions = (one.spec.approvals ?? []).some(
         ({ when, causes: of = ['routine', 'prune'] }) => when !== undefined && of.includes(given.change.cause),
       );
+      const isAsking = (one.spec.external ?? []).some(({ causes: of }) => isGoverned(of, given.change.cause));
       const glass = one.spec.breakGlass !== undefined;
-      return contentRules(one, { cause: given.change.cause, isEmergency: false }).length > 0 || (conditions && !glass);
+      const occasion = { cause: given.change.cause, isEmergency: false };
+      return contentRules(one, occasion).length > 0 || ((conditions || isAsking) && !glass);
     });
     fc.pre(asks);
     expect(judgeChange({ ...given, findings: () => found }).state).not.toBe('open');
@@ -335,18 +345,21 @@ test('what could not be found out of a rule that governs holds', () => {
 });
 
 test('one rule alone that could not be found out holds', () => {
-  forAll(fc.nat(), (given, pick) => {
+  const lacking = fc.constantFrom<Findings | undefined>(undefined, { trouble: 'no answer' }, { waits: 'x' });
+  forAll(fc.tuple(fc.nat(), lacking), (given, [pick, none]) => {
     const rules = governing(given.policies, given.change)
       .filter(({ flaw }) => flaw === null)
-      .flatMap((one) =>
-        contentRules(one, { cause: given.change.cause, isEmergency: false }).map(
-          ({ rule }) => [policyId(one), rule] as const,
-        ),
-      );
+      .flatMap((one) => {
+        const occasion = { cause: given.change.cause, isEmergency: false };
+        const names = contentRules(one, occasion).map(({ rule }) => rule);
+        const asked = one.spec.breakGlass === undefined ? (one.spec.external ?? []) : [];
+        names.push(...asked.filter(({ causes: of }) => isGoverned(of, given.change.cause)).map(externalName));
+        return names.map((rule) => [policyId(one), rule] as const);
+      });
     const chosen = rules[pick % Math.max(1, rules.length)];
     fc.pre(chosen !== undefined);
     const lost: GateInput['findings'] = (id, rule) =>
-      id === chosen?.[0] && rule === chosen[1] ? undefined : { broken: [] };
+      id === chosen?.[0] && rule === chosen[1] ? none : { broken: [] };
     expect(judgeChange({ ...given, findings: lost }).state).not.toBe('open');
   });
 });

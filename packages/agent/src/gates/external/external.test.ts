@@ -3,69 +3,14 @@ import { policyId, type ChangeFacts, type Findings, type PolicyFacts } from '@pl
 import type { CelEvalRequest, CelExpression, CelResult, Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { FakeClock, selfSigned } from '@plumb/testkit';
-import { createServer as createTlsServer } from 'node:https';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findingKey } from '../content.ts';
 import { ExternalAnswers } from './external.ts';
+import { json, System, type Answer } from './testing/system.ts';
 
-interface Seen {
-  method: string;
-  path: string;
-  headers: IncomingMessage['headers'];
-  body: string;
-}
-
-type Answer = (response: ServerResponse, seen: Seen) => void;
-
-const json =
-  (body: unknown, status = 200, headers: Record<string, string> = {}): Answer =>
-  (response) =>
-    void response.writeHead(status, headers).end(JSON.stringify(body));
 const DONE = json({ key: 'SHOP-1', fields: { status: { name: 'Done' } } });
 const TO_DO = json({ key: 'SHOP-1', fields: { status: { name: 'To Do' } } });
-
-/** Another system, on this machine. */
-class System {
-  readonly seen: Seen[] = [];
-  answer: Answer = DONE;
-  readonly #server: Server;
-  readonly #scheme: string;
-
-  constructor(tls?: { cert: string; key: string; ca?: string; requestCert?: boolean }) {
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-      const { method = '', url = '', headers } = request;
-      let body = '';
-      request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-      request.on('end', () => {
-        const seen = { method, path: url, headers, body };
-        this.seen.push(seen);
-        this.answer(response, seen);
-      });
-    };
-    this.#server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
-    this.#scheme = tls === undefined ? 'http' : 'https';
-  }
-
-  async start(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return this;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  get url(): string {
-    return `${this.#scheme}://127.0.0.1:${this.port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
 
 /** Gives of each expression what a test says. */
 class FakeEngine implements Pick<Engine, 'celEval'> {
@@ -120,6 +65,7 @@ let wake: PromiseWithResolvers<UnitRef>;
 
 beforeEach(async () => {
   system = await new System().start();
+  system.answer = DONE;
   clock = new FakeClock();
   engine = new FakeEngine();
   secrets = new Map();
@@ -391,6 +337,33 @@ describe('an answer that comes late', () => {
     expect(system.seen).toHaveLength(1);
   });
 
+  test('is waited for by nobody else, until its system is in time again', async () => {
+    const asked = Promise.withResolvers<ServerResponse>();
+    system.answer = (response) => asked.resolve(response);
+    const told = read([policy(jira())]);
+    const response = await asked.promise;
+    await clock.advance(1_000);
+    await told;
+    // The time stands still: whoever waited for an answer would wait for ever.
+    const held: (() => void)[] = [];
+    system.answer = (other, seen) => void held.push(() => DONE(other, seen));
+    engine.gives = () => 'SHOP-2';
+    const waits = `an answer of Jira at 127.0.0.1:${system.port}, which was asked`;
+    expect(await read([policy(jira())], change('b'))).toEqual({ found: { waits }, again: null });
+    system.answer = DONE;
+    response.end();
+    engine.gives = () => 'SHOP-3';
+    wake = Promise.withResolvers();
+    expect((await read([policy(jira())], change('c'))).found).toEqual({ waits });
+    while (woken.every(({ name }) => name !== 'c')) {
+      await wake.promise;
+      wake = Promise.withResolvers();
+    }
+    engine.gives = () => 'SHOP-4';
+    expect(isYes((await read([policy(jira())], change('d'))).found)).toBe(true);
+    for (const go of held) go();
+  });
+
   test('leaves a no as it was told, and no yes', async () => {
     system.answer = TO_DO;
     const no = { waits: `issue SHOP-1 of Jira at 127.0.0.1:${system.port} to be Done (it is To Do)` };
@@ -471,6 +444,7 @@ describe('over TLS', () => {
   test('a system is believed by its certificate, and may ask for ours', async () => {
     const [own, client] = [selfSigned('own'), selfSigned('client')];
     await using secure = await new System({ ...own, ca: client.cert, requestCert: true }).start();
+    secure.answer = DONE;
     const rule = (certSecretRef?: { name: string; namespace: string }): ExternalRule =>
       jira({ url: secure.url, ...(certSecretRef && { certSecretRef }) });
     expect(troubleOf((await read([policy(rule())])).found)).toMatch(/certificate/i);

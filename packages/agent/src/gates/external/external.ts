@@ -42,6 +42,8 @@ export class ExternalAnswers {
   readonly #options: Options;
   readonly #known = new Map<string, Known>();
   readonly #limits = new Map<string, Limit>();
+  /** Systems, by policy, that did not answer in time the last time: nobody waits for them, or many changes would hold many workers for long. */
+  readonly #slow = new Set<string>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -64,8 +66,11 @@ export class ExternalAnswers {
     await Promise.all(
       asked.map(async (one) => {
         const known = this.#ask(one, change);
-        if (known.flight !== null) await Promise.race([known.flight, late.promise]);
-        if (known.flight !== null) known.waiting.set(`${unit.kind}/${unit.namespace}/${unit.name}`, unit);
+        if (known.flight !== null && !this.#slow.has(placeOf(one))) await Promise.race([known.flight, late.promise]);
+        if (known.flight !== null) {
+          this.#slow.add(placeOf(one));
+          known.waiting.set(`${unit.kind}/${unit.namespace}/${unit.name}`, unit);
+        }
         // A no that may be of the past holds, a yes does not let pass.
         const isOld = known.until <= clock.now();
         const usable = known.found === null || (isOld && isYes(known.found)) ? null : known.found;
@@ -104,9 +109,12 @@ export class ExternalAnswers {
   }
 
   /** Never throws. */
-  async #answer({ rule, namespace, question, key }: Asked, change: ChangeFacts): Promise<Findings> {
+  async #answer(asked: Asked, change: ChangeFacts): Promise<Findings> {
+    const { rule, namespace, question, key } = asked;
     const { cluster, engine, clock, signal } = this.#options;
+    const begun = clock.now();
     const { said, secrets } = await exchange({ rule, namespace, question }, { cluster, signal });
+    if (clock.now() - begun < WITHIN) this.#slow.delete(placeOf(asked));
     const hide = hidingSecrets(secrets);
     if ('trouble' in said) return { trouble: hide(said.trouble) };
     const { answer } = said;
@@ -133,6 +141,10 @@ export class ExternalAnswers {
       if (flight === null) this.#known.delete(id);
     }
   }
+}
+
+function placeOf({ policy, rule }: Asked): string {
+  return `${policy} ${systemOf(rule)}`;
 }
 
 const STOPPED = { trouble: 'the agent stops' };
