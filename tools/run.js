@@ -2,7 +2,7 @@
 import { launch } from './setup/launch.js';
 
 /** @type {import('./setup/setup.js').Needs['binaries']} */
-const TESTS_NEED = ['engine', 'cluster', 'fluxvars', 'decrypt', 'pgpkey', 'sops', 'age', 'age-keygen'];
+const TESTS_NEED = ['engine', 'cluster', 'fluxvars', 'decrypt', 'pgpkey', 'registry', 'sops', 'age', 'age-keygen'];
 
 /** @type {Record<string, { program: string, args: string[] } & import('./setup/setup.js').Needs>} */
 const JOBS = {

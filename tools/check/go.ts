@@ -18,6 +18,7 @@ const VETTED = [
   { module: 'go', packages: './fluxvars/...' },
   { module: 'go/helper', packages: './...' },
   { module: 'go/decrypt', packages: './...' },
+  { module: 'go/registry', packages: './...' },
 ] as const;
 
 /**

@@ -32,6 +32,8 @@ const BUILDS = /** @type {const} */ ({
   decrypt: { module: 'go/decrypt', package: '.', sources: ['.', '../helper'] },
   // What the tests encrypt with, at the versions that decrypt is built with.
   pgpkey: { module: 'go/decrypt', package: './pgpkey', sources: ['pgpkey'] },
+  // Where the tests keep images, signatures and reports.
+  registry: { module: 'go/registry', package: '.', sources: ['.'] },
   sops: { ...SOPS, package: 'github.com/getsops/sops/v3/cmd/sops' },
   age: { ...SOPS, package: 'filippo.io/age/cmd/age' },
   'age-keygen': { ...SOPS, package: 'filippo.io/age/cmd/age-keygen' },

@@ -2,7 +2,7 @@ import { WATCH_LABEL_SELECTOR } from '@plumb/api';
 import type { GroupKind } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import type { Cluster, Remote, RequestCounter } from '@plumb/kube';
-import type { Downloads, GitSources, RemoteBases } from '@plumb/sources';
+import type { Downloads, GitSources, ReadImage, RemoteBases } from '@plumb/sources';
 import type { DecryptionOptions, SurroundingNames } from './delivery/decryption/decryption.ts';
 import type { RemotesOptions } from './delivery/remotes.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -20,6 +20,8 @@ export interface AgentOptions {
   downloads: Downloads;
   /** Fetches what kustomizations name by address. Without it they may not. */
   remotes?: RemoteBases;
+  /** Asks registries about images that gates are to judge. Without it they are asked without a proxy. */
+  images?: ReadImage;
   /** Host and port consumers reach the artifact server at. */
   artifactHost: string;
   /** Names this process in Events. */

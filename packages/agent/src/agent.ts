@@ -16,6 +16,7 @@ import type { Cluster, ReflectorOptions, Remote, RequestCounter } from '@plumb/k
 import { connectRemote } from '@plumb/kube';
 import { OWNERSHIPS } from '@plumb/core';
 import { createRenderer } from '@plumb/render';
+import { createImages } from '@plumb/sources';
 import { Gatekeeper, type GatekeeperOptions } from './gates/gatekeeper.ts';
 import { DEFAULTS, type Agent, type AgentOptions } from './agent-options.ts';
 import { authorsOf, commitsOf } from './controllers/gitrepository/authors.ts';
@@ -428,11 +429,11 @@ function scopeOf({ namespace, checkInterval }: AgentOptions, signal: AbortSignal
 
 /** Where nothing holds changes back there is no gatekeeper. */
 function gatesOf(
-  { gates, cluster, engine }: AgentOptions,
+  { gates, cluster, engine, images = createImages() }: AgentOptions,
   rest: Pick<GatekeeperOptions, 'clock' | 'scope' | 'authors' | 'commits' | 'onChange' | 'onFault' | 'tell'>,
 ): Gatekeeper | null {
   if (gates !== true) return null;
-  return new Gatekeeper({ ...rest, cluster, engine });
+  return new Gatekeeper({ ...rest, cluster, engine, images });
 }
 
 async function settleWithin(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {

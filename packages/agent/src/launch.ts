@@ -4,7 +4,7 @@ import { createDecryptor, createEngine } from '@plumb/engine';
 import type { DecryptorOptions, EngineOptions } from '@plumb/engine';
 import type { Cluster, LeaseTimes, RequestCounter } from '@plumb/kube';
 import type { DownloadsOptions, GitLimits, GitSourcesOptions } from '@plumb/sources';
-import { createDownloads, createGitSources, createRemoteBases, serveArtifacts } from '@plumb/sources';
+import { createDownloads, createGitSources, createImages, createRemoteBases, serveArtifacts } from '@plumb/sources';
 import type { Agent, AgentOptions } from './agent-options.ts';
 import { startAgent } from './agent.ts';
 import type { SurroundingNames } from './delivery/decryption/decryption.ts';
@@ -147,7 +147,8 @@ export async function launchAgent(options: LaunchOptions): Promise<LaunchedAgent
   const records = { dir: join(options.dataDir, 'units'), maker: await makerOf(options) };
   const shards = members === null ? {} : { shards: members };
   const { decryption: _files, ...rest } = options;
-  const own = { engine, sources, downloads, ...(remotes && { remotes }), artifactHost, records };
+  const images = createImages(disk);
+  const own = { engine, sources, downloads, images, ...(remotes && { remotes }), artifactHost, records };
   const parts = { ...shards, ...own, ...opening?.options };
   const starting = startAgent({ ...rest, ...parts }).then((started) => {
     agent = started;

@@ -14,6 +14,7 @@ export type * from './schema/gates/change.ts';
 export type * from './schema/gates/change-plan.ts';
 export type * from './schema/gates/common.ts';
 export type * from './schema/gates/external.ts';
+export type * from './schema/gates/image-rules.ts';
 export type * from './schema/gates/lockdown.ts';
 export type * from './schema/gates/release-policy.ts';
 export type * from './schema/gates/reviews.ts';

@@ -11,3 +11,5 @@ export { createRemoteBases } from './remotes/create-remote-bases.ts';
 export { createDownloads } from './downloads/create-downloads.ts';
 export { readChartFolder, type ChartFolder } from './charts/chart-folder.ts';
 export { contentOf, packContent, type ChartContent } from './charts/chart-archive.ts';
+export * from './oci/images.ts';
+export { parseLogins, type RegistryLogin } from './oci/logins.ts';

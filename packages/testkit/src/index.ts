@@ -20,3 +20,6 @@ export * from './status-checker.ts';
 export * from './sops/sops-bench.ts';
 export * from './sops/vault-double.ts';
 export * from './sops/key-services.ts';
+export * from './images/attach.ts';
+export * from './images/image-signer.ts';
+export * from './images/test-registry.ts';

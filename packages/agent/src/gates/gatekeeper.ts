@@ -31,6 +31,7 @@ import {
 } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
+import type { ReadImage } from '@plumb/sources';
 import { hideSecrets } from '../delivery/hide-secrets.ts';
 import { askReviews } from './ask-reviews.ts';
 import { askAuthors, readsAuthors } from './authors.ts';
@@ -40,6 +41,7 @@ import { ExternalAnswers } from './external/external.ts';
 import { contentFindings, findingsIn } from './findings.ts';
 import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
 import { Identities } from './identities.ts';
+import { ImageFindings } from './image-findings.ts';
 import { PolicyStatus } from './policy-status.ts';
 import { Reviews, REVIEWS_AGAIN, type SourceCommits } from './reviews.ts';
 
@@ -87,6 +89,8 @@ export interface Passage {
 
 export interface GatekeeperOptions extends Omit<GateObjectsOptions, 'onChange' | 'onPolicy'> {
   engine: Pick<Engine, 'celEval' | 'celCheck'>;
+  /** Asks registries. */
+  images: ReadImage;
   /** Whose work a revision of a source is, as far as it was not in another one. */
   authors: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<Authorship>;
   /** The commits that a revision of a source is made of, as far as they were not in another one. */
@@ -120,6 +124,7 @@ export class Gatekeeper {
   readonly #identities: Identities;
   readonly #external: ExternalAnswers;
   readonly #reviews: Reviews;
+  readonly #images: ImageFindings;
   readonly #policyStatus: PolicyStatus;
   readonly #options: GatekeeperOptions;
 
@@ -132,6 +137,8 @@ export class Gatekeeper {
     this.#identities = new Identities(options);
     this.#external = new ExternalAnswers({ ...options, signal: options.scope.signal });
     this.#reviews = new Reviews(options);
+    const { images: read, onChange, scope } = options;
+    this.#images = new ImageFindings({ read, clock, signal: scope.signal, onChange });
     const { changes } = this.#objects;
     this.#records = new ChangeRecords(changes, () => options.clock.time());
   }
@@ -330,6 +337,23 @@ export class Gatekeeper {
     return askAuthors({ ask, hasRemoteBases, clock, onLate: () => onChange(ref) });
   }
 
+  /** What other systems and registries say. `again`: when to ask again at the latest, in milliseconds; null when nothing is waited for. */
+  async #askOthers(
+    request: GateRequest,
+    { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
+  ): Promise<{ told: [string, Findings][]; again: number | null }> {
+    const sound = policies.filter(({ flaw }) => flaw === null);
+    const { ref, signal } = request;
+    const said = this.#objects.approvalsOf(ref.namespace, name).approvals;
+    const isEmergency = said.some(({ override }) => override !== null);
+    const external = await this.#external.read(sound, facts, { unit: ref, isEmergency, signal });
+    const occasion = { cause: facts.cause, isEmergency };
+    const images = await this.#images.of({ ...request, policies: sound, occasion, at: this.#now() });
+    const agains = [external.again, images.again].filter((again) => again !== null);
+    const again = agains.length === 0 ? null : Math.min(...agains);
+    return { told: [...external.found, ...images.found], again };
+  }
+
   async #judge(
     request: GateRequest,
     { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
@@ -337,12 +361,8 @@ export class Gatekeeper {
     const { engine } = this.#options;
     const { lockdowns } = this.#objects;
     const found = await contentFindings({ ...request, policies, lockdowns, change: facts, engine });
-    const sound = policies.filter(({ flaw }) => flaw === null);
-    const { ref, signal } = request;
-    const said = this.#objects.approvalsOf(ref.namespace, name).approvals;
-    const isEmergency = said.some(({ override }) => override !== null);
-    const external = await this.#external.read(sound, facts, { unit: ref, isEmergency, signal });
-    for (const [key, value] of external.found) found.set(key, value);
+    const { told, again } = await this.#askOthers(request, { facts, policies, name });
+    for (const [key, value] of told) found.set(key, value);
     const places = [
       ...policies.map(({ spec, namespace }) => placeOf(spec.identitiesRef, namespace)),
       ...this.#locking(facts).map(({ spec }) => placeOf(spec.identitiesRef, '')),
@@ -366,7 +386,6 @@ export class Gatekeeper {
       ...this.#now(),
     });
     const asks = verdict.requirements.some(({ policy, rule }) => endorsements.has(findingKey(policy, rule)));
-    const { again } = external;
     return { verdict, again: asks ? Math.min(again ?? REVIEWS_AGAIN, REVIEWS_AGAIN) : again };
   }
 

@@ -14,6 +14,7 @@ import type {
   Requirement,
 } from './facts.ts';
 import { policyId } from './facts.ts';
+import { imageRules } from './images.ts';
 import { beyondLimits, DEFAULT_LIMITS } from './limits.ts';
 import { judgeLost, type Earlier } from './lost.ts';
 import { describePeople, isOneOf } from './people.ts';
@@ -351,12 +352,15 @@ function judgeFindings(
 ): Requirement {
   const found = input.findings(policy, rule);
   if (found === undefined || !('broken' in found)) {
-    const message = `the verdict of ${rule} in ${policy}, which could not be had: ${troubleOf(found)}`;
+    const unknown = `the verdict of ${rule} in ${policy}, which could not be had: ${troubleOf(found)}`;
+    const message = found !== undefined && 'waits' in found ? found.waits : unknown;
     return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
   }
-  if (found.broken.length === 0) return { policy, generation, rule, verdict: 'Met', message: 'holds', evidence: [] };
+  const { evidence = [] } = found;
+  const base = { policy, generation, rule, evidence };
+  if (found.broken.length === 0) return { ...base, verdict: 'Met', message: 'holds' };
   const verdict = action === 'Warn' ? 'Warned' : 'Denied';
-  return { policy, generation, rule, verdict, message: some(found.broken), evidence: [] };
+  return { ...base, verdict, message: some(found.broken) };
 }
 
 const TOLD = 5;
@@ -376,12 +380,7 @@ export function contentRules(
     rules
       .filter(({ causes }) => isAbout(causes, occasion))
       .map(({ name, action = 'Deny' }) => ({ rule: `${kind}/${name}`, action }));
-  const ofImages = images !== undefined && isAbout(images.causes, occasion);
-  return [
-    ...named('checks', checks),
-    ...named('forbid', forbid),
-    ...(ofImages ? [{ rule: 'images', action: images.action ?? 'Deny' }] : []),
-  ];
+  return [...named('checks', checks), ...named('forbid', forbid), ...imageRules(images, occasion)];
 }
 
 function judgeLimits({ spec }: PolicyFacts, { policy, generation, among, input }: RuleContext): Requirement[] {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { imageProblem, imagesOf, repositoryOf } from './images.ts';
+import { imageProblem, imagesOf, repositoryOf, referenceOf } from './images.ts';
 
 const pod = (image: string): JsonObject => ({ containers: [{ name: 'a', image }] });
 const template = (image: string): JsonObject => ({ template: { metadata: {}, spec: pod(image) } });
@@ -148,4 +148,24 @@ test('texts of any length are judged at once', () => {
     expect(imageProblem({ digests: true, registries: ['ghcr.io'] }, sign.repeat(200_000))).not.toBeNull();
     expect(imageProblem({ registries: ['ghcr.io'] }, sign.repeat(200_000))).not.toBeNull();
   }
+});
+
+test.each([
+  ['nginx', 'docker.io/library/nginx', 'latest', false],
+  ['nginx:1.27', 'docker.io/library/nginx', '1.27', false],
+  ['localhost:5000/a/b', 'localhost:5000/a/b', 'latest', false],
+  [`ghcr.io/shop/web:1@sha256:${'0'.repeat(64)}`, 'ghcr.io/shop/web', `sha256:${'0'.repeat(64)}`, true],
+])('%s is looked up in its repository', (image, repository, reference, isDigest) => {
+  expect(referenceOf(image)).toEqual({ repository, reference, isDigest });
+});
+
+test.each([
+  ['ghcr.io/shop/web@sha256:0'],
+  ['ghcr.io/Shop/../web'],
+  ['a b'],
+  [''],
+  ['ghcr.io/shop/web?x=1'],
+  ['user@ghcr.io/a'],
+])('%s is looked up nowhere', (image) => {
+  expect(referenceOf(image)).toBeNull();
 });

@@ -1,4 +1,5 @@
 import type { ImageRule, JsonObject, Json } from '@plumb/api';
+import { isAbout, type Occasion } from './causes.ts';
 
 const CONTAINERS = ['containers', 'initContainers', 'ephemeralContainers'];
 
@@ -55,6 +56,17 @@ function registryOf(allowed: string): string {
 const DOCKER = 'docker.io';
 const LEGACY = /^index\.docker\.io(?=\/|$)/;
 
+/** Where an image is looked up: its repository, and the digest or tag in it. Null where its name is none. */
+export function referenceOf(image: string): { repository: string; reference: string; isDigest: boolean } | null {
+  const repository = repositoryOf(image);
+  if (!/^[^/\s?#@]+(?:\/[a-z\d._-]+)+$/.test(repository)) return null;
+  const digest = DIGEST.exec(image)?.[0].slice(1);
+  if (digest !== undefined) return { repository, reference: digest, isDigest: true };
+  if (image.includes('@')) return null;
+  const tag = /:([\w][\w.-]{0,127})$/.exec(image.slice(image.lastIndexOf('/') + 1))?.[1] ?? 'latest';
+  return { repository, reference: tag, isDigest: false };
+}
+
 /** Registry and path of an image, without tag and digest, as distribution/reference reads it: short names are of docker.io. */
 export function repositoryOf(image: string): string {
   const [named = ''] = image.split('@');
@@ -66,4 +78,19 @@ export function repositoryOf(image: string): string {
   const full = isHost ? name : `${DOCKER}/${name}`;
   const [host = '', ...path] = full.split('/');
   return host === DOCKER && path.length === 1 ? `${DOCKER}/library/${path.join('/')}` : full;
+}
+
+/** The names of what is asked of images beside where they come from. */
+export const SIGNATURES_RULE = 'images/signatures';
+export const VULNERABILITIES_RULE = 'images/vulnerabilities';
+
+/** The rules over images that a policy has for a change. */
+export function imageRules(
+  images: ImageRule | undefined,
+  occasion: Occasion,
+): { rule: string; action: 'Deny' | 'Warn' }[] {
+  if (images === undefined || !isAbout(images.causes, occasion)) return [];
+  const { action = 'Deny', signatures, vulnerabilities } = images;
+  const rules = ['images', signatures && SIGNATURES_RULE, vulnerabilities && VULNERABILITIES_RULE];
+  return rules.filter((rule) => rule !== undefined).map((rule) => ({ rule, action }));
 }

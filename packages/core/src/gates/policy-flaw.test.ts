@@ -35,6 +35,21 @@ describe('what the schema takes and nobody can judge by is a flaw', () => {
     ['a window that is never open', { windows: [{ ...window, duration: '0s' }] }, 'windows[0]: '],
     ['a window without a start', { windows: [{ type: 'Allow', timeZone: 'UTC', duration: '1h' }] }, 'windows[0]: '],
     ['a duration beyond all bounds', { windows: [{ ...window, duration: '99999999999h' }] }, 'windows[0]: '],
+    ['an image that nobody may sign', { images: { signatures: {} } }, 'images.signatures names nobody'],
+    [
+      'reports that nobody signs',
+      { images: { vulnerabilities: { maxAge: '1h', maxSeverity: 'Low' } } },
+      'images.vulnerabilities needs signedBy, or images.signatures',
+    ],
+    [
+      'reports that are too old at once',
+      {
+        images: {
+          vulnerabilities: { maxAge: '0s', maxSeverity: 'Low', signedBy: { keys: [{ secretRef: { name: 'a' } }] } },
+        },
+      },
+      'images.vulnerabilities.maxAge must be longer than 0s',
+    ],
     ['a pattern', { forbid: [{ name: 'a', pattern: '(?=x)' }] }, 'forbid[0]: (?=x) is no pattern of RE2'],
     [
       'two approvals of one name',
@@ -203,4 +218,18 @@ describe('reviews are asked for in a way that nobody can turn', () => {
     const spec = { reason: 'r', by: 'olga', until: '2026-11-03T13:00:00Z', ...rule(above) };
     expect(lockdownFacts(object('Lockdown', spec)).flaw).toContain('approvals[0].reviews: repository or reviewers are');
   });
+});
+
+test('a policy of the cluster says where the objects it names are', () => {
+  const named = (namespace: { namespace?: string }): JsonObject => ({
+    images: {
+      signatures: { keys: [{ secretRef: { name: 'a', ...namespace } }] },
+      pullSecretRefs: [{ name: 'b', ...namespace }],
+    },
+  });
+  expect(flawOf(named({}), 'ClusterReleasePolicy')).toBe(
+    'images: each Secret and ConfigMap that is named needs its namespace',
+  );
+  expect(flawOf(named({ namespace: 'shop' }), 'ClusterReleasePolicy')).toBeNull();
+  expect(flawOf(named({}))).toBeNull();
 });

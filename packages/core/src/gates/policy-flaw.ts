@@ -7,12 +7,14 @@ import {
   unknownGateField,
   type KubeObject,
   type ApprovalRule,
+  type ImageRule,
   type PolicySpec,
   type ReviewRule,
 } from '@plumb/api';
 import { externalProblem } from './external-problem.ts';
 import type { LockdownFacts, PolicyFacts } from './facts.ts';
 import { forbiddenProblem } from './forbidden.ts';
+import { signersProblem } from './image-signers.ts';
 import { selectionProblem } from './select.ts';
 import { windowProblem } from './window.ts';
 
@@ -66,6 +68,7 @@ function specProblem(spec: PolicySpec, namespace: string): string | null {
     identitiesRef,
     breakGlass,
     external = [],
+    images,
   } = spec;
   const problems = [
     select === undefined ? null : selectionProblem(select),
@@ -79,8 +82,29 @@ function specProblem(spec: PolicySpec, namespace: string): string | null {
     ...expiryProblems(approvals),
     ...approvals.map((rule, index) => prefixed(`approvals[${index}].reviews`, reviewProblem(rule, namespace === ''))),
     noTime('breakGlass.expiry', breakGlass?.expiry),
+    ...imageProblems(images, namespace),
   ];
   return problems.find((problem) => problem !== null) ?? null;
+}
+
+function imageProblems(images: ImageRule | undefined, namespace: string): (string | null)[] {
+  if (images === undefined) return [];
+  const { signatures, vulnerabilities, pullSecretRefs = [] } = images;
+  const { signedBy } = vulnerabilities ?? {};
+  const references = [signatures, signedBy].flatMap((signers) => [
+    ...(signers?.keys ?? []).map(({ secretRef }) => secretRef),
+    signers?.trustedRootRef,
+  ]);
+  const isLost = [...references, ...pullSecretRefs].some((one) => one !== undefined && one.namespace === undefined);
+  return [
+    signatures === undefined ? null : signersProblem('images.signatures', signatures),
+    signedBy === undefined ? null : signersProblem('images.vulnerabilities.signedBy', signedBy),
+    vulnerabilities !== undefined && (signedBy ?? signatures) === undefined
+      ? 'images.vulnerabilities needs signedBy, or images.signatures: a report that nobody signed is worth nothing'
+      : null,
+    noTime('images.vulnerabilities.maxAge', vulnerabilities?.maxAge),
+    namespace === '' && isLost ? 'images: each Secret and ConfigMap that is named needs its namespace' : null,
+  ];
 }
 
 function prefixed(path: string, problem: string | null): string | null {

@@ -87,6 +87,23 @@ describe('a rule in words', () => {
   });
 });
 
+test('rules of images that ask registries are told one by one', () => {
+  const signatures = { keyless: [{ issuer: 'https://a.example', subject: 'b' }], trustedRootRef: { name: 'r' } };
+  const vulnerabilities = {
+    maxAge: '72h',
+    maxSeverity: 'High' as const,
+    signedBy: { keys: [{ secretRef: { name: 'k' } }] },
+  };
+  expect(rulesOf({ images: { signatures, vulnerabilities, action: 'Warn' } })).toEqual([
+    { name: 'images', text: 'told only' },
+    { name: 'images/signatures', text: 'every image is signed by b of https://a.example, told only' },
+    {
+      name: 'images/vulnerabilities',
+      text: 'every image has a vulnerability report by a key in Secret k, no older than 72h, with nothing above High, told only',
+    },
+  ]);
+});
+
 test.each([
   [undefined, 'all units'],
   [{ kinds: ['HelmRelease' as const], names: ['web-*', 'cart'] }, 'all HelmReleases named web-* or cart'],

@@ -1,6 +1,7 @@
 import type {
   ApprovalRule,
   ExternalRule,
+  ImageRule,
   LimitRule,
   LockdownSpec,
   PolicyCheck,
@@ -8,7 +9,7 @@ import type {
   PolicyWindow,
   Selection,
 } from '@plumb/api';
-import { describePeople, describeWindow, externalName, systemOf } from '@plumb/core';
+import { describePeople, describeWindow, externalName, signersText, systemOf } from '@plumb/core';
 
 /** A rule as it is declared, in words. */
 export interface Rule {
@@ -33,19 +34,7 @@ export function rulesOf({
       name: `forbid/${name}`,
       text: sentence([`no object holds /${pattern}/`, warns(action), on(causes)]),
     })),
-    ...(images === undefined
-      ? []
-      : [
-          {
-            name: 'images',
-            text: sentence([
-              images.registries === undefined ? '' : `only from ${images.registries.join(', ')}`,
-              images.digests === true ? 'by digest' : '',
-              warns(images.action),
-              on(images.causes),
-            ]),
-          },
-        ]),
+    ...imageTexts(images),
     ...(limits === undefined ? [] : [{ name: 'limits', text: limitText(limits) }]),
     ...approvals.map((rule) => ({ name: `approvals/${rule.name}`, text: approvalText(rule) })),
     ...external.map((rule) => ({ name: externalName(rule), text: externalText(rule) })),
@@ -55,6 +44,25 @@ export function rulesOf({
 
 function checkText({ expression, over, action, causes }: PolicyCheck): string {
   return sentence([`${over === 'Change' ? 'the change' : 'each object'}: ${expression}`, warns(action), on(causes)]);
+}
+
+function imageTexts(images: ImageRule | undefined): Rule[] {
+  if (images === undefined) return [];
+  const { registries, digests, signatures, vulnerabilities, action, causes } = images;
+  const end = [warns(action), on(causes)];
+  const from = registries === undefined ? '' : `only from ${registries.join(', ')}`;
+  const rules = [{ name: 'images', text: sentence([from, digests === true ? 'by digest' : '', ...end]) }];
+  if (signatures !== undefined) {
+    const text = sentence([`every image is signed by ${signersText(signatures)}`, ...end]);
+    rules.push({ name: 'images/signatures', text });
+  }
+  if (vulnerabilities !== undefined) {
+    const { maxAge, maxSeverity, signedBy = signatures ?? {} } = vulnerabilities;
+    const report = `every image has a vulnerability report by ${signersText(signedBy)}`;
+    const text = sentence([report, `no older than ${maxAge}`, `with nothing above ${maxSeverity}`, ...end]);
+    rules.push({ name: 'images/vulnerabilities', text });
+  }
+  return rules;
 }
 
 function approvalText(rule: ApprovalRule): string {

@@ -1,5 +1,5 @@
 import * as Type from 'typebox';
-import { choice, count, duration, flag, list, object, text } from '../build.ts';
+import { choice, count, duration, list, object, text } from '../build.ts';
 import { commonStatus, objectMeta } from '../common.ts';
 import type { KindDefinition } from '../kind.ts';
 import {
@@ -15,6 +15,7 @@ import {
   ruleName,
 } from './common.ts';
 import { externalRule } from './external.ts';
+import { imageRules } from './image-rules.ts';
 
 const action = Type.Optional(
   choice('What a change that does not pass meets: it is held, or only told of.', ['Deny', 'Warn'], { default: 'Deny' }),
@@ -27,18 +28,6 @@ const forbidden = object('Text that no object may hold.', {
     maxLength: 1024,
   }),
   message: Type.Optional(text('What to tell people.', { maxLength: 1024 })),
-  action,
-  causes: causes('Causes that are governed. By default routine and prune.'),
-});
-
-const images = object('Which container images may run.', {
-  registries: Type.Optional(
-    list(
-      'Registries, or repositories below them, that images may come from, as ghcr.io/example. An image without a registry is of docker.io.',
-      text('A registry or repository.', { minLength: 1 }),
-    ),
-  ),
-  digests: Type.Optional(flag('Every image must be named by digest.')),
   action,
   causes: causes('Causes that are governed. By default routine and prune.'),
 });
@@ -122,7 +111,7 @@ const check = object(CHECK, {
 const rules = {
   checks: Type.Optional(list('Conditions in CEL.', check)),
   forbid: Type.Optional(list('Texts that no object may hold.', forbidden)),
-  images: Type.Optional(images),
+  images: Type.Optional(imageRules),
   approvals: Type.Optional(list('Approvals that a change needs. Each must be met.', approvalRule)),
   external: Type.Optional(list('What other systems must say. Each must let the change pass.', externalRule)),
   windows: Type.Optional(list('When changes may pass.', window)),
@@ -171,7 +160,6 @@ export type ClusterReleasePolicy = Type.Static<typeof clusterReleasePolicy>;
 export type PolicySpec = Type.Static<typeof clusterSpec>;
 export type PolicyCheck = Type.Static<typeof check>;
 export type ForbiddenText = Type.Static<typeof forbidden>;
-export type ImageRule = Type.Static<typeof images>;
 export type LimitRule = Type.Static<typeof clusterLimits>;
 export type ProtectedObject = Type.Static<typeof protectedObject>;
 export type PolicyWindow = Type.Static<typeof window>;
