@@ -42,6 +42,7 @@ import { contentFindings, findingsIn } from './findings.ts';
 import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
 import { Identities } from './identities.ts';
 import { ImageFindings } from './image-findings.ts';
+import { refuseApprovals } from './made-by-people.ts';
 import { PolicyStatus } from './policy-status.ts';
 import { Reviews, REVIEWS_AGAIN, type SourceCommits } from './reviews.ts';
 
@@ -155,12 +156,13 @@ export class Gatekeeper {
 
   /**
    * @returns null where nothing has to be told of how the change ends
-   * @throws PlumbError `gated` when it is held; `retryAfter` is when it may pass by itself, at the latest when to look again
+   * @throws PlumbError `build-failed` where it makes approvals, `gated` when it is held; `retryAfter` is when it may pass by itself, at the latest when to look again
    */
   async pass(request: GateRequest): Promise<Passage | null> {
     const unit = unitOf(request);
     if (request.objects.length === 0) return this.#rest(unit, request);
     if (!(await this.#isKnown())) return null;
+    refuseApprovals(request.objects);
     const facts = await this.#factsOf(request);
     const policies = governing(this.#objects.policies, facts);
     const name = changeName(unit, facts.digest);
