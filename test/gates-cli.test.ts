@@ -86,7 +86,12 @@ const value = async (): Promise<string | undefined> => {
 /** Commits a value, and waits until it is held. */
 async function held(a: string): Promise<Change> {
   const revision = await world.push({ 'apps/settings.yaml': configMap(world.target, 'settings', { a }) });
-  return changeOf(world, 'apps', 'wait', (one) => one.spec.revision === revision && inPhase('Pending')(one));
+  return changeOf(
+    world,
+    'apps',
+    'wait, with its plan',
+    (one) => one.spec.revision === revision && inPhase('Pending')(one) && one.status?.plan !== undefined,
+  );
 }
 
 let change: Change;
@@ -136,6 +141,7 @@ describe('two people', () => {
         '    Missing: 2 approvals by group sre (AGE)',
         'objects: 1 changed',
         `  ~ ConfigMap/${target}/settings`,
+        `plumb change diff ${change.metadata.name} shows what changes of them`,
         '',
       ].join('\n'),
     );
@@ -146,7 +152,11 @@ describe('two people', () => {
     const { name } = change.metadata;
     const first = await plumb(alice, 'approve', name, '--comment', 'looks good');
     expect(first).toMatchObject({ code: 0, err: '' });
-    expect(first.out).toMatch(new RegExp(`^alice approved ${namespace}/${name}: Approval/${name}-[0-9a-f]{8}\n`));
+    expect(first.out).toMatch(
+      new RegExp(
+        `^alice approved ${namespace}/${name}: Approval/${name}-[0-9a-f]{8}; plumb change diff ${name} shows what\n`,
+      ),
+    );
     expect(first.out.split('\n')[1]).toBe('waits for 1 more approval by group sre');
     const second = await plumb(bob, 'change', 'approve', name);
     expect(second).toMatchObject({ code: 0, err: '' });

@@ -70,7 +70,7 @@ const APPROVERS: readonly KubeObject[] = [
         resources: ['approvals'],
         verbs: ['create', 'delete', 'get', 'list', 'patch', 'update'],
       },
-      { apiGroups: ['plumb.dev'], resources: ['changes'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['plumb.dev'], resources: ['changes', 'plans'], verbs: ['get', 'list', 'watch'] },
     ],
   },
   {

@@ -39,3 +39,7 @@ export { changeDigest } from './gates/change-records.ts';
 export type { Content } from './gates/content.ts';
 export { expressionFlaw } from './gates/expression-flaw.ts';
 export { contentFindings, findingsIn } from './gates/findings.ts';
+export { MASK } from './trial/compared.ts';
+export { Coming } from './trial/coming.ts';
+export { isSecret, Secrets } from './trial/secrets.ts';
+export { diffOf, tryDeletions, tryObjects, type ObjectDiff, type Trial } from './trial/trial.ts';

@@ -7,6 +7,7 @@ import { approval, type Approval } from './schema/gates/approval.ts';
 import { change, type Change } from './schema/gates/change.ts';
 import { changePlan, type ChangePlan } from './schema/gates/change-plan.ts';
 import { lockdown, type Lockdown } from './schema/gates/lockdown.ts';
+import { plan, type Plan } from './schema/gates/plan.ts';
 import {
   clusterReleasePolicy,
   releasePolicy,
@@ -107,6 +108,7 @@ export const checkReleasePolicy: (value: unknown) => Checked<ReleasePolicy> = ch
 export const checkClusterReleasePolicy: (value: unknown) => Checked<ClusterReleasePolicy> =
   checker(clusterReleasePolicy);
 export const checkChange: (value: unknown) => Checked<Change> = checker(change);
+export const checkPlan: (value: unknown) => Checked<Plan> = checker(plan);
 export const checkApproval: (value: unknown) => Checked<Approval> = checker(approval);
 export const checkLockdown: (value: unknown) => Checked<Lockdown> = checker(lockdown);
 

@@ -124,6 +124,7 @@ describe('the CRDs', () => {
       { name: 'releasepolicies.plumb.dev', short: ['rpol'], status: true },
       { name: 'clusterreleasepolicies.plumb.dev', short: ['crpol'], status: true },
       { name: 'changes.plumb.dev', short: ['chg'], status: true },
+      { name: 'plans.plumb.dev', short: [], status: false },
       { name: 'approvals.plumb.dev', short: ['appr'], status: false },
       { name: 'lockdowns.plumb.dev', short: ['lock'], status: false },
     ]);

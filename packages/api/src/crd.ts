@@ -16,6 +16,7 @@ import { approvalKind } from './schema/gates/approval.ts';
 import { changeKind } from './schema/gates/change.ts';
 import { GATES_GROUP } from './schema/gates/common.ts';
 import { lockdownKind } from './schema/gates/lockdown.ts';
+import { planKind } from './schema/gates/plan.ts';
 import { clusterReleasePolicyKind, releasePolicyKind } from './schema/gates/release-policy.ts';
 
 /** The kinds of Flux that are served, in the order of their CRDs. */
@@ -26,6 +27,7 @@ export const gateKinds: readonly KindDefinition[] = [
   releasePolicyKind,
   clusterReleasePolicyKind,
   changeKind,
+  planKind,
   approvalKind,
   lockdownKind,
 ];

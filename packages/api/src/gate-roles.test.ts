@@ -48,7 +48,9 @@ describe('the roles that are shipped', () => {
     for (const role of roles) {
       const asked = role.rules.filter(({ apiGroups }) => apiGroups.includes('plumb.dev'));
       const resources = new Set(asked.flatMap((rule) => rule.resources));
-      expect([...resources].toSorted()).toEqual(served.toSorted());
+      // Whoever may view a namespace may not see what a unit of it does in others.
+      const seen = served.filter((name) => name !== 'plans' || role.metadata.name !== 'plumb-gates-view');
+      expect([...resources].toSorted()).toEqual(seen.toSorted());
     }
   });
 });

@@ -7,6 +7,8 @@ const READ = ['get', 'list', 'watch'];
 const gates = (resources: string[], verbs: string[]): JsonObject => ({ apiGroups: ['plumb.dev'], resources, verbs });
 /** What holds a change back, and what was said of it. */
 const LOOK = gates(['changes', 'approvals', 'releasepolicies', 'clusterreleasepolicies', 'lockdowns'], READ);
+/** A plan shows objects of whatever namespace the unit delivers to. */
+const PLANS = gates(['plans'], READ);
 const UNITS: JsonObject[] = [
   { apiGroups: ['kustomize.toolkit.fluxcd.io'], resources: ['kustomizations'], verbs: READ },
   { apiGroups: ['helm.toolkit.fluxcd.io'], resources: ['helmreleases'], verbs: READ },
@@ -24,10 +26,11 @@ function role(name: string, rules: JsonObject[], labels: JsonObject = {}): KubeO
 export function gateRoles(): KubeObject[] {
   return [
     role('plumb-gates-view', [LOOK], { [`${RBAC}/aggregate-to-view`]: 'true' }),
-    role('plumb-approver', [LOOK, ...UNITS, gates(['approvals'], ['create'])]),
-    role('plumb-operator', [LOOK, ...UNITS, gates(['lockdowns'], ['create', 'update', 'patch', 'delete'])]),
+    role('plumb-approver', [LOOK, PLANS, ...UNITS, gates(['approvals'], ['create'])]),
+    role('plumb-operator', [LOOK, PLANS, ...UNITS, gates(['lockdowns'], ['create', 'update', 'patch', 'delete'])]),
     role('plumb-policy-admin', [
       LOOK,
+      PLANS,
       ...UNITS,
       gates(['releasepolicies', 'clusterreleasepolicies'], ['create', 'update', 'patch', 'delete']),
       gates(['approvals'], ['delete']),

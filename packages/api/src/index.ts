@@ -16,6 +16,7 @@ export type * from './schema/gates/common.ts';
 export type * from './schema/gates/external.ts';
 export type * from './schema/gates/image-rules.ts';
 export type * from './schema/gates/lockdown.ts';
+export { LONGEST_PLAN, type Plan } from './schema/gates/plan.ts';
 export type * from './schema/gates/release-policy.ts';
 export type * from './schema/gates/reviews.ts';
 export * from './names.ts';

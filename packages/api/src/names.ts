@@ -82,6 +82,7 @@ export const HELM_RELEASE = { group: 'helm.toolkit.fluxcd.io', version: 'v2', ki
 export const RELEASE_POLICY = { group: 'plumb.dev', version: 'v1', kind: 'ReleasePolicy' } as const;
 export const CLUSTER_RELEASE_POLICY = { ...RELEASE_POLICY, kind: 'ClusterReleasePolicy' } as const;
 export const CHANGE = { ...RELEASE_POLICY, kind: 'Change' } as const;
+export const PLAN = { ...RELEASE_POLICY, kind: 'Plan' } as const;
 export const APPROVAL = { ...RELEASE_POLICY, kind: 'Approval' } as const;
 export const LOCKDOWN = { ...RELEASE_POLICY, kind: 'Lockdown' } as const;
 

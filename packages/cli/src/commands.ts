@@ -103,6 +103,15 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    name: 'change diff',
+    argument: '<name>',
+    summary: 'show what a held change would do, field by field; exits with 1 where something would change',
+    load: async () => {
+      const { changeDiffOptions, runChangeDiff } = await import('./commands/change-diff.ts');
+      return { options: changeDiffOptions, run: runChangeDiff };
+    },
+  },
+  {
     name: 'change approve',
     argument: '<name>',
     summary: 'the same as plumb approve',

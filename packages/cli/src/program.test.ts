@@ -48,6 +48,7 @@ describe('plumb', () => {
       'releasepolicies.plumb.dev',
       'clusterreleasepolicies.plumb.dev',
       'changes.plumb.dev',
+      'plans.plumb.dev',
       'approvals.plumb.dev',
       'lockdowns.plumb.dev',
       'approvals.plumb.dev',
@@ -59,7 +60,7 @@ describe('plumb', () => {
       'plumb-operator',
       'plumb-policy-admin',
     ]);
-    expect(items.slice(8).map(({ kind }) => kind)).toEqual([
+    expect(items.slice(9).map(({ kind }) => kind)).toEqual([
       'ValidatingAdmissionPolicyBinding',
       ...Array.from({ length: 4 }, () => 'ClusterRole'),
     ]);

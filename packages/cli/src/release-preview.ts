@@ -1,3 +1,4 @@
+import type { Secrets } from '@plumb/agent';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,7 @@ import type { HelmRelease, KubeObject } from '@plumb/api';
 import { userError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
-import type { DeclaredRelease, Room, Secrets } from '@plumb/preview';
+import type { DeclaredRelease, Room } from '@plumb/preview';
 import { declareRelease, HELM_RELEASES, liveUnit, loadChart, roomOf, unitAmong, withLiveStatus } from '@plumb/preview';
 import { readManifests } from '@plumb/render';
 import { createDownloads, openLocal, repositoryRoot, type Downloads } from '@plumb/sources';

@@ -1,5 +1,12 @@
-import type { BuildContext, Reference } from '@plumb/agent';
-import { buildBundle, Referenced, readReferences, referencesOf } from '@plumb/agent';
+import {
+  buildBundle,
+  type BuildContext,
+  readReferences,
+  type Reference,
+  Referenced,
+  referencesOf,
+  Secrets,
+} from '@plumb/agent';
 import type { Kustomization, KubeObject, UnitRef } from '@plumb/api';
 import { asPlumbError, displayKey, userError } from '@plumb/api';
 import type { Cluster } from '@plumb/kube';
@@ -7,7 +14,6 @@ import type { Bundle, Renderer } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
 import { givenFor, WHERE_TO_READ } from './given.ts';
 import { leftClosed } from './left-closed.ts';
-import { Secrets } from './secrets.ts';
 import { withStandIns } from './stand-in.ts';
 
 export interface BuildRequest {

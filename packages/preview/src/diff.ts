@@ -1,10 +1,9 @@
+import { Coming, type ObjectDiff, tryDeletions, tryObjects } from '@plumb/agent';
 import type { ObjectKey, Kustomization } from '@plumb/api';
 import { userError } from '@plumb/api';
 import { diffInventory, parseInventoryEntry } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Built } from './build.ts';
-import { Coming } from './coming.ts';
-import { tryDeletions, tryObjects, type ObjectDiff } from './trial.ts';
 
 export interface DiffRequest {
   /** Acts as the unit would. */

@@ -1,5 +1,5 @@
+import { isSecret } from '@plumb/agent';
 import type { JsonObject, KubeObject, UnitRef } from '@plumb/api';
-import { isSecret } from './secrets.ts';
 
 /** Whether an object of a file is the one that is referred to. One without a namespace is taken to be in the right one, as kubectl takes it. */
 export function isMeant({ kind, metadata }: KubeObject, named: UnitRef): boolean {

@@ -1,6 +1,5 @@
 export { buildUnit, type BuildRequest, type Built } from './build.ts';
 export { diffUnit, type DiffRequest } from './diff.ts';
-export type { ObjectDiff } from './trial.ts';
 export { printBuilt } from './print.ts';
 export {
   HELM_RELEASES,
@@ -22,12 +21,12 @@ export { diffRelease, type DiffReleaseRequest, type HookRun, type ReleaseDiff } 
 export { declaredDifferences } from './release/outlook.ts';
 export { printRelease, type Extras } from './release/print-release.ts';
 export { roomOf, type Room } from './release/surroundings.ts';
-export { Secrets } from './secrets.ts';
 export type { GateCluster } from './gates/asking.ts';
 export { listChanges, readChange, type ChangeId } from './gates/changes.ts';
 export { decide, type Decided, type Decision } from './gates/decide.ts';
 export { whatCameOf, type Heard } from './gates/heard.ts';
 export { endLockdown, endTime, listLockdowns, lockDown, type LockdownWish } from './gates/lockdowns.ts';
+export { diffsOfPlan, readPlan } from './gates/plan.ts';
 export { lockdownText, selectionText } from './gates/rules.ts';
 export { whyOf, type PolicyStanding, type UnitAsked, type Why } from './gates/why.ts';
 export { objectsIn } from './policy/declared.ts';

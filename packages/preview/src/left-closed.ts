@@ -1,8 +1,7 @@
-import type { BuildContext } from '@plumb/agent';
+import { type BuildContext, MASK } from '@plumb/agent';
 import type { Json } from '@plumb/api';
 import { parseJson, printJson } from '@plumb/api';
 import type { FileToDecrypt } from '@plumb/engine';
-import { MASK } from './compared.ts';
 
 /** Opens nothing: of encrypted files everything stays but the values, which are masked. For a build that has no keys. */
 export const leftClosed: BuildContext['decryption'] = {

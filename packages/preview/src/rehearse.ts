@@ -1,5 +1,4 @@
-import { deliverOnce } from '@plumb/agent';
-import type { Change } from '@plumb/agent';
+import { type Change, Coming, deliverOnce, type Secrets } from '@plumb/agent';
 import type { KubeObject, ObjectKey, PlumbError } from '@plumb/api';
 import { asPlumbError } from '@plumb/api';
 import type { Plan } from '@plumb/core';
@@ -7,9 +6,7 @@ import { dependenciesOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { MemoryCluster } from '@plumb/memory-cluster';
 import type { Built } from './build.ts';
-import { Coming } from './coming.ts';
 import { inventoryOf } from './diff.ts';
-import type { Secrets } from './secrets.ts';
 
 /** How carrying out a change would go. */
 export interface Rehearsal {

@@ -56,5 +56,5 @@ export async function contentsOf(
   const applied = new Set(fates.filter(({ action }) => action !== 'delete').map(({ key }) => keyId(key)));
   await loadBodies();
   const stored = objects.filter(({ key }) => applied.has(keyId(key)));
-  return stored.map((one) => ({ key: one.key, body: bodyOf(one), path: one.origin.path }));
+  return stored.map((one) => ({ key: one.key, body: bodyOf(one), path: one.origin.path, ignored: one.ignored }));
 }

@@ -232,6 +232,38 @@ describe('a record that somebody else made', () => {
   });
 });
 
+describe('the plan of a change', () => {
+  const PLAN = { path: '/x', digest: 'sha256:d', bytes: 1, objects: 2, left: 0, at: '2026-01-01T00:00:00Z' };
+  const held = async (parts: Partial<ChangeSpec> = {}, facts = FACTS) =>
+    (await records.hold(spec('a', parts), facts, WAITS, cluster)).status?.plan;
+
+  beforeEach(async () => {
+    const change = await records.hold(spec('a'), FACTS, WAITS, cluster);
+    await records.notePlan(change, PLAN, cluster);
+  });
+
+  test('stands while it is held for the same, and passes along', async () => {
+    expect(await held()).toEqual(PLAN);
+    await records.move(await read('a'), { phase: 'Applying', message: 'it passed' }, cluster);
+    expect((await read('a')).status?.plan).toEqual(PLAN);
+  });
+
+  test.each<[string, Partial<ChangeSpec>, ChangeFacts]>([
+    ['another revision', { revision: 'main@sha1:2' }, FACTS],
+    ['another cause', { cause: 'drift' }, FACTS],
+    ['other objects', {}, { ...FACTS, objects: FACTS.objects.slice(0, 1) }],
+  ])('falls with %s', async (_what, parts, facts) => {
+    expect(await held(parts, facts)).toBeUndefined();
+    expect((await read('a')).status).not.toHaveProperty('plan');
+  });
+
+  test('falls where the change was over: what is there is another thing by now', async () => {
+    await records.move(await read('a'), { phase: 'Applied', message: 'done' }, cluster);
+    expect((await read('a')).status?.plan).toEqual(PLAN);
+    expect(await held()).toBeUndefined();
+  });
+});
+
 describe('an emergency', () => {
   const told = async (letter: string): Promise<string> => (await read(letter)).spec.cause;
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import {
   asPlumbError,
   CHANGE,
@@ -16,6 +17,7 @@ import {
   type JsonObject,
   type KubeObject,
   type ObjectKey,
+  type PlanStatus,
 } from '@plumb/api';
 import { isOver, toldOfHeld, type ChangeFacts, type GateVerdict, type Requirement } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
@@ -104,19 +106,31 @@ export class ChangeRecords {
   }
 
   /** Records that a change is held, and why. */
-  async hold(spec: ChangeSpec, facts: ChangeFacts, verdict: GateVerdict, cluster: Cluster): Promise<void> {
+  async hold(spec: ChangeSpec, facts: ChangeFacts, verdict: GateVerdict, cluster: Cluster): Promise<Change> {
+    const known = this.find(spec.unit, changeName(spec.unit, spec.digest));
     const change = await this.#make(spec, cluster);
     const phase: ChangePhase = verdict.state === 'rejected' ? 'Rejected' : isApproved(verdict) ? 'Approved' : 'Pending';
-    const { endedAt: _ended, decidedAt: _decided, ...before } = change.status ?? {};
+    const { endedAt: _ended, decidedAt: _decided, plan, ...before } = change.status ?? {};
+    const counts = countsOf(facts);
+    const objects = facts.objects
+      .slice(0, MOST_OBJECTS)
+      .map(({ key, action }) => ({ object: displayKey(key), action }));
     const status: ChangeStatus = {
       ...before,
       phase,
       message: toldOfHeld(verdict).slice(0, 8_192),
       requirements: this.#requirements(verdict.requirements, change.status?.requirements ?? []),
-      counts: countsOf(facts),
-      objects: facts.objects.slice(0, MOST_OBJECTS).map(({ key, action }) => ({ object: displayKey(key), action })),
+      counts,
+      objects,
+      ...(plan !== undefined && isSame(known, { spec, counts, objects }) && { plan }),
     };
-    await this.#write(change, status, cluster);
+    return this.#write(change, status, cluster);
+  }
+
+  /** Records where the plan of a change is kept, or why it is not. */
+  async notePlan(change: Change, plan: PlanStatus, cluster: Cluster): Promise<void> {
+    const { status } = change;
+    if (status !== undefined) await this.#write(change, { ...status, plan }, cluster);
   }
 
   /** The gate is open for a change that was held, or it has ended. */
@@ -205,13 +219,14 @@ export class ChangeRecords {
     return answer as unknown as Change;
   }
 
-  async #write(change: Change, status: ChangeStatus, cluster: Cluster): Promise<void> {
+  async #write(change: Change, status: ChangeStatus, cluster: Cluster): Promise<Change> {
     const patch = mergePatch((change.status ?? {}) as unknown as JsonObject, status as unknown as JsonObject);
-    if (patch === null) return;
+    if (patch === null) return change;
     const options = { type: 'merge', subresource: 'status', fieldManager: GATES_MANAGER } as const;
     const answer = await cluster.patch(keyOfChange(change), { status: patch }, options);
     this.#put(answer as unknown as Change);
     this.#changes.note(answer);
+    return answer as unknown as Change;
   }
 
   #put(change: Change): void {
@@ -263,6 +278,16 @@ function isOwn({ metadata, spec }: Change): boolean {
 /** Whether a change is about what is declared anew, so that what was to be applied before is of the past. */
 export function isNews(cause: ChangeSpec['cause']): boolean {
   return cause === 'routine' || cause === 'prune' || cause === 'emergency';
+}
+
+/** Whether a change is held still for what it was held for, so that its plan stands. */
+function isSame(
+  known: Change | undefined,
+  { spec, counts, objects }: Pick<Change, 'spec'> & Pick<ChangeStatus, 'counts' | 'objects'>,
+): boolean {
+  const { status } = known ?? {};
+  if (known === undefined || status === undefined || isOver(status.phase)) return false;
+  return isDeepStrictEqual([known.spec, status.counts, status.objects], [spec, counts, objects]);
 }
 
 /** All that people had to say is said; only time is missing. */

@@ -18,6 +18,10 @@ export interface Content {
   body: KubeObject;
   /** The file or template it came from; empty where nobody knows. */
   path: string;
+  /** JSON pointers of the fields that are left to others once the object exists. */
+  ignored?: readonly string[];
+  /** What it is beside an object that is applied: `hook: pre-upgrade`, `definition`. */
+  role?: string;
 }
 
 type Rule<Name extends 'forbid'> = NonNullable<PolicySpec[Name]>[number];

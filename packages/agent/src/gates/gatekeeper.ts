@@ -43,7 +43,9 @@ import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
 import { Identities } from './identities.ts';
 import { ImageFindings } from './image-findings.ts';
 import { refuseApprovals } from './made-by-people.ts';
+import type { PlanTrial } from './plan-change.ts';
 import { PolicyStatus } from './policy-status.ts';
+import { recordPlan } from './record-plan.ts';
 import { Reviews, REVIEWS_AGAIN, type SourceCommits } from './reviews.ts';
 
 /** A change that is to pass. */
@@ -71,8 +73,8 @@ export interface GateRequest {
   /** keyIds of what leaves the unit. */
   leaving: readonly string[];
   contents: () => Promise<readonly Content[]>;
-  /** An object as it is now; null for one that is not there. */
-  live: (content: Content) => Promise<KubeObject | null>;
+  /** How the objects are read as they are now, and what would become of them is tried. */
+  trial: PlanTrial;
   /** Told, where the change passes, of what it may not delete to make it anew: keyIds. */
   onGuarded: (ids: ReadonlySet<string>) => void;
   /** Texts that must not be told. */
@@ -362,7 +364,9 @@ export class Gatekeeper {
   ): Promise<Judged> {
     const { engine } = this.#options;
     const { lockdowns } = this.#objects;
-    const found = await contentFindings({ ...request, policies, lockdowns, change: facts, engine });
+    const { trial, signal } = request;
+    const live = ({ key }: Content): Promise<KubeObject | null> => trial.cluster.get(key, { signal });
+    const found = await contentFindings({ ...request, live, policies, lockdowns, change: facts, engine });
     const { told, again } = await this.#askOthers(request, { facts, policies, name });
     for (const [key, value] of told) found.set(key, value);
     const places = [
@@ -422,8 +426,10 @@ export class Gatekeeper {
       authors: 'unknown' in facts.authors ? [] : facts.authors.authors.slice(0, MOST_AUTHORS),
     };
     try {
-      await this.#records.hold(spec, facts, hidden, cluster);
+      const change = await this.#records.hold(spec, facts, hidden, cluster);
       if (request.isDeclared) await this.#records.supersede(spec, cluster);
+      const { now } = this.#now();
+      await recordPlan({ ...this.#options, records: this.#records, now }, request, facts, change);
     } catch (thrown) {
       if (!isEnding(thrown) || request.cause !== 'prune') throw thrown;
       // Nobody can approve anything in a namespace that is being deleted, and it would never be gone.

@@ -10,14 +10,25 @@ import {
   type PlumbError,
   type ReleaseSnapshot,
 } from '@plumb/api';
-import { allowsPruning, releaseNamespaceOf, rulesOf, type Cause, type ObjectFate } from '@plumb/core';
+import {
+  allowsPruning,
+  latestSnapshot,
+  releaseNamespaceOf,
+  rollbackOptionsOf,
+  rulesOf,
+  upgradeOptionsOf,
+  type Cause,
+  type ObjectFate,
+} from '@plumb/core';
 import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plumb/render';
 import { contentsOf, fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import type { Content } from '../gates/content.ts';
 import type { Gatekeeper, GateRequest, Passage } from '../gates/gatekeeper.ts';
+import type { PlanTrial } from '../gates/plan-change.ts';
 import { settleAll } from '../runtime/parallel.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
+import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
 import { bundleOf } from './render.ts';
 import { targetNamespaceOf } from './target-namespace.ts';
@@ -53,7 +64,7 @@ export function correctionGate(
   loadBodies: () => Promise<void>,
   context: ActionContext,
 ): { gate: Gate; ended: (error: PlumbError | null) => Promise<void> } {
-  const { gates, unit, cluster, secrets, signal } = context;
+  const { gates, unit, secrets, signal } = context;
   let passage: Passage | null = null;
   const gate: Gate = async (plan) => {
     const objects = fatesOf(plan);
@@ -70,7 +81,7 @@ export function correctionGate(
       leaving: [],
       onGuarded: (ids) => (unit.guarded = ids),
       contents: () => contentsOf(bundle, objects, loadBodies),
-      live: ({ key }) => cluster.get(key, { signal }),
+      trial: trialOf('drift', context),
       secrets,
       signal,
     });
@@ -117,7 +128,7 @@ async function requestOf(
   { cause, wanted, owned, makesNamespace = false }: ReleaseChange,
   context: ActionContext,
 ): Promise<Omit<GateRequest, keyof Subject | 'revision' | 'cluster'>> {
-  const { release, cluster, unit, secrets, signal } = context;
+  const { release, unit, secrets, signal } = context;
   const objects = wanted?.bundle.objects ?? [];
   const declared = new Set(objects.map(({ key }) => keyId(key)));
   const left = owned.filter((key) => !declared.has(keyId(key)));
@@ -138,10 +149,10 @@ async function requestOf(
   ];
   const replaced = replacedIn(fates, unit);
   fates.push(...replaced.map((key): ObjectFate => ({ key, action: 'delete' })));
-  const objectsToCome = [...changed, ...definitions];
   const contents = [
     ...namespaces,
-    ...objectsToCome.map(({ key, body, origin }): Content => ({ key, body, path: origin.path })),
+    ...changed.map(({ key, body, origin, ignored }): Content => ({ key, body, path: origin.path, ignored })),
+    ...definitions.map(({ key, body, origin }): Content => ({ key, body, path: origin.path, role: 'definition' })),
     ...hooks,
   ];
   return {
@@ -156,7 +167,7 @@ async function requestOf(
     leaving: [...leaving.map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
     onGuarded: (ids) => (unit.guarded = ids.difference(unit.replacing)),
     contents: () => Promise.resolve(contents),
-    live: ({ key }) => cluster.get(key, { signal }),
+    trial: { ...trialOf(cause, context), setsIgnored: true },
     secrets,
     signal,
   };
@@ -183,6 +194,14 @@ async function namespacesToMake({ release, cluster, signal }: ActionContext): Pr
   return live === null ? [{ key, body, path: '' }] : [];
 }
 
+/** How the objects of a release are looked at. What Helm itself installed has no labels of ours. */
+function trialOf(cause: Cause, { release, cluster, hidesValues }: ActionContext): PlanTrial {
+  const { spec, status } = release;
+  const { force } = cause === 'rollback' ? rollbackOptionsOf(spec) : upgradeOptionsOf(spec);
+  const latest = latestSnapshot(status?.history);
+  return { cluster, force, hidesValues, ...(latest !== undefined && { owns: ownedBy(latest) }) };
+}
+
 /** Names all that a chart came to: its objects, its hooks and its definitions; and that its namespace may be made for it. */
 function digestOf(wanted: ReleaseChange['wanted'], makesNamespace: boolean): string {
   if (wanted === null) return '';
@@ -206,7 +225,8 @@ async function hookContents(
   return found.flatMap((bodies, index) =>
     bodies.map((body): Content => {
       const key = body.metadata.name === '' ? { ...nameless(body.apiVersion, body.kind), namespace } : keyOf(body);
-      return { key, body, path: hooks[index]?.path ?? '' };
+      const { path = '', events = [] } = hooks[index] ?? {};
+      return { key, body, path, role: `hook: ${events.join(', ')}` };
     }),
   );
 }

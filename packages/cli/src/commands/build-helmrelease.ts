@@ -1,5 +1,6 @@
+import { Secrets } from '@plumb/agent';
 import { asPlumbError } from '@plumb/api';
-import { buildAfresh, printRelease, Secrets } from '@plumb/preview';
+import { buildAfresh, printRelease } from '@plumb/preview';
 import type { Context } from '../context.ts';
 import { withHint } from '../preview.ts';
 import { withRelease, type BuildReleaseOptions, type OpenedRelease } from '../release-preview.ts';

@@ -1,6 +1,7 @@
+import { type ObjectDiff, Secrets } from '@plumb/agent';
 import { asPlumbError, userError } from '@plumb/api';
-import type { BuiltRelease, DeclaredRelease, ObjectDiff } from '@plumb/preview';
-import { buildAfresh, compareReleases, declaredDifferences, diffRelease, Secrets } from '@plumb/preview';
+import type { BuiltRelease, DeclaredRelease } from '@plumb/preview';
+import { buildAfresh, compareReleases, declaredDifferences, diffRelease } from '@plumb/preview';
 import type { Context } from '../context.ts';
 import { withHint } from '../preview.ts';
 import { withRelease, type DiffReleaseOptions, type OpenedRelease } from '../release-preview.ts';

@@ -49,6 +49,7 @@ export function changeText(change: Change, now: number, paint: Paint): string {
     ...(status?.message === undefined ? [] : [visible(status.message)]),
     ...requirementLines('requirements', status?.requirements ?? [], now, paint),
     ...objectLines(change, paint),
+    ...planLines(change),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -99,6 +100,13 @@ function objectLines({ status }: Change, paint: Paint): string[] {
   });
   const more = all > objects.length ? [`  and ${all - objects.length} more`] : [];
   return [paint('bold', `objects: ${parts.join(', ') || 'none'}`), ...lines, ...more];
+}
+
+/** Where to read what changes of them. */
+function planLines({ metadata, status }: Change): string[] {
+  const { path, problem } = status?.plan ?? {};
+  if (path !== undefined) return [visible(`plumb change diff ${metadata.name} shows what changes of them`)];
+  return problem === undefined ? [] : [visible(`there is no plan of what changes of them: ${problem}`)];
 }
 
 /** `2026-11-27T20:11:05Z (12m ago)`; empty where it is not known. */

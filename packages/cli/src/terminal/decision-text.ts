@@ -4,8 +4,9 @@ import { visible } from './visible.ts';
 /** What was done, in whose name. */
 export function decidedText({ who, approval, change }: Decided, { decision, override }: Decision): string {
   const { namespace = '', name } = change.metadata;
+  const plan = change.status?.plan?.path === undefined ? '' : `; plumb change diff ${name} shows what`;
   const did = decision === 'Reject' ? 'rejected' : override === '' ? 'approved' : 'approved, breaking the glass,';
-  return `${visible(`${who.name} ${did} ${namespace}/${name}: Approval/${approval}`)}\n`;
+  return `${visible(`${who.name} ${did} ${namespace}/${name}: Approval/${approval}${plan}`)}\n`;
 }
 
 /** What came of it. */

@@ -1,4 +1,4 @@
-import type { ObjectDiff } from '@plumb/preview';
+import type { ObjectDiff } from '@plumb/agent';
 import { expect, test } from 'vitest';
 import { diffText } from './diff-text.ts';
 import { paintFor } from './paint.ts';
@@ -16,6 +16,12 @@ const whole = (change: ObjectDiff['change'], message = ''): ObjectDiff => ({
   fields: [],
   message,
 });
+test('what is left out of a change is told behind it', () => {
+  expect(diffText([whole('changed', 'no room')], paintFor({ isTTY: false }, {}))).toBe(
+    '~ ConfigMap/a/changed (no room)\n',
+  );
+});
+
 const diffs: ObjectDiff[] = [
   whole('created'),
   {

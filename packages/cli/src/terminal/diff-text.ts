@@ -1,6 +1,6 @@
+import type { ObjectDiff } from '@plumb/agent';
 import { displayKey } from '@plumb/api';
 import type { FieldChange } from '@plumb/core';
-import type { ObjectDiff } from '@plumb/preview';
 import { printYaml } from '@plumb/render';
 import type { Paint } from './paint.ts';
 import { visible } from './visible.ts';
@@ -33,7 +33,9 @@ export function diffSummary(diffs: readonly ObjectDiff[]): string {
 
 function objectText({ key, change, fields, message, role }: ObjectDiff, paint: Paint): string {
   const [colour, mark, word] = MARKS[change];
-  const note = message === '' ? '' : ` ${word}: ${message.split('\n').map(visible).join('\n    ')}`;
+  const said = message.split('\n').map(visible).join('\n    ');
+  const why = word === '' ? ` (${said})` : ` ${word}: ${said}`;
+  const note = message === '' ? '' : why;
   const kind = role === undefined ? '' : ` (${visible(role)})`;
   const head = paint(colour, `${mark} ${visible(displayKey(key))}${kind}${note}`);
   return `${head}\n${fields.map((field) => fieldText(field, paint)).join('')}`;

@@ -54,6 +54,17 @@ const LOCKDOWN: Lockdown = {
   spec: { reason: 'down', by: 'olga', until: '2026-11-27T13:00:00Z', select: { namespaces: ['shop'] } },
 };
 
+test('a change says where to read its plan, or why there is none', () => {
+  const last = (plan: ChangeStatus['plan']): string | undefined =>
+    changeText(change({ ...(plan && { plan }) }), NOW, plain)
+      .split('\n')
+      .at(-2);
+  const at = '2026-11-27T11:59:00Z';
+  expect(last({ path: '/x', at })).toBe('plumb change diff ks-apps-1 shows what changes of them');
+  expect(last({ problem: 'no room', at })).toBe('there is no plan of what changes of them: no room');
+  expect(last(undefined)).toBe('waits for 1 approval by anybody');
+});
+
 describe('changes', () => {
   test('are a table, whose cells a terminal acts upon in no way', () => {
     const bad = change({ message: 'waits for \u001b[31m you' });

@@ -8,6 +8,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   HelmRelease: 'helmreleases',
   Kustomization: 'kustomizations',
   Lockdown: 'lockdowns',
+  Plan: 'plans',
   ReleasePolicy: 'releasepolicies',
 };
 
@@ -21,7 +22,7 @@ export type GateCluster = Pick<
 
 /** Asks about a kind of gates. @throws PlumbError that says what to do where the cluster has no gates, or its RBAC refuses */
 export async function asking<T>(
-  cluster: GateCluster,
+  cluster: Pick<GateCluster, 'resource'>,
   kind: KindRef,
   verb: 'create' | 'delete' | 'get' | 'list' | 'watch',
   ask: () => Promise<T>,

@@ -1,3 +1,4 @@
+import { Secrets } from '@plumb/agent';
 import { createHash } from 'node:crypto';
 import {
   asPlumbError,
@@ -18,7 +19,6 @@ import { buildAfresh, hookKey, type HookObject } from '../release/build-release.
 import { loadChart } from '../release/chart-place.ts';
 import { declareRelease } from '../release/declare.ts';
 import { roomOf } from '../release/surroundings.ts';
-import { Secrets } from '../secrets.ts';
 import { refuseIncluded, type UnitSource } from '../source.ts';
 import { unitId, type DeclaredUnit, type Part } from './parts.ts';
 import type { RepositoryTools } from './read-repository.ts';

@@ -1,6 +1,6 @@
+import { Secrets } from '@plumb/agent';
 import { keyOf, type Kustomization, type KubeObject } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { Secrets } from '../secrets.ts';
 import { compareUnits } from './compare-units.ts';
 import type { DeclaredUnit, Part } from './parts.ts';
 import { configMap, kustomization } from './testing/bench.ts';

@@ -1,7 +1,6 @@
 import { keyId, type Kustomization, type KubeObject } from '@plumb/api';
 import { allowsPruning, ownershipOf, rulesOf, type Cause, type ObjectFate } from '@plumb/core';
-import type { Content } from '@plumb/agent';
-import type { Secrets } from '../secrets.ts';
+import type { Content, Secrets } from '@plumb/agent';
 import type { DeclaredUnit, Part } from './parts.ts';
 
 /** What becomes of one unit between two revisions, as far as these say it. */

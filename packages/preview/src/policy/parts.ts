@@ -1,6 +1,6 @@
+import type { Secrets } from '@plumb/agent';
 import type { KubeObject, ObjectKey, UnitRef } from '@plumb/api';
 import type { Unit } from '../gates/subject.ts';
-import type { Secrets } from '../secrets.ts';
 
 /** One object of a unit as it is declared. */
 export interface Part {

@@ -9,8 +9,7 @@ import {
   type JsonObject,
   type KubeObject,
 } from '@plumb/api';
-import type { Content } from '@plumb/agent';
-import { MASK } from '../compared.ts';
+import { type Content, MASK } from '@plumb/agent';
 import type { KnownChange } from './judge-units.ts';
 
 /** The plan of a change that a cluster recorded. @param path the file, for messages @throws PlumbError `invalid-spec` */

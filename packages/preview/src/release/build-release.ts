@@ -1,10 +1,9 @@
-import { renderIn, type RenderWish, type Surroundings } from '@plumb/agent';
+import { isSecret, renderIn, type RenderWish, type Secrets, type Surroundings } from '@plumb/agent';
 import type { CrdPolicy, JsonObject, KubeObject, ObjectKey, ObjectMeta, UnitRef } from '@plumb/api';
 import { asPlumbError, keyId, keyOf, parseJson, printJson } from '@plumb/api';
 import { installOptionsOf, ownerLabels, releaseNamespaceOf, upgradeOptionsOf } from '@plumb/core';
 import type { Engine, HelmHook, HelmLookup } from '@plumb/engine';
 import { crdObjects, hookObjects, type Desired, type RenderedRelease } from '@plumb/render';
-import { isSecret, type Secrets } from '../secrets.ts';
 import { withStandIns } from '../stand-in.ts';
 import type { DeclaredRelease } from './declare.ts';
 import type { KnownKind } from './kubernetes.ts';

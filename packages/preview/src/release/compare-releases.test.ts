@@ -1,8 +1,7 @@
+import { type ObjectDiff, Secrets } from '@plumb/agent';
 import type { JsonObject } from '@plumb/api';
 import { chartOf, type ChartFiles } from '@plumb/testkit';
 import { afterAll, expect, test } from 'vitest';
-import { Secrets } from '../secrets.ts';
-import type { ObjectDiff } from '../trial.ts';
 import { compareReleases } from './compare-releases.ts';
 import { declaredDifferences } from './outlook.ts';
 import { ReleaseBench, releaseOf, valuesSecret } from './testing/release-bench.ts';

@@ -1,9 +1,7 @@
+import { diffOf, MASK, type ObjectDiff, type Secrets } from '@plumb/agent';
 import type { KubeObject, ObjectKey } from '@plumb/api';
 import { keyId } from '@plumb/api';
 import { compareForApply, fieldChanges, type FieldChange } from '@plumb/core';
-import { MASK } from '../compared.ts';
-import type { Secrets } from '../secrets.ts';
-import { diffOf, type ObjectDiff } from '../trial.ts';
 import { hookKey, type BuiltRelease } from './build-release.ts';
 
 /** Something that a release has, whatever it is of it. */

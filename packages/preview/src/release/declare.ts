@@ -1,11 +1,10 @@
-import { releaseValuesOf, wantedOf, type Chart, type DesiredRelease } from '@plumb/agent';
+import { type Chart, type DesiredRelease, isSecret, releaseValuesOf, type Secrets, wantedOf } from '@plumb/agent';
 import type { HelmRelease, KubeObject, ObjectKey, UnitRef } from '@plumb/api';
 import { keyId, userError } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { isEncryptedSecret } from '@plumb/render';
 import { givenFor, WHERE_TO_READ } from '../given.ts';
-import { isSecret, type Secrets } from '../secrets.ts';
 import { leavesOf, withOthers, type Leaf, type Others } from './other-values.ts';
 
 export interface DeclareRequest {

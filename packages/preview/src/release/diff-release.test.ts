@@ -1,8 +1,8 @@
+import type { ObjectDiff } from '@plumb/agent';
 import type { HelmRelease, HelmReleaseStatus, KubeObject } from '@plumb/api';
 import { MemoryCluster } from '@plumb/memory-cluster';
 import { chartOf, type ChartFiles } from '@plumb/testkit';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ObjectDiff } from '../trial.ts';
 import type { ReleaseDiff } from './diff-release.ts';
 import { object, ReleaseBench, releaseOf, valuesSecret } from './testing/release-bench.ts';
 

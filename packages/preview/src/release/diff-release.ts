@@ -1,12 +1,18 @@
 import {
   bundleOfRecord,
+  Coming,
+  diffOf,
+  type Foreseen,
   foreseeRelease,
+  type ObjectDiff,
   ownedBy,
   refuseForeign,
-  wishOf,
-  type Foreseen,
   type ReleaseRecord,
   type StoredRelease,
+  type Trial,
+  tryDeletions,
+  tryObjects,
+  wishOf,
 } from '@plumb/agent';
 import type { CrdPolicy, HelmRelease, KubeObject, ObjectKey } from '@plumb/api';
 import { displayKey, keyId, keyOf } from '@plumb/api';
@@ -30,9 +36,7 @@ import { HELM_APPLY_MANAGER } from '@plumb/api';
 import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import type { Bundle } from '@plumb/render';
-import { Coming } from '../coming.ts';
 import { refuseElsewhere } from '../diff.ts';
-import { diffOf, tryDeletions, tryObjects, type ObjectDiff, type Trial } from '../trial.ts';
 import { buildRelease, hookKey, type BuiltRelease, type HookObject } from './build-release.ts';
 import type { DeclaredRelease } from './declare.ts';
 import { outlookOf, type Outlook } from './outlook.ts';

@@ -1,9 +1,8 @@
-import type { Foreseen, ReleaseRecord } from '@plumb/agent';
+import type { Foreseen, ReleaseRecord, Secrets } from '@plumb/agent';
 import type { JsonObject, KubeObject } from '@plumb/api';
 import { formatDuration, parseJson } from '@plumb/api';
 import { dependenciesOf, fieldChanges, releaseNamespaceOf, unitDriftMode, versionedChartName } from '@plumb/core';
 import type { ActionName } from '@plumb/core';
-import type { Secrets } from '../secrets.ts';
 import type { BuiltRelease } from './build-release.ts';
 import type { DeclaredRelease } from './declare.ts';
 

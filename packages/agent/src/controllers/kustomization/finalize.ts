@@ -149,7 +149,7 @@ async function deleteOwned(
 async function passDeletion(
   object: Kustomization,
   { memory, hands, keys }: Context,
-  { signal, live }: Site & { signal: AbortSignal },
+  { cluster, signal, live }: Site & { signal: AbortSignal },
 ): Promise<Partial<Passage> | { held: Said; heldFor: number }> {
   // What was deleted is only waited for.
   if (memory.terminateBy !== null) return {};
@@ -167,7 +167,11 @@ async function passDeletion(
       owned: keys.length,
       leaving: going.map(keyId),
       contents: () => Promise.resolve([]),
-      live: () => Promise.resolve(null),
+      trial: {
+        cluster: actingAs(object, { ...hands, cluster }),
+        force: false,
+        hidesValues: usesSecrets(object, memory.bundle),
+      },
       onGuarded: () => undefined,
       secrets: [],
       cluster: hands.cluster,

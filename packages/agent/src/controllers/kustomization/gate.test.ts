@@ -3,7 +3,9 @@ import { keyId } from '@plumb/api';
 import type { ActionKind, Plan } from '@plumb/core';
 import { expect, test } from 'vitest';
 import { UnitMemory, type StoredBundle } from '../../delivery/unit.ts';
-import { causeOf } from './gate.ts';
+import type { Gatekeeper, GateRequest } from '../../gates/gatekeeper.ts';
+import { kustomization } from '../../testing/builders.ts';
+import { causeOf, policyGate } from './gate.ts';
 
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
 
@@ -64,4 +66,22 @@ test.each([
   const memory = memoryWith(false);
   memory.recalled = new Map([[keyId(KEY), { desiredDigest, ownedHash: 'h' }]]) as unknown as UnitMemory['recalled'];
   expect(causeOf(planOf('compare'), BUNDLE, { cause: 'rebuild', inForce: false, memory })).toBe(cause);
+});
+
+test('what must not be told is known once the bodies of a bundle are brought in', async () => {
+  const requests: GateRequest[] = [];
+  const pass: Gatekeeper['pass'] = (request) => {
+    requests.push(request);
+    return Promise.resolve(null);
+  };
+  const bundle = { objects: [], pack: { bytes: null }, configs: '', reads: { remotes: [] } } as unknown as StoredBundle;
+  const loadBodies = (): Promise<void> => {
+    bundle.pack.secrets = ['hunter2'];
+    return Promise.resolve();
+  };
+  const context = { gates: { pass }, memory: memoryWith(true), cause: 'drift', loadBodies };
+  await policyGate(kustomization(), bundle, context as unknown as Parameters<typeof policyGate>[2])(planOf(null));
+  expect(requests[0]?.secrets).toEqual([]);
+  await requests[0]?.contents();
+  expect(requests[0]?.secrets).toEqual(['hunter2']);
 });

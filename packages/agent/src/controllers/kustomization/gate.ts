@@ -2,6 +2,7 @@ import { keyId, type Kustomization } from '@plumb/api';
 import type { Action, Cause, ObjectFate, Plan } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { contentsOf, fatesOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
+import { usesSecrets } from '../../delivery/hide-secrets.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Gatekeeper, GateRequest, Passage } from '../../gates/gatekeeper.ts';
@@ -52,8 +53,11 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     // What passed has its approval.
     onGuarded: (ids) => (memory.guarded = ids.difference(memory.replacing)),
     contents: () => contentsOf(bundle, objects, context.loadBodies),
-    live: ({ key }) => there.get(key, { signal }),
-    secrets: bundle.pack.secrets ?? [],
+    trial: { cluster: there, force: object.spec.force === true, hidesValues: usesSecrets(object, bundle) },
+    // They come with the bodies, which may have to be brought in first.
+    get secrets() {
+      return bundle.pack.secrets ?? [];
+    },
     cluster,
     signal,
   };

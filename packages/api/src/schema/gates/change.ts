@@ -62,12 +62,23 @@ const fate = object('What becomes of one object.', {
   action: choice('What is done to it.', ['create', 'change', 'delete']),
 });
 
+const plan = object('The whole plan, as it was when the change was held: a Plan of the same name beside it.', {
+  path: Type.Optional(text('Where the API server has it: kubectl get --raw reads it.')),
+  digest: Type.Optional(text('SHA-256 over its JSON, as sha256:<hex>.')),
+  bytes: Type.Optional(count('Size of its JSON.')),
+  objects: Type.Optional(count('Objects that it lists.')),
+  left: Type.Optional(count('Objects that nobody looked at, or that it has no room for.')),
+  problem: Type.Optional(text('Why there is none.', { maxLength: 2048 })),
+  at: time('When it was made, or tried.'),
+});
+
 const status = object('How far it is.', {
   phase: choice('Where it stands.', CHANGE_PHASES),
   message: Type.Optional(text('What is missing, or how it ended.', { maxLength: 8192 })),
   requirements: Type.Optional(list('Every rule that governs it.', requirement)),
   counts: Type.Optional(counts),
   objects: Type.Optional(list('What becomes of each object, the first five hundred.', fate)),
+  plan: Type.Optional(plan),
   decidedAt: Type.Optional(time('When the gate opened for it.')),
   endedAt: Type.Optional(time('When it was applied, had failed, or was superseded.')),
 });
@@ -84,6 +95,7 @@ export const change = Type.Object({
 export type Change = Type.Static<typeof change>;
 export type ChangeSpec = Type.Static<typeof spec>;
 export type ChangeStatus = Type.Static<typeof status>;
+export type PlanStatus = Type.Static<typeof plan>;
 export type ChangePhase = ChangeStatus['phase'];
 export type ChangeRequirement = Type.Static<typeof requirement>;
 export type ChangeAuthor = Type.Static<typeof person>;

@@ -1,3 +1,4 @@
+import { Secrets } from '@plumb/agent';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { HelmRelease, JsonObject, KubeObject } from '@plumb/api';
@@ -6,7 +7,6 @@ import { inventoryId } from '@plumb/core';
 import { createEngine, type Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
 import { HELM_RELEASES, unitAmong } from '../../read-unit.ts';
-import { Secrets } from '../../secrets.ts';
 import { buildAfresh, type BuiltRelease } from '../build-release.ts';
 import { declareRelease, type DeclaredRelease } from '../declare.ts';
 import { diffRelease, type ReleaseDiff } from '../diff-release.ts';

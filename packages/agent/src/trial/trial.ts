@@ -43,6 +43,10 @@ export interface Trial {
   force: boolean;
   /** Fields that are left to others are set all the same. */
   setsIgnored?: boolean;
+  /** Reads an object as it is now; by default one by one. */
+  read?: (key: ObjectKey) => Promise<KubeObject | null>;
+  /** Told how an object would be after it was applied. */
+  onTried?: (key: ObjectKey, after: KubeObject) => void;
   /** Refuses an object that must not be touched, before it is tried. */
   refuse?: (key: ObjectKey) => Promise<void>;
   /** Whether an object without the unit's labels is its own all the same. */
@@ -50,13 +54,16 @@ export interface Trial {
   signal: AbortSignal;
 }
 
+/** What is applied of an object. */
+export type Tried = Pick<Desired, 'key' | 'body' | 'ignored'>;
+
 const PARALLEL = 16;
 
 /**
  * What applying these objects would change: each is tried by a server-side dry run and compared with what is. In apply order; what stays as it is is left out.
  * @throws PlumbError `cancelled`, `api-unavailable`; what is wrong with a single object is told with it
  */
-export async function tryObjects(objects: readonly Desired[], trial: Trial): Promise<ObjectDiff[]> {
+export async function tryObjects(objects: readonly Tried[], trial: Trial): Promise<ObjectDiff[]> {
   const sorted = objects.toSorted((a, b) => compareForApply(a.key, b.key));
   return shown(await ofEach(sorted, (desired) => told(desired.key, tryObject(desired, trial))), trial);
 }
@@ -92,14 +99,14 @@ async function told(key: ObjectKey, trying: Promise<ObjectDiff | null>): Promise
   }
 }
 
-async function tryObject(desired: Desired, trial: Trial): Promise<ObjectDiff | null> {
+async function tryObject(desired: Tried, trial: Trial): Promise<ObjectDiff | null> {
   const { key, body } = desired;
-  const { cluster, signal, coming, ref } = trial;
+  const { cluster, coming, ref } = trial;
   if ((await cluster.resource(key)) === null) {
     if (coming.hasKind(key)) return diffOf(key, 'untried', 'its kind comes with this change');
     return diffOf(key, 'failed', `the cluster serves no kind ${key.kind} in ${apiVersionOf(key)}`);
   }
-  const live = await cluster.get(key, { signal });
+  const live = await readOf(key, trial);
   const { manager } = ownershipOf(ref);
   if (isLeftAlone(body, live, manager)) return null;
   if (live !== null) await trial.refuse?.(key);
@@ -115,14 +122,20 @@ async function tryObject(desired: Desired, trial: Trial): Promise<ObjectDiff | n
   }
 }
 
+function readOf(key: ObjectKey, { cluster, read, signal }: Trial): Promise<KubeObject | null> {
+  return read === undefined ? cluster.get(key, { signal }) : read(key);
+}
+
 async function tryApply(
-  { key, body, ignored }: Desired,
+  { key, body, ignored }: Tried,
   live: KubeObject | null,
-  { cluster, ref, secrets, setsIgnored = false, signal }: Trial,
+  trial: Trial,
 ): Promise<ObjectDiff | null> {
+  const { cluster, ref, secrets, setsIgnored = false, signal } = trial;
   const { manager } = ownershipOf(ref);
   const sent = live === null || setsIgnored ? body : declaredFor(body, live, ignored, 'trial');
   const after = await cluster.apply(sent, { fieldManager: manager, force: true, dryRun: true, signal });
+  trial.onTried?.(key, after);
   if (live === null) return diffOf(key, 'created');
   secrets.add(live);
   secrets.add(after);
@@ -153,9 +166,10 @@ function isLeftAlone(body: KubeObject, live: KubeObject | null, manager: string)
   return live !== null && rulesOf(body, manager).ssa === 'IfNotPresent';
 }
 
-async function tryDeletion(key: ObjectKey, { cluster, ref, owns, signal }: Trial): Promise<ObjectDiff | null> {
+async function tryDeletion(key: ObjectKey, trial: Trial): Promise<ObjectDiff | null> {
+  const { cluster, ref, owns } = trial;
   if ((await cluster.resource(key)) === null) return null;
-  const live = await cluster.get(key, { signal });
+  const live = await readOf(key, trial);
   const { manager } = ownershipOf(ref);
   if (live === null || !(isSameUnit(ownerOf(live, manager), ref) || owns?.(live) === true)) return null;
   return allowsPruning(rulesOf(live, manager)) ? diffOf(key, 'deleted') : null;

@@ -52,7 +52,7 @@ export class Secrets {
   }
 
   /** What differs between the same objects built with the values of Secrets, and with others, is secret from now on. */
-  compare(objects: readonly Desired[], others: readonly Pick<Desired, 'body'>[]): void {
+  compare(objects: readonly Pick<Desired, 'key' | 'body'>[], others: readonly Pick<Desired, 'body'>[]): void {
     this.#open ??= new Set();
     for (const [index, { key, body }] of objects.entries()) {
       const other = others[index]?.body ?? { apiVersion: '', kind: '', metadata: { name: '' } };

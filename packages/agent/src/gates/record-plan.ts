@@ -1,0 +1,43 @@
+import { asPlumbError, formatTime, type Change } from '@plumb/api';
+import type { ChangeFacts } from '@plumb/core';
+import { hideSecrets } from '../delivery/hide-secrets.ts';
+import type { ChangeRecords } from './change-records.ts';
+import type { GateRequest } from './gatekeeper.ts';
+import { keepPlan } from './keep-plan.ts';
+import { planChange } from './plan-change.ts';
+
+/** A plan that could not be kept is made again after this long. Milliseconds. */
+const PLAN_AGAIN = 5 * 60_000;
+const LONGEST_PROBLEM = 2_048;
+
+interface Recording {
+  records: ChangeRecords;
+  /** Milliseconds since the epoch. */
+  now: number;
+  onFault: (what: string, error: unknown) => void;
+}
+
+/** Keeps the whole plan beside a change, once. That there is none holds nothing back, and opens nothing. */
+export async function recordPlan(
+  { records, now, onFault }: Recording,
+  request: Pick<GateRequest, 'contents' | 'trial' | 'secrets' | 'cluster' | 'signal'>,
+  change: ChangeFacts,
+  record: Change,
+): Promise<void> {
+  const { plan } = record.status ?? {};
+  const isLate = plan?.problem !== undefined && now - Date.parse(plan.at) >= PLAN_AGAIN;
+  if (plan !== undefined && !isLate) return;
+  const { cluster, signal } = request;
+  const { name } = record.metadata;
+  try {
+    const contents = await request.contents();
+    const kept = await keepPlan(await planChange({ ...request, change, contents }), record, cluster, now);
+    await records.notePlan(record, kept, cluster);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const problem = hideSecrets(asPlumbError(thrown), request.secrets).message.slice(0, LONGEST_PROBLEM);
+    await records
+      .notePlan(record, { problem, at: formatTime(new Date(now)) }, cluster)
+      .catch((error: unknown) => onFault(`the plan of Change ${name} could not be recorded`, error));
+  }
+}
