@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { JsonObject } from '@plumb/api';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { dataOf, Helm, recordIn, recordKey } from './support/helm.ts';
+import { beginUpgrade, dataOf, Helm, recordIn, recordKey } from './support/helm.ts';
 import {
   answered,
   configMapTemplate,
@@ -117,29 +117,12 @@ test('an agent that is asked to end leaves nothing behind that keeps the next on
   expect((await recordsOf(releases, 'third'))[0]).toBe('v2 deployed');
 });
 
-/** Stores a record as helm does when it begins an upgrade. */
-async function begunByOthers(name: string): Promise<void> {
-  const { cluster, namespace } = releases.world;
-  const record = recordIn(await cluster.get(recordKey(namespace, name, 1)));
-  const info = { ...(record['info'] as JsonObject), status: 'pending-upgrade', description: 'Preparing upgrade' };
-  const now = String(Math.floor(Date.now() / 1_000));
-  const labels = { name, owner: 'helm', status: 'pending-upgrade', version: '2', createdAt: now };
-  const secret = {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: recordKey(namespace, name, 2).name, namespace, labels },
-    type: 'helm.sh/release.v1',
-    data: dataOf({ ...record, version: 2, info }),
-  };
-  await cluster.create(secret as never, { fieldManager: 'Helm' });
-}
-
 test('what somebody else is at work on is left alone, and that is told', async () => {
   await releases.chart('theirs', MAIN);
   await releases.startAgent();
   await releases.release('theirs');
   await releases.ready('theirs');
-  await begunByOthers('theirs');
+  await beginUpgrade(releases.world.cluster, releases.world.namespace, 'theirs');
   await releases.release('theirs', { values: { colour: 'red' } });
   const { namespace } = releases.world;
   const waiting = await releases.until('theirs', 'wait', (seen) => says(seen, 'Reconciling') !== undefined);
@@ -172,7 +155,7 @@ test('when they are done in time, work goes on at once', async () => {
   await releases.startAgent();
   await releases.release('shared');
   await releases.ready('shared');
-  await begunByOthers('shared');
+  await beginUpgrade(releases.world.cluster, releases.world.namespace, 'shared');
   await releases.release('shared', { values: { colour: 'red' } });
   await releases.until('shared', 'wait', (seen) => says(seen, 'Reconciling') !== undefined);
   const { cluster, namespace } = releases.world;

@@ -87,6 +87,22 @@ export function dataOf(record: JsonObject): { release: string } {
   return { release: Buffer.from(packed).toString('base64') };
 }
 
+/** Stores a record as helm does when it begins an upgrade, after the first. */
+export async function beginUpgrade(cluster: Cluster, namespace: string, name: string): Promise<void> {
+  const record = recordIn(await cluster.get(recordKey(namespace, name, 1)));
+  const info = { ...(record['info'] as JsonObject), status: 'pending-upgrade', description: 'Preparing upgrade' };
+  const now = String(Math.floor(Date.now() / 1_000));
+  const labels = { name, owner: 'helm', status: 'pending-upgrade', version: '2', createdAt: now };
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: recordKey(namespace, name, 2).name, namespace, labels },
+    type: 'helm.sh/release.v1',
+    data: dataOf({ ...record, version: 2, info }),
+  };
+  await cluster.create(secret as never, { fieldManager: 'Helm' });
+}
+
 /** The Secrets of a release, the oldest first. */
 export async function recordsOf(cluster: Cluster, namespace: string, name: string): Promise<KubeObject[]> {
   const selector = { namespace, labelSelector: `owner=helm,name=${name}` };

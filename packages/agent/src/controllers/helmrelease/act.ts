@@ -65,7 +65,7 @@ import { noteCorrection, repairInForce } from './repair.ts';
 import { stateTrouble, Trouble, trying } from './trouble.ts';
 import { attemptSaid, chartSaid, exhaustedSaid } from './ended-said.ts';
 import { announced, whileRunning } from './report.ts';
-import { actionContext, adopted, factsOf, gatesOf, type Sighted } from './see-release.ts';
+import { actionContext, adopted, factsOf, forgetUnwatched, gatesOf, type Sighted } from './see-release.ts';
 import { sourceOf } from './source.ts';
 import { afterTask, atRest, beforeTask, event, takenOver } from './task-report.ts';
 
@@ -209,8 +209,7 @@ async function begin(
   const desired = await desiredOf(release, source, hands);
   memory.underway = { inputs, begun: release, desired, done: [], startedAt: hands.clock.now() };
   if (unitDriftMode(release) !== 'ignore') doubtUnwatched(unit, siteOf({ memory: unit, hands }).live);
-  // Elsewhere nobody watches what is stored.
-  if (release.spec.kubeConfig !== undefined) memory.known = null;
+  forgetUnwatched(release, { memory, hands });
 }
 
 async function desiredOf(release: HelmRelease, source: Source, hands: Hands): Promise<Desired> {
@@ -404,13 +403,12 @@ function underwayOutcome(draft: Draft, { memory, hands }: Context): Outcome<Fact
 }
 
 /** Somebody else is at work on the release: the end of that wakes it, or that it lasts too long is noticed. */
-function heldOutcome(draft: Draft, { facts: { last } }: Sighted, { memory }: Context): Outcome<Facts> {
+function heldOutcome(draft: Draft, { facts: { last } }: Sighted, context: Context): Outcome<Facts> {
   const said = say(ownMessages.releaseHeld, {
     release: last === null ? '' : fullReleaseName(last),
     status: last?.status ?? 'unknown',
   });
-  // Elsewhere nobody watches what is stored.
-  if (draft.release.spec.kubeConfig !== undefined) memory.known = null;
+  forgetUnwatched(draft.release, context);
   return { type: 'again', facts: { ...factsOfDraft(draft), held: said }, after: HELD_LOOK };
 }
 

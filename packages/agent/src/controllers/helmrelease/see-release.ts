@@ -81,6 +81,15 @@ export function entriesOf(
   return release.spec.kubeConfig === undefined ? storage.entries(place.namespace, place.name) : undefined;
 }
 
+/** Where nobody watches what is stored, what is known of it is as old as the last look. */
+export function forgetUnwatched(
+  release: HelmRelease,
+  { memory, hands }: { memory: ReleaseMemory; hands: Pick<Sight, 'storage'> },
+): void {
+  const place = placeOf(release, memory.underway?.desired.wanted ?? null);
+  if (entriesOf(release, place, hands) === undefined) memory.known = null;
+}
+
 /** Names the newest record as it is; empty where there is none. */
 export function newestMark([newest]: readonly ReleaseEntry[]): string {
   return newest === undefined ? '' : markOf(newest);
