@@ -96,14 +96,17 @@ ${annotationLines({ [BEHAVIOUR_ANNOTATION]: behaviour }, '      ')}    spec:
 }
 
 /** A Job of one Pod that is not tried again. */
-export function jobTemplate(suffix: string, { behaviour = 'run=100ms', annotations = {} }: Scripted = {}): string {
+export function jobTemplate(
+  suffix: string,
+  { behaviour = 'run=100ms', annotations = {}, ttl }: Scripted & { ttl?: number } = {},
+): string {
   return `apiVersion: batch/v1
 kind: Job
 metadata:
   name: {{ .Release.Name }}-${suffix}
 ${annotationLines(annotations, '  ')}spec:
   backoffLimit: 0
-  template:
+${ttl === undefined ? '' : `  ttlSecondsAfterFinished: ${ttl}\n`}  template:
     metadata:
 ${annotationLines({ [BEHAVIOUR_ANNOTATION]: behaviour }, '      ')}    spec:
       restartPolicy: Never

@@ -23,6 +23,6 @@ export interface Applied {
   desiredDigest: string;
   /** Observed.ownedHash of the API server's answer. Another value seen later is drift. */
   ownedHash: string;
-  /** A Job that ended, and how, before its time to live removed it: it is not made again until its declaration changes. */
+  /** A Job that ended, and how, before its time to live removed it: it is not made again until its declaration changes, or its release is upgraded. */
   ended?: 'complete' | 'failed';
 }

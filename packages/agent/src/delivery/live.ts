@@ -76,6 +76,7 @@ export class LiveObjects {
   readonly #gone = new Map<string, string>();
   #lastOwner: UnitRef | null = null;
   readonly #waiters = new Set<() => void>();
+  readonly #followers = new Set<(change: LiveChange) => void>();
   readonly #stop = new AbortController();
 
   readonly #listWithin: number;
@@ -209,6 +210,12 @@ export class LiveObjects {
     return this.#running.get(id) ?? this.#running.get(`${id} ${key.namespace}`);
   }
 
+  /** Tells of every change of what is watched, until the function that is returned is called. */
+  follow(tell: (change: LiveChange) => void): () => void {
+    this.#followers.add(tell);
+    return () => this.#followers.delete(tell);
+  }
+
   /** Resolves true as soon as `holds` is true, looking again at each change; false when `timeout` ms are over or the signal aborts. */
   async until(holds: () => boolean, timeout: number, signal: AbortSignal): Promise<boolean> {
     if (holds()) return true;
@@ -329,6 +336,7 @@ export class LiveObjects {
 
   #changed(change: LiveChange): void {
     this.#onChange(change);
+    for (const tell of this.#followers) tell(change);
     for (const look of this.#waiters) look();
   }
 

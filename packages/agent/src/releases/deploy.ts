@@ -9,6 +9,7 @@ import { prune } from '../delivery/prune.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import { awaitHealth } from './await-health.ts';
 import { failureOf, inTime, lastingOf, type ActionContext } from './context.ts';
+import { forgetEnded } from './in-force.ts';
 import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
 import { runHooksOf } from './run-hooks.ts';
@@ -138,6 +139,7 @@ function descriptionOf({ name, info }: ReleaseRecord, { message }: PlumbError): 
 async function bringIn(deployment: Deployment, context: ActionContext): Promise<Delivery> {
   const { bundle, before, loadBodies } = deployment;
   if (bundle.objects.length === 0) return removeAll(deployment, context);
+  forgetEnded(context.unit);
   const request = {
     cause: 'routine',
     inventory: before,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hookProgress, type HookProgress } from './hook-progress.ts';
+import { hookProgress, progressOfGone, type HookProgress } from './hook-progress.ts';
 
 const object = (apiVersion: string, kind: string, status?: object) => ({
   apiVersion,
@@ -38,4 +38,24 @@ test.each<[string, ReturnType<typeof object>, HookProgress]>([
   ['a Pod of somebody else', object('pods.example/v1', 'Pod', {}), { state: 'succeeded' }],
 ])('%s', (_name, given, expected) => {
   expect(hookProgress(given)).toEqual(expected);
+});
+
+const brief = (...conditions: object[]) => ({ ...job(...conditions), spec: { ttlSecondsAfterFinished: 0 } });
+const CUT: HookProgress = { state: 'failed', why: 'it was deleted while it ran' };
+
+test.each<[string, ReturnType<typeof object>, seen: HookProgress, unseen: HookProgress]>([
+  ['a Job that ran', job(), CUT, CUT],
+  ['a Job with a time to live that ran', brief(), CUT, { state: 'succeeded' }],
+  ['a Job that ended', job({ type: 'Complete', status: 'True' }), { state: 'succeeded' }, { state: 'succeeded' }],
+  [
+    'a Job with a time to live that failed',
+    brief({ type: 'Failed', status: 'True', message: LIMIT }),
+    { state: 'failed', why: LIMIT },
+    { state: 'failed', why: LIMIT },
+  ],
+  ['a Pod that ran', pod({ phase: 'Running' }), CUT, CUT],
+  ['a Pod that ended', pod({ phase: 'Succeeded' }), { state: 'succeeded' }, { state: 'succeeded' }],
+])('%s, when it is gone, and was seen to go or not', (_name, last, seen, unseen) => {
+  expect(progressOfGone(last, true)).toEqual(seen);
+  expect(progressOfGone(last, false)).toEqual(unseen);
 });

@@ -1,4 +1,5 @@
 import type { KubeObject } from '@plumb/api';
+import { hasTimeToLive } from '@plumb/core';
 
 /** How far the object of a hook is. Helm waits for Jobs and Pods only (helm pkg/kube, WatchUntilReady); anything else is done when it is made. */
 export type HookProgress = { state: 'running' | 'succeeded' } | { state: 'failed'; why: string };
@@ -15,6 +16,18 @@ export function hookProgress(object: KubeObject): HookProgress {
   if (object.kind === 'Job' && object.apiVersion.startsWith('batch/')) return jobProgress(status);
   if (object.kind === 'Pod' && object.apiVersion === 'v1') return podProgress(status);
   return { state: 'succeeded' };
+}
+
+/**
+ * How the object of a hook that is gone ended, by its last state that was seen. Where nobody saw it go, a Job with a time to live has run: only what
+ * has ended is removed by it. How it ended is not known then; it counts as well, as in Flux (helm-controller, `job-ttl`) and Helm's older waiter.
+ * @param isEnd whether it was deleted in that state
+ */
+export function progressOfGone(last: KubeObject, isEnd: boolean): HookProgress {
+  const progress = hookProgress(last);
+  if (progress.state !== 'running') return progress;
+  if (!isEnd && hasTimeToLive(last)) return { state: 'succeeded' };
+  return { state: 'failed', why: 'it was deleted while it ran' };
 }
 
 function jobProgress({ conditions = [] }: Progressing): HookProgress {

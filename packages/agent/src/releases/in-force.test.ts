@@ -7,7 +7,7 @@ import type { LiveObjects } from '../delivery/live.ts';
 import type { Tolerated } from '../delivery/tolerate.ts';
 import { type AppliedRecord, UnitMemory } from '../delivery/unit.ts';
 import { helmRelease, snapshot } from '../testing/builders.ts';
-import { doubtUnwatched, forgetOthers, isCurrent, isWatchedOver, stored } from './in-force.ts';
+import { doubtUnwatched, forgetEnded, forgetOthers, isCurrent, isWatchedOver, stored } from './in-force.ts';
 import type { ReleaseRecord } from './record.ts';
 
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
@@ -95,6 +95,16 @@ describe('what objects are held to', () => {
     forgetOthers(unit, stored(bundle('d2'), record(), helmRelease()));
     expect([...unit.applied.keys()]).toEqual([]);
   });
+});
+
+test.each<[what: string, ended: AppliedRecord['ended'], known: boolean]>([
+  ['a Job that completed and was removed', 'complete', false],
+  ['a Job that failed and was removed', 'failed', false],
+  ['anything else', undefined, true],
+])('%s, before an upgrade', (_what, ended, known) => {
+  unit.applied.set(ID, applied('d1', ended === undefined ? {} : { ended }));
+  forgetEnded(unit);
+  expect(unit.applied.has(ID)).toBe(known);
 });
 
 describe('an object that no watch shows', () => {

@@ -68,6 +68,11 @@ export function forgetOthers(unit: UnitMemory, { objects }: StoredBundle): void 
   }
 }
 
+/** A Job that ended and was removed is made again with the release, as by Helm, to which it is not there: nothing is known of it any more. */
+export function forgetEnded({ applied }: UnitMemory): void {
+  for (const [id, { ended }] of applied) if (ended !== undefined) applied.delete(id);
+}
+
 /** What helm made, and nothing was applied to since, has no labels of ours and is in no watch: whether it drifted has to be looked at in each run. */
 export function doubtUnwatched(unit: UnitMemory, live: LiveObjects): void {
   for (const { key } of unit.bundle?.objects ?? []) {

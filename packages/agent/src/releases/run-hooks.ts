@@ -16,9 +16,13 @@ import { hookObjects } from '@plumb/render';
 import { sleep } from '../runtime/clock.ts';
 import { toldOf } from '../delivery/hide-secrets.ts';
 import { lastingOf, namespacedIn, type ActionContext } from './context.ts';
-import { hookProgress } from './hook-progress.ts';
+import type { LiveChange } from '../delivery/live.ts';
+import { hookProgress, progressOfGone } from './hook-progress.ts';
 import { logsOf } from './logs.ts';
 import type { HookRecord, ReleaseRecord } from './record.ts';
+
+/** Milliseconds the watch has to tell of the end of what is gone. */
+const LAST_WORD_WITHIN = 10_000;
 
 export interface HookRun {
   record: ReleaseRecord;
@@ -134,10 +138,28 @@ async function objectsOf(
 async function make(object: KubeObject, run: HookRun, context: ActionContext): Promise<void> {
   const { live, unit } = context;
   const made = await create(object, run, context);
-  const key = keyOf(made);
   if (hookProgress(made).state !== 'running') return;
-  await live.watchObject(key, unit.uid);
-  await awaitHook(key, run, context);
+  const last: LastSeen = { object: made, isEnd: false };
+  const unfollow = live.follow((change) => see(change, last));
+  try {
+    await live.watchObject(keyOf(made), unit.uid);
+    await awaitHook(last, run, context);
+  } finally {
+    unfollow();
+  }
+}
+
+/** The last state of an object of a hook that was seen. `isEnd`: it was deleted in that state. */
+interface LastSeen {
+  object: KubeObject;
+  isEnd: boolean;
+}
+
+function see({ object, after }: LiveChange, last: LastSeen): void {
+  if (last.isEnd || object.metadata.uid !== last.object.metadata.uid) return;
+  // Of what is missing in a list nobody knows in which state it went.
+  if (object['spec'] === undefined) return;
+  Object.assign(last, { object, isEnd: after === undefined });
 }
 
 /** One of its name that an unfinished run of ours left does not keep a hook from running. */
@@ -159,23 +181,31 @@ async function create(object: KubeObject, { timeout }: HookRun, context: ActionC
   }
 }
 
-async function awaitHook(key: ObjectKey, { timeout }: HookRun, context: ActionContext): Promise<void> {
+async function awaitHook(last: LastSeen, { timeout }: HookRun, context: ActionContext): Promise<void> {
   const { cluster, live, clock, job, signal } = context;
+  const key = keyOf(last.object);
   const id = keyId(key);
   const end = clock.now() + timeout;
   for (;;) {
     const seen = live.get(id)?.resourceVersion;
-    const object = await cluster.get(key, { signal });
-    if (object === null) throw failure(key, 'it was deleted while it ran');
-    const progress = hookProgress(object);
+    const there = await cluster.get(key, { signal });
+    // The watch may be a moment behind: what it tells last says how it ended.
+    if (there === null) await job.wait(live.until(() => live.get(id) === undefined, LAST_WORD_WITHIN, signal));
+    if (signal.aborted) throw cutShort(signal);
+    const object = there ?? last.object;
+    const progress = there === null ? progressOfGone(last.object, last.isEnd) : hookProgress(there);
     if (progress.state === 'succeeded') return;
     if (progress.state === 'failed') throw failure(key, await withLogs(progress.why, object, context));
     const left = end - clock.now();
     if (left <= 0)
       throw failure(key, await withLogs(`it did not end within ${formatDuration(timeout)}`, object, context));
     await job.wait(live.until(() => live.get(id)?.resourceVersion !== seen, left, signal));
-    if (signal.aborted) throw systemError('cancelled', 'the wait for a hook was cut short', signal.reason);
+    if (signal.aborted) throw cutShort(signal);
   }
+}
+
+function cutShort({ reason }: AbortSignal): PlumbError {
+  return systemError('cancelled', 'the wait for a hook was cut short', reason);
 }
 
 async function withLogs(why: string, object: KubeObject, context: ActionContext): Promise<string> {

@@ -1,0 +1,113 @@
+import type { KubeObject, ObjectKey } from '@plumb/api';
+import { OWNERSHIPS } from '@plumb/core';
+import { clusterWith, MemoryCluster } from '@plumb/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LiveObjects } from '../delivery/live.ts';
+import { UnitMemory } from '../delivery/unit.ts';
+import { helmRelease } from '../testing/builders.ts';
+import type { ActionContext } from './context.ts';
+import type { HookRecord, ReleaseRecord } from './record.ts';
+import { runHooks } from './run-hooks.ts';
+
+const KEY: ObjectKey = { group: 'batch', version: 'v1', kind: 'Job', namespace: 'shop', name: 'migrate' };
+const COMPLETE = { type: 'Complete', status: 'True' };
+const FAILED = { type: 'Failed', status: 'True', message: 'Job has reached the specified backoff limit' };
+
+let cluster: MemoryCluster;
+let live: LiveObjects;
+let signal: AbortSignal;
+
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+  signal = AbortSignal.timeout(20_000);
+});
+afterEach(() => live.close());
+
+const hookOf = (ttl: number | null): HookRecord => ({
+  name: KEY.name,
+  kind: KEY.kind,
+  path: 'cart/templates/migrate.yaml',
+  events: ['pre-install'],
+  last_run: { phase: '' },
+  manifest: `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: migrate
+  annotations: {helm.sh/hook: pre-install}
+spec:
+${ttl === null ? '' : `  ttlSecondsAfterFinished: ${ttl}\n`}  template: {spec: {restartPolicy: Never}}
+`,
+});
+
+const end = (...conditions: (typeof COMPLETE)[]): Promise<KubeObject> =>
+  cluster.patch(KEY, { status: { conditions } }, { type: 'merge', subresource: 'status' });
+
+/** What happens in the instant before the agent reads the Job for the first time. `unwatched`: events of Jobs never come. */
+interface Play {
+  ttl?: number | null;
+  before: () => Promise<unknown>;
+  unwatched?: boolean;
+}
+
+/** Runs a hook. @returns what its record says, and the error */
+async function run({ ttl = 0, before, unwatched = false }: Play): Promise<{ phase: string; error: string }> {
+  let reads = 0;
+  const played = clusterWith(cluster, {
+    get: async (key, options) => {
+      // The first read is of what the hook's policy deletes before.
+      reads += (await cluster.get(KEY)) === null ? 0 : 1;
+      if (reads === 1) {
+        reads += 1;
+        await before();
+      }
+      return cluster.get(key, options);
+    },
+  });
+  const silent = clusterWith(cluster, { resource: () => Promise.resolve(null) });
+  live = new LiveObjects({
+    cluster: unwatched ? silent : cluster,
+    ownership: OWNERSHIPS.HelmRelease,
+    onChange: () => undefined,
+  });
+  const hook = hookOf(ttl);
+  const record = { name: 'cart', namespace: 'shop', version: 1, info: {}, hooks: [hook] } as ReleaseRecord;
+  const context = {
+    release: helmRelease(),
+    unit: new UnitMemory({ kind: 'HelmRelease', namespace: 'shop', name: 'cart' }, 'h1'),
+    cluster: played,
+    live,
+    clock: { now: () => performance.now(), time: () => 0 },
+    hidesValues: true,
+    job: { wait: <W>(waiting: Promise<W>) => waiting },
+    signal,
+    lasting: signal,
+  } as unknown as ActionContext;
+  const running = runHooks({ record, hooks: [hook], timeout: 10_000, save: () => Promise.resolve() }, context);
+  const error = await running.then(
+    () => '',
+    (thrown: unknown) => (thrown as Error).message,
+  );
+  return { phase: hook.last_run.phase, error };
+}
+
+describe('the Job of a hook that is gone when it is read', () => {
+  const gone = (): Promise<unknown> => cluster.delete(KEY);
+  test.each<[what: string, play: Play, phase: string, error: RegExp]>([
+    ['completed', { before: () => end(COMPLETE).then(gone) }, 'Succeeded', /^$/],
+    ['completed, without a time to live', { ttl: null, before: () => end(COMPLETE).then(gone) }, 'Succeeded', /^$/],
+    ['failed', { before: () => end(FAILED).then(gone) }, 'Failed', /reached the specified backoff limit/],
+    ['ran when it was deleted', { before: gone }, 'Failed', /it was deleted while it ran/],
+    ['was not seen to go, and has a time to live', { before: gone, unwatched: true }, 'Succeeded', /^$/],
+    [
+      'was not seen to go, and has no time to live',
+      { ttl: null, before: gone, unwatched: true },
+      'Failed',
+      /it was deleted while it ran/,
+    ],
+  ])('%s', async (_what, play, phase, error) => {
+    const ended = await run(play);
+    expect(ended.phase).toBe(phase);
+    expect(ended.error).toMatch(error);
+  });
+});
