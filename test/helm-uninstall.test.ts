@@ -14,6 +14,7 @@ import {
   stored,
   TOLD_WITHIN,
 } from './support/release-facts.ts';
+import { recordKey } from './support/helm.ts';
 import { Releases } from './support/releases.ts';
 import { namespaceKey } from './support/world.ts';
 
@@ -225,6 +226,29 @@ test('what the agent began and could not tell of any more is uninstalled as well
   expect(await releases.object('ConfigMap', 'cut-main')).toBeNull();
   expect(await releases.object('Deployment', 'cut-web', 'apps')).toBeNull();
   expect(await recordsOf(releases, 'cut')).toEqual([]);
+});
+
+test('objects whose records are gone stay, and are told, but for those that are gone or kept by a rule', async () => {
+  await releases.chart('lost', {
+    ...MAIN,
+    'templates/spare.yaml': configMapTemplate('spare', { a: 'b' }),
+    'templates/kept.yaml': configMapTemplate('kept', { a: 'b' }, '  annotations: {helm.sh/resource-policy: keep}\n'),
+  });
+  await releases.release('lost');
+  await releases.ready('lost');
+  await releases.stopAgent();
+  const { cluster, namespace } = releases.world;
+  const map = { group: '', version: 'v1', kind: 'ConfigMap', namespace };
+  await cluster.delete({ ...map, name: 'lost-spare' });
+  // As the deletion of the namespace of the records leaves it.
+  await cluster.delete(recordKey(namespace, 'lost', 1));
+  await cluster.delete(releases.key('lost'));
+  await releases.startAgent();
+  await gone('lost');
+  expect(await releases.object('ConfigMap', 'lost-main')).not.toBeNull();
+  const why = `no record of release ${namespace}/lost is left to uninstall it by`;
+  const text = `PruneFailed: unable to prune objects, they are left in their cluster: ${why}\nConfigMap/${namespace}/lost-main`;
+  await expect.poll(() => eventsOf(releases, 'lost'), TOLD_WITHIN).toContain(text);
 });
 
 test('a release of the same name that others made is not', async () => {

@@ -66,15 +66,35 @@ export async function thereUnseen(keys: readonly ObjectKey[], context: PruneCont
   });
 }
 
+/**
+ * Which of these `prune` would delete.
+ * @returns those, and the ones of which it could not be found out
+ */
+export async function ownedThere(keys: readonly ObjectKey[], context: PruneContext): Promise<ObjectKey[]> {
+  const answers = await settleAll(keys, context.parallel, (key) => readOwned(key, context));
+  return keys.filter((_, index) => {
+    const answer = answers[index];
+    return answer?.ok !== true || answer.value !== null;
+  });
+}
+
+/** @returns null where there is nothing of ours to delete, or it is going already */
+async function readOwned(key: ObjectKey, context: PruneContext): Promise<KubeObject | null> {
+  const { cluster, signal } = context;
+  if ((await cluster.resource(key)) === null) return null;
+  const object = await cluster.get(key, { signal });
+  if (object === null || !isOwned(object, context) || object.metadata.deletionTimestamp !== undefined) return null;
+  return object;
+}
+
 const ATTEMPTS = 5;
 
 /** @returns false when there was nothing of ours to delete */
 async function deleteOwned(key: ObjectKey, context: PruneContext): Promise<boolean> {
   const { cluster, signal, propagation = 'Background' } = context;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    if ((await cluster.resource(key)) === null) return false;
-    const object = await cluster.get(key, { signal });
-    if (object === null || !isOwned(object, context) || object.metadata.deletionTimestamp !== undefined) return false;
+    const object = await readOwned(key, context);
+    if (object === null) return false;
     const { uid, resourceVersion } = object.metadata;
     try {
       const preconditions = {

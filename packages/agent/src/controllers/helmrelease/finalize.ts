@@ -1,9 +1,12 @@
-import type { HelmRelease, KubeObject, Said } from '@plumb/api';
+import type { HelmRelease, KubeObject, ObjectKey, Said } from '@plumb/api';
 import { asPlumbError, HELM_APPLY_MANAGER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
 import { latestSnapshot, parseInventoryEntry, storageNamespaceOf, uninstallOptionsOf } from '@plumb/core';
+import { actingAs } from '../../delivery/acting-as.ts';
 import { approach, awaySaid, siteOf } from '../../delivery/approach.ts';
 import { awayOf } from '../../delivery/destination.ts';
+import { ownedThere } from '../../delivery/prune.ts';
 import { Job } from '../../releases/job.ts';
+import { ownedBy } from '../../releases/marks.ts';
 import { perform } from '../../releases/perform.ts';
 import { madeWithIn } from '../../releases/storage.ts';
 import type { TaskEnd } from '../../releases/task.ts';
@@ -45,7 +48,7 @@ export async function finalize(object: HelmRelease, context: Context): Promise<F
   if (await isAccountGone(object, context))
     return letGo(object, context, [leftSaid(object, 'its service account is gone')]);
   const job = memory.job ?? (await begin(object, context));
-  if (job === null) return letGo(object, context, []);
+  if (job === null) return letGo(object, context, await leftBehind(object, context));
   memory.job = job;
   await job.settled();
   if (!job.hasEnded) return { next: 'wait', ended: null, said: [] };
@@ -65,7 +68,7 @@ async function begin(object: HelmRelease, context: Context): Promise<Job<TaskEnd
   const { storageNamespace, name, isTold } = placeOf(object);
   const store = storeOf(object, storageNamespace, context);
   const last = await store.last(name);
-  const owned = (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
+  const owned = inventoryOf(object);
   // A process that was killed may have made it before the status could say so; what it did not make is not ours to remove.
   if (last !== null && !isTold && madeWithIn(last) === null) return null;
   if (last === null) return null;
@@ -133,9 +136,29 @@ async function giveUpInTime(object: HelmRelease, error: string, context: Context
   return { next: 'retry', ended: null, said: [say(messages.clusterFailed, { error })] };
 }
 
-function leftSaid(object: HelmRelease, error: string): Said {
-  const objects = (object.status?.inventory?.entries ?? []).map(parseInventoryEntry);
+function leftSaid(object: HelmRelease, error: string, objects = inventoryOf(object)): Said {
   return say(ownMessages.clusterLeft, { error, objects });
+}
+
+function inventoryOf({ status }: HelmRelease): ObjectKey[] {
+  return (status?.inventory?.entries ?? []).map(parseInventoryEntry);
+}
+
+/** Without a record nothing says how to uninstall: what is there all the same, such as after the namespace of the records went, is told. */
+async function leftBehind(object: HelmRelease, { memory, hands }: Context): Promise<Said[]> {
+  const latest = latestSnapshot(object.status?.history);
+  const site = siteOf({ memory: memory.unit, hands });
+  const left = await ownedThere(inventoryOf(object), {
+    cluster: actingAs(object, { ...hands, cluster: site.cluster }),
+    unit: memory.unit.ref,
+    owns: latest && ownedBy(latest),
+    hidesValues: true,
+    parallel: hands.parallel,
+    signal: hands.signal,
+  });
+  if (left.length === 0) return [];
+  const { storageNamespace, name } = placeOf(object);
+  return [leftSaid(object, `no record of release ${storageNamespace}/${name} is left to uninstall it by`, left)];
 }
 
 /** Accounts are impersonated in the cluster the release is in. Where they may not be read there, they count as being there. */
