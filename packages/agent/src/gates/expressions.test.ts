@@ -298,7 +298,7 @@ describe('the condition of approvals', () => {
 
   test('of a lockdown is evaluated too, for every cause that the lockdown is about', async () => {
     const spec = { reason: 'x', by: 'y', until: '2026-11-03T12:00:00Z', approvals: asking().approvals ?? [] };
-    const lockdown: LockdownFacts = { name: 'l', generation: 1, spec, flaw: null };
+    const lockdown: LockdownFacts = { name: 'l', at: 0, generation: 1, spec, flaw: null };
     for (const cause of ['routine', 'emergency'] as const) {
       const all = await evaluate([], { lockdowns: [lockdown], change: change({ cause }) });
       expect(all).toEqual(new Map([[findingKey('Lockdown/l', 'approvals/a/when'), { broken: [] }]]));
@@ -310,7 +310,7 @@ test('checks of a lockdown are evaluated as those of a policy', async () => {
   const base = { reason: 'x', by: 'y', until: '2026-11-03T12:00:00Z' };
   const lockdown = (causes?: Cause[]): LockdownFacts => {
     const checks = [{ name: 'c', expression: 'false', message: 'not now', ...(causes && { causes }) }];
-    return { name: 'l', generation: 1, spec: { ...base, checks }, flaw: null };
+    return { name: 'l', at: 0, generation: 1, spec: { ...base, checks }, flaw: null };
   };
   const key = findingKey('Lockdown/l', 'checks/c');
   const told = { broken: [expect.stringContaining('not now') as string] };

@@ -85,10 +85,11 @@ export class GateObjects {
 
   /** Resolves when it is known what there is: `none` where the cluster serves no gates at all; or why it is not known. */
   async known(): Promise<'none' | 'known' | { trouble: string }> {
-    const policies = [this.#policies, this.#clusterPolicies];
-    await Promise.all(policies.map((objects) => objects.known(LIST_WITHIN)));
-    if (policies.every(({ availability }) => availability === 'not-served')) return 'none';
-    const needed = [...policies, this.#lockdowns, this.#approvals, this.changes, ...this.#admission];
+    const gates = [this.#policies, this.#clusterPolicies, this.#lockdowns, this.#approvals, this.changes];
+    await Promise.all(gates.map((objects) => objects.known(LIST_WITHIN)));
+    // One that is served is reason enough to ask where the others are: a lockdown must not end with the definition of a policy.
+    if (gates.every(({ availability }) => availability === 'not-served')) return 'none';
+    const needed = [...gates, ...this.#admission];
     await Promise.all(needed.map((objects) => objects.known(LIST_WITHIN)));
     const unknown = needed.find(({ availability, isBlind }) => availability !== 'listed' || isBlind);
     if (unknown === undefined) return 'known';
@@ -103,6 +104,17 @@ export class GateObjects {
 
   get lockdowns(): LockdownFacts[] {
     return this.#lockdowns.all().map((object) => this.#lockdownOf(object));
+  }
+
+  /** All that there is to judge by but people's word. */
+  get rules(): readonly object[] {
+    return [...this.policies, ...this.lockdowns];
+  }
+
+  /** Whether none of these is another now, or gone, and none has come. */
+  areStill(rules: readonly object[]): boolean {
+    const now = this.rules;
+    return now.length === rules.length && now.every((one, index) => one === rules[index]);
   }
 
   /** What people said of one change, and why the API server vouches for none of it now; null when it does. */

@@ -1,5 +1,4 @@
 import {
-  asPlumbError,
   keyId,
   ownMessages,
   PlumbError,
@@ -37,6 +36,7 @@ import { askReviews } from './ask-reviews.ts';
 import { askAuthors, readsAuthors } from './authors.ts';
 import { changeDigest, changeName, ChangeRecords, isNews } from './change-records.ts';
 import { findingKey, type Content } from './content.ts';
+import { isEnding, isGoingAnyway } from './ending-namespace.ts';
 import { ExternalAnswers } from './external/external.ts';
 import { contentFindings, findingsIn } from './findings.ts';
 import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
@@ -165,13 +165,15 @@ export class Gatekeeper {
     if (request.objects.length === 0) return this.#rest(unit, request);
     if (!(await this.#isKnown())) return null;
     refuseApprovals(request.objects);
+    const { rules } = this.#objects;
     const facts = await this.#factsOf(request);
     const policies = governing(this.#objects.policies, facts);
     const name = changeName(unit, facts.digest);
     const record = this.#records.find(unit, name);
     const { verdict, again } = await this.#judge(request, { facts, policies, name });
-    // What it was judged by may be out of sight by now.
+    // What it was judged by may be out of sight by now, or another: what was found by a policy says nothing of what it became meanwhile.
     await this.#isKnown();
+    if (!this.#objects.areStill(rules)) return this.pass(request);
     if (verdict.state !== 'open') return this.#hold(request, facts, { verdict, again });
     request.onGuarded(new Set(guardedKeys(this.#objects.policies, facts, verdict.isEmergency).map(keyId)));
     return this.#open(request, { digest: facts.digest, name, record, verdict });
@@ -208,14 +210,15 @@ export class Gatekeeper {
     const cause = isKept(request.cause) ? record.spec.cause : causeTold(request.cause, verdict);
     const opened = { phase: 'Applying', message: 'it passed every gate', requirements, cause } as const;
     await this.#records.move(record, opened, cluster);
-    return this.#passageOf(record, cluster);
+    return this.#passageOf(record, request);
   }
 
   /** Nothing is to be done: what was being applied is applied, and what was to be applied before is of the past. */
-  async #rest(unit: ChangeSpec['unit'], { bundleDigest, isDeclared, cluster }: GateRequest): Promise<Passage | null> {
+  async #rest(unit: ChangeSpec['unit'], request: GateRequest): Promise<Passage | null> {
+    const { bundleDigest, isDeclared, cluster } = request;
     const [done] = this.#records.applying(unit).filter(({ spec }) => spec.bundleDigest === bundleDigest);
     if (isDeclared) await this.#overtake({ unit, digest: done?.spec.digest ?? '' }, cluster);
-    return done === undefined ? null : this.#passageOf(done, cluster);
+    return done === undefined ? null : this.#passageOf(done, request);
   }
 
   /**
@@ -227,7 +230,8 @@ export class Gatekeeper {
     isDone: (change: Change) => boolean,
   ): Promise<void> {
     const unit = unitOf({ ref, uid });
-    for (const done of this.#records.applying(unit).filter(isDone)) await this.#passageOf(done, cluster).ended(null);
+    for (const done of this.#records.applying(unit).filter(isDone))
+      await this.#passageOf(done, { cluster, secrets: [] }).ended(null);
     await this.#overtake({ unit, digest: '' }, cluster).catch((thrown: unknown) => {
       this.#options.onFault(`the Changes of ${ref.kind} ${ref.namespace}/${ref.name} could not be superseded`, thrown);
     });
@@ -238,7 +242,7 @@ export class Gatekeeper {
     if (this.#records.isOpen(but)) await this.#records.supersede(but, cluster);
   }
 
-  #passageOf(record: Change, cluster: Cluster): Passage {
+  #passageOf(record: Change, { cluster, secrets }: Pick<GateRequest, 'cluster' | 'secrets'>): Passage {
     return {
       ended: async (error) => {
         // Whoever goes on with it tells its end.
@@ -247,7 +251,7 @@ export class Gatekeeper {
         const end =
           error === null
             ? ({ phase: 'Applied', message: 'all of it is applied' } as const)
-            : ({ phase: 'Failed', message: error.message } as const);
+            : ({ phase: 'Failed', message: hideSecrets(error, secrets).message } as const);
         // That it cannot be written undoes nothing; the next run finds it as it was.
         try {
           await this.#records.move(current, end, cluster);
@@ -264,18 +268,17 @@ export class Gatekeeper {
     return this.#records.held;
   }
 
-  #tell({ ref, secrets, cause }: GateRequest, change: string, verdict: GateVerdict): void {
+  #tell({ ref, cause }: GateRequest, change: string, verdict: GateVerdict): void {
     const { requirements } = verdict;
-    const hidden = requirements.map((one) => ({ ...one, message: hideSecrets(held(one.message, 0), secrets).message }));
-    const skipped = hidden
+    const skipped = requirements
       .filter(({ verdict }) => verdict === 'Overridden')
       .map(({ rule, policy, message }) => ({ rule, policy, why: message }));
-    const warnings = hidden.filter(({ verdict }) => verdict === 'Warned');
+    const warnings = requirements.filter(({ verdict }) => verdict === 'Warned');
     const said: Said[] = [];
     if (skipped.length > 0)
       said.push(say(ownMessages.gateOverridden, { change, cause: causeTold(cause, verdict), skipped }));
     if (warnings.length > 0) said.push(say(ownMessages.policyWarning, { warnings }));
-    const edited = hidden.filter(({ rule }) => rule === 'edited');
+    const edited = requirements.filter(({ rule }) => rule === 'edited');
     if (edited.length > 0) said.push(say(ownMessages.gateEdited, { change, edited }));
     for (const one of said) this.#options.tell(ref, one);
   }
@@ -379,7 +382,7 @@ export class Gatekeeper {
     const record = this.#records.find(unitOf(request), name);
     // What people say may have come meanwhile.
     const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
-    const verdict = judgeChange({
+    const judged = judgeChange({
       change: facts,
       policies: this.#objects.policies,
       lockdowns: this.#objects.lockdowns,
@@ -391,6 +394,10 @@ export class Gatekeeper {
       earlier: record?.status?.requirements ?? [],
       ...this.#now(),
     });
+    // They go into the Change, events and conditions: whatever a message of a rule tells of the objects.
+    const hide = (text: string): string => hideSecrets(held(text, 0), request.secrets).message;
+    const requirements = judged.requirements.map((one) => ({ ...one, message: hide(one.message) }));
+    const verdict = { ...judged, requirements };
     const asks = verdict.requirements.some(({ policy, rule }) => endorsements.has(findingKey(policy, rule)));
     return { verdict, again: asks ? Math.min(again ?? REVIEWS_AGAIN, REVIEWS_AGAIN) : again };
   }
@@ -412,10 +419,7 @@ export class Gatekeeper {
 
   /** @returns null where the change has to pass all the same */
   async #hold(request: GateRequest, facts: ChangeFacts, { verdict, again }: Judged): Promise<null> {
-    const { cluster, secrets, revision } = request;
-    const hide = (text: string): string => hideSecrets(held(text, 0), secrets).message;
-    const requirements = verdict.requirements.map((one) => ({ ...one, message: hide(one.message) }));
-    const hidden = { ...verdict, requirements };
+    const { cluster, revision } = request;
     const spec: ChangeSpec = {
       unit: unitOf(request),
       cluster: request.clusterName,
@@ -426,21 +430,23 @@ export class Gatekeeper {
       authors: 'unknown' in facts.authors ? [] : facts.authors.authors.slice(0, MOST_AUTHORS),
     };
     try {
-      const change = await this.#records.hold(spec, facts, hidden, cluster);
+      const change = await this.#records.hold(spec, facts, verdict, cluster);
       if (request.isDeclared) await this.#records.supersede(spec, cluster);
       const { now } = this.#now();
       await recordPlan({ ...this.#options, records: this.#records, now }, request, facts, change);
     } catch (thrown) {
       if (!isEnding(thrown) || request.cause !== 'prune') throw thrown;
       // Nobody can approve anything in a namespace that is being deleted, and it would never be gone.
-      const why = `${toldOfHeld(hidden)}; but its namespace is being deleted, and nobody can approve anything in it`;
+      const why = `${toldOfHeld(verdict)}; but its namespace is being deleted, and nobody can approve anything in it`;
+      if (!isGoingAnyway(request, verdict))
+        throw held(`${why}: suspend it to let it go and leave its objects behind`, LOOK_AGAIN);
       const said: Said[] = [];
       said.push(say(ownMessages.gateLost, { why }));
       for (const one of said) this.#options.tell(request.ref, one);
       return null;
     }
     const wait = verdict.opensAt === null ? LOOK_AGAIN : Math.max(0, verdict.opensAt - this.#now().now);
-    throw held(toldOfHeld(hidden), Math.min(wait, again ?? LOOK_AGAIN, LOOK_AGAIN));
+    throw held(toldOfHeld(verdict), Math.min(wait, again ?? LOOK_AGAIN, LOOK_AGAIN));
   }
 
   /** The time by the API server's clock, which must not be far from our own: one of them was set otherwise. */
@@ -484,12 +490,6 @@ function placeOf(
 
 function hasExpressions({ checks = [], approvals, external = [] }: PolicySpec): boolean {
   return checks.length + external.length > 0 || approvals?.some(({ when }) => when !== undefined) === true;
-}
-
-/** The API server makes nothing in a namespace that is being deleted. */
-function isEnding(thrown: unknown): boolean {
-  const { code, message } = asPlumbError(thrown);
-  return code === 'api-forbidden' && message.includes('because it is being terminated');
 }
 
 function held(why: string, after: number): PlumbError {

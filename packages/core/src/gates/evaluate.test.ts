@@ -407,6 +407,15 @@ test('policies of a namespace govern its own units only', () => {
   expect(governing(all, change()).map(({ name }) => name)).toEqual(['a', 'c']);
 });
 
+test.each([
+  ['before it counts for no lockdown', -1, 'held'],
+  ['since it was made does', 0, 'open'],
+])('what was approved %s', (_when, after, state) => {
+  const made = lockdown('l', { approvals: [{ name: 'one', count: 1, groups: ['sre'] }] });
+  const given = [approval('x', 'bob', { at: made.at + after })];
+  expect(judgeChange(input({ lockdowns: [made], approvals: given })).state).toBe(state);
+});
+
 test('identities are read where the policy says, those of a namespace in it alone', () => {
   const asked: string[] = [];
   const rule = { name: 'r', count: 1, notAuthor: true };

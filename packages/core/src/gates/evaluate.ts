@@ -222,7 +222,7 @@ function approvalInput(
   return { ...base, identities: input.identities(place), identitiesName };
 }
 
-function judgeLockdown({ name, generation, spec, flaw }: LockdownFacts, input: Judging): Judged {
+function judgeLockdown({ name, at, generation, spec, flaw }: LockdownFacts, { ...input }: Judging): Judged {
   const policy = `Lockdown/${name}`;
   const base = { policy, generation, verdict: 'Missing', evidence: [] } as const;
   if (flaw !== null) {
@@ -237,8 +237,9 @@ function judgeLockdown({ name, generation, spec, flaw }: LockdownFacts, input: J
     const message = `the end of lockdown ${name} by ${spec.by} (${spec.reason}), ${end} at the latest`;
     return { requirements: [{ ...base, rule: 'freeze', message }], opensAt };
   }
-  const among = approvalInput(input, spec.identitiesRef, '');
-  const context = { policy, generation, among, input };
+  // What was approved before says nothing of what made somebody lock down.
+  input.approvals = input.approvals.filter((one) => one.at >= at);
+  const context = { policy, generation, among: approvalInput(input, spec.identitiesRef, ''), input };
   const requirements = [
     ...rules.checks.map((check) => judgeFindings({ rule: `checks/${check.name}`, action: 'Deny' }, context)),
     ...rules.approvals.flatMap((rule) => askApprovals(rule, context)),

@@ -50,6 +50,8 @@ export interface PolicyFacts {
 
 export interface LockdownFacts {
   name: string;
+  /** When it was made, in milliseconds since the epoch. */
+  at: number;
   generation: number;
   spec: LockdownSpec;
   /** Why it cannot be read; null when it can. Then it stops what it selects. */

@@ -155,7 +155,7 @@ describe('a lockdown', () => {
     lockdownFacts(object('Lockdown', { ...spec, ...parts }));
 
   test('is read', () => {
-    expect(read({})).toEqual({ name: 'p', generation: 4, spec, flaw: null });
+    expect(read({})).toEqual({ name: 'p', at: Number.NaN, generation: 4, spec, flaw: null });
     expect(read({ approvals: [{ name: 'a', expiry: '1h' }] }).flaw).toBeNull();
   });
 

@@ -31,9 +31,11 @@ export function policyFacts(object: KubeObject): PolicyFacts {
 
 /** A lockdown as it is judged by. One that cannot be read says why, and stops what it selects; where not even that can be read, all. */
 export function lockdownFacts(object: KubeObject): LockdownFacts {
-  const { name, generation = 0 } = object.metadata;
+  const { name, generation = 0, creationTimestamp = '' } = object.metadata;
   const checked = checkLockdown(object);
-  if (!checked.ok) return { name, generation, spec: { reason: '', by: '', until: '' }, flaw: told(checked.problems) };
+  const at = Date.parse(creationTimestamp);
+  if (!checked.ok)
+    return { name, at, generation, spec: { reason: '', by: '', until: '' }, flaw: told(checked.problems) };
   const { spec } = checked.value;
   const { select, until, approvals = [], checks = [], identitiesRef } = spec;
   const problems = [
@@ -45,7 +47,7 @@ export function lockdownFacts(object: KubeObject): LockdownFacts {
     ...expiryProblems(approvals),
     ...approvals.map((rule, index) => prefixed(`approvals[${index}].reviews`, reviewProblem(rule, true))),
   ];
-  return { name, generation, spec, flaw: problems.find((problem) => problem !== null) ?? null };
+  return { name, at, generation, spec, flaw: problems.find((problem) => problem !== null) ?? null };
 }
 
 function notKnown(object: KubeObject): string | null {

@@ -50,7 +50,7 @@ export function clusterPolicy(name: string, spec: PolicyFacts['spec'], parts: Pa
 
 export function lockdown(name: string, spec: Partial<LockdownFacts['spec']> = {}): LockdownFacts {
   const base = { reason: 'incident', by: 'olga', until: new Date(NOW + 3_600_000).toISOString() };
-  return { name, generation: 1, spec: { ...base, ...spec }, flaw: null };
+  return { name, at: NOW - 3_600_000, generation: 1, spec: { ...base, ...spec }, flaw: null };
 }
 
 /** Everything that can be told is told, and nothing governs. */
