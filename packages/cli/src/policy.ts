@@ -20,6 +20,8 @@ import { gitEnvironment } from './git-environment.ts';
 import { partsOf } from './lists.ts';
 import { choice, flag, list, text, type OptionValues } from './options.ts';
 import { commonOptions, engineOf, LONGEST, manifestsOf } from './preview.ts';
+import { printReport } from './terminal/print-report.ts';
+import { endOf } from './terminal/visible.ts';
 
 /** What all commands that judge by policies share. */
 export const policyOptions = {
@@ -62,7 +64,7 @@ export type PolicyOptions = OptionValues<typeof policyOptions>;
 
 const PASSES = 0;
 const DENIED = 1;
-export const FAILED = 2;
+const FAILED = 2;
 
 /** Hands what builds and judges to `work`, and lets go of it. */
 export async function withTools<T>(
@@ -174,13 +176,26 @@ export function refuseFlawed(flaws: readonly PolicyFlaw[]): void {
 }
 
 /** 0: nothing is denied; 1: something is, or a rule over the content cannot be judged; 2: something cannot be built. */
-export function codeOf(
-  { verdicts, unjudged, failures }: PolicyReport,
-  { strict }: Pick<PolicyOptions, 'strict'>,
-): number {
+function codeOf({ verdicts, unjudged, failures }: PolicyReport, { strict }: Pick<PolicyOptions, 'strict'>): number {
   if (failures.length > 0) return FAILED;
   const outcomes = verdicts.flatMap(({ rules }) => rules.map(({ outcome }) => outcome));
   if (outcomes.some((outcome) => outcome === 'denied' || outcome === 'failed')) return DENIED;
   const isOpen = unjudged.length > 0 || outcomes.some((outcome) => outcome === 'waits' || outcome === 'unknown');
   return strict && isOpen ? DENIED : PASSES;
+}
+
+/** Prints what a judgement comes to, or why there is none. @returns the exit code */
+export async function tellReport(
+  judging: Promise<PolicyReport>,
+  options: Pick<PolicyOptions, 'output' | 'strict'>,
+  context: Context,
+): Promise<number> {
+  try {
+    const report = await judging;
+    printReport(report, options, context);
+    return codeOf(report, options);
+  } catch (thrown) {
+    context.stderr.write(endOf(thrown));
+    return FAILED;
+  }
 }

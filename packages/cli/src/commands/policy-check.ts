@@ -14,20 +14,17 @@ import type { Context } from '../context.ts';
 import { list, text, type OptionValues } from '../options.ts';
 import {
   approversOf,
-  codeOf,
-  FAILED,
   givenObjects,
   lookedUp,
   placeOf,
   policyObjects,
   policyOptions,
   refuseFlawed,
+  tellReport,
   timeOf,
   withTools,
 } from '../policy.ts';
 import { clusterOf, commonOptions } from '../preview.ts';
-import { printReport } from '../terminal/print-report.ts';
-import { endOf } from '../terminal/visible.ts';
 
 export const policyCheckOptions = {
   base: text('--base <revision>', null, 'the branch that is merged into; what it has already is not judged', 'main'),
@@ -40,19 +37,12 @@ export const policyCheckOptions = {
 export type PolicyCheckOptions = OptionValues<typeof policyCheckOptions>;
 
 /** Judges what a branch changes in the units of a repository. @returns the exit code */
-export async function runPolicyCheck(
+export function runPolicyCheck(
   options: PolicyCheckOptions,
   context: Context,
   [asked = '']: readonly string[],
 ): Promise<number> {
-  try {
-    const report = await judge(options, context, asked);
-    printReport(report, options, context);
-    return codeOf(report, options);
-  } catch (thrown) {
-    context.stderr.write(endOf(thrown));
-    return FAILED;
-  }
+  return tellReport(judge(options, context, asked), options, context);
 }
 
 async function judge(options: PolicyCheckOptions, context: Context, asked: string): Promise<PolicyReport> {

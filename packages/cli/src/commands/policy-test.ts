@@ -17,19 +17,16 @@ import type { Context } from '../context.ts';
 import { list, text, type OptionValues } from '../options.ts';
 import {
   approversOf,
-  codeOf,
-  FAILED,
   givenObjects,
   lookedUp,
   placeOf,
   policyObjects,
   policyOptions,
   refuseFlawed,
+  tellReport,
   timeOf,
   withTools,
 } from '../policy.ts';
-import { printReport } from '../terminal/print-report.ts';
-import { endOf } from '../terminal/visible.ts';
 
 export const policyTestOptions = {
   policy: list('-f, --policy <paths>', 'files or folders of the policies to judge by'),
@@ -46,19 +43,12 @@ export const policyTestOptions = {
 export type PolicyTestOptions = OptionValues<typeof policyTestOptions>;
 
 /** Judges what a folder, or a revision, declares by policies of files, without any cluster. @returns the exit code */
-export async function runPolicyTest(
+export function runPolicyTest(
   options: PolicyTestOptions,
   context: Context,
   [asked = '']: readonly string[],
 ): Promise<number> {
-  try {
-    const report = await judge(options, context, asked);
-    printReport(report, options, context);
-    return codeOf(report, options);
-  } catch (thrown) {
-    context.stderr.write(endOf(thrown));
-    return FAILED;
-  }
+  return tellReport(judge(options, context, asked), options, context);
 }
 
 async function judge(options: PolicyTestOptions, context: Context, asked: string): Promise<PolicyReport> {

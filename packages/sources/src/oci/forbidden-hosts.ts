@@ -1,5 +1,5 @@
-import { lookup, type LookupAddress } from 'node:dns';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { BlockList, isIP } from 'node:net';
+import { lookupGuardedBy } from '../net/guarded-lookup.ts';
 
 /** Where metadata of clouds and what is bound to one machine are served: no registry is there, and secrets are. */
 const FORBIDDEN = new BlockList();
@@ -45,17 +45,4 @@ export function hostProblem(hostname: string): string | null {
   return isIP(host) === 0 ? null : addressProblem(host, host);
 }
 
-/** Looks a name up as usual, and fails where it leads to an address that must not be asked: what is checked is what is connected to. */
-export const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, found) => {
-    const addresses = found as LookupAddress[] | undefined;
-    if (error !== null || addresses === undefined) return callback(error, []);
-    const problems = addresses.map(({ address }) => addressProblem(hostname, address));
-    const problem = problems.find((one) => one !== null) ?? null;
-    if (problem !== null) return callback(new Error(problem), []);
-    const [first] = addresses;
-    if (options.all === true) callback(null, addresses);
-    else if (first === undefined) callback(new Error('it has no address'), '');
-    else callback(null, first.address, first.family);
-  });
-};
+export const guardedLookup = lookupGuardedBy(addressProblem);

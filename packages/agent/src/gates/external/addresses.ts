@@ -1,5 +1,5 @@
-import { lookup as lookUp } from 'node:dns';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { BlockList, isIP } from 'node:net';
+import { lookupGuardedBy } from '@plumb/sources';
 
 /** What only the agent itself, or the machine it is on, may ask: itself, and what hands out the identity of machines at clouds. */
 const OWN = new BlockList();
@@ -31,14 +31,5 @@ export function refusal(address: string): string {
   return `its address ${address} is none that a ReleasePolicy may ask: only one of the cluster may`;
 }
 
-/** Looks names up, and refuses those that lead to such an address: what is connected to is what was looked at. */
-export const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  lookUp(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, []);
-    const own = addresses.find(({ address }) => isOwnAddress(address));
-    if (own !== undefined) return callback(new Error(refusal(own.address)), []);
-    const [first] = addresses;
-    if (options.all === true || first === undefined) return callback(null, addresses);
-    return callback(null, first.address, first.family);
-  });
-};
+/** Refuses names that lead to such an address. */
+export const guardedLookup = lookupGuardedBy((_hostname, address) => (isOwnAddress(address) ? refusal(address) : null));
