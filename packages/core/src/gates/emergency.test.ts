@@ -1,7 +1,8 @@
 import type { PolicySpec } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
 import type { Cause } from '../plan.ts';
-import { judgeChange, type GateInput } from './evaluate.ts';
+import { judgeChange } from './evaluate.ts';
+import type { GateInput } from './judging.ts';
 import type { ApprovalFacts } from './facts.ts';
 import { guardedKeys } from './guarded.ts';
 import { approval, change, clusterPolicy, fate, input, lockdown, NOW, policy } from './testing/facts.ts';

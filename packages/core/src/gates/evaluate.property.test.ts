@@ -2,7 +2,9 @@ import type { ApprovalRule, PolicySpec, PolicyWindow } from '@plumb/api';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isGoverned } from './causes.ts';
-import { contentRules, governing, judgeChange, type GateInput, type GateVerdict } from './evaluate.ts';
+import { governing, judgeChange, type GateVerdict } from './evaluate.ts';
+import { contentRules } from './judge-rules.ts';
+import type { GateInput } from './judging.ts';
 import { externalName } from './external.ts';
 import {
   policyId,

@@ -1,7 +1,9 @@
 import type { PolicySpec } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
 import type { Cause } from '../plan.ts';
-import { contentRules, governing, judgeChange, type GateInput } from './evaluate.ts';
+import { governing, judgeChange } from './evaluate.ts';
+import { contentRules } from './judge-rules.ts';
+import type { GateInput } from './judging.ts';
 import type { Identity } from './facts.ts';
 import { approval, change, clusterPolicy, fate, input, lockdown, NOW, policy } from './testing/facts.ts';
 import { toldOfHeld } from './told.ts';

@@ -1,6 +1,7 @@
 import type { ObjectKey } from '@plumb/api';
 import { isAbout } from './causes.ts';
-import { governing, hasDefaultLimits } from './evaluate.ts';
+import { governing } from './evaluate.ts';
+import { hasDefaultLimits } from './judge-limits.ts';
 import type { ChangeFacts, PolicyFacts } from './facts.ts';
 import { DEFAULT_LIMITS, isProtected } from './limits.ts';
 

@@ -1,6 +1,7 @@
 import type { PolicySpec } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { judgeChange, type GateInput } from './evaluate.ts';
+import { judgeChange } from './evaluate.ts';
+import type { GateInput } from './judging.ts';
 import type { Findings } from './facts.ts';
 import { change, input, NOW, policy } from './testing/facts.ts';
 import { bob, fire, GLASS, HOUR, SRE, verdicts, waits } from './testing/verdicts.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Cause } from '../plan.ts';
-import { judgeChange, locking } from './evaluate.ts';
+import { judgeChange } from './evaluate.ts';
+import { locking } from './judge-lockdown.ts';
 import { approval, change, input, lockdown, NOW, policy } from './testing/facts.ts';
 import { bob, CAUSES, fire, GLASS, HOUR, SRE, verdicts, waits } from './testing/verdicts.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PolicySpec } from '@plumb/api';
-import { judgeChange, type GateInput, type GateVerdict } from './evaluate.ts';
+import { judgeChange, type GateVerdict } from './evaluate.ts';
+import type { GateInput } from './judging.ts';
 import type { PolicyFacts } from './facts.ts';
 import { approval, input, policy } from './testing/facts.ts';
 import { bob, closed, fire, open, SRE, verdicts, waits } from './testing/verdicts.ts';

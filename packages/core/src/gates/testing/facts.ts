@@ -1,6 +1,6 @@
 import type { ChangeAuthor } from '@plumb/api';
 import type { ApprovalFacts, Authorship, ChangeFacts, LockdownFacts, ObjectFate, PolicyFacts } from '../facts.ts';
-import type { GateInput } from '../evaluate.ts';
+import type { GateInput } from '../judging.ts';
 
 // Facts for tests, of which each changes what it is about.
 

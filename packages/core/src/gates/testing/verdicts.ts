@@ -1,6 +1,7 @@
 import type { PolicySpec } from '@plumb/api';
 import type { Cause } from '../../plan.ts';
-import { judgeChange, type GateInput } from '../evaluate.ts';
+import { judgeChange } from '../evaluate.ts';
+import type { GateInput } from '../judging.ts';
 import { toldOfHeld } from '../told.ts';
 import { approval, input } from './facts.ts';
 

@@ -1,0 +1,61 @@
+import { formatTime, type ApprovalRule, type LockdownCheck } from '@plumb/api';
+import type { Cause } from '../plan.ts';
+import { isAbout, type Occasion } from './causes.ts';
+import type { ChangeFacts, LockdownFacts } from './facts.ts';
+import { askApprovals, judgeFindings } from './judge-rules.ts';
+import { approvalInput, occasionOf, type Judged, type Judging } from './judging.ts';
+import { governs } from './select.ts';
+
+/** What keeps running as it is goes on in a lockdown. */
+const LOCKED_CAUSES: readonly Cause[] = ['routine', 'emergency', 'rollback', 'prune'];
+
+/** The lockdowns that are in force for a change. Without a time that can be believed none has ended, and one whose end cannot be read never does. */
+export function locking(
+  lockdowns: readonly LockdownFacts[],
+  change: ChangeFacts,
+  now: number | null,
+  isEmergency: boolean,
+): LockdownFacts[] {
+  return lockdowns.filter(
+    ({ spec }) =>
+      (now === null || !(Date.parse(spec.until) <= now)) &&
+      isAbout(spec.causes, { cause: change.cause, isEmergency }, LOCKED_CAUSES) &&
+      governs(spec.select, change),
+  );
+}
+
+/** What a lockdown asks for. What it is about is what its rules are about; what none of them is about stands still. */
+export function lockdownRules(
+  { approvals = [], checks = [] }: LockdownFacts['spec'],
+  occasion: Occasion,
+): { approvals: ApprovalRule[]; checks: LockdownCheck[] } {
+  const isOwn = ({ causes }: { causes?: Cause[] }): boolean => isAbout(causes, occasion, [occasion.cause]);
+  return { approvals: approvals.filter(isOwn), checks: checks.filter(isOwn) };
+}
+
+/** What a lockdown that is in force says of a change. */
+export function judgeLockdown({ name, at, generation, spec, flaw }: LockdownFacts, { ...input }: Judging): Judged {
+  const policy = `Lockdown/${name}`;
+  const base = { policy, generation, verdict: 'Missing', evidence: [] } as const;
+  if (flaw !== null) {
+    const message = `a mend or the deletion of ${policy}, which cannot be read: ${flaw}`;
+    return { requirements: [{ ...base, rule: 'spec', message }], opensAt: null };
+  }
+  const until = Date.parse(spec.until);
+  const opensAt = input.clockTrouble === null ? until : null;
+  const rules = lockdownRules(spec, occasionOf(input));
+  if (rules.approvals.length + rules.checks.length === 0) {
+    const end = formatTime(new Date(until));
+    const message = `the end of lockdown ${name} by ${spec.by} (${spec.reason}), ${end} at the latest`;
+    return { requirements: [{ ...base, rule: 'freeze', message }], opensAt };
+  }
+  // What was approved before says nothing of what made somebody lock down.
+  input.approvals = input.approvals.filter((one) => one.at >= at);
+  const context = { policy, generation, among: approvalInput(input, spec.identitiesRef, ''), input };
+  const requirements = [
+    ...rules.checks.map((check) => judgeFindings({ rule: `checks/${check.name}`, action: 'Deny' }, context)),
+    ...rules.approvals.flatMap((rule) => askApprovals(rule, context)),
+  ];
+  const isMet = requirements.every(({ verdict }) => verdict === 'Met');
+  return { requirements, opensAt: isMet ? null : opensAt };
+}
