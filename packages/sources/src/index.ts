@@ -5,6 +5,7 @@ export * from './remote-bases.ts';
 export { createGitSources } from './create-git-sources.ts';
 export { openLocal, repositoryRoot, type LocalArtifact, type LocalRequest } from './local/open-local.ts';
 export { localRange, type LocalRange, type LocalRangeRequest } from './local/local-range.ts';
+export { localKind } from './net/addresses.ts';
 export { lookupGuardedBy } from './net/guarded-lookup.ts';
 export { proxied, type ProxiedAnswer, type ProxiedRequest } from './net/proxied.ts';
 export { serveArtifacts, type ArtifactServerOptions } from './artifact-server.ts';

@@ -127,6 +127,7 @@ describe('a submodule is refused', () => {
       /this machine or its own network \('localhost'\)$/,
     ],
     ['that leads to it in IPv6', 'http://[::ffff:127.0.0.1]:1/x', /this machine or its own network/],
+    ['that leads to it over ssh, by a number', 'ssh://git@2130706433/x', /this machine or its own network/],
   ])('%s', async (_, url, words) => {
     lab.repository.commit({ '.gitmodules': module('lib', url), lib: `@${'1'.repeat(40)}` });
     const error = await failureOf(resolve());

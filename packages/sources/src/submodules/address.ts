@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { correctable, parseAddress } from '../git/address.ts';
+import { localKind } from '../net/addresses.ts';
 
 /**
  * Where a submodule is fetched from: relative to the repository it is part of (gitmodules(5)), or an address of its own; the short
@@ -15,7 +15,7 @@ export function submoduleAddress(url: string, parent: string, path: string): str
     throw refuse('its url in .gitmodules must be relative, or http, https or ssh without credentials');
   }
   const [from, to] = [new URL(parent), new URL(address)];
-  if (isInternal(to.hostname) && to.hostname !== from.hostname)
+  if (localKind(to.hostname) !== null && to.hostname !== from.hostname)
     throw refuse(`its url leads to this machine or its own network ('${to.hostname}')`);
   return address;
 }
@@ -36,14 +36,6 @@ function shortForm(url: string): string {
   const match = /^([\w.-]+@)?([\w.-]+):(?!\/\/)(.+)$/.exec(url);
   if (match === null) throw new Error('not an address');
   return `ssh://${match[1] ?? ''}${match[2]}/${match[3]?.replace(/^\/+/, '')}`;
-}
-
-/** Loopback, link-local (where clouds keep their credentials) and unspecified addresses, as far as the address itself tells. */
-function isInternal(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  if (host === 'localhost' || host.endsWith('.localhost')) return true;
-  if (isIP(host) === 4) return /^(127|0)\./.test(host) || host.startsWith('169.254.');
-  return isIP(host) === 6 && /^(::1?$|fe[89ab]|::ffff:)/.test(host);
 }
 
 /** Whether credentials for one address may be sent to another. */

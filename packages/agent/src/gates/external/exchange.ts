@@ -2,7 +2,7 @@ import { asPlumbError, oneLine, PlumbError, type ExternalRule, type KubeObject }
 import { externalTimes, headerProblem, type ExternalAnswer, type ExternalQuestion } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { proxied } from '@plumb/sources';
-import { guardedLookup, isOwnAddress, refusal } from './addresses.ts';
+import { guardedLookup, tenantProblem } from './addresses.ts';
 
 const LONGEST_REASON = 300;
 /** Entries of Secrets that are none. */
@@ -60,9 +60,9 @@ interface Sending {
 async function send({ namespace, question }: Exchange, sending: Sending): Promise<ExternalAnswer> {
   const { login, ...how } = sending;
   const url = new URL(question.url);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
   const isTenants = namespace !== '';
-  if (isTenants && isOwnAddress(host)) throw new Error(refusal(host));
+  const problem = isTenants ? tenantProblem(url.hostname.replace(/^\[|\]$/g, '')) : null;
+  if (problem !== null) throw new Error(problem);
   const { status, headers, body } = await proxied(url, {
     ...how,
     method: question.method,

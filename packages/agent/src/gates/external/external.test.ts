@@ -425,7 +425,7 @@ describe('what is secret', () => {
 });
 
 describe('where a tenant may not reach', () => {
-  test.each(['127.0.0.1', '[::1]', '[::ffff:127.0.0.1]', '0.0.0.0', '169.254.169.254', '[fd00:ec2::254]', 'localhost'])(
+  test.each(['127.0.0.1', '[::1]', '[::ffff:127.0.0.1]', '0.0.0.0', '169.254.169.254', '[fd20:ce::254]', 'localhost'])(
     'a ReleasePolicy does not: %s',
     async (host) => {
       const url = `http://${host}:${system.port}`;

@@ -1,6 +1,6 @@
 import { oneLine } from '@plumb/api';
 import { proxied } from '@plumb/sources';
-import { guardedLookup, isOwnAddress, refusal } from '../external/addresses.ts';
+import { guardedLookup, tenantProblem } from '../external/addresses.ts';
 
 /** How the API of a forge is asked. */
 export interface ForgeAccess {
@@ -37,8 +37,8 @@ export class ForgeApi {
     this.#access = access;
     const { host, hostname } = new URL(access.url);
     this.#host = host;
-    const address = hostname.replace(/^\[|\]$/g, '');
-    if (access.isTenants && isOwnAddress(address)) throw new Error(`${host} cannot be asked: ${refusal(address)}`);
+    const problem = access.isTenants ? tenantProblem(hostname.replace(/^\[|\]$/g, '')) : null;
+    if (problem !== null) throw new Error(`${host} cannot be asked: ${problem}`);
   }
 
   /** @returns null where there is no such thing */
