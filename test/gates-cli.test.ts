@@ -269,7 +269,9 @@ describe('a lockdown', () => {
     const on = await plumb(olga, 'lockdown', 'on', world.namespace, ...stops(), '--for', '2h');
     expect(on).toMatchObject({ code: 0, err: '' });
     expect(on.out).toMatch(
-      new RegExp(`^lockdown ${world.namespace} by olga until \\S+Z \\(in (2h|119m)\\)\nstops all units in namespace `),
+      new RegExp(
+        `^lockdown ${world.namespace} by olga until \\S+Z \\(in (2h|119m)\\)\nfreeze: all units in namespace `,
+      ),
     );
     await changeOf(world, 'apps', 'wait for its end', ({ status }) => {
       return status?.message?.includes(`the end of lockdown ${world.namespace} by olga (incident 12)`) === true;
@@ -277,7 +279,7 @@ describe('a lockdown', () => {
     const list = await plumb(olga, 'lockdown', 'list');
     expect(list.out).toMatch(
       new RegExp(
-        `^${world.namespace} +\\S+Z +(2h|1h|\\d+m) +olga +all units in namespace ${world.namespace} +incident 12$`,
+        `^${world.namespace} +freeze +\\S+Z +(2h|1h|\\d+m) +olga +all units in namespace ${world.namespace} +incident 12$`,
         'm',
       ),
     );
@@ -291,6 +293,48 @@ describe('a lockdown', () => {
     expect((await plumb(olga, 'lockdown', 'off', world.namespace)).err).toBe(
       `plumb: there is no Lockdown ${world.namespace} in the cluster; 'plumb lockdown list' shows those there are\n`,
     );
+  });
+});
+
+describe('a lockdown that lets pass what people approve and what holds checks', () => {
+  test('says what is in force, and the change waits for it beside its policies', async () => {
+    const { namespace } = world;
+    await plumb(alice, 'approve', change.metadata.name, '--wait=false');
+    const check = "few=!has(object.data) || object.data.a in ['4', '5']";
+    const rules = ['--require-approvals', '1', '--approver-group', 'oncall', '--check', check];
+    const on = await plumb(
+      olga,
+      'lockdown',
+      'on',
+      namespace,
+      '--namespace',
+      namespace,
+      '--reason',
+      'r',
+      '--for',
+      '2h',
+      ...rules,
+    );
+    expect(on).toMatchObject({ code: 0, err: '' });
+    const about = `all units in namespace ${namespace}; passing only with 1 approval by group oncall; and with few holding of each object: ${check.slice(4)}`;
+    expect(on.out.split('\n')[1]).toBe(`approvals, checks: ${about}`);
+    expect((await plumb(olga, 'lockdown', 'list')).out).toContain(` ${about} `);
+    await changeOf(world, 'apps', 'wait for both', ({ metadata, status }) => {
+      const waits = 'waits for 1 approval by group oncall, and for 1 more approval by group sre';
+      return metadata.name === change.metadata.name && status?.message === waits;
+    });
+    const why = (await plumb(olga, 'why', 'ks/apps')).out;
+    expect(why).toContain(`\nLockdown/${namespace}: checks/few\n    Met: `);
+    expect(why).toContain(`\nLockdown/${namespace}: approvals/people\n    Missing: 1 approval by group oncall`);
+    await plumb(olga, 'lockdown', 'off', namespace);
+  });
+
+  test('is refused where an expression is no CEL', async () => {
+    const { code, err } = await plumb(olga, 'lockdown', 'on', '--reason', 'r', '--for', '2h', '--check', 'a=object.');
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringContaining('plumb: the lockdown: checks/a: ') as string,
+    });
   });
 });
 

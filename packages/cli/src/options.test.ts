@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { choice, flag, port, readOptions, text } from './options.ts';
+import { Command } from 'commander';
+import { addOption, choice, flag, list, port, readOptions, text, texts } from './options.ts';
 import { optionsPage } from './options-page.ts';
 
 const table = {
@@ -50,6 +51,14 @@ test('one of a few words is the first of them where none is given, and no other'
   expect(readOptions(words, {}, {})).toEqual({ output: 'text' });
   expect(readOptions(words, { output: 'json' }, {})).toEqual({ output: 'json' });
   expect(() => readOptions(words, { output: 'yaml' }, {})).toThrow("--output: 'yaml' is none of text, json");
+});
+
+test('of lists none is lost that is given, and where commas mean something they stay', () => {
+  const lists = { of: list('--of <words>', 'which'), by: texts('--by <text>', 'what') } as const;
+  const command = new Command();
+  for (const spec of Object.values(lists)) addOption(command, spec, spec.help);
+  command.parse(['--of', 'a,b', '--of', 'c', '--by', 'x in [1, 2]', '--by', 'y'], { from: 'user' });
+  expect(readOptions(lists, command.opts(), {})).toEqual({ of: ['a', 'b', 'c'], by: ['x in [1, 2]', 'y'] });
 });
 
 test('docs/options.md is the option tables as they are (vitest --update writes it)', async () => {

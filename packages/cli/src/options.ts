@@ -11,6 +11,8 @@ export interface OptionSpec<Value> {
   fallback: Value;
   /** How the fallback is shown, where its value says little. */
   shown?: string;
+  /** What several of one flag are joined by before they are read; a comma by default. */
+  joint?: string;
   /** Reads the text given. @throws Error with what is expected */
   read: (text: string) => Value;
 }
@@ -36,6 +38,15 @@ export function list(flagText: string, help: string): OptionSpec<readonly string
     return parts;
   };
   return { flag: flagText, env: null, help: `${help}; several with commas, or one flag each`, fallback: [], read };
+}
+
+/** No argument of a program can have it in it. */
+const BETWEEN = '\0';
+
+/** Texts in which commas mean what they mean, one flag each. */
+export function texts(flagText: string, help: string): OptionSpec<readonly string[]> {
+  const read = (given: string): string[] => given.split(BETWEEN);
+  return { flag: flagText, env: null, help: `${help}; one flag each`, fallback: [], joint: BETWEEN, read };
 }
 
 /** One of a few words; the first is the fallback. */
@@ -82,7 +93,9 @@ export type OptionValues<Table extends OptionTable> = {
 
 /** Lets a command take an option. Of a list none is dropped that is given, as the last of all others counts. */
 export function addOption(command: Command, spec: OptionTable[string], help: string): void {
-  const collect = (given: string, before?: string): string => (before === undefined ? given : `${before},${given}`);
+  const { joint = ',' } = spec;
+  const collect = (given: string, before?: string): string =>
+    before === undefined ? given : `${before}${joint}${given}`;
   if (typeof spec.fallback === 'object') command.option(spec.flag, help, collect);
   else command.option(spec.flag, help);
 }

@@ -27,7 +27,7 @@ export { decide, type Decided, type Decision } from './gates/decide.ts';
 export { whatCameOf, type Heard } from './gates/heard.ts';
 export { endLockdown, endTime, listLockdowns, lockDown, type LockdownWish } from './gates/lockdowns.ts';
 export { diffsOfPlan, readPlan } from './gates/plan.ts';
-export { lockdownText, selectionText } from './gates/rules.ts';
+export { lockdownKind, lockdownText, selectionText } from './gates/rules.ts';
 export { whyOf, type PolicyStanding, type UnitAsked, type Why } from './gates/why.ts';
 export { objectsIn } from './policy/declared.ts';
 export { clusterPolicies } from './policy/cluster-policies.ts';

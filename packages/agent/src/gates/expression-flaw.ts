@@ -1,12 +1,16 @@
-import { externalName, type PolicyFacts } from '@plumb/core';
+import type { LockdownSpec, PolicySpec } from '@plumb/api';
+import { externalName } from '@plumb/core';
 import type { CelExpression, Engine } from '@plumb/engine';
 import { VARIABLES } from './expressions.ts';
 import { ANSWER_VARIABLES, askedBy } from './external/questions.ts';
 
 const DEADLINE = 10_000;
 
-/** What is wrong with the expressions of a policy, where they are read before anything is judged; null where nothing is. */
-export async function expressionFlaw(facts: PolicyFacts, engine: Pick<Engine, 'celCheck'>): Promise<string | null> {
+/** The rules of a policy or of a lockdown. */
+type Ruled = { spec: Pick<PolicySpec, 'approvals' | 'external'> & Pick<LockdownSpec, 'checks'> };
+
+/** What is wrong with the expressions of a policy or lockdown, where they are read before anything is judged; null where nothing is. */
+export async function expressionFlaw(facts: Ruled, engine: Pick<Engine, 'celCheck'>): Promise<string | null> {
   const { ofChange, ofAnswer } = expressionsIn(facts);
   return (await firstFlaw(ofChange, VARIABLES, engine)) ?? (await firstFlaw(ofAnswer, ANSWER_VARIABLES, engine));
 }
@@ -32,7 +36,7 @@ interface Placed {
 }
 
 /** What a policy evaluates over a change, and over what another system answers. */
-function expressionsIn({ spec }: PolicyFacts): { ofChange: Placed[]; ofAnswer: Placed[] } {
+function expressionsIn({ spec }: Ruled): { ofChange: Placed[]; ofAnswer: Placed[] } {
   const { checks = [], approvals = [], external = [] } = spec;
   const text = (where: string, expression: string | undefined): Placed[] =>
     expression === undefined ? [] : [{ where, expression: { expression, string: true } }];

@@ -1,8 +1,9 @@
 import type { LockdownSpec } from '@plumb/api';
-import { endLockdown, endTime, listLockdowns, lockDown, lockdownText } from '@plumb/preview';
+import { endLockdown, endTime, listLockdowns, lockDown, lockdownKind, lockdownText } from '@plumb/preview';
 import type { Context } from '../context.ts';
 import { gateOptions, jsonOf, outputOption, withGates } from '../gates.ts';
-import { list, text, type OptionValues } from '../options.ts';
+import { list, text, texts, whole, type OptionValues } from '../options.ts';
+import { commonOptions, engineOf } from '../preview.ts';
 import { lockdownTable } from '../terminal/lockdown-text.ts';
 import { visible } from '../terminal/visible.ts';
 import { age } from '../terminal/words.ts';
@@ -26,6 +27,25 @@ export const lockdownOnOptions = {
     '--causes <causes>',
     'stop changes of this cause: routine, emergency, drift, rollback, prune or rebuild; by default of all but drift and rebuild',
   ),
+  requireApprovals: whole('--require-approvals <count>', null, {
+    help: 'instead of stopping all, let pass what so many people approve from now on, beside what policies ask for',
+    fallback: 0,
+    from: 0,
+    to: 20,
+  }),
+  approverUser: list(
+    '--approver-user <users>',
+    'whose approvals count for that; by default those of all who may approve',
+  ),
+  approverGroup: list(
+    '--approver-group <groups>',
+    'members of which groups approve; what --approver-user names counts too',
+  ),
+  check: texts(
+    '--check <name=expression>',
+    "instead of stopping all, let pass what holds this in CEL, of each object, as no-jobs=object.kind != 'Job', and refuse all else",
+  ),
+  enginePath: commonOptions.enginePath,
   ...gateOptions,
 } as const;
 
@@ -35,19 +55,35 @@ export const lockdownListOptions = { output: outputOption, ...gateOptions } as c
 /** Stops changes at once. @returns the exit code */
 export function runLockdownOn(
   options: OptionValues<typeof lockdownOnOptions>,
-  { stdout }: Context,
+  context: Context,
   [name = '']: readonly string[],
 ): Promise<number> {
-  const { reason, until, lasts, causes } = options;
+  const { reason, until, lasts, causes, check: checks } = options;
+  const { requireApprovals: count, approverUser: users, approverGroup: groups } = options;
+  const { stdout } = context;
   return withGates(options, async (cluster, signal) => {
-    const wish = { name, reason, until, lasts, select: selectionOf(options), causes };
-    const made = await lockDown(cluster, wish, signal);
+    const approvals = { count, users, groups };
+    const wish = { name, reason, until, lasts, select: selectionOf(options), causes, approvals, checks };
+    const made = await withEngine(options, context, (engine) => lockDown(cluster, wish, engine, signal));
     const end = `${made.spec.until} (in ${age(cluster.connection.time ?? Date.now(), endTime(made))})`;
     stdout.write(`lockdown ${made.metadata.name} by ${visible(made.spec.by)} until ${end}\n`);
-    stdout.write(`stops ${visible(lockdownText(made.spec))}\n`);
+    stdout.write(`${lockdownKind(made.spec)}: ${visible(lockdownText(made.spec))}\n`);
     stdout.write(`'plumb lockdown off ${made.metadata.name}' ends it\n`);
     return 0;
   });
+}
+
+async function withEngine<T>(
+  options: Pick<OptionValues<typeof lockdownOnOptions>, 'enginePath'>,
+  context: Context,
+  work: (engine: ReturnType<typeof engineOf>) => Promise<T>,
+): Promise<T> {
+  const engine = engineOf(options, context);
+  try {
+    return await work(engine);
+  } finally {
+    await engine.close();
+  }
 }
 
 /** Kinds that there are not are refused with all else that the lockdown could not be. */

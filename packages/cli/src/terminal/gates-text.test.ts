@@ -156,9 +156,9 @@ test('lockdowns are a table, with how long they last', () => {
   const ended = { ...LOCKDOWN, metadata: { name: 'old' }, spec: { ...LOCKDOWN.spec, until: '2026-11-27T11:00:00Z' } };
   expect(lockdownTable([LOCKDOWN, ended], NOW)).toBe(
     [
-      'NAME       UNTIL                  LEFT    BY     STOPS                         REASON',
-      'incident   2026-11-27T13:00:00Z   60m     olga   all units in namespace shop   down',
-      'old        2026-11-27T11:00:00Z   ended   olga   all units in namespace shop   down',
+      'NAME       KIND     UNTIL                  LEFT    BY     ABOUT                         REASON',
+      'incident   freeze   2026-11-27T13:00:00Z   60m     olga   all units in namespace shop   down',
+      'old        freeze   2026-11-27T11:00:00Z   ended   olga   all units in namespace shop   down',
       '',
     ].join('\n'),
   );
@@ -215,7 +215,7 @@ describe('why', () => {
         '    asks nothing of this change',
         'default-limits: limits/0',
         '    Missing: an approval by anybody of the deletion of Namespace/a (2m ago)',
-        'lockdown incident by olga until 2026-11-27T13:00:00Z: down (stops all units in namespace shop)',
+        'lockdown incident by olga until 2026-11-27T13:00:00Z: down (freeze: all units in namespace shop)',
         '',
       ].join('\n'),
     );

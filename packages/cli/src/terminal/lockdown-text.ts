@@ -1,5 +1,5 @@
 import type { Lockdown } from '@plumb/api';
-import { endTime, lockdownText } from '@plumb/preview';
+import { endTime, lockdownKind, lockdownText } from '@plumb/preview';
 import { table } from './table.ts';
 import { age } from './words.ts';
 
@@ -9,7 +9,7 @@ export function lockdownTable(lockdowns: readonly Lockdown[], now: number): stri
     const { metadata, spec } = lockdown;
     const end = endTime(lockdown);
     const left = end <= now ? 'ended' : age(now, end);
-    return [metadata.name, spec.until, left, spec.by, lockdownText(spec), spec.reason];
+    return [metadata.name, lockdownKind(spec), spec.until, left, spec.by, lockdownText(spec), spec.reason];
   });
-  return table([['NAME', 'UNTIL', 'LEFT', 'BY', 'STOPS', 'REASON'], ...rows]);
+  return table([['NAME', 'KIND', 'UNTIL', 'LEFT', 'BY', 'ABOUT', 'REASON'], ...rows]);
 }

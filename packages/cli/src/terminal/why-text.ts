@@ -1,5 +1,5 @@
 import type { Approval, Change, ChangeRequirement, Lockdown } from '@plumb/api';
-import { lockdownText, type PolicyStanding, type Why } from '@plumb/preview';
+import { lockdownKind, lockdownText, type PolicyStanding, type Why } from '@plumb/preview';
 import { ago, verdictLines } from './change-text.ts';
 import type { Paint } from './paint.ts';
 import { visible } from './visible.ts';
@@ -97,7 +97,7 @@ function lockdownLines(lockdowns: Why['lockdowns'], paint: Paint): string[] {
     paint(
       'red',
       visible(
-        `lockdown ${metadata.name} by ${spec.by} until ${spec.until}: ${spec.reason} (stops ${lockdownText(spec)})`,
+        `lockdown ${metadata.name} by ${spec.by} until ${spec.until}: ${spec.reason} (${lockdownKind(spec)}: ${lockdownText(spec)})`,
       ),
     ),
   );

@@ -1,4 +1,5 @@
-import { LOCKDOWN } from '@plumb/api';
+import { LOCKDOWN, type Lockdown } from '@plumb/api';
+import type { Engine } from '@plumb/engine';
 import type { MemoryCluster } from '@plumb/memory-cluster';
 import { beforeEach, expect, test } from 'vitest';
 import { endLockdown, listLockdowns, lockDown } from './lockdowns.ts';
@@ -6,7 +7,24 @@ import { clusterWithGates, NOW, object, seenBy } from './testing/gate-bench.ts';
 
 const { signal } = new AbortController();
 const OLGA = { name: 'olga', groups: ['oncall'] };
-const WISH = { name: 'incident', reason: 'down', until: '', lasts: '', select: {}, causes: [] };
+const WISH = {
+  name: 'incident',
+  reason: 'down',
+  until: '',
+  lasts: '',
+  select: {},
+  causes: [],
+  approvals: { count: 0, users: [], groups: [] },
+  checks: [],
+};
+const PEOPLE = { count: 2, users: ['ann'], groups: ['sre', 'dba'] };
+
+/** Knows no CEL, but one mistake. */
+const engine: Pick<Engine, 'celCheck'> = {
+  celCheck: ({ expressions }) =>
+    Promise.resolve(expressions.map((one) => (one === 'object.' ? 'Syntax error: at 1:8' : null))),
+};
+const lock = (wish: object): Promise<Lockdown> => lockDown(seenBy(cluster, OLGA), { ...WISH, ...wish }, engine, signal);
 
 let cluster: MemoryCluster;
 beforeEach(async () => {
@@ -21,14 +39,38 @@ test.each([
     { lasts: '1h', select: { kinds: ['HelmRelease'], labelSelector: 'app=cart' } as const, causes: ['drift'] },
     { until: '2026-11-27T13:00:00Z', select: { kinds: ['HelmRelease'], labelSelector: 'app=cart' }, causes: ['drift'] },
   ],
+  [
+    'approvals, by whom they count',
+    { lasts: '1h', approvals: PEOPLE },
+    {
+      until: '2026-11-27T13:00:00Z',
+      approvals: [{ name: 'people', count: 2, users: ['ann'], groups: ['sre', 'dba'] }],
+    },
+  ],
+  [
+    'checks, in which commas and equals signs mean what they mean in CEL',
+    {
+      lasts: '1h',
+      approvals: { count: 1, users: [], groups: [] },
+      checks: ["few=object.kind in ['ConfigMap', 'Secret']", 'jobs = object.kind == "Job" ? false : true'],
+    },
+    {
+      until: '2026-11-27T13:00:00Z',
+      approvals: [{ name: 'people', count: 1 }],
+      checks: [
+        { name: 'few', expression: "object.kind in ['ConfigMap', 'Secret']", over: 'Object' },
+        { name: 'jobs', expression: 'object.kind == "Job" ? false : true', over: 'Object' },
+      ],
+    },
+  ],
 ])('a lockdown has %s', async (_name, wish, spec) => {
-  await lockDown(seenBy(cluster, OLGA), { ...WISH, ...(wish as object) }, signal);
+  await lock(wish);
   const made = await cluster.get({ ...LOCKDOWN, namespace: '', name: 'incident' });
   expect(made?.['spec']).toEqual({ reason: 'down', by: 'olga', ...spec });
 });
 
 test('one without a name gets one', async () => {
-  const made = await lockDown(seenBy(cluster, OLGA), { ...WISH, name: '', lasts: '1h' }, signal);
+  const made = await lock({ name: '', lasts: '1h' });
   expect(made.metadata.name).toMatch(/^lockdown-[0-9a-f]{8}$/);
 });
 
@@ -50,13 +92,39 @@ test.each([
     { lasts: '1h', select: { labelSelector: 'a in' } },
     'the lockdown: select.labelSelector: expected "(" before ""',
   ],
+  [
+    'with approvers, and no number of approvals, which would stop all',
+    { lasts: '1h', approvals: { ...PEOPLE, count: 0 } },
+    'it is said whose approvals count, and not how many are needed: give --require-approvals',
+  ],
+  [
+    'with a check without a name',
+    { lasts: '1h', checks: ["object.kind != 'Job'"] },
+    "--check 'object.kind != 'Job'' is no name=expression, as no-jobs=object.kind != 'Job'",
+  ],
+  [
+    'with a check without a name that compares',
+    { lasts: '1h', checks: ['object==oldObject'] },
+    "--check 'object==oldObject' is no name=expression",
+  ],
+  ['with a check of nothing', { lasts: '1h', checks: ['no-jobs= '] }, "--check 'no-jobs= ' is no name=expression"],
+  [
+    'with two checks of one name',
+    { lasts: '1h', checks: ['a=true', 'a=false'] },
+    'the lockdown: the name a is given to two rules',
+  ],
+  [
+    'with a check that is no CEL, which would hold everything',
+    { lasts: '1h', checks: ['a=object.'] },
+    'the lockdown: checks/a: Syntax error: at 1:8',
+  ],
 ])('one %s is refused', async (_name, wish, message) => {
-  await expect(lockDown(seenBy(cluster, OLGA), { ...WISH, ...wish }, signal)).rejects.toThrow(message);
+  await expect(lock(wish)).rejects.toThrow(message);
   expect((await cluster.list(LOCKDOWN)).items).toEqual([]);
 });
 
 test('is ended by its name', async () => {
-  await lockDown(seenBy(cluster, OLGA), { ...WISH, lasts: '1h' }, signal);
+  await lock({ lasts: '1h' });
   await endLockdown(seenBy(cluster, OLGA), 'incident', signal);
   expect((await cluster.list(LOCKDOWN)).items).toEqual([]);
   await expect(endLockdown(seenBy(cluster, OLGA), 'incident', signal)).rejects.toThrow(

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { expressionFlaw } from '@plumb/agent';
 import {
   checkLockdown,
   formatTime,
@@ -11,7 +12,8 @@ import {
   type Lockdown,
   type LockdownSpec,
 } from '@plumb/api';
-import { selectionProblem } from '@plumb/core';
+import { lockdownFacts } from '@plumb/core';
+import type { Engine } from '@plumb/engine';
 import { asking, type GateCluster } from './asking.ts';
 import { whoAmI } from './who-am-i.ts';
 
@@ -26,10 +28,23 @@ export interface LockdownWish {
   select: NonNullable<LockdownSpec['select']>;
   /** None: the usual ones. */
   causes: readonly string[];
+  /** Let pass what so many of these people approve; 0: nothing. Nobody named: whoever may approve. */
+  approvals: { count: number; users: readonly string[]; groups: readonly string[] };
+  /** Let pass what holds these, as name=expression. */
+  checks: readonly string[];
 }
 
-/** Stops changes, in the name that the API server knows. @throws PlumbError where the wish makes no sense or is refused */
-export async function lockDown(cluster: GateCluster, wish: LockdownWish, signal: AbortSignal): Promise<Lockdown> {
+/**
+ * Stops changes, in the name that the API server knows.
+ * @param engine reads the expressions of checks
+ * @throws PlumbError where the wish makes no sense or is refused
+ */
+export async function lockDown(
+  cluster: GateCluster,
+  wish: LockdownWish,
+  engine: Pick<Engine, 'celCheck'>,
+  signal: AbortSignal,
+): Promise<Lockdown> {
   if (wish.reason === '') throw userError('invalid-spec', 'whoever is stopped wants to know why: give --reason');
   const who = await whoAmI(cluster, signal);
   const until = endOf(wish, cluster.connection.time ?? Date.now());
@@ -40,6 +55,7 @@ export async function lockDown(cluster: GateCluster, wish: LockdownWish, signal:
     reason,
     by: who.name,
     until: formatTime(new Date(until)),
+    ...rulesOf(wish),
     ...(causes.length > 0 && { causes }),
   };
   const object = {
@@ -50,9 +66,33 @@ export async function lockDown(cluster: GateCluster, wish: LockdownWish, signal:
   };
   const checked = checkLockdown(object);
   if (!checked.ok) throw userError('invalid-spec', `the lockdown: ${say(ownMessages.invalidSpec, checked).text}`);
-  const problem = selectionProblem(select);
+  const problem = lockdownFacts(object).flaw ?? (await expressionFlaw(checked.value, engine));
   if (problem !== null) throw userError('invalid-spec', `the lockdown: ${problem}`);
   return (await asking(cluster, LOCKDOWN, 'create', () => cluster.create(object, { signal }))) as unknown as Lockdown;
+}
+
+/** The name of the rule that asks for the approvals of a wish. */
+const APPROVALS = 'people';
+
+/** What lets changes pass in spite of the lockdown; nothing where it stops all. */
+function rulesOf({ approvals, checks }: LockdownWish): Pick<LockdownSpec, 'approvals' | 'checks'> {
+  const { count, users, groups } = approvals;
+  if (count === 0 && users.length + groups.length > 0)
+    throw userError(
+      'invalid-spec',
+      'it is said whose approvals count, and not how many are needed: give --require-approvals',
+    );
+  const people = { ...(users.length > 0 && { users: [...users] }), ...(groups.length > 0 && { groups: [...groups] }) };
+  return {
+    ...(count > 0 && { approvals: [{ name: APPROVALS, count, ...people }] }),
+    ...(checks.length > 0 && { checks: checks.map(checkOf) }),
+  };
+}
+
+function checkOf(given: string): NonNullable<LockdownSpec['checks']>[number] {
+  const { name = '', expression = '' } = /^(?<name>[\w.-]+) *=(?!=)(?<expression>.*\S.*)$/s.exec(given)?.groups ?? {};
+  if (name !== '') return { name, expression: expression.trim() };
+  throw userError('invalid-spec', `--check '${given}' is no name=expression, as no-jobs=object.kind != 'Job'`);
 }
 
 /** RFC 3339 with an offset: a time without one is another time elsewhere. */

@@ -1,6 +1,6 @@
 import type { PolicySpec } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { lockdownText, rulesOf, selectionText } from './rules.ts';
+import { lockdownKind, lockdownText, rulesOf, selectionText } from './rules.ts';
 
 describe('a rule in words', () => {
   test.each<[string, PolicySpec, string]>([
@@ -122,10 +122,16 @@ test.each([
 test('a lockdown in words says what passes all the same', () => {
   const approvals = [{ name: 'one', count: 1, groups: ['sre'] }];
   expect(lockdownText({ reason: 'r', by: 'olga', until: '', approvals, causes: ['routine'] })).toBe(
-    'all units, passing only with 1 approval by group sre, for routine only',
+    'all units, for routine only; passing only with 1 approval by group sre',
   );
   const checks = [{ name: 'c', expression: 'object.kind != "Secret"', causes: ['emergency' as const] }];
   expect(lockdownText({ reason: 'r', by: 'olga', until: '', checks })).toBe(
-    'all units, passing only where this holds of each object: object.kind != "Secret", for emergency only',
+    'all units; passing only with c holding of each object: object.kind != "Secret", for emergency only',
   );
+  expect([{}, { approvals }, { checks }, { approvals, checks }].map(lockdownKind)).toEqual([
+    'freeze',
+    'approvals',
+    'checks',
+    'approvals, checks',
+  ]);
 });

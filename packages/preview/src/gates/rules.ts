@@ -153,16 +153,20 @@ function touchesText({ kinds, namespaces, deletes }: NonNullable<Selection['touc
   ];
 }
 
-/** What a lockdown does, in words. */
+/** What a lockdown is about, and what lets a change pass in spite of it, in words. */
 export function lockdownText({ select, approvals = [], checks = [], causes }: LockdownSpec): string {
-  const needs = approvals.map(approvalText).join(', and ');
-  const holds = checks.map(checkText).join('; and ');
-  return sentence([
-    selectionText(select),
-    needs === '' ? '' : `passing only with ${needs}`,
-    holds === '' ? '' : `passing only where this holds of ${holds}`,
-    on(causes),
-  ]);
+  const needs = [
+    ...approvals.map(approvalText),
+    ...checks.map((check) => `${check.name} holding of ${checkText(check)}`),
+  ];
+  const about = sentence([selectionText(select), on(causes)]);
+  return needs.length === 0 ? about : `${about}; passing only with ${needs.join('; and with ')}`;
+}
+
+/** What kind of a lockdown it is, in words. */
+export function lockdownKind({ approvals = [], checks = [] }: Pick<LockdownSpec, 'approvals' | 'checks'>): string {
+  if (approvals.length === 0) return checks.length === 0 ? 'freeze' : 'checks';
+  return checks.length === 0 ? 'approvals' : 'approvals, checks';
 }
 
 function on(causes: readonly string[] | undefined): string {
