@@ -1,6 +1,7 @@
-import { asPlumbError, oneLine, type ApprovalRule, type ExternalRule, type PolicyCheck } from '@plumb/api';
+import { oneLine, type ApprovalRule, type ExternalRule, type PolicyCheck } from '@plumb/api';
 import { readsSource, type Authorship } from '@plumb/core';
 import type { Clock } from '../runtime/clock.ts';
+import { isInTime, troubleOf } from './late-answers.ts';
 
 /** How long a judgement waits to learn whose work a change is. Milliseconds. */
 const WITHIN = 5_000;
@@ -37,13 +38,10 @@ export interface AuthorsQuestion {
 /** Whose work a change is, or that nobody knows yet: a remote that is slow is not waited for. */
 export async function askAuthors({ ask, hasRemoteBases, clock, onLate }: AuthorsQuestion): Promise<Authorship> {
   if (hasRemoteBases) return { unknown: 'it is made of remote bases too, of which they are not looked up' };
-  const answer = ask().then(bounded, (error: unknown) => bounded({ unknown: asPlumbError(error).message }));
-  const late = Promise.withResolvers<null>();
-  const cancel = clock.after(WITHIN, () => late.resolve(null));
-  const told = await Promise.race([answer, late.promise]);
-  cancel();
-  if (told !== null) return told;
-  void answer.then(onLate);
+  const answer = ask()
+    .catch((error: unknown) => ({ unknown: troubleOf(error).trouble }))
+    .then(bounded);
+  if (await isInTime(answer, { clock, within: WITHIN, onLate })) return answer;
   return { unknown: 'they are still being looked for' };
 }
 

@@ -7,6 +7,7 @@ import {
   signatureEvidence,
   signatureFindings,
   SIGNATURES_RULE,
+  sizeOf,
   vulnerabilityEvidence,
   vulnerabilityFindings,
   VULNERABILITIES_RULE,
@@ -15,13 +16,16 @@ import {
   type JudgedAt,
   type Occasion,
   type PolicyFacts,
+  type SignatureEvidence,
+  type VulnerabilityEvidence,
 } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { ReadImage } from '@plumb/sources';
 import type { Clock } from '../runtime/clock.ts';
+import { Limit } from '../runtime/limit.ts';
 import { findingKey, type Content } from './content.ts';
-import { ImageAnswers, type ImageKnown } from './image-answers.ts';
 import { readMaterial, wordsOf, type ImageMaterial } from './image-material.ts';
+import { isInTime, LateAnswers, type Known, type Trouble } from './late-answers.ts';
 
 interface Options {
   read: ReadImage;
@@ -52,6 +56,23 @@ const REPORTS_COUNT = 10 * 60_000;
 /** What is signed under a digest stays so. Milliseconds. */
 const SIGNATURES_COUNT = 24 * 60 * 60_000;
 
+/** Questions that registries are asked at once. */
+const AT_ONCE = 8;
+/** A registry that takes longer is as one that is away. Milliseconds. */
+const TIMEOUT = 30_000;
+/** What is kept: answers, each with what it holds. */
+const MOST_KEPT = 100_000;
+/** What was told less than this ago is not asked again, whatever it was. Milliseconds. */
+const AT_LEAST = 5_000;
+
+/** What is known of an image. Null is what was not asked. */
+interface ImageKnown {
+  /** What its name leads to. */
+  digest: string;
+  signatures: SignatureEvidence | null;
+  vulnerabilities: VulnerabilityEvidence | null;
+}
+
 /** A policy that asks registries, with what it asks by. */
 interface Look {
   policy: PolicyFacts;
@@ -64,11 +85,12 @@ interface Look {
 /** What images are found to be: signed, and without vulnerabilities. */
 export class ImageFindings {
   readonly #options: Options;
-  readonly #answers: ImageAnswers;
+  readonly #answers: LateAnswers<ImageKnown>;
+  readonly #limit = new Limit(AT_ONCE);
 
   constructor(options: Options) {
     this.#options = options;
-    this.#answers = new ImageAnswers(options.clock, options.signal);
+    this.#answers = new LateAnswers({ clock: options.clock, most: MOST_KEPT, weightOf });
   }
 
   /** By policy and rule. `again`: when to look again at the latest, in milliseconds; null when nothing is waited for. */
@@ -79,65 +101,79 @@ export class ImageFindings {
     const named = (await asked.contents()).flatMap(({ body }) => imagesOf(body as unknown as JsonObject));
     const images = [...new Set(named)].toSorted();
     const looks = await Promise.all(governing.map((policy) => lookOf(policy, asked)));
-    const late = looks.flatMap((look) => images.map((image) => this.#ask(look, image)));
+    const all = looks.map((look) => ({ look, asked: images.map((image) => this.#ask(look, image)) }));
     await this.#within(
       asked,
-      late.filter((one) => one !== null),
+      all.flatMap((one) => one.asked),
     );
-    for (const look of looks) {
-      const told = images.map((image) => this.#told(look, image));
-      for (const [rule, findings] of judged(look, told)) found.set(findingKey(policyId(look.policy), rule), findings);
+    for (const { look, asked: ofLook } of all) {
+      for (const [rule, findings] of judged(look, ofLook.map(toldOf)))
+        found.set(findingKey(policyId(look.policy), rule), findings);
     }
     const isWaiting = [...found.values()].some((one) => !('broken' in one) || one.broken.length > 0);
     return { found, again: isWaiting ? LOOK_AGAIN : null };
   }
 
-  #ask({ rule, material, at }: Look, image: string): Promise<void> | null {
+  #ask({ rule, material, at }: Look, image: string): AskedOf {
     const named = referenceOf(image);
-    if (named === null || typeof material === 'string') return null;
-    const { repository, reference, isDigest } = named;
-    const { signatures, vulnerabilities, logins } = material;
-    const trusts = [signatures, vulnerabilities].flatMap((one) => (one === null ? [] : [one.trust]));
-    return this.#answers.ask({
+    if (named === null || typeof material === 'string') return { image, named, known: null };
+    const { isDigest } = named;
+    const known = this.#answers.ask({
       key: keyOf(material, named),
-      countsFor: (known) => (isDigest ? countsFor(rule, material, { known, image, at }) : TAG_COUNTS),
-      ask: async (signal) => {
-        const { digest, answers } = await this.#options.read({ repository, reference, logins, trusts, signal });
-        const [first, last] = [answers[0], answers.at(-1)];
-        const isSigned = signatures !== null && first !== undefined;
-        const isReported = vulnerabilities !== null && last !== undefined;
-        return {
-          digest,
-          signatures: isSigned ? signatureEvidence(signatures.signers, first) : null,
-          vulnerabilities: isReported
-            ? vulnerabilityEvidence(vulnerabilities.signers, last, { repository, digest })
-            : null,
-        };
+      ask: () => this.#limit.run(() => this.#read(material, named)),
+      countsFor: (told) => {
+        if ('trouble' in told) return AT_LEAST;
+        return Math.max(AT_LEAST, isDigest ? countsFor(rule, material, { known: told, image, at }) : TAG_COUNTS);
       },
     });
+    return { image, named, known };
   }
 
-  /** Who is late wakes the unit when it has told. */
-  async #within({ ref }: ImagesAsked, late: readonly Promise<void>[]): Promise<void> {
+  async #read(
+    { signatures, vulnerabilities, logins }: ImageMaterial,
+    { repository, reference }: { repository: string; reference: string },
+  ): Promise<ImageKnown> {
+    const trusts = [signatures, vulnerabilities].flatMap((one) => (one === null ? [] : [one.trust]));
+    const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(TIMEOUT)]);
+    const { digest, answers } = await this.#options.read({ repository, reference, logins, trusts, signal });
+    const [first, last] = [answers[0], answers.at(-1)];
+    const isSigned = signatures !== null && first !== undefined;
+    const isReported = vulnerabilities !== null && last !== undefined;
+    return {
+      digest,
+      signatures: isSigned ? signatureEvidence(signatures.signers, first) : null,
+      vulnerabilities: isReported ? vulnerabilityEvidence(vulnerabilities.signers, last, { repository, digest }) : null,
+    };
+  }
+
+  /** Who is late wakes the unit when all have told. */
+  async #within({ ref }: ImagesAsked, asked: readonly AskedOf[]): Promise<void> {
+    const late = asked.flatMap(({ known }) => (known === null || known.asking === null ? [] : [known.asking]));
     if (late.length === 0) return;
     const { clock, onChange } = this.#options;
-    const all = Promise.all(late).then(() => true);
-    const { promise, resolve } = Promise.withResolvers<false>();
-    const cancel = clock.after(WITHIN, () => resolve(false));
-    const isTold = await Promise.race([all, promise]);
-    cancel();
-    if (!isTold) void all.then(() => onChange(ref));
+    await isInTime(Promise.all(late), { clock, within: WITHIN, onLate: () => onChange(ref) });
   }
+}
 
-  #told({ material }: Look, image: string): ToldOf {
-    const named = referenceOf(image);
-    if (named === null) return { image, waits: `a name of image ${image} that can be read` };
-    const told = typeof material === 'string' ? null : this.#answers.known(keyOf(material, named));
-    if (told === null) return { image, waits: `word of the registry of image ${image}` };
-    return 'trouble' in told
-      ? { image, waits: `word of the registry of image ${image}: ${told.trouble}` }
-      : { image, known: told };
-  }
+/** An image as it is asked about; of a name that is none, or with nothing to ask by, nothing is known. */
+interface AskedOf {
+  image: string;
+  named: object | null;
+  known: Known<ImageKnown> | null;
+}
+
+function toldOf({ image, named, known }: AskedOf): ToldOf {
+  if (named === null) return { image, waits: `a name of image ${image} that can be read` };
+  const told = known === null || known.asking !== null ? null : known.told;
+  if (told === null) return { image, waits: `word of the registry of image ${image}` };
+  return 'trouble' in told
+    ? { image, waits: `word of the registry of image ${image}: ${told.trouble}` }
+    : { image, known: told };
+}
+
+function weightOf(told: ImageKnown | Trouble): number {
+  const BASE = 10;
+  return 'trouble' in told || told.vulnerabilities === null ? BASE : BASE + sizeOf(told.vulnerabilities);
 }
 
 type ToldOf = { image: string; waits: string } | { image: string; known: ImageKnown };

@@ -1,4 +1,4 @@
-import { asPlumbError, oneLine, type KubeObject, type ReviewRule } from '@plumb/api';
+import { oneLine, type KubeObject, type ReviewRule } from '@plumb/api';
 import { spelling, type EndorsedPart, type Endorsement, type Endorsements } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Clock } from '../runtime/clock.ts';
@@ -9,6 +9,7 @@ import type { PullRequest } from './forges/forge.ts';
 import { gitea } from './forges/gitea.ts';
 import { github } from './forges/github.ts';
 import { gitlab } from './forges/gitlab.ts';
+import { isInTime, LateAnswers } from './late-answers.ts';
 
 /** The commits that a revision is made of since what was applied last, and the address they come from; or why they cannot be told. */
 export type SourceCommits = { commits: readonly RangeCommit[]; isNew: boolean; url: string } | { unknown: string };
@@ -34,7 +35,6 @@ const GOOD_FOR = 50_000;
 /** A change that waits for reviews is looked at again after this long. Milliseconds. */
 export const REVIEWS_AGAIN = 60_000;
 const MOST_ANSWERS = 1_000;
-const LONGEST_REASON = 500;
 /** Commits that are named of those that came without a pull request. */
 const NAMED = 3;
 
@@ -46,52 +46,33 @@ const PUBLIC: Readonly<Record<ReviewRule['provider'], string>> = {
   Bitbucket: 'https://api.bitbucket.org/2.0',
 };
 
-interface Answer {
-  told: Promise<Endorsements>;
-  /** By the clock; null while it is out. */
-  at: number | null;
-}
-
 /** Reviews at forges, as rules of approvals ask for them. */
 export class Reviews {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
-  readonly #answers = new Map<string, Answer>();
+  readonly #answers: LateAnswers<Endorsements>;
   readonly #end = new AbortController();
 
   constructor({ cluster, clock }: { cluster: Cluster; clock: Clock }) {
     this.#cluster = cluster;
     this.#clock = clock;
+    this.#answers = new LateAnswers({ clock, most: MOST_ANSWERS });
   }
 
   /** What reviewers said; a forge that is slow is not waited for. */
   async ask(question: ReviewQuestion): Promise<Endorsements> {
-    const { told } = this.#answerTo(question);
-    const late = Promise.withResolvers<null>();
-    const cancel = this.#clock.after(WITHIN, () => late.resolve(null));
-    const known = await Promise.race([told, late.promise]);
-    cancel();
-    if (known !== null) return known;
-    void told.then(question.onLate);
-    return { trouble: `${question.rule.provider} has not answered yet` };
+    const known = this.#answers.ask({
+      key: question.id,
+      ask: () => this.#findOut(question),
+      countsFor: () => GOOD_FOR,
+    });
+    const patience = { clock: this.#clock, within: WITHIN, onLate: question.onLate };
+    const isTold = known.asking === null || (await isInTime(known.asking, patience));
+    return isTold && known.told !== null ? known.told : { trouble: `${question.rule.provider} has not answered yet` };
   }
 
   done(): void {
     this.#end.abort();
-  }
-
-  #answerTo(question: ReviewQuestion): Answer {
-    const known = this.#answers.get(question.id);
-    if (known !== undefined && (known.at === null || this.#clock.now() - known.at < GOOD_FOR)) return known;
-    const told = this.#findOut(question).catch((error: unknown): Endorsements => {
-      return { trouble: oneLine(asPlumbError(error).message).slice(0, LONGEST_REASON) };
-    });
-    const answer: Answer = { told, at: null };
-    void told.then(() => (answer.at = this.#clock.now()));
-    this.#answers.delete(question.id);
-    this.#answers.set(question.id, answer);
-    for (const id of this.#answers.keys()) if (this.#answers.size > MOST_ANSWERS) this.#answers.delete(id);
-    return answer;
   }
 
   async #findOut({ rule, namespace, commits }: ReviewQuestion): Promise<Endorsements> {

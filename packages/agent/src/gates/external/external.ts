@@ -7,6 +7,7 @@ import { hidingSecrets } from '../../delivery/hide-secrets.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Limit } from '../../runtime/limit.ts';
 import { knownOf } from '../expressions.ts';
+import { isInTime, LateAnswers, type Known } from '../late-answers.ts';
 import { exchange } from './exchange.ts';
 import { judgeWebhook, questionsOf, type Asked } from './questions.ts';
 
@@ -26,27 +27,17 @@ const AT_ONCE = 8;
 /** Answers that are kept, as long as they are good. */
 const KEPT = 5_000;
 
-interface Known {
-  /** What the last answer says; null before the first. */
-  found: Findings | null;
-  /** Until when that counts, by `clock.now()`. */
-  until: number;
-  /** The question is on its way. */
-  flight: Promise<void> | null;
-  /** Whom to wake when an answer is there. */
-  waiting: Map<string, UnitRef>;
-}
-
 /** What other systems say of changes. Each question is asked once for all who have it, and its answer kept for as long as its rule says. */
 export class ExternalAnswers {
   readonly #options: Options;
-  readonly #known = new Map<string, Known>();
+  readonly #answers: LateAnswers<Findings>;
   readonly #limits = new Map<string, Limit>();
   /** Systems, by policy, that did not answer in time the last time: nobody waits for them, or many changes would hold many workers for long. */
   readonly #slow = new Set<string>();
 
   constructor(options: Options) {
     this.#options = options;
+    this.#answers = new LateAnswers({ clock: options.clock, most: KEPT });
   }
 
   /**
@@ -60,52 +51,44 @@ export class ExternalAnswers {
   ): Promise<{ found: Map<string, Findings>; again: number | null }> {
     const { engine, clock } = this.#options;
     const { asked, found } = await questionsOf(policies, change, { engine, isEmergency, signal });
-    const late = Promise.withResolvers<void>();
-    const cancel = clock.after(WITHIN, late.resolve);
+    const all = asked.map((one) => ({ one, known: this.#ask(one, change) }));
+    await this.#within(all, unit);
     let again: number | null = null;
-    await Promise.all(
-      asked.map(async (one) => {
-        const known = this.#ask(one, change);
-        if (known.flight !== null && !this.#slow.has(placeOf(one))) await Promise.race([known.flight, late.promise]);
-        if (known.flight !== null) {
-          this.#slow.add(placeOf(one));
-          known.waiting.set(`${unit.kind}/${unit.namespace}/${unit.name}`, unit);
-        }
-        // A no that may be of the past holds, a yes does not let pass.
-        const isOld = known.until <= clock.now();
-        const usable = known.found === null || (isOld && isYes(known.found)) ? null : known.found;
-        found.set(one.id, usable ?? { waits: `an answer of ${systemOf(one.rule)}, which was asked` });
-        if (known.flight === null && usable !== null && !isLasting(usable))
-          again = Math.min(again ?? Infinity, Math.max(0, known.until - clock.now()));
-      }),
-    );
-    cancel();
+    for (const { one, known } of all) {
+      const left = known.told === null ? 0 : known.at + countsFor(one, known.told) - clock.now();
+      // A no that may be of the past holds, a yes does not let pass.
+      const usable = known.told === null || (left <= 0 && isYes(known.told)) ? null : known.told;
+      found.set(one.id, usable ?? { waits: `an answer of ${systemOf(one.rule)}, which was asked` });
+      if (known.asking === null && usable !== null && !isLasting(usable))
+        again = Math.min(again ?? Infinity, Math.max(0, left));
+    }
     signal.throwIfAborted();
     return { found, again };
   }
 
-  async done(): Promise<void> {
-    await Promise.all([...this.#known.values()].map(({ flight }) => flight));
+  done(): Promise<void> {
+    return this.#answers.done();
   }
 
-  #ask(asked: Asked, change: ChangeFacts): Known {
-    const id = idOf(asked, change);
-    const known: Known = this.#known.get(id) ?? { found: null, until: 0, flight: null, waiting: new Map() };
-    if (known.flight !== null || known.until > this.#options.clock.now()) return known;
-    this.#tidy();
-    this.#known.set(id, known);
-    known.flight = this.#limitOf(asked.policy)
-      .run(() => this.#answer(asked, change))
-      .then((found) => {
-        const { cache, retryInterval } = externalTimes(asked.rule);
-        known.found = found;
-        known.until = this.#options.clock.now() + (isYes(found) ? cache : retryInterval);
-        known.flight = null;
-        const waiting = [...known.waiting.values()];
-        known.waiting.clear();
-        for (const unit of waiting) this.#options.onChange(unit);
-      });
-    return known;
+  /** Waits, but for systems that were slow; those that are late wake the unit, each when it has told. */
+  async #within(all: readonly { one: Asked; known: Known<Findings> }[], unit: UnitRef): Promise<void> {
+    const { clock, onChange } = this.#options;
+    const patience = { clock, within: WITHIN, onLate: () => undefined };
+    const prompt = all.filter(({ one }) => !this.#slow.has(placeOf(one)));
+    await isInTime(Promise.all(prompt.map(({ known }) => known.asking)), patience);
+    for (const { one, known } of all) {
+      if (known.asking === null) continue;
+      this.#slow.add(placeOf(one));
+      void known.asking.then(() => onChange(unit));
+    }
+  }
+
+  #ask(asked: Asked, change: ChangeFacts): Known<Findings> {
+    return this.#answers.ask({
+      key: idOf(asked, change),
+      ask: () => this.#limitOf(asked.policy).run(() => this.#answer(asked, change)),
+      countsFor: (told) => countsFor(asked, told),
+    });
   }
 
   /** Never throws. */
@@ -131,16 +114,12 @@ export class ExternalAnswers {
     this.#limits.set(policy, limit);
     return limit;
   }
+}
 
-  #tidy(): void {
-    if (this.#known.size < KEPT) return;
-    const now = this.#options.clock.now();
-    for (const [id, { until, flight }] of this.#known) if (flight === null && until <= now) this.#known.delete(id);
-    for (const [id, { flight }] of this.#known) {
-      if (this.#known.size < KEPT) return;
-      if (flight === null) this.#known.delete(id);
-    }
-  }
+/** Milliseconds. */
+function countsFor({ rule }: Asked, told: Findings): number {
+  const { cache, retryInterval } = externalTimes(rule);
+  return isYes(told) ? cache : retryInterval;
 }
 
 function placeOf({ policy, rule }: Asked): string {
