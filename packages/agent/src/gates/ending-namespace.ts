@@ -1,6 +1,6 @@
 import { asPlumbError } from '@plumb/api';
 import type { GateVerdict } from '@plumb/core';
-import type { GateRequest } from './gatekeeper.ts';
+import type { GateRequest } from './gate-request.ts';
 
 // Nobody can approve anything in a namespace that is being deleted.
 

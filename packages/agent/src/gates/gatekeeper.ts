@@ -1,120 +1,34 @@
-import {
-  keyId,
-  ownMessages,
-  PlumbError,
-  say,
-  type Change,
-  type ChangeSpec,
-  type KubeObject,
-  type PolicySpec,
-  type Said,
-  type UnitRef,
-} from '@plumb/api';
+import { keyId, ownMessages, say, type Change, type ChangeSpec, type Said, type UnitRef } from '@plumb/api';
 import {
   governing,
   guardedKeys,
   isKept,
   isOver,
-  judgeChange,
   locking,
   toldOfHeld,
-  type Authorship,
   type Cause,
   type ChangeFacts,
-  type Endorsements,
-  type Findings,
   type GateVerdict,
-  type LockdownFacts,
-  type ObjectFate,
-  type PolicyFacts,
 } from '@plumb/core';
-import type { Engine } from '@plumb/engine';
 import type { Cluster } from '@plumb/kube';
-import type { ReadImage } from '@plumb/sources';
 import { hideSecrets } from '../delivery/hide-secrets.ts';
-import { askReviews } from './ask-reviews.ts';
-import { askAuthors, readsAuthors } from './authors.ts';
-import { changeDigest, changeName, ChangeRecords, isNews } from './change-records.ts';
-import { findingKey, type Content } from './content.ts';
+import { changeName, ChangeRecords, isNews } from './change-records.ts';
 import { isEnding, isGoingAnyway } from './ending-namespace.ts';
-import { ExternalAnswers } from './external/external.ts';
-import { contentFindings, findingsIn } from './findings.ts';
 import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
-import { Identities } from './identities.ts';
-import { ImageFindings } from './image-findings.ts';
+import { held, subjectOf, unitOf, type GateRequest, type Passage } from './gate-request.ts';
+import { Judge, NOT_ASKED, type Judged, type JudgeOptions } from './judge.ts';
 import { refuseApprovals } from './made-by-people.ts';
-import type { PlanTrial } from './plan-change.ts';
 import { PolicyStatus } from './policy-status.ts';
 import { recordPlan } from './record-plan.ts';
-import { Reviews, REVIEWS_AGAIN, type SourceCommits } from './reviews.ts';
 
-/** A change that is to pass. */
-export interface GateRequest {
-  ref: UnitRef & { kind: 'Kustomization' | 'HelmRelease' };
-  uid: string;
-  labels: Readonly<Record<string, string>>;
-  cause: Cause;
-  /** It is what is declared now: neither what was delivered before and is put right, nor what is brought back. */
-  isDeclared: boolean;
-  revision: string;
-  /** The revision that was applied last; null when none was. */
-  since: string | null;
-  /** It is made of what stands outside its source too. */
-  hasRemoteBases: boolean;
-  source: { kind: string; namespace: string; name: string };
-  /** `own`, or the name of the Secret or ConfigMap that leads to the cluster. */
-  clusterName: string;
-  /** Names the cluster (`Destination.place`). */
-  place: string;
-  bundleDigest: string;
-  objects: readonly ObjectFate[];
-  /** How many objects the unit has now. */
-  owned: number;
-  /** keyIds of what leaves the unit. */
-  leaving: readonly string[];
-  contents: () => Promise<readonly Content[]>;
-  /** How the objects are read as they are now, and what would become of them is tried. */
-  trial: PlanTrial;
-  /** Told, where the change passes, of what it may not delete to make it anew: keyIds. */
-  onGuarded: (ids: ReadonlySet<string>) => void;
-  /** Texts that must not be told. */
-  secrets: readonly string[];
-  /** Where the Flux objects are, under the leave to work on the unit. */
-  cluster: Cluster;
-  signal: AbortSignal;
-}
-
-/** A change that passed. It is to be told how it ended. */
-export interface Passage {
-  /** Never throws. @param error null when all of it was carried out */
-  ended(error: PlumbError | null): Promise<void>;
-}
-
-export interface GatekeeperOptions extends Omit<GateObjectsOptions, 'onChange' | 'onPolicy'> {
-  engine: Pick<Engine, 'celEval' | 'celCheck'>;
-  /** Asks registries. */
-  images: ReadImage;
-  /** Whose work a revision of a source is, as far as it was not in another one. */
-  authors: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<Authorship>;
-  /** The commits that a revision of a source is made of, as far as they were not in another one. */
-  commits: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<SourceCommits>;
-  onChange: (unit: UnitRef | null) => void;
+export interface GatekeeperOptions extends JudgeOptions {
   /** Told of what people have to hear of a change that passed. */
   tell: (unit: UnitRef, said: Said) => void;
   onFault: (what: string, error: unknown) => void;
 }
 
-interface Judged {
-  verdict: GateVerdict;
-  /** In how many milliseconds other systems are to be asked anew; null: never. */
-  again: number | null;
-}
-
-/** The agent's own clock and the API server's may be this far apart. Milliseconds. */
-const MOST_SKEW = 60_000;
 /** Authors that the record of a change names. */
 const MOST_AUTHORS = 100;
-const NOT_ASKED: Authorship = { unknown: 'nobody asked' };
 /** What cannot be read is asked for again after this long. Milliseconds. */
 const ASK_AGAIN = 5_000;
 /** A change is looked at again after this long, whatever wakes it. */
@@ -124,10 +38,7 @@ const LOOK_AGAIN = 5 * 60_000;
 export class Gatekeeper {
   readonly #objects: GateObjects;
   readonly #records: ChangeRecords;
-  readonly #identities: Identities;
-  readonly #external: ExternalAnswers;
-  readonly #reviews: Reviews;
-  readonly #images: ImageFindings;
+  readonly #judge: Judge;
   readonly #policyStatus: PolicyStatus;
   readonly #options: GatekeeperOptions;
 
@@ -137,13 +48,8 @@ export class Gatekeeper {
     this.#policyStatus = new PolicyStatus({ cluster, engine, time: () => clock.time(), onFault });
     const onPolicy: GateObjectsOptions['onPolicy'] = (object, facts) => this.#policyStatus.note(object, facts);
     this.#objects = new GateObjects({ ...options, onPolicy });
-    this.#identities = new Identities(options);
-    this.#external = new ExternalAnswers({ ...options, signal: options.scope.signal });
-    this.#reviews = new Reviews(options);
-    const { images: read, onChange, scope } = options;
-    this.#images = new ImageFindings({ read, clock, signal: scope.signal, onChange });
-    const { changes } = this.#objects;
-    this.#records = new ChangeRecords(changes, () => options.clock.time());
+    this.#records = new ChangeRecords(this.#objects.changes, () => clock.time());
+    this.#judge = new Judge(options, { objects: this.#objects, records: this.#records });
   }
 
   /** Starts looking at what there is, so that no first change has to wait for it. */
@@ -166,11 +72,11 @@ export class Gatekeeper {
     if (!(await this.#isKnown())) return null;
     refuseApprovals(request.objects);
     const { rules } = this.#objects;
-    const facts = await this.#factsOf(request);
+    const facts = await this.#judge.factsOf(request);
     const policies = governing(this.#objects.policies, facts);
     const name = changeName(unit, facts.digest);
     const record = this.#records.find(unit, name);
-    const { verdict, again } = await this.#judge(request, { facts, policies, name });
+    const { verdict, again } = await this.#judge.judge(request, { facts, policies, name });
     // What it was judged by may be out of sight by now, or another: what was found by a policy says nothing of what it became meanwhile.
     await this.#isKnown();
     if (!this.#objects.areStill(rules)) return this.pass(request);
@@ -294,7 +200,7 @@ export class Gatekeeper {
       objects: [],
       owned: 0,
     };
-    const { now, clockTrouble } = this.#now();
+    const { now, clockTrouble } = this.#judge.now();
     // What a delivery touches, and why it is made, is not known here: one that is stopped for nothing is judged again, and passes.
     const anything = this.#objects.lockdowns.map((lockdown) => {
       const { touches: _touches, ...select } = lockdown.spec.select ?? {};
@@ -304,117 +210,8 @@ export class Gatekeeper {
   }
 
   async done(): Promise<void> {
-    this.#reviews.done();
-    await Promise.all([this.#objects.done(), this.#identities.done(), this.#external.done()]);
+    await Promise.all([this.#objects.done(), this.#judge.done()]);
     await this.#policyStatus.done();
-  }
-
-  async #factsOf(request: GateRequest): Promise<ChangeFacts> {
-    const { cause, revision, source, objects, owned, place, bundleDigest, leaving } = request;
-    const unit = unitOf(request);
-    const facts: ChangeFacts = {
-      ...subjectOf(request),
-      namespaceLabels: null,
-      source: { ...source, revision },
-      cause,
-      digest: changeDigest({ unit, place, bundleDigest, leaving }),
-      authors: NOT_ASKED,
-      objects,
-      owned,
-    };
-    const asksLabels = [
-      ...this.#objects.policies.map(({ spec }) => spec),
-      ...this.#objects.lockdowns.map(({ spec }) => spec),
-    ].some((spec) => spec.select?.namespaceSelector !== undefined || hasExpressions(spec));
-    const labelled = asksLabels ? { ...facts, namespaceLabels: await this.#objects.labelsOf(unit.namespace) } : facts;
-    const asking = [...governing(this.#objects.policies, labelled), ...this.#locking(labelled)];
-    return asking.some(({ spec }) => readsAuthors(spec))
-      ? { ...labelled, authors: await this.#authors(request) }
-      : labelled;
-  }
-
-  #locking(facts: ChangeFacts): LockdownFacts[] {
-    const { now, clockTrouble } = this.#now();
-    return locking(this.#objects.lockdowns, facts, clockTrouble === null ? now : null, true);
-  }
-
-  #authors({ ref, source, revision, since, hasRemoteBases }: GateRequest): Promise<Authorship> {
-    const { authors, clock, onChange } = this.#options;
-    const ask = (): Promise<Authorship> => authors(source, { revision, since });
-    return askAuthors({ ask, hasRemoteBases, clock, onLate: () => onChange(ref) });
-  }
-
-  /** What other systems and registries say. `again`: when to ask again at the latest, in milliseconds; null when nothing is waited for. */
-  async #askOthers(
-    request: GateRequest,
-    { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
-  ): Promise<{ told: [string, Findings][]; again: number | null }> {
-    const sound = policies.filter(({ flaw }) => flaw === null);
-    const { ref, signal } = request;
-    const said = this.#objects.approvalsOf(ref.namespace, name).approvals;
-    const isEmergency = said.some(({ override }) => override !== null);
-    const external = await this.#external.read(sound, facts, { unit: ref, isEmergency, signal });
-    const occasion = { cause: facts.cause, isEmergency };
-    const images = await this.#images.of({ ...request, policies: sound, occasion, at: this.#now() });
-    const agains = [external.again, images.again].filter((again) => again !== null);
-    const again = agains.length === 0 ? null : Math.min(...agains);
-    return { told: [...external.found, ...images.found], again };
-  }
-
-  async #judge(
-    request: GateRequest,
-    { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
-  ): Promise<Judged> {
-    const { engine } = this.#options;
-    const { lockdowns } = this.#objects;
-    const { trial, signal } = request;
-    const live = ({ key }: Content): Promise<KubeObject | null> => trial.cluster.get(key, { signal });
-    const found = await contentFindings({ ...request, live, policies, lockdowns, change: facts, engine });
-    const { told, again } = await this.#askOthers(request, { facts, policies, name });
-    for (const [key, value] of told) found.set(key, value);
-    const places = [
-      ...policies.map(({ spec, namespace }) => placeOf(spec.identitiesRef, namespace)),
-      ...this.#locking(facts).map(({ spec }) => placeOf(spec.identitiesRef, '')),
-    ].filter((place) => place !== null);
-    const identities = await this.#identities.read(places, request);
-    const endorsements = await this.#endorsements(request, policies, { facts, findings: found });
-    request.signal.throwIfAborted();
-    const record = this.#records.find(unitOf(request), name);
-    // What people say may have come meanwhile.
-    const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
-    const judged = judgeChange({
-      change: facts,
-      policies: this.#objects.policies,
-      lockdowns: this.#objects.lockdowns,
-      approvals,
-      distrust,
-      identities: ({ namespace, name: named }) => identities.get(`${namespace}/${named}`) ?? null,
-      findings: findingsIn(found),
-      endorsements: (policy, rule) => endorsements.get(findingKey(policy, rule)),
-      earlier: record?.status?.requirements ?? [],
-      ...this.#now(),
-    });
-    // They go into the Change, events and conditions: whatever a message of a rule tells of the objects.
-    const hide = (text: string): string => hideSecrets(held(text, 0), request.secrets).message;
-    const requirements = judged.requirements.map((one) => ({ ...one, message: hide(one.message) }));
-    const verdict = { ...judged, requirements };
-    const asks = verdict.requirements.some(({ policy, rule }) => endorsements.has(findingKey(policy, rule)));
-    return { verdict, again: asks ? Math.min(again ?? REVIEWS_AGAIN, REVIEWS_AGAIN) : again };
-  }
-
-  #endorsements(
-    request: GateRequest,
-    policies: readonly PolicyFacts[],
-    { facts, findings }: { facts: ChangeFacts; findings: ReadonlyMap<string, Findings> },
-  ): Promise<Map<string, Endorsements>> {
-    const { commits, onChange } = this.#options;
-    const { source, revision, since, hasRemoteBases, ref } = request;
-    const range = { revision, since };
-    const ask = async (): Promise<SourceCommits> =>
-      hasRemoteBases ? { unknown: 'it is made of remote bases too' } : commits(source, range);
-    const lockdowns = this.#locking(facts);
-    const about = { policies, lockdowns, cause: facts.cause, findings };
-    return askReviews({ ...about, source, range, commits: ask, onLate: () => onChange(ref) }, this.#reviews);
   }
 
   /** @returns null where the change has to pass all the same */
@@ -432,7 +229,7 @@ export class Gatekeeper {
     try {
       const change = await this.#records.hold(spec, facts, verdict, cluster);
       if (request.isDeclared) await this.#records.supersede(spec, cluster);
-      const { now } = this.#now();
+      const { now } = this.#judge.now();
       await recordPlan({ ...this.#options, records: this.#records, now }, request, facts, change);
     } catch (thrown) {
       if (!isEnding(thrown) || request.cause !== 'prune') throw thrown;
@@ -445,54 +242,12 @@ export class Gatekeeper {
       for (const one of said) this.#options.tell(request.ref, one);
       return null;
     }
-    const wait = verdict.opensAt === null ? LOOK_AGAIN : Math.max(0, verdict.opensAt - this.#now().now);
+    const wait = verdict.opensAt === null ? LOOK_AGAIN : Math.max(0, verdict.opensAt - this.#judge.now().now);
     throw held(toldOfHeld(verdict), Math.min(wait, again ?? LOOK_AGAIN, LOOK_AGAIN));
-  }
-
-  /** The time by the API server's clock, which must not be far from our own: one of them was set otherwise. */
-  #now(): { now: number; clockTrouble: string | null } {
-    const { cluster, clock } = this.#options;
-    const own = clock.time();
-    const { time } = cluster.connection;
-    if (time === null) return { now: own, clockTrouble: 'the API server has not told its time' };
-    const apart = Math.abs(own - time);
-    if (apart <= MOST_SKEW) return { now: time, clockTrouble: null };
-    const seconds = Math.round(apart / 1_000);
-    return { now: time, clockTrouble: `those of the agent and of the API server are ${seconds} s apart` };
   }
 }
 
 /** What people read of why a change is made. */
 function causeTold(cause: Cause, { isEmergency }: GateVerdict): Cause {
   return isEmergency ? 'emergency' : cause;
-}
-
-function subjectOf({
-  ref,
-  labels,
-  clusterName,
-  cause,
-}: Pick<GateRequest, 'ref' | 'labels' | 'clusterName' | 'cause'>): Pick<ChangeFacts, 'unit' | 'cluster' | 'cause'> {
-  return { unit: { ...ref, labels }, cluster: clusterName, cause };
-}
-
-function unitOf({ ref, uid }: Pick<GateRequest, 'ref' | 'uid'>): ChangeSpec['unit'] {
-  return { kind: ref.kind, namespace: ref.namespace, name: ref.name, uid };
-}
-
-function placeOf(
-  reference: { namespace?: string; name: string } | undefined,
-  namespace: string,
-): { namespace: string; name: string } | null {
-  if (reference === undefined) return null;
-  return { name: reference.name, namespace: namespace === '' ? (reference.namespace ?? '') : namespace };
-}
-
-function hasExpressions({ checks = [], approvals, external = [] }: PolicySpec): boolean {
-  return checks.length + external.length > 0 || approvals?.some(({ when }) => when !== undefined) === true;
-}
-
-function held(why: string, after: number): PlumbError {
-  const { text } = say(ownMessages.gated, { why });
-  return new PlumbError('gated', text, { fault: 'user', policy: 'retry', retryAfter: after });
 }

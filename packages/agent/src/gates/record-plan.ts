@@ -2,7 +2,7 @@ import { asPlumbError, formatTime, type Change } from '@plumb/api';
 import type { ChangeFacts } from '@plumb/core';
 import { hideSecrets } from '../delivery/hide-secrets.ts';
 import type { ChangeRecords } from './change-records.ts';
-import type { GateRequest } from './gatekeeper.ts';
+import type { GateRequest } from './gate-request.ts';
 import { keepPlan } from './keep-plan.ts';
 import { planChange } from './plan-change.ts';
 

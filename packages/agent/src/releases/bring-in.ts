@@ -12,7 +12,7 @@ import {
 import type { InstallOptions, ServerSide, UpgradeOptions } from '@plumb/core';
 import type { RenderedRelease } from '@plumb/render';
 import type { StoredBundle } from '../delivery/unit.ts';
-import type { Passage } from '../gates/gatekeeper.ts';
+import type { Passage } from '../gates/gate-request.ts';
 import type { ActionContext } from './context.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';

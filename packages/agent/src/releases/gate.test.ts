@@ -2,7 +2,7 @@ import type { Change, KubeObject, ReleaseSnapshot } from '@plumb/api';
 import type { Bundle } from '@plumb/render';
 import { MemoryCluster } from '@plumb/testkit';
 import { describe, expect, test } from 'vitest';
-import type { GateRequest } from '../gates/gatekeeper.ts';
+import type { GateRequest } from '../gates/gate-request.ts';
 import { helmRelease } from '../testing/builders.ts';
 import type { ActionContext } from './context.ts';
 import { isWhatRuns, passReleaseGate, type ReleaseChange } from './gate.ts';

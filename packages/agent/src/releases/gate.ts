@@ -24,7 +24,8 @@ import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plu
 import { contentsOf, fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import type { Content } from '../gates/content.ts';
-import type { Gatekeeper, GateRequest, Passage } from '../gates/gatekeeper.ts';
+import type { Gatekeeper } from '../gates/gatekeeper.ts';
+import type { GateRequest, Passage } from '../gates/gate-request.ts';
 import type { PlanTrial } from '../gates/plan-change.ts';
 import { settleAll } from '../runtime/parallel.ts';
 import { namespacedIn, type ActionContext } from './context.ts';

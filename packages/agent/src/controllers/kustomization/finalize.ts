@@ -17,7 +17,7 @@ import type { UnitMemory } from '../../delivery/unit.ts';
 import { dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Hands } from './act.ts';
 import { inventoryKeys, unitRef } from './act.ts';
-import type { Passage } from '../../gates/gatekeeper.ts';
+import type { Passage } from '../../gates/gate-request.ts';
 import { subjectOf } from './gate.ts';
 import { actingAs } from '../../delivery/acting-as.ts';
 import { approach, awaySaid, siteOf, type Site } from '../../delivery/approach.ts';

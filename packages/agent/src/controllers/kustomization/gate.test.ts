@@ -3,7 +3,8 @@ import { keyId } from '@plumb/api';
 import type { ActionKind, Plan } from '@plumb/core';
 import { expect, test } from 'vitest';
 import { UnitMemory, type StoredBundle } from '../../delivery/unit.ts';
-import type { Gatekeeper, GateRequest } from '../../gates/gatekeeper.ts';
+import type { Gatekeeper } from '../../gates/gatekeeper.ts';
+import type { GateRequest } from '../../gates/gate-request.ts';
 import { kustomization } from '../../testing/builders.ts';
 import { causeOf, policyGate } from './gate.ts';
 

@@ -5,7 +5,8 @@ import { contentsOf, fatesOf, leavingOf, replacedIn, type Gate } from '../../del
 import { usesSecrets } from '../../delivery/hide-secrets.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
-import type { Gatekeeper, GateRequest, Passage } from '../../gates/gatekeeper.ts';
+import type { Gatekeeper } from '../../gates/gatekeeper.ts';
+import type { GateRequest, Passage } from '../../gates/gate-request.ts';
 
 interface GateContext {
   gates: Gatekeeper | null;

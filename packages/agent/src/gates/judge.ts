@@ -1,0 +1,213 @@
+import type { KubeObject, PolicySpec } from '@plumb/api';
+import {
+  governing,
+  judgeChange,
+  locking,
+  type Authorship,
+  type ChangeFacts,
+  type Endorsements,
+  type Findings,
+  type GateVerdict,
+  type LockdownFacts,
+  type PolicyFacts,
+} from '@plumb/core';
+import type { Engine } from '@plumb/engine';
+import type { ReadImage } from '@plumb/sources';
+import { hidingSecrets } from '../delivery/hide-secrets.ts';
+import { askReviews } from './ask-reviews.ts';
+import { askAuthors, readsAuthors } from './authors.ts';
+import { changeDigest, type ChangeRecords } from './change-records.ts';
+import { findingKey, type Content } from './content.ts';
+import { ExternalAnswers } from './external/external.ts';
+import { contentFindings, findingsIn } from './findings.ts';
+import type { GateObjects, GateObjectsOptions } from './gate-objects.ts';
+import { subjectOf, unitOf, type GateRequest } from './gate-request.ts';
+import { Identities } from './identities.ts';
+import { ImageFindings } from './image-findings.ts';
+import { Reviews, REVIEWS_AGAIN, type SourceCommits } from './reviews.ts';
+
+export interface JudgeOptions extends Omit<GateObjectsOptions, 'onPolicy'> {
+  engine: Pick<Engine, 'celEval' | 'celCheck'>;
+  /** Asks registries. */
+  images: ReadImage;
+  /** Whose work a revision of a source is, as far as it was not in another one. */
+  authors: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<Authorship>;
+  /** The commits that a revision of a source is made of, as far as they were not in another one. */
+  commits: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<SourceCommits>;
+}
+
+/** Where what people declared, and what was found before, is kept. */
+interface Kept {
+  objects: GateObjects;
+  records: ChangeRecords;
+}
+
+export interface Judged {
+  verdict: GateVerdict;
+  /** In how many milliseconds other systems are to be asked anew; null: never. */
+  again: number | null;
+}
+
+/** The agent's own clock and the API server's may be this far apart. Milliseconds. */
+const MOST_SKEW = 60_000;
+export const NOT_ASKED: Authorship = { unknown: 'nobody asked' };
+
+/** What a change is judged by, and when: beside what people declared, whatever has to be asked of the cluster, of sources, registries and other systems. */
+export class Judge {
+  readonly #objects: GateObjects;
+  readonly #records: ChangeRecords;
+  readonly #identities: Identities;
+  readonly #external: ExternalAnswers;
+  readonly #reviews: Reviews;
+  readonly #images: ImageFindings;
+  readonly #options: JudgeOptions;
+
+  constructor(options: JudgeOptions, { objects, records }: Kept) {
+    const { images: read, clock, onChange, scope } = options;
+    this.#options = options;
+    this.#objects = objects;
+    this.#records = records;
+    this.#identities = new Identities(options);
+    this.#external = new ExternalAnswers({ ...options, signal: scope.signal });
+    this.#reviews = new Reviews(options);
+    this.#images = new ImageFindings({ read, clock, signal: scope.signal, onChange });
+  }
+
+  async factsOf(request: GateRequest): Promise<ChangeFacts> {
+    const { cause, revision, source, objects, owned, place, bundleDigest, leaving } = request;
+    const unit = unitOf(request);
+    const facts: ChangeFacts = {
+      ...subjectOf(request),
+      namespaceLabels: null,
+      source: { ...source, revision },
+      cause,
+      digest: changeDigest({ unit, place, bundleDigest, leaving }),
+      authors: NOT_ASKED,
+      objects,
+      owned,
+    };
+    const asksLabels = [
+      ...this.#objects.policies.map(({ spec }) => spec),
+      ...this.#objects.lockdowns.map(({ spec }) => spec),
+    ].some((spec) => spec.select?.namespaceSelector !== undefined || hasExpressions(spec));
+    const labelled = asksLabels ? { ...facts, namespaceLabels: await this.#objects.labelsOf(unit.namespace) } : facts;
+    const asking = [...governing(this.#objects.policies, labelled), ...this.#locking(labelled)];
+    return asking.some(({ spec }) => readsAuthors(spec))
+      ? { ...labelled, authors: await this.#authors(request) }
+      : labelled;
+  }
+
+  #locking(facts: ChangeFacts): LockdownFacts[] {
+    const { now, clockTrouble } = this.now();
+    return locking(this.#objects.lockdowns, facts, clockTrouble === null ? now : null, true);
+  }
+
+  #authors({ ref, source, revision, since, hasRemoteBases }: GateRequest): Promise<Authorship> {
+    const { authors, clock, onChange } = this.#options;
+    const ask = (): Promise<Authorship> => authors(source, { revision, since });
+    return askAuthors({ ask, hasRemoteBases, clock, onLate: () => onChange(ref) });
+  }
+
+  /** What other systems and registries say. `again`: when to ask again at the latest, in milliseconds; null when nothing is waited for. */
+  async #askOthers(
+    request: GateRequest,
+    { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
+  ): Promise<{ told: [string, Findings][]; again: number | null }> {
+    const sound = policies.filter(({ flaw }) => flaw === null);
+    const { ref, signal } = request;
+    const said = this.#objects.approvalsOf(ref.namespace, name).approvals;
+    const isEmergency = said.some(({ override }) => override !== null);
+    const external = await this.#external.read(sound, facts, { unit: ref, isEmergency, signal });
+    const occasion = { cause: facts.cause, isEmergency };
+    const images = await this.#images.of({ ...request, policies: sound, occasion, at: this.now() });
+    const agains = [external.again, images.again].filter((again) => again !== null);
+    const again = agains.length === 0 ? null : Math.min(...agains);
+    return { told: [...external.found, ...images.found], again };
+  }
+
+  /** The verdict on a change, and when to ask again. */
+  async judge(
+    request: GateRequest,
+    { facts, policies, name }: { facts: ChangeFacts; policies: readonly PolicyFacts[]; name: string },
+  ): Promise<Judged> {
+    const { engine } = this.#options;
+    const { lockdowns } = this.#objects;
+    const { trial, signal } = request;
+    const live = ({ key }: Content): Promise<KubeObject | null> => trial.cluster.get(key, { signal });
+    const found = await contentFindings({ ...request, live, policies, lockdowns, change: facts, engine });
+    const { told, again } = await this.#askOthers(request, { facts, policies, name });
+    for (const [key, value] of told) found.set(key, value);
+    const places = [
+      ...policies.map(({ spec, namespace }) => placeOf(spec.identitiesRef, namespace)),
+      ...this.#locking(facts).map(({ spec }) => placeOf(spec.identitiesRef, '')),
+    ].filter((place) => place !== null);
+    const identities = await this.#identities.read(places, request);
+    const endorsements = await this.#endorsements(request, policies, { facts, findings: found });
+    request.signal.throwIfAborted();
+    const record = this.#records.find(unitOf(request), name);
+    // What people say may have come meanwhile.
+    const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
+    const judged = judgeChange({
+      change: facts,
+      policies: this.#objects.policies,
+      lockdowns: this.#objects.lockdowns,
+      approvals,
+      distrust,
+      identities: ({ namespace, name: named }) => identities.get(`${namespace}/${named}`) ?? null,
+      findings: findingsIn(found),
+      endorsements: (policy, rule) => endorsements.get(findingKey(policy, rule)),
+      earlier: record?.status?.requirements ?? [],
+      ...this.now(),
+    });
+    // They go into the Change, events and conditions: whatever a message of a rule tells of the objects.
+    const hide = hidingSecrets(request.secrets);
+    const requirements = judged.requirements.map((one) => ({ ...one, message: hide(one.message) }));
+    const verdict = { ...judged, requirements };
+    const asks = verdict.requirements.some(({ policy, rule }) => endorsements.has(findingKey(policy, rule)));
+    return { verdict, again: asks ? Math.min(again ?? REVIEWS_AGAIN, REVIEWS_AGAIN) : again };
+  }
+
+  #endorsements(
+    request: GateRequest,
+    policies: readonly PolicyFacts[],
+    { facts, findings }: { facts: ChangeFacts; findings: ReadonlyMap<string, Findings> },
+  ): Promise<Map<string, Endorsements>> {
+    const { commits, onChange } = this.#options;
+    const { source, revision, since, hasRemoteBases, ref } = request;
+    const range = { revision, since };
+    const ask = async (): Promise<SourceCommits> =>
+      hasRemoteBases ? { unknown: 'it is made of remote bases too' } : commits(source, range);
+    const lockdowns = this.#locking(facts);
+    const about = { policies, lockdowns, cause: facts.cause, findings };
+    return askReviews({ ...about, source, range, commits: ask, onLate: () => onChange(ref) }, this.#reviews);
+  }
+
+  /** The time by the API server's clock, which must not be far from our own: one of them was set otherwise. */
+  now(): { now: number; clockTrouble: string | null } {
+    const { cluster, clock } = this.#options;
+    const own = clock.time();
+    const { time } = cluster.connection;
+    if (time === null) return { now: own, clockTrouble: 'the API server has not told its time' };
+    const apart = Math.abs(own - time);
+    if (apart <= MOST_SKEW) return { now: time, clockTrouble: null };
+    const seconds = Math.round(apart / 1_000);
+    return { now: time, clockTrouble: `those of the agent and of the API server are ${seconds} s apart` };
+  }
+
+  async done(): Promise<void> {
+    this.#reviews.done();
+    await Promise.all([this.#identities.done(), this.#external.done()]);
+  }
+}
+
+function placeOf(
+  reference: { namespace?: string; name: string } | undefined,
+  namespace: string,
+): { namespace: string; name: string } | null {
+  if (reference === undefined) return null;
+  return { name: reference.name, namespace: namespace === '' ? (reference.namespace ?? '') : namespace };
+}
+
+function hasExpressions({ checks = [], approvals, external = [] }: PolicySpec): boolean {
+  return checks.length + external.length > 0 || approvals?.some(({ when }) => when !== undefined) === true;
+}
