@@ -22,6 +22,8 @@ export interface ReviewRequest {
   findings: ReadonlyMap<string, Findings>;
   source: { kind: string; namespace: string; name: string };
   range: { revision: string; since: string | null };
+  /** It is made of what stands outside its source too, whose commits nobody looks up. */
+  hasRemoteBases: boolean;
   commits: () => Promise<SourceCommits>;
   /** Told of an answer that was not waited for. */
   onLate: () => void;
@@ -32,10 +34,13 @@ export async function askReviews(
   request: ReviewRequest,
   reviews: Pick<Reviews, 'ask'>,
 ): Promise<Map<string, Endorsements>> {
-  const { source, range, commits, onLate } = request;
+  const { source, range, hasRemoteBases, onLate } = request;
+  const commits = hasRemoteBases
+    ? () => Promise.resolve({ unknown: 'it is made of remote bases too' })
+    : request.commits;
   const told = rulesOf(request).map(async ({ policy, namespace, name, rule }) => {
     const key = findingKey(policy, `approvals/${name}`);
-    const id = JSON.stringify([key, rule, source, range]);
+    const id = JSON.stringify([key, rule, source, range, hasRemoteBases]);
     return [key, await reviews.ask({ rule, namespace, id, commits, onLate })] as const;
   });
   return new Map(await Promise.all(told));

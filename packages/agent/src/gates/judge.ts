@@ -175,11 +175,11 @@ export class Judge {
     const { commits, onChange } = this.#options;
     const { source, revision, since, hasRemoteBases, ref } = request;
     const range = { revision, since };
-    const ask = async (): Promise<SourceCommits> =>
-      hasRemoteBases ? { unknown: 'it is made of remote bases too' } : commits(source, range);
+    const ask = (): Promise<SourceCommits> => commits(source, range);
     const lockdowns = this.#locking(facts);
     const about = { policies, lockdowns, cause: facts.cause, findings };
-    return askReviews({ ...about, source, range, commits: ask, onLate: () => onChange(ref) }, this.#reviews);
+    const made = { source, range, hasRemoteBases, commits: ask };
+    return askReviews({ ...about, ...made, onLate: () => onChange(ref) }, this.#reviews);
   }
 
   /** The time by the API server's clock, which must not be far from our own: one of them was set otherwise. */
