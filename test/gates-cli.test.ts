@@ -284,7 +284,12 @@ describe('a lockdown', () => {
       ),
     );
     const why = await plumb(olga, 'why', 'kustomization/apps');
-    expect(why.out).toMatch(new RegExp(`^Lockdown/${world.namespace}: freeze\n    Missing: the end of lockdown`, 'm'));
+    expect(why.out).toMatch(
+      new RegExp(
+        `^Lockdown/${world.namespace} by olga until \\S+: incident 12\n  freeze: all units in namespace ${world.namespace}\n    Missing: the end of lockdown`,
+        'm',
+      ),
+    );
     const off = await plumb(olga, 'lockdown', 'off', world.namespace);
     expect(off).toEqual({ code: 0, out: `lockdown ${world.namespace} has ended\n`, err: '' });
     await changeOf(world, 'apps', 'wait for approvals only', ({ metadata, status }) => {
@@ -324,8 +329,8 @@ describe('a lockdown that lets pass what people approve and what holds checks', 
       return metadata.name === change.metadata.name && status?.message === waits;
     });
     const why = (await plumb(olga, 'why', 'ks/apps')).out;
-    expect(why).toContain(`\nLockdown/${namespace}: checks/few\n    Met: `);
-    expect(why).toContain(`\nLockdown/${namespace}: approvals/people\n    Missing: 1 approval by group oncall`);
+    expect(why).toContain(`\n  checks/few: each object: ${check.slice(4)}\n    Met: `);
+    expect(why).toContain('\n  approvals/people: 1 approval by group oncall\n    Missing: 1 approval by group oncall');
     await plumb(olga, 'lockdown', 'off', namespace);
   });
 

@@ -186,7 +186,19 @@ describe('why', () => {
       },
     ],
     others: [MISSING],
-    lockdowns: [LOCKDOWN],
+    lockdowns: [
+      {
+        lockdown: LOCKDOWN,
+        flaw: null,
+        rules: [
+          {
+            name: 'freeze',
+            text: 'all units in namespace shop',
+            verdicts: [{ ...MISSING, policy: 'Lockdown/incident', rule: 'freeze', message: 'the end of it' }],
+          },
+        ],
+      },
+    ],
     approvals: [
       {
         apiVersion: 'plumb.dev/v1',
@@ -207,6 +219,9 @@ describe('why', () => {
         '    routine to main@5c1dbd1c: 0 created, 0 changed, 1 deleted',
         '    authors: not known',
         '    approved by eve 10s ago; overriding: now; for another digest, so that it does not count',
+        'Lockdown/incident by olga until 2026-11-27T13:00:00Z: down',
+        '  freeze: all units in namespace shop',
+        '    Missing: the end of it (2m ago)',
         'ReleasePolicy/flux-system/two',
         '  approvals/two: 2 approvals by group sre',
         '    Met: 2 of 2 approved (2m ago)',
@@ -215,10 +230,34 @@ describe('why', () => {
         '    asks nothing of this change',
         'default-limits: limits/0',
         '    Missing: an approval by anybody of the deletion of Namespace/a (2m ago)',
-        'lockdown incident by olga until 2026-11-27T13:00:00Z: down (freeze: all units in namespace shop)',
         '',
       ].join('\n'),
     );
+  });
+
+  test('says of a lockdown that is no freeze what it is about, and of one that cannot be read that it stops all', () => {
+    const rules = [
+      { name: 'approvals/people', text: '1 approval by anybody', verdicts: [] },
+      { name: 'freeze', text: '', verdicts: [] },
+    ];
+    const { until: _, ...spec } = LOCKDOWN.spec;
+    const soft = { ...LOCKDOWN, spec: { ...LOCKDOWN.spec, approvals: [{ name: 'people', count: 1 }] } };
+    const broken = { ...LOCKDOWN, spec: spec as typeof LOCKDOWN.spec };
+    const lockdowns = [
+      { lockdown: soft, flaw: null, rules },
+      { lockdown: broken, flaw: 'spec.until is required', rules: [] },
+    ];
+    const shown = whyText({ ...why, changes: [], policies: [], others: [], lockdowns }, NOW, plain).split('\n');
+    expect(shown.slice(3)).toEqual([
+      'Lockdown/incident by olga until 2026-11-27T13:00:00Z: down',
+      '  about all units in namespace shop',
+      '  approvals/people: 1 approval by anybody',
+      '  freeze',
+      'Lockdown/incident',
+      '  stops all it selects, for it cannot be read: spec.until is required',
+      'no policy selects it: only the default limits hold',
+      '',
+    ]);
   });
 
   test('says what could not be read', () => {
@@ -227,8 +266,8 @@ describe('why', () => {
     const shown = whyText(blind, NOW, plain).split('\n');
     expect(shown.slice(6)).toEqual([
       '    who approved it is not known: eve may not',
-      'what policies say is not known: eve may not',
       'which lockdowns are in force is not known: eve may not',
+      'what policies say is not known: eve may not',
       '',
     ]);
   });
@@ -249,7 +288,7 @@ describe('why', () => {
         'Kustomization flux-system/apps is not held: it is ready, since 2026-11-27T11:59:00Z (60s ago)',
         '  Applied revision: r',
         '  runs main@0c1dbd1c',
-        'no policy selects it',
+        'no policy selects it: only the default limits hold',
         '',
       ].join('\n'),
     );

@@ -1,5 +1,5 @@
-import type { Approval, Change, ChangeRequirement, Lockdown } from '@plumb/api';
-import { lockdownKind, lockdownText, type PolicyStanding, type Why } from '@plumb/preview';
+import type { Approval, Change, ChangeRequirement } from '@plumb/api';
+import { lockdownKind, lockdownSubject, type RuleStanding, type Why } from '@plumb/preview';
 import { ago, verdictLines } from './change-text.ts';
 import type { Paint } from './paint.ts';
 import { visible } from './visible.ts';
@@ -23,11 +23,11 @@ export function whyText(why: Why, now: number, paint: Paint): string {
     ...(why.message === '' ? [] : [`  ${visible(why.message)}`]),
     ...(why.applied === '' ? [] : [`  runs ${visible(shortRevision(why.applied))}`]),
     ...changes.flatMap((change) => changeLines(change, why.approvals, now)),
+    ...lockdownLines(lockdowns, changes.length > 0, now, paint),
     ...(why.gated
       ? policyLines(policies, changes.length > 0, now, paint)
       : ['the cluster serves no gates: nothing can hold it']),
     ...otherLines(others, now, paint),
-    ...lockdownLines(lockdowns, paint),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -67,18 +67,18 @@ function approvalText({ metadata, spec }: Approval, digest: string, now: number)
 
 function policyLines(policies: Why['policies'], isOpen: boolean, now: number, paint: Paint): string[] {
   if ('trouble' in policies) return [`what policies say is not known: ${visible(policies.trouble)}`];
-  if (policies.length === 0) return ['no policy selects it'];
+  if (policies.length === 0) return ['no policy selects it: only the default limits hold'];
   return policies.flatMap((policy) => [
     paint('bold', visible(policy.policy)),
     ...(policy.maybe ? ['  governs only changes that touch what it names'] : []),
     ...(policy.flaw === null ? [] : [`  holds all it selects, for it cannot be judged by: ${visible(policy.flaw)}`]),
-    ...ruleLines(policy, isOpen, now, paint),
+    ...ruleLines(policy.rules, isOpen, now, paint),
   ]);
 }
 
-function ruleLines({ rules }: PolicyStanding, isOpen: boolean, now: number, paint: Paint): string[] {
+function ruleLines(rules: readonly RuleStanding[], isOpen: boolean, now: number, paint: Paint): string[] {
   return rules.flatMap(({ name, text, verdicts }) => [
-    `  ${visible(name)}: ${visible(text)}`,
+    `  ${visible(name)}${text === '' ? '' : `: ${visible(text)}`}`,
     ...verdicts.flatMap((one) => verdictLines(one, now, paint)),
     ...(isOpen && verdicts.length === 0 ? [`    ${paint('dim', 'asks nothing of this change')}`] : []),
   ]);
@@ -91,14 +91,20 @@ function otherLines(others: readonly ChangeRequirement[], now: number, paint: Pa
   ]);
 }
 
-function lockdownLines(lockdowns: Why['lockdowns'], paint: Paint): string[] {
+function lockdownLines(lockdowns: Why['lockdowns'], isOpen: boolean, now: number, paint: Paint): string[] {
   if ('trouble' in lockdowns) return [`which lockdowns are in force is not known: ${visible(lockdowns.trouble)}`];
-  return lockdowns.map(({ metadata, spec }: Lockdown) =>
-    paint(
-      'red',
-      visible(
-        `lockdown ${metadata.name} by ${spec.by} until ${spec.until}: ${spec.reason} (${lockdownKind(spec)}: ${lockdownText(spec)})`,
-      ),
-    ),
+  return lockdowns.flatMap(({ lockdown: { metadata, spec }, flaw, rules }) =>
+    flaw === null
+      ? [
+          paint('red', visible(`Lockdown/${metadata.name} by ${spec.by} until ${spec.until}: ${spec.reason}`)),
+          // A freeze is one rule, and says itself what it is about.
+          ...(lockdownKind(spec) === 'freeze' ? [] : [visible(`  about ${lockdownSubject(spec)}`)]),
+          ...ruleLines(rules, isOpen, now, paint),
+        ]
+      : [
+          paint('red', visible(`Lockdown/${metadata.name}`)),
+          `  stops all it selects, for it cannot be read: ${visible(flaw)}`,
+          ...ruleLines(rules, isOpen, now, paint),
+        ],
   );
 }

@@ -16,6 +16,11 @@ test.each<[string, Requirement[], string]>([
   ['what is met, warned of or overridden', [one('Met', 'a'), one('Warned', 'b'), one('Overridden', 'c')], ''],
   ['what is missing', [one('Met', 'a'), one('Missing', 'b')], 'waits for b'],
   ['all that is missing', [one('Missing', 'a'), one('Missing', 'b')], 'waits for a, and for b'],
+  [
+    'what several ask for, once',
+    [one('Missing', 'a'), one('Missing', 'b'), one('Missing', 'a')],
+    'waits for a, and for b',
+  ],
   ['what denies', [one('Denied', 'a')], 'refused by images in ReleasePolicy/shop/p: a'],
   ['who refuses', [one('Denied', 'bob rejected it', 'approvals')], 'refused: bob rejected it'],
   [

@@ -5,7 +5,7 @@ import type { GateVerdict } from './evaluate.ts';
 export function toldOfHeld({ requirements }: Pick<GateVerdict, 'requirements'>): string {
   const denied = requirements.filter(({ verdict }) => verdict === 'Denied').map(nameDenied);
   const missing = requirements.filter(({ verdict }) => verdict === 'Missing').map(({ message }) => message);
-  const waits = missing.length === 0 ? [] : [`waits for ${missing.join(', and for ')}`];
+  const waits = missing.length === 0 ? [] : [`waits for ${[...new Set(missing)].join(', and for ')}`];
   return [...denied, ...waits].join('; ');
 }
 

@@ -1,6 +1,6 @@
 import type { PolicySpec } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { lockdownKind, lockdownText, rulesOf, selectionText } from './rules.ts';
+import { lockdownKind, lockdownRulesOf, lockdownText, rulesOf, selectionText } from './rules.ts';
 
 describe('a rule in words', () => {
   test.each<[string, PolicySpec, string]>([
@@ -117,6 +117,17 @@ test.each([
   ],
 ])('a selection in words: %s', (selection, text) => {
   expect(selectionText(selection)).toBe(text);
+});
+
+test('rules of a lockdown are those that let pass, or that it stops all', () => {
+  const spec = { reason: 'r', by: 'olga', until: '' };
+  expect(lockdownRulesOf(spec)).toEqual([{ name: 'freeze', text: 'all units' }]);
+  const approvals = [{ name: 'one', count: 1 }];
+  const checks = [{ name: 'c', expression: 'true', over: 'Change' as const }];
+  expect(lockdownRulesOf({ ...spec, approvals, checks })).toEqual([
+    { name: 'checks/c', text: 'the change: true' },
+    { name: 'approvals/one', text: '1 approval by anybody' },
+  ]);
 });
 
 test('a lockdown in words says what passes all the same', () => {

@@ -118,7 +118,7 @@ function limitText({
   const kinds = (guarded ?? []).map(({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'));
   return sentence([
     defaults === 'Off' ? 'takes the default limits away' : '',
-    maxDeletes === undefined ? '' : `at most ${maxDeletes} deletions`,
+    maxDeletes === undefined ? '' : `at most ${maxDeletes} deletion${maxDeletes === 1 ? '' : 's'}`,
     maxDeletePercent === undefined ? '' : `at most ${maxDeletePercent} percent deleted`,
     kinds.length === 0 ? '' : `no deletion of ${kinds.join(', ')}`,
     approvers === undefined ? '' : `more by an approval of ${describePeople(approvers)}`,
@@ -153,14 +153,30 @@ function touchesText({ kinds, namespaces, deletes }: NonNullable<Selection['touc
   ];
 }
 
-/** What a lockdown is about, and what lets a change pass in spite of it, in words. */
-export function lockdownText({ select, approvals = [], checks = [], causes }: LockdownSpec): string {
+/** What a lockdown is about, in words. */
+export function lockdownSubject({ select, causes }: Pick<LockdownSpec, 'select' | 'causes'>): string {
+  return sentence([selectionText(select), on(causes)]);
+}
+
+/** The same, and what lets a change pass in spite of it. */
+export function lockdownText(spec: LockdownSpec): string {
+  const { approvals = [], checks = [] } = spec;
   const needs = [
     ...approvals.map(approvalText),
     ...checks.map((check) => `${check.name} holding of ${checkText(check)}`),
   ];
-  const about = sentence([selectionText(select), on(causes)]);
+  const about = lockdownSubject(spec);
   return needs.length === 0 ? about : `${about}; passing only with ${needs.join('; and with ')}`;
+}
+
+/** Every rule of a lockdown, in the order in which they are judged. Where none of them is about a change, that stands still. */
+export function lockdownRulesOf(spec: LockdownSpec): Rule[] {
+  const { approvals = [], checks = [] } = spec;
+  if (approvals.length + checks.length === 0) return [{ name: 'freeze', text: lockdownSubject(spec) }];
+  return [
+    ...checks.map((check) => ({ name: `checks/${check.name}`, text: checkText(check) })),
+    ...approvals.map((rule) => ({ name: `approvals/${rule.name}`, text: approvalText(rule) })),
+  ];
 }
 
 /** What kind of a lockdown it is, in words. */

@@ -1,7 +1,7 @@
 import { crds, userError, type ChangeRequirement, type JsonObject } from '@plumb/api';
 import type { MemoryCluster } from '@plumb/memory-cluster';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { clusterWithGates, heldChange, NAMESPACE, object } from './testing/gate-bench.ts';
+import { changeKey, clusterWithGates, heldChange, NAMESPACE, object } from './testing/gate-bench.ts';
 import { whyOf } from './why.ts';
 
 const { signal } = new AbortController();
@@ -43,6 +43,28 @@ describe('the state of a unit', () => {
   ])('%s', async (state, status, reason) => {
     await ready(status, reason);
     expect(await why()).toMatchObject({ state, since: '2026-11-27T11:00:00Z', message: 'm', applied: 'r1' });
+  });
+
+  test('of a release runs what was deployed last', async () => {
+    const metadata = { name: 'cart', namespace: NAMESPACE };
+    const spec = { interval: '10m', chartRef: { kind: 'HelmChart', name: 'cart' } };
+    await cluster.create({ apiVersion: 'helm.toolkit.fluxcd.io/v2', kind: 'HelmRelease', metadata, spec });
+    const at = '2026-11-27T11:00:00Z';
+    const digests = { digest: 'sha256:1', configDigest: 'sha256:2' };
+    const record = { ...metadata, ...digests, chartName: 'cart', firstDeployed: at, lastDeployed: at };
+    const history = [
+      { ...record, version: 3, status: 'failed', chartVersion: '1.2.0' },
+      { ...record, version: 2, status: 'deployed', chartVersion: '1.1.0' },
+    ];
+    const key = { group: 'helm.toolkit.fluxcd.io', version: 'v2', kind: 'HelmRelease', ...metadata };
+    await cluster.patch(
+      key,
+      { status: { history } as unknown as JsonObject },
+      { type: 'merge', subresource: 'status' },
+    );
+    expect(await whyOf(cluster, { ...APPS, kind: 'HelmRelease', name: 'cart' }, signal)).toMatchObject({
+      applied: '1.1.0',
+    });
   });
 
   test('new, or suspended', async () => {
@@ -114,6 +136,26 @@ describe('policies', () => {
     expect(others).toEqual([other]);
   });
 
+  test('have every verdict: who may pass in a window, and what no rule that is there said', async () => {
+    const base = { generation: 1, message: 'm', evidence: [], at: '2026-11-27T11:00:00Z', verdict: 'Missing' as const };
+    const policyName = `ReleasePolicy/${NAMESPACE}/night`;
+    const who = { ...base, policy: policyName, rule: 'windows/who' } satisfies ChangeRequirement;
+    const edited = { ...base, policy: policyName, rule: 'edited' } satisfies ChangeRequirement;
+    const window = { type: 'Allow', timeZone: 'UTC', cron: '0 0 * * *', duration: '1h', who: { users: ['ann'] } };
+    await policy('night', { windows: [window] });
+    await heldChange(cluster, 'ks-apps-1', { requirements: [who, edited] });
+    const { policies, others } = await why();
+    expect(policies).toMatchObject([
+      {
+        rules: [
+          { name: 'windows', verdicts: [who] },
+          { name: 'edited', text: '', verdicts: [edited] },
+        ],
+      },
+    ]);
+    expect(others).toEqual([]);
+  });
+
   test('that cannot be judged by are told', async () => {
     await policy('bad', { windows: [{ type: 'Allow', timeZone: 'Mars/Olympus', cron: '0 0 * * *', duration: '1h' }] });
     expect((await why()).policies).toMatchObject([
@@ -138,6 +180,31 @@ test('what may not be read is told beside what may', async () => {
   });
 });
 
+test('a lockdown is told whatever it is about, with its own verdicts', async () => {
+  const spec = { reason: 'r', by: 'olga', until: '2026-11-27T13:00:00Z' };
+  const checks = [{ name: 'c', expression: 'true' }];
+  await cluster.create(object('Lockdown', { name: 'routine' }, { ...spec, causes: ['routine'] }));
+  await cluster.create(object('Lockdown', { name: 'soft' }, { ...spec, checks, causes: ['drift'] }));
+  const base = { generation: 1, message: 'm', evidence: [], at: '2026-11-27T11:00:00Z' };
+  const frozen = {
+    ...base,
+    policy: 'Lockdown/routine',
+    rule: 'freeze',
+    verdict: 'Missing',
+  } satisfies ChangeRequirement;
+  const { metadata, spec: change } = await heldChange(cluster, 'ks-apps-1', { requirements: [frozen] });
+  await cluster.patch(changeKey(metadata.name), { spec: { ...change, cause: 'emergency' } }, { type: 'merge' });
+  const { lockdowns, others } = await why();
+  expect(lockdowns).toMatchObject([
+    { rules: [{ name: 'freeze', text: 'all units, for routine only', verdicts: [frozen] }] },
+    {
+      lockdown: { metadata: { name: 'soft' } },
+      rules: [{ name: 'checks/c', text: 'each object: true', verdicts: [] }],
+    },
+  ]);
+  expect(others).toEqual([]);
+});
+
 test('lockdowns are those in force for the unit; approvals those of its open change', async () => {
   const lock = (name: string, until: string, select = {}): Promise<unknown> =>
     cluster.create(object('Lockdown', { name }, { reason: 'r', by: 'olga', until, select }));
@@ -150,7 +217,7 @@ test('lockdowns are those in force for the unit; approvals those of its open cha
       object('Approval', { name, namespace: NAMESPACE }, { change: name, digest: 'd', decision: 'Approve', by: 'eve' }),
     );
   expect(await why()).toMatchObject({
-    lockdowns: [{ metadata: { name: 'now' } }],
+    lockdowns: [{ lockdown: { metadata: { name: 'now' } } }],
     approvals: [{ metadata: { name: 'ks-apps-1' } }],
   });
 });

@@ -13,43 +13,18 @@ import {
   type ChangeRequirement,
   type KindRef,
   type KubeObject,
-  type Lockdown,
 } from '@plumb/api';
-import {
-  governing,
-  lockdownFacts,
-  locking,
-  policyFacts,
-  policyId,
-  type ChangeFacts,
-  type LockdownFacts,
-  type PolicyFacts,
-} from '@plumb/core';
+import { policyFacts, type ChangeFacts, type PolicyFacts } from '@plumb/core';
 import { HELM_RELEASES, KUSTOMIZATIONS, liveUnit } from '../read-unit.ts';
 import { asking, forbidden, type GateCluster } from './asking.ts';
 import { hasEnded, listChanges } from './changes.ts';
-import { rulesOf, type Rule } from './rules.ts';
+import { lockdownStandings, policyStandings, type LockdownStanding, type PolicyStanding } from './standings.ts';
 import { clusterNameOf, sourceOf, type Unit } from './subject.ts';
 
 export interface UnitAsked {
   kind: 'Kustomization' | 'HelmRelease';
   namespace: string;
   name: string;
-}
-
-/** One rule of a policy that governs a unit. */
-export interface RuleStanding extends Rule {
-  /** What came of it for the change that is open: several of limits, none where the rule is not about such a change. */
-  verdicts: ChangeRequirement[];
-}
-
-export interface PolicyStanding {
-  policy: string;
-  /** Why it cannot be judged by; null when it can. */
-  flaw: string | null;
-  /** It governs only changes that touch what it names, and none of it is known to be touched. */
-  maybe: boolean;
-  rules: RuleStanding[];
 }
 
 /** What could be read of a kind; or why not. */
@@ -72,9 +47,10 @@ export interface Why {
   /** Its changes that are not over. */
   changes: Change[];
   policies: Read<PolicyStanding[]>;
-  /** Verdicts of the open changes that no policy that is there has: default limits, lockdowns, rejections, policies that were deleted. */
+  /** Verdicts of the open changes that nothing that is there has: default limits, rejections, policies that were deleted. */
   others: ChangeRequirement[];
-  lockdowns: Read<Lockdown[]>;
+  /** Those in force for the unit, whatever causes they are about. */
+  lockdowns: Read<LockdownStanding[]>;
   /** Those about the open changes. */
   approvals: Read<Approval[]>;
 }
@@ -89,16 +65,19 @@ export async function whyOf(cluster: GateCluster & UnitReader, asked: UnitAsked,
   const facts = factsOf(unit, { asked, change: changes[0], labels: await namespaceLabels(cluster, asked, signal) });
   const policies = await readPolicies(cluster, asked, signal);
   const verdicts = changes.flatMap(({ status }) => status?.requirements ?? []);
-  const standing = 'trouble' in policies ? policies : policiesOf(policies, facts, verdicts);
-  const named = 'trouble' in standing ? [] : standing.map(({ policy }) => policy);
+  const standing = 'trouble' in policies ? policies : policyStandings(policies, facts, verdicts);
+  const lockdowns = await readLockdowns(cluster, facts, verdicts, signal);
+  const named = [standing, lockdowns].flatMap((read) =>
+    'trouble' in read ? [] : read.flatMap(({ rules }) => rules.flatMap((rule) => rule.verdicts)),
+  );
   return {
     unit: asked,
     ...stateOf(unit),
     gated: true,
     changes,
     policies: standing,
-    others: verdicts.filter(({ policy }) => !named.includes(policy)),
-    lockdowns: await readLockdowns(cluster, facts, signal),
+    others: verdicts.filter((one) => !named.includes(one)),
+    lockdowns,
     approvals: await readApprovals(cluster, { asked, changes }, signal),
   };
 }
@@ -124,12 +103,18 @@ function isOf({ spec: { unit } }: Change, { kind, name }: UnitAsked): boolean {
 
 function stateOf({ spec, status }: Unit): Pick<Why, 'state' | 'since' | 'message' | 'applied' | 'attempted'> {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  const known = (status ?? {}) as { lastAppliedRevision?: string; lastAttemptedRevision?: string };
+  const known = (status ?? {}) as {
+    lastAppliedRevision?: string;
+    lastAttemptedRevision?: string;
+    history?: { chartVersion?: string; status?: string }[];
+  };
+  // What a release runs is its newest record that was deployed.
+  const released = known.history?.find((one) => one.status === 'deployed')?.chartVersion;
   return {
     state: spec.suspend === true ? 'suspended' : stateByReady(ready),
     since: ready?.lastTransitionTime ?? null,
     message: ready?.message ?? '',
-    applied: known.lastAppliedRevision ?? '',
+    applied: known.lastAppliedRevision ?? released ?? '',
     attempted: known.lastAttemptedRevision ?? '',
   };
 }
@@ -176,33 +161,6 @@ async function namespaceLabels(
   return found === null ? null : (found.metadata.labels ?? {});
 }
 
-function policiesOf(
-  policies: readonly PolicyFacts[],
-  facts: ChangeFacts,
-  verdicts: readonly ChangeRequirement[],
-): PolicyStanding[] {
-  return policies.flatMap((policy) => {
-    const own = verdicts.filter((one) => one.policy === policyId(policy));
-    const { touches, ...select } = policy.spec.select ?? {};
-    const [governed] = governing([{ ...policy, spec: { ...policy.spec, select } }], facts);
-    if (own.length === 0 && governed === undefined) return [];
-    const rules = policy.flaw === null ? rulesOf(policy.spec) : [{ name: 'spec', text: 'must be sound' }];
-    return [
-      {
-        policy: policyId(policy),
-        flaw: policy.flaw,
-        maybe: own.length === 0 && touches !== undefined,
-        rules: rules.map((rule) => ({ ...rule, verdicts: own.filter((one) => isAbout(one, rule)) })),
-      },
-    ];
-  });
-}
-
-/** Of limits each one that a change is beyond has a number of its own. */
-function isAbout({ rule }: ChangeRequirement, { name }: Rule): boolean {
-  return rule === name || (name === 'limits' && rule.startsWith('limits/'));
-}
-
 async function readPolicies(
   cluster: GateCluster,
   { namespace }: UnitAsked,
@@ -214,16 +172,14 @@ async function readPolicies(
   return 'trouble' in global ? global : [...own, ...global].map(policyFacts);
 }
 
-async function readLockdowns(cluster: GateCluster, facts: ChangeFacts, signal: AbortSignal): Promise<Why['lockdowns']> {
+async function readLockdowns(
+  cluster: GateCluster,
+  facts: ChangeFacts,
+  verdicts: readonly ChangeRequirement[],
+  signal: AbortSignal,
+): Promise<Why['lockdowns']> {
   const found = await tryList(cluster, LOCKDOWN, { signal });
-  if ('trouble' in found) return found;
-  const lockdowns = found as unknown as Lockdown[];
-  const known = found.map(lockdownFacts).map((facts): LockdownFacts => {
-    const { touches: _, ...select } = facts.spec.select ?? {};
-    return { ...facts, spec: { ...facts.spec, select } };
-  });
-  const names = locking(known, facts, cluster.connection.time, false).map(({ name }) => name);
-  return lockdowns.filter(({ metadata }) => names.includes(metadata.name));
+  return 'trouble' in found ? found : lockdownStandings(found, { facts, verdicts, now: cluster.connection.time });
 }
 
 async function readApprovals(
