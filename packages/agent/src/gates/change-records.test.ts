@@ -340,6 +340,18 @@ describe('a change that passes', () => {
     expect(records.applying(UNIT)).toEqual([]);
   });
 
+  test('is told as it was when a repair of it is held later', async () => {
+    await records.hold(spec('a'), FACTS, WAITS, cluster);
+    await records.move(await read('a'), { phase: 'Applied', message: 'done' }, cluster);
+    const told = await read('a');
+    const repair = await records.hold(spec('a', { cause: 'drift' }), { ...FACTS, cause: 'drift' }, WAITS, cluster);
+    expect(repair).toMatchObject({ metadata: { name: `${told.metadata.name}-drift` }, status: { phase: 'Pending' } });
+    expect(await read('a')).toEqual(told);
+    // What is declared anew is the same change.
+    await holdNewer('a');
+    expect(await phaseOf('a')).toBe('Pending');
+  });
+
   test('is counted among those that are held until then', async () => {
     await records.hold(spec('a'), FACTS, WAITS, cluster);
     await records.hold(spec('b', { cause: 'drift' }), { ...FACTS, cause: 'drift' }, WAITS, cluster);

@@ -93,6 +93,13 @@ export class ChangeRecords {
     return this.#known.get(unitId(unit))?.get(name);
   }
 
+  /** The name under which a change is recorded. How one came about that is over stays as it is written, whatever is put right of it later. */
+  nameOf({ unit, digest, cause }: Pick<ChangeSpec, 'unit' | 'digest' | 'cause'>): string {
+    const name = changeName(unit, digest);
+    const phase = this.find(unit, name)?.status?.phase;
+    return !isNews(cause) && phase !== undefined && isOver(phase) ? `${name}-${cause}` : name;
+  }
+
   /** The changes of a unit that are being applied, as far as their records say. */
   applying(unit: Unit): Change[] {
     const all = this.#known.get(unitId(unit))?.values() ?? [];
@@ -107,7 +114,7 @@ export class ChangeRecords {
 
   /** Records that a change is held, and why. */
   async hold(spec: ChangeSpec, facts: ChangeFacts, verdict: GateVerdict, cluster: Cluster): Promise<Change> {
-    const known = this.find(spec.unit, changeName(spec.unit, spec.digest));
+    const known = this.find(spec.unit, this.nameOf(spec));
     const change = await this.#make(spec, cluster);
     const phase: ChangePhase = verdict.state === 'rejected' ? 'Rejected' : isApproved(verdict) ? 'Approved' : 'Pending';
     const { endedAt: _ended, decidedAt: _decided, plan, ...before } = change.status ?? {};
@@ -186,8 +193,8 @@ export class ChangeRecords {
   }
 
   async #make(spec: ChangeSpec, cluster: Cluster): Promise<Change> {
-    const { unit, digest } = spec;
-    const name = changeName(unit, digest);
+    const { unit } = spec;
+    const name = this.nameOf(spec);
     const known = this.find(unit, name);
     if (known !== undefined) return this.#describe(known, spec, cluster);
     const object = {

@@ -118,7 +118,7 @@ export class GateObjects {
   }
 
   /** What people said of one change, and why the API server vouches for none of it now; null when it does. */
-  approvalsOf(namespace: string, change: string): { approvals: ApprovalFacts[]; distrust: string | null } {
+  approvalsOf(namespace: string, changes: readonly string[]): { approvals: ApprovalFacts[]; distrust: string | null } {
     const vouched = vouchedSince(
       'approvals',
       this.#admission.flatMap((objects) => objects.all()),
@@ -126,7 +126,7 @@ export class GateObjects {
     const since = 'flaw' in vouched ? Number.POSITIVE_INFINITY : vouched.since;
     const approvals = this.#approvals.all().flatMap((object): ApprovalFacts[] => {
       if (object.metadata.namespace !== namespace || object.metadata.deletionTimestamp !== undefined) return [];
-      if ((object['spec'] as Partial<ApprovalSpec> | undefined)?.change !== change) return [];
+      if (!changes.includes((object['spec'] as Partial<ApprovalSpec> | undefined)?.change ?? '')) return [];
       const checked = checkApproval(object);
       if (!checked.ok) return [];
       const { by, groups = [], decision, digest, override } = checked.value.spec;

@@ -12,7 +12,7 @@ import {
 } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { hideSecrets } from '../delivery/hide-secrets.ts';
-import { changeName, ChangeRecords, isNews } from './change-records.ts';
+import { ChangeRecords, isNews } from './change-records.ts';
 import { isEnding, isGoingAnyway } from './ending-namespace.ts';
 import { GateObjects, type GateObjectsOptions } from './gate-objects.ts';
 import { held, subjectOf, unitOf, type GateRequest, type Passage } from './gate-request.ts';
@@ -74,7 +74,7 @@ export class Gatekeeper {
     const { rules } = this.#objects;
     const facts = await this.#judge.factsOf(request);
     const policies = governing(this.#objects.policies, facts);
-    const name = changeName(unit, facts.digest);
+    const name = this.#records.nameOf({ unit, digest: facts.digest, cause: request.cause });
     const record = this.#records.find(unit, name);
     const { verdict, again } = await this.#judge.judge(request, { facts, policies, name });
     // What it was judged by may be out of sight by now, or another: what was found by a policy says nothing of what it became meanwhile.
@@ -109,7 +109,7 @@ export class Gatekeeper {
       this.#tell(request, name, verdict);
     const { cluster } = request;
     if (request.isDeclared) await this.#records.supersede({ unit: unitOf(request), digest }, cluster);
-    // How a change came about that is over stays as it is written, whatever is put right of it later.
+    // A repair that was held once is repeated: how the first one ended is told.
     const isPast = !isNews(request.cause) && record?.status !== undefined && isOver(record.status.phase);
     if (record === undefined || isPast) return null;
     const { requirements } = verdict;

@@ -16,7 +16,7 @@ import type { ReadImage } from '@plumb/sources';
 import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { askReviews } from './ask-reviews.ts';
 import { askAuthors, readsAuthors } from './authors.ts';
-import { changeDigest, type ChangeRecords } from './change-records.ts';
+import { changeDigest, changeName, type ChangeRecords } from './change-records.ts';
 import { findingKey, type Content } from './content.ts';
 import { ExternalAnswers } from './external/external.ts';
 import { contentFindings, findingsIn } from './findings.ts';
@@ -97,6 +97,11 @@ export class Judge {
       : labelled;
   }
 
+  /** What was said of what was delivered counts for it when it is put right, too. */
+  #approvalsOf(request: GateRequest, { facts, name }: { facts: ChangeFacts; name: string }) {
+    return this.#objects.approvalsOf(request.ref.namespace, [name, changeName(unitOf(request), facts.digest)]);
+  }
+
   #locking(facts: ChangeFacts): LockdownFacts[] {
     const { now, clockTrouble } = this.now();
     return locking(this.#objects.lockdowns, facts, clockTrouble === null ? now : null, true);
@@ -115,7 +120,7 @@ export class Judge {
   ): Promise<{ told: [string, Findings][]; again: number | null }> {
     const sound = policies.filter(({ flaw }) => flaw === null);
     const { ref, signal } = request;
-    const said = this.#objects.approvalsOf(ref.namespace, name).approvals;
+    const said = this.#approvalsOf(request, { facts, name }).approvals;
     const isEmergency = said.some(({ override }) => override !== null);
     const external = await this.#external.read(sound, facts, { unit: ref, isEmergency, signal });
     const occasion = { cause: facts.cause, isEmergency };
@@ -146,7 +151,7 @@ export class Judge {
     request.signal.throwIfAborted();
     const record = this.#records.find(unitOf(request), name);
     // What people say may have come meanwhile.
-    const { approvals, distrust } = this.#objects.approvalsOf(request.ref.namespace, name);
+    const { approvals, distrust } = this.#approvalsOf(request, { facts, name });
     const judged = judgeChange({
       change: facts,
       policies: this.#objects.policies,
