@@ -12,7 +12,7 @@ export async function contentFindings(request: ExpressionRequest): Promise<Map<s
   const lockdowns = locking(request.lockdowns, change, null, true).filter(({ flaw }) => flaw === null);
   const found = new Map<string, Findings>();
   if (policies.some((policy) => readsContent(policy, change))) {
-    for (const [key, value] of readContent(policies, change, await contents())) found.set(key, value);
+    for (const [key, value] of await readContent(policies, change, await contents())) found.set(key, value);
   }
   const expressions = await evaluateExpressions({ ...request, policies, lockdowns });
   for (const [key, value] of expressions) found.set(key, value);
