@@ -119,9 +119,20 @@ describe('whose work a revision is', () => {
     const head = commit({ by: 'alice', parents: [first] });
     await fetched();
     expect(names(await authorsOf(head, head))).toEqual(['alice']);
-    const later = commit({ by: 'bob', parents: [commit({ by: 'carol', parents: [head] })] });
+  });
+
+  test('counts those whose work is taken back, where a branch goes back or another way', async () => {
+    const old = commit({ by: 'alice', parents: [commit({ by: 'ada' })] });
     await fetched();
-    expect(names(await authorsOf(head, later))).toEqual(['alice']);
+    const fixed = commit({ by: 'carol', parents: [old] });
+    const later = commit({ by: 'bob', parents: [fixed] });
+    await fetched();
+    lab.repository.git(['update-ref', 'refs/heads/main', old]);
+    await fetched();
+    expect(names(await authorsOf(old, later))).toEqual(['alice', 'bob', 'carol']);
+    const other = commit({ by: 'dan', parents: [old] });
+    await fetched();
+    expect(names(await authorsOf(other, later))).toEqual(['bob', 'carol', 'dan']);
   });
 
   test('counts what a merge brought in, also from before the revision that was applied last, and nothing else', async () => {
@@ -151,14 +162,27 @@ describe('whose work a revision is', () => {
     expect(names(await authorsOf(head, since))).toEqual(['alice', 'bob', 'carol']);
   });
 
-  test('counts too many rather than too few where the remote has lost the revision that was applied last', async () => {
+  test('counts who is taken back where the remote has lost the revision that was applied last', async () => {
+    const base = commit({ by: 'ada' });
+    const lost = commit({ by: 'carol', parents: [base] });
+    await fetched();
+    lab.repository.git(['update-ref', 'refs/heads/main', base]);
+    lab.repository.git(['prune', '--expire=now']);
+    const head = commit({ by: 'bob', parents: [commit({ by: 'alice', parents: [base] })] });
+    await fetched();
+    const told = names(await authorsOf(head, lost));
+    expect(told).toEqual(expect.arrayContaining(['alice', 'bob', 'carol']));
+  });
+
+  test('is not told where nobody has the revision that was applied last', async () => {
     const base = commit({ by: 'ada' });
     const lost = commit({ by: 'carol', parents: [base] });
     lab.repository.git(['update-ref', 'refs/heads/main', base]);
     lab.repository.git(['prune', '--expire=now']);
     const head = commit({ by: 'bob', parents: [base] });
     await fetched();
-    expect(names(await authorsOf(head, lost))).toEqual(['ada', 'bob']);
+    const why = `commit ${lost} of its history is not to be had (counted from ${lost}, which was applied last)`;
+    expect(names(await authorsOf(head, lost))).toBe(why);
   });
 
   test('is found out of a server of old, which gives out no commit by its id', async () => {
@@ -280,9 +304,13 @@ describe('the commits of a revision', () => {
     await fetched();
     const later = commit({ by: 'bob', parents: [head] });
     await fetched();
-    const old = { isNew: false, commits: [{ id: head, tree: treeOf(head), parents: [expect.any(String)] }] };
-    expect(await commitsOf(head, head)).toEqual(old);
-    expect(await commitsOf(head, later)).toEqual(old);
+    const told = { id: head, tree: treeOf(head), parents: [expect.any(String)] };
+    expect(await commitsOf(head, head)).toEqual({ isNew: false, commits: [told] });
+    const undone = { id: later, tree: treeOf(later), parents: [head] };
+    expect(await commitsOf(head, later)).toEqual({ isNew: false, commits: [told, undone] });
+    const other = commit({ by: 'dan', parents: [head] });
+    await fetched();
+    expect(await commitsOf(other, later)).toMatchObject({ isNew: false });
   });
 
   test('are not told where nobody knows them', async () => {

@@ -144,7 +144,7 @@ export interface RevisionRange {
 }
 
 /**
- * Author and committer of a revision's commit and of every other that is in it and was not in what was applied last, each once, and the
+ * Author and committer of a revision's commit and of every other by which it differs from what was applied last, new or taken back, each once, and the
  * commit's message, of which the first 16 KiB are told. Never fewer people than there are: where that cannot be told, `unknown` says why.
  */
 export type Authors = { authors: readonly ChangeAuthor[]; message: string } | { unknown: string };
@@ -157,8 +157,8 @@ export interface RangeCommit {
 }
 
 /**
- * A revision's commit and every other that is in it and was not in what was applied last, its own first. `isNew`: it was not in that itself. Never fewer
- * commits than there are: where that cannot be told, `unknown` says why.
+ * A revision's commit and every other by which it differs from what was applied last, its own first. `isNew`: some are new, and none is taken back. Never
+ * fewer commits than there are: where that cannot be told, `unknown` says why.
  */
 export type Commits = { commits: readonly RangeCommit[]; isNew: boolean } | { unknown: string };
 

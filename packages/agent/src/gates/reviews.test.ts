@@ -282,7 +282,7 @@ describe('an answer', () => {
     [
       'no new commit',
       { commits: MERGED, isNew: false, url: 'https://forge.example.test/shop/apps' },
-      'no commit in it is new, so that no review is about what changes',
+      'no commit in it is new, or it takes back what was applied, so that no review is about what changes',
     ],
     [
       'an address that names no repository',

@@ -79,7 +79,10 @@ export class Reviews {
     const range = await commits();
     if ('unknown' in range) return { trouble: `nobody knows which commits it is made of: ${range.unknown}` };
     // What differs then is not of a commit, and no reviewer saw it.
-    if (!range.isNew) return { trouble: 'no commit in it is new, so that no review is about what changes' };
+    if (!range.isNew)
+      return {
+        trouble: 'no commit in it is new, or it takes back what was applied, so that no review is about what changes',
+      };
     const repository = rule.repository ?? repositoryIn(range.url);
     const api = await this.#apiOf(rule, namespace);
     const forge = FORGES[rule.provider](api, repository);

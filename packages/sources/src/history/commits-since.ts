@@ -6,11 +6,11 @@ type Commits = Pick<ObjectStore, 'raw'>;
 export type Work = CommitFacts & { id: string };
 
 /**
- * The commits of a range, the head first, and whether the head is in what was there before, so that nothing is new; or why they cannot be told: one of
- * them is not here, does not say whose it is, or there are too many.
+ * The commits of a range, the head first, and whether it goes back: nothing of it is new, or something that was there before is in it no more. Or why
+ * they cannot be told: one of them is not here, does not say whose it is, or there are too many.
  */
 export type Range =
-  | { commits: readonly Work[]; isOld: boolean }
+  | { commits: readonly Work[]; isBack: boolean }
   | { lacks: string }
   | { nameless: string }
   | { tooMany: true };
@@ -31,7 +31,7 @@ export async function commitsSince(objects: Commits, head: string, since: string
   const seen = new Set([head]);
   const commits: Work[] = [];
   // What is rolled back to was there before; its own authors are told all the same.
-  const isOld = before.has(head);
+  const isBack = before.has(head);
   let level = [head];
   while (level.length > 0) {
     const next: string[] = [];
@@ -39,13 +39,28 @@ export async function commitsSince(objects: Commits, head: string, since: string
       if (facts === undefined) return { lacks: id };
       if (facts === null) return { nameless: id };
       commits.push({ ...facts, id });
-      const fresh = isOld ? [] : facts.parents.filter((parent) => !before.has(parent));
+      const fresh = isBack ? [] : facts.parents.filter((parent) => !before.has(parent));
       next.push(...unseen(fresh, seen, MOST_COMMITS + 1));
       if (seen.size > MOST_COMMITS) return { tooMany: true };
     }
     level = next;
   }
-  return { commits, isOld };
+  return { commits, isBack };
+}
+
+/**
+ * Every commit by which `head` and `since` differ: that are in the history of one of them alone. Who goes back behind somebody's work changes as much as who
+ * brought it.
+ */
+export async function commitsBetween(objects: Commits, head: string, since: string | null): Promise<Range> {
+  const ahead = await commitsSince(objects, head, since);
+  if (since === null || !('commits' in ahead)) return ahead;
+  const isAhead = ahead.commits.some(({ id, parents }) => id === since || parents.includes(since));
+  if (isAhead && !ahead.isBack) return ahead;
+  const behind = head === since ? { commits: [] } : await commitsSince(objects, since, head);
+  if (!('commits' in behind)) return behind;
+  const commits = [...ahead.commits, ...behind.commits];
+  return commits.length > MOST_COMMITS ? { tooMany: true } : { commits, isBack: true };
 }
 
 /** A commit with all before it, as far as that is here. */

@@ -1,10 +1,11 @@
 import { asPlumbError, oneLine, type ChangeAuthor } from '@plumb/api';
 import { INCOMING, type Mirror } from '../git/mirror.ts';
+import type { ObjectStore } from '../git/object-store.ts';
 import { formatOf, type ObjectFormat } from '../git/object-format.ts';
 import type { Authors, Commits, RevisionRange } from '../git-sources.ts';
 import type { CommitExchange } from '../fetcher.ts';
 import { Lru } from '../lru.ts';
-import { commitsSince, MOST_COMMITS, type Range } from './commits-since.ts';
+import { commitsBetween, MOST_COMMITS, type Range } from './commits-since.ts';
 
 export interface HistoryContext {
   /** The mirror that holds a commit. */
@@ -73,22 +74,27 @@ async function findOut(head: string, since: string | null, context: HistoryConte
 
 async function lookHere(head: string, since: string | null, { holding }: HistoryContext): Promise<Range> {
   const mirror = await holding(head);
-  return mirror === null ? { lacks: head } : commitsSince(mirror.objects, head, since);
+  return mirror === null ? { lacks: head } : commitsBetween(mirror.objects, head, since);
 }
 
-function lookThere(head: string, since: string | null, { fetching }: HistoryContext): Promise<Range> {
+async function lookThere(head: string, since: string | null, { fetching, holding }: HistoryContext): Promise<Range> {
+  // What the remote has lost may be here still.
+  const here = since === null ? null : await holding(since);
   return fetching(formatOf(head) ?? 'sha1', async ({ mirror, remote }) => {
     const wanted = [`+${head}:${INCOMING}`];
     const both = since === null || formatOf(since) !== formatOf(head) ? wanted : [...wanted, `+${since}:${BEFORE}`];
     let given = both;
     let range: Range = { lacks: head };
+    const objects: Pick<ObjectStore, 'raw'> = {
+      raw: async (id) => (await mirror.objects.raw(id)) ?? (await here?.objects.raw(id)) ?? null,
+    };
     for (const depth of DEPTHS) {
       // The revision that was applied last may be in the remote no more.
       if (!(await remote.fetch(given, depth, head))) {
         given = wanted;
         if (given === both || !(await remote.fetch(given, depth, head))) return { lacks: head };
       }
-      range = await commitsSince(mirror.objects, head, since);
+      range = await commitsBetween(objects, head, since);
       if (!('lacks' in range)) return range;
     }
     return range;
@@ -107,7 +113,7 @@ export function toldOf(range: Range, since: string | null): Told {
   const commits = range.commits.map(({ id, tree, parents }) => ({ id, tree, parents }));
   return {
     authors: { authors: [...people.values()], message: range.commits[0]?.message ?? '' },
-    commits: { commits, isNew: !range.isOld },
+    commits: { commits, isNew: !range.isBack },
   };
 }
 
