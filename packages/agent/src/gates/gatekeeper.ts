@@ -4,6 +4,7 @@ import {
   guardedKeys,
   isKept,
   isOver,
+  judgeStandstill,
   locking,
   toldOfHeld,
   type Cause,
@@ -26,6 +27,9 @@ export interface GatekeeperOptions extends JudgeOptions {
   tell: (unit: UnitRef, said: Said) => void;
   onFault: (what: string, error: unknown) => void;
 }
+
+/** The unit that something is done to. */
+type Subject = Pick<GateRequest, 'ref' | 'labels' | 'source' | 'clusterName'>;
 
 /** Authors that the record of a change names. */
 const MOST_AUTHORS = 100;
@@ -189,22 +193,33 @@ export class Gatekeeper {
     for (const one of said) this.#options.tell(ref, one);
   }
 
-  /** Whether changes of a unit must stop now, also those under way. */
-  isLocked(request: Pick<GateRequest, 'ref' | 'labels' | 'source' | 'clusterName' | 'cause'>): boolean {
-    const facts: ChangeFacts = {
-      ...subjectOf(request),
-      source: { ...request.source, revision: '' },
-      namespaceLabels: null,
-      digest: '',
-      authors: NOT_ASKED,
-      objects: [],
-      owned: 0,
-    };
+  /**
+   * Lets pass what nobody can approve, since it changes nothing of what is declared: only lockdowns that stop all hold it.
+   * @throws PlumbError `gated`
+   */
+  async passLockdowns(request: Subject & Pick<GateRequest, 'cause' | 'objects'>): Promise<void> {
+    if (!(await this.#isKnown())) return;
+    const isAsked = this.#objects.lockdowns.some(({ spec }) => spec.select?.namespaceSelector !== undefined);
+    const namespaceLabels = isAsked ? await this.#objects.labelsOf(request.ref.namespace) : null;
+    const change = { ...standing(request), namespaceLabels, objects: request.objects };
+    const time = this.#judge.now();
+    const judged = judgeStandstill({ change, lockdowns: this.#objects.lockdowns, ...time });
+    if (judged.requirements.length === 0) return;
+    const wait = judged.opensAt === null ? LOOK_AGAIN : Math.max(0, judged.opensAt - time.now);
+    throw held(toldOfHeld(judged), Math.min(wait, LOOK_AGAIN));
+  }
+
+  /**
+   * Whether what is under way for a unit must stop now.
+   * @param cause null where it is not known: then any lockdown is about it
+   */
+  isLocked(request: Subject, cause: Cause | null): boolean {
+    const facts = standing({ ...request, cause: cause ?? 'routine' });
     const { now, clockTrouble } = this.#judge.now();
-    // What a delivery touches, and why it is made, is not known here: one that is stopped for nothing is judged again, and passes.
+    // What a delivery touches is not known here: one that is stopped for nothing is judged again, and passes.
     const anything = this.#objects.lockdowns.map((lockdown) => {
       const { touches: _touches, ...select } = lockdown.spec.select ?? {};
-      return { ...lockdown, spec: { ...lockdown.spec, select, causes: [request.cause] } };
+      return { ...lockdown, spec: { ...lockdown.spec, select, ...(cause === null && { causes: [facts.cause] }) } };
     });
     return locking(anything, facts, clockTrouble === null ? now : null, true).length > 0;
   }
@@ -245,6 +260,19 @@ export class Gatekeeper {
     const wait = verdict.opensAt === null ? LOOK_AGAIN : Math.max(0, verdict.opensAt - this.#judge.now().now);
     throw held(toldOfHeld(verdict), Math.min(wait, again ?? LOOK_AGAIN, LOOK_AGAIN));
   }
+}
+
+/** Work on a unit of which no more is known. */
+function standing(request: Subject & Pick<GateRequest, 'cause'>): ChangeFacts {
+  return {
+    ...subjectOf(request),
+    source: { ...request.source, revision: '' },
+    namespaceLabels: null,
+    digest: '',
+    authors: NOT_ASKED,
+    objects: [],
+    owned: 0,
+  };
 }
 
 /** What people read of why a change is made. */

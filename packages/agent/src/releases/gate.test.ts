@@ -29,6 +29,7 @@ async function asked(
   wanted: Partial<ReleaseChange['wanted']>,
   more: Partial<ReleaseChange> = {},
   objects: readonly KubeObject[] = [],
+  onHeed: (request: unknown) => void = () => undefined,
 ): Promise<GateRequest> {
   const release = helmRelease({ spec: { targetNamespace: 'staging' } });
   const cluster = new MemoryCluster();
@@ -36,6 +37,7 @@ async function asked(
   const requests: GateRequest[] = [];
   const keeper = {
     isOnGuard: () => Promise.resolve(true),
+    passLockdowns: (request: unknown) => Promise.resolve(onHeed(request)),
     pass: (request: GateRequest) => {
       requests.push(request);
       return Promise.resolve(null);
@@ -70,6 +72,14 @@ test('what tests run is judged with the release, whether they run by now or not'
   const request = await asked({ hooks } as unknown as Partial<ReleaseChange['wanted']>);
   expect(request.objects).toMatchObject([{ key: { kind: 'Pod', name: 'probe' }, action: 'create' }]);
   expect(await request.contents()).toMatchObject([{ path: 'templates/test.yaml' }]);
+});
+
+test('a change that leaves every object as it is writes a record, and heeds lockdowns', async () => {
+  const heeded: unknown[] = [];
+  await asked({}, {}, [], (request) => heeded.push(request));
+  expect(heeded).toMatchObject([{ cause: 'routine', objects: [] }]);
+  await asked({ crds: [{ path: 'crds/widgets.yaml', text: definition }] }, {}, [], (request) => heeded.push(request));
+  expect(heeded).toHaveLength(1);
 });
 
 describe('a change whose end was not written', () => {

@@ -30,8 +30,9 @@ import type { PlanTrial } from '../gates/plan-change.ts';
 import { settleAll } from '../runtime/parallel.ts';
 import { namespacedIn, type ActionContext } from './context.ts';
 import { ownedBy } from './marks.ts';
-import type { ReleaseRecord } from './record.ts';
+import type { HookRecord, ReleaseRecord } from './record.ts';
 import { bundleOf } from './render.ts';
+import type { StoredRelease } from './storage.ts';
 import { targetNamespaceOf } from './target-namespace.ts';
 
 /** What is to become of a release. */
@@ -56,7 +57,35 @@ type Subject = Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'clusterN
 export async function passReleaseGate(change: ReleaseChange, context: ActionContext): Promise<Passage | null> {
   const { gates } = context;
   if (gates === null || !(await gates.keeper.isOnGuard())) return null;
-  return gates.keeper.pass({ ...gates, ...(await requestOf(change, context)) });
+  const request = { ...gates, ...(await requestOf(change, context)) };
+  // Records are written all the same.
+  if (request.objects.length === 0) await heedLockdowns(gates, change.cause, []);
+  return gates.keeper.pass(request);
+}
+
+/**
+ * What is done to a release and changes nothing of what is declared, such as its tests, nobody can approve: only a lockdown that stops all holds it.
+ * @param keys what it touches
+ * @throws PlumbError `gated`
+ */
+export async function heedLockdowns(
+  gates: ReleaseGates | null,
+  cause: Cause,
+  keys: readonly ObjectKey[],
+): Promise<void> {
+  const objects = keys.map((key): ObjectFate => ({ key, action: 'change' }));
+  await gates?.keeper.passLockdowns({ ...gates, cause, objects });
+}
+
+/** The Secret of a record. */
+export function secretOf({ metadata: { namespace = '', name } }: Pick<StoredRelease, 'metadata'>): ObjectKey {
+  return { group: '', version: 'v1', kind: 'Secret', namespace, name };
+}
+
+/** The objects that hooks of a stored release make. */
+export async function hookKeys(hooks: readonly HookRecord[], context: ActionContext): Promise<ObjectKey[]> {
+  const contents = await hookContents(hookTexts(hooks), context.release, context);
+  return contents.map(({ key }) => key);
 }
 
 /** Lets drift of what is in force be put right only where policies and lockdowns that name it do. */
@@ -121,8 +150,11 @@ export async function rollbackChange(
   context: ActionContext,
 ): Promise<ReleaseChange> {
   const bundle = await bundleOf(record, context);
-  const hooks = (record.hooks ?? []).map(({ path = '', manifest = '', events = [] }) => ({ path, manifest, events }));
-  return { cause: 'rollback', wanted: { bundle, hooks, crds: [] }, owned };
+  return { cause: 'rollback', wanted: { bundle, hooks: hookTexts(record.hooks ?? []), crds: [] }, owned };
+}
+
+function hookTexts(hooks: readonly HookRecord[]): HookText[] {
+  return hooks.map(({ path = '', manifest = '', events = [] }) => ({ path, manifest, events }));
 }
 
 async function requestOf(

@@ -23,7 +23,7 @@ test('a decision sees of a record what it is made from', () => {
     chartName: 'cart',
     chartVersion: '1.2.3',
     madeWith,
-    interrupted: true,
+    interrupted: 'killed',
   });
 });
 
@@ -34,6 +34,6 @@ test('of one that says little, little', () => {
     chartName: '',
     chartVersion: '',
     madeWith: null,
-    interrupted: false,
+    interrupted: null,
   });
 });

@@ -1,4 +1,4 @@
-import { isUnlocked } from '@plumb/core';
+import { interruptionOf } from '@plumb/core';
 import type { LastRelease } from '@plumb/core';
 import { chartOf } from './record.ts';
 import { madeWithIn } from './storage.ts';
@@ -20,6 +20,6 @@ export function lastReleaseOf(
     chartName,
     chartVersion,
     madeWith: madeWithIn(stored),
-    interrupted: isUnlocked(record.info.description ?? ''),
+    interrupted: interruptionOf(record.info.description ?? ''),
   };
 }

@@ -16,7 +16,7 @@ import type { DriftNote } from '../delivery/drift.ts';
 import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
 import { failureOf, Superseded, type ActionContext } from './context.ts';
-import { passReleaseGate } from './gate.ts';
+import { heedLockdowns, hookKeys, passReleaseGate, secretOf } from './gate.ts';
 import { correct } from './correct.ts';
 import { chartOf, type ReleaseRecord } from './record.ts';
 import { removeObjects, removeRelease } from './remove-release.ts';
@@ -72,6 +72,7 @@ async function unlock(task: Task, context: ActionContext): Promise<Ended> {
   const last = await lastIn(task);
   const { status = 'unknown' } = last.record.info;
   if (!isPending(status)) throw systemError('internal', `a release in status '${status}' is not locked`);
+  await heedLockdowns(context.gates, 'routine', [secretOf(last)]);
   const info = { ...last.record.info, status: 'failed' as const, description: unlockedBy(status) };
   const hooks = (last.record.hooks ?? []).map((hook) => ({ ...hook }));
   // What cannot be deleted now must not keep the release locked.
@@ -110,6 +111,8 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
   const { timeout, filters } = testOptionsOf(release.spec);
   const record: ReleaseRecord = { ...last.record, hooks: (last.record.hooks ?? []).map((hook) => ({ ...hook })) };
   const hooks = testsFor(record.hooks ?? [], filters);
+  if (hooks.length > 0)
+    await heedLockdowns(context.gates, 'routine', [secretOf(last), ...(await hookKeys(hooks, context))]);
   let current = last;
   const save = async (): Promise<void> => {
     current = await store.update(current, record);

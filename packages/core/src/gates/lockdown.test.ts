@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Cause } from '../plan.ts';
 import { judgeChange } from './evaluate.ts';
-import { locking } from './judge-lockdown.ts';
+import type { LockdownFacts } from './facts.ts';
+import { judgeStandstill, locking } from './judge-lockdown.ts';
 import { approval, change, input, lockdown, NOW, policy } from './testing/facts.ts';
 import { bob, CAUSES, fire, GLASS, HOUR, SRE, verdicts, waits } from './testing/verdicts.ts';
 
@@ -63,6 +64,35 @@ describe('a lockdown', () => {
     expect(state({ namespaceSelector: 'env=dev' })).toBe('open');
     expect(state({ namespaceSelector: 'env=dev' }, { namespaceLabels: null })).toBe('held');
     expect(state({ labelSelector: '=' })).toBe('held');
+  });
+
+  describe('for what nobody can approve', () => {
+    const standing = (parts: Parameters<typeof input>[0]): [string[], number | null] => {
+      const { requirements, opensAt } = judgeStandstill(input(parts));
+      return [requirements.map(({ message }) => message), opensAt];
+    };
+
+    test('stops it with all that it stops, until its end', () => {
+      const message = 'the end of lockdown fire by olga (incident), 2026-11-03T13:00:00Z at the latest';
+      expect(standing({ lockdowns: [frozen] })).toEqual([[message], NOW + HOUR]);
+      expect(standing({ lockdowns: [frozen], now: NOW + HOUR })).toEqual([[], null]);
+      expect(standing({ lockdowns: [frozen], now: NOW + HOUR, clockTrouble: 'far apart' })).toEqual([[message], null]);
+    });
+
+    test('that cannot be read stops it', () => {
+      const lockdowns = [{ ...frozen, flaw: 'spec.until is required' }];
+      expect(standing({ lockdowns })[0]).toHaveLength(1);
+    });
+
+    test.each<[string, Partial<LockdownFacts['spec']>]>([
+      ['asks for approvals instead', { approvals: [{ name: 'one', count: 1 }] }],
+      ['asks for checks instead', { checks: [{ name: 'c', expression: 'true' }] }],
+      ['is about another unit', { select: { names: ['other'] } }],
+      ['is about drift only', { causes: ['drift'] }],
+      ['is about objects that are not touched', { select: { touches: { namespaces: ['other'] } } }],
+    ])('leaves it alone where it %s', (_what, spec) => {
+      expect(standing({ lockdowns: [lockdown('l', spec)] })).toEqual([[], null]);
+    });
   });
 
   describe('that checks', () => {

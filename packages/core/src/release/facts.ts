@@ -45,8 +45,8 @@ export interface LastRelease {
   readonly lastDeployed: string;
   /** Null where nobody noted it beside the record: helm and Flux do not. */
   readonly madeWith: MadeWith | null;
-  /** Its action neither succeeded nor failed: it was cut short, and the record unlocked since (see unlockedBy). */
-  readonly interrupted: boolean;
+  /** Its action neither succeeded nor failed: a kill cut it short, and the record was unlocked since (unlockedBy), or a lockdown did. Null: it ended. */
+  readonly interrupted: 'killed' | 'locked-down' | null;
 }
 
 /** What is declared now. Digests are empty where nothing is declared. */
@@ -101,9 +101,13 @@ export function unlockedBy(status: HelmStatus): string {
   return `${UNLOCKED}${status}' state`;
 }
 
-/** Whether a record's description says that it was unlocked. */
-export function isUnlocked(description: string): boolean {
-  return description.startsWith(UNLOCKED);
+/** Why a lockdown ends what is under way: a record's description ends with it then. */
+export const LOCKED_DOWN = 'changes are locked down';
+
+/** What cut an action short, by its record's description; null where nothing did. */
+export function interruptionOf(description: string): LastRelease['interrupted'] {
+  if (description.startsWith(UNLOCKED)) return 'killed';
+  return description.endsWith(LOCKED_DOWN) ? 'locked-down' : null;
 }
 
 /** The action that a pending record was made by, for its snapshot in status.history. */

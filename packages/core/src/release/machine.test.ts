@@ -95,7 +95,7 @@ function put(world: ReleaseWorld, status: 'deployed' | 'failed' | 'pending-upgra
   if (status === 'deployed') {
     for (const record of world.records) if (record.status === 'deployed') record.status = 'superseded';
   }
-  const made = { deployed: world.stamp(), interrupted: false, made: null, salt: 0 };
+  const made = { deployed: world.stamp(), interrupted: null, made: null, salt: 0 };
   world.records.push({ version, status, content: { ...content, post: '' }, ...made });
 }
 

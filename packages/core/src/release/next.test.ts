@@ -1,7 +1,7 @@
 import type { HelmReleaseSpec, HelmReleaseStatus } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
 import { factsWith, lastWith, releaseWith, snapshotWith, WANTED } from '../testing/release-facts.ts';
-import type { ActionName, ReleaseFacts } from './facts.ts';
+import type { ActionName, LastRelease, ReleaseFacts } from './facts.ts';
 import { nextOf } from './next.ts';
 import type { Next } from './next.ts';
 import { stateOf } from './state.ts';
@@ -100,6 +100,21 @@ describe('a failed upgrade', () => {
       failed(1, { remediation: { remediateLastFailure: true } }),
       'rollback to v1',
     ],
+    [
+      'that a lockdown ended is tried again, whatever failed before it',
+      { ...failed(1, twice), last: lastWith(2, { status: 'failed', interrupted: 'locked-down' }) },
+      'upgrade',
+    ],
+    [
+      'that a lockdown ended is no reason to uninstall',
+      { ...failed(1, uninstall), last: lastWith(2, { status: 'failed', interrupted: 'locked-down' }) },
+      'upgrade',
+    ],
+    [
+      'that a lockdown ended when retries were spent stays given up',
+      { ...failed(3, twice), last: lastWith(2, { status: 'failed', interrupted: 'locked-down' }) },
+      'exhausted RetriesExceeded',
+    ],
     ['is rolled back without end', failed(99, { remediation: { retries: -1 } }), 'rollback to v1'],
     ['is uninstalled, where it says so', failed(1, uninstall), 'uninstall-remediation'],
     [
@@ -131,7 +146,11 @@ describe('a failed upgrade', () => {
     });
   });
 
-  const remedied = (action: 'rollback' | 'uninstall-remediation', failures: number, interrupted = false) => ({
+  const remedied = (
+    action: 'rollback' | 'uninstall-remediation',
+    failures: number,
+    interrupted: LastRelease['interrupted'] = null,
+  ) => ({
     ...failed(failures, twice, {
       history: [
         snapshotWith(3, { status: 'failed', action }),
@@ -146,7 +165,8 @@ describe('a failed upgrade', () => {
     ['is tried again, while retries are left', remedied('rollback', 1), 'upgrade'],
     ['is tried again after an uninstall, too', remedied('uninstall-remediation', 1), 'upgrade'],
     ['is given up when none are', remedied('rollback', 3), 'exhausted RetriesExceeded'],
-    ['is rolled back after all when it was only cut short', remedied('rollback', 3, true), 'rollback to v1'],
+    ['is rolled back after all when it was only cut short', remedied('rollback', 3, 'killed'), 'rollback to v1'],
+    ['is rolled back after all when a lockdown ended it', remedied('rollback', 3, 'locked-down'), 'rollback to v1'],
   ])('whose remedy failed %s', (_what, facts, does) => {
     expect(shown(nextFor(facts))).toBe(does);
   });

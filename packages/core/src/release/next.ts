@@ -62,6 +62,7 @@ const DECISIONS = {
 const DRIFT = 'objects were changed by others';
 const FORCED = 'force requested through annotation';
 const CHANGED = 'what the release depends on changed since it was given up';
+const LOCKED = 'a lockdown cut it short';
 const DUE = 'it was given up for a while, and is tried once more';
 const AGAIN = 'the rest is done in another run';
 
@@ -133,6 +134,7 @@ function nextWhenFailed(facts: ReleaseFacts): Next {
   }
   const { retryInterval, remediateLastFailure, strategy } = remediationOf(release, tried);
   if (retryInterval !== null) return retry(facts, retryInterval);
+  if (wasLockedDown(facts)) return tryOrGiveUp(facts, { counted: tried, action: 'upgrade', reason: LOCKED });
 
   const isSpent = isExhausted(release, tried);
   const resumed = isSpent ? resumeReason(facts, tried) : null;
@@ -153,12 +155,18 @@ function retryLater(after: number): Next {
   return { do: 'retry-later', after, why: 'it is tried again when its retryInterval is over' };
 }
 
+/** A try that a lockdown ended has not failed, whatever failed before it: there is nothing to remedy. */
+function wasLockedDown({ release, last }: ReleaseFacts): boolean {
+  const action = latestSnapshot(release.status?.history)?.action;
+  return last?.interrupted === 'locked-down' && (action === 'install' || action === 'upgrade');
+}
+
 /**
  * A remedy that failed, or whose tests did, is not done again: what it was to remedy is tried again. One that was cut short is.
  */
 function remedyFailed({ release, last }: ReleaseFacts): boolean {
   const action = latestSnapshot(release.status?.history)?.action;
-  return (action === 'rollback' || action === 'uninstall-remediation') && last?.interrupted !== true;
+  return (action === 'rollback' || action === 'uninstall-remediation') && (last?.interrupted ?? null) === null;
 }
 
 function rollback(facts: ReleaseFacts): Next {

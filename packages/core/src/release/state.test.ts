@@ -2,7 +2,7 @@ import type { HelmReleaseSpec, HelmReleaseStatus } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
 import { factsWith, lastWith, releaseWith, snapshotWith, WANTED } from '../testing/release-facts.ts';
 import type { HelmStatus, LastRelease, ReleaseFacts, WantedRelease } from './facts.ts';
-import { isPending, isUnlocked, pendingAction, unlockedBy } from './facts.ts';
+import { interruptionOf, isPending, LOCKED_DOWN, pendingAction, unlockedBy } from './facts.ts';
 import { madeWithAt } from './made-with.ts';
 import { adoptedStatus, stateOf } from './state.ts';
 import type { StateName } from './state.ts';
@@ -278,6 +278,7 @@ test('what is pending is locked, and unlocked with words that say so', () => {
   expect(settled.some(isPending)).toBe(false);
   expect(settled.map(pendingAction)).toEqual(settled.map(() => undefined));
   expect(unlockedBy('pending-upgrade')).toBe("Release unlocked from stale 'pending-upgrade' state");
-  expect(isUnlocked(unlockedBy('pending-install'))).toBe(true);
-  expect(isUnlocked('Upgrade complete')).toBe(false);
+  expect(interruptionOf(unlockedBy('pending-install'))).toBe('killed');
+  expect(interruptionOf(`Upgrade "cart" failed: it was cut short: ${LOCKED_DOWN}`)).toBe('locked-down');
+  expect(interruptionOf('Upgrade complete')).toBeNull();
 });

@@ -43,7 +43,7 @@ export function lastWith(version: number, parts: Partial<LastRelease> = {}): Las
     configDigest: WANTED.configDigest,
     lastDeployed: DEPLOYED,
     madeWith: null,
-    interrupted: false,
+    interrupted: null,
     ...parts,
   };
 }

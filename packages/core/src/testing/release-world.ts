@@ -34,7 +34,7 @@ interface StoredRecord {
   content: Content;
   /** Another one for each time that something is deployed. */
   deployed: string;
-  interrupted: boolean;
+  interrupted: LastRelease['interrupted'];
   /** Null for records of others. */
   made: MadeWith | null;
   /** Differs when others changed the record. */
@@ -316,7 +316,7 @@ export class ReleaseWorld {
           () => this.#record(gone, 'uninstall-remediation'),
         ];
     return [
-      () => Object.assign(last, { status: 'uninstalling', interrupted: false }),
+      () => Object.assign(last, { status: 'uninstalling', interrupted: null }),
       ...end,
       ...(failed ? [() => this.#count('uninstall-remediation')] : []),
     ];
@@ -327,7 +327,7 @@ export class ReleaseWorld {
     if (last === undefined) return [];
     const action = pendingAction(last.status);
     return [
-      () => Object.assign(last, { status: 'failed', interrupted: true }),
+      () => Object.assign(last, { status: 'failed', interrupted: 'killed' }),
       () => {
         const latest = latestSnapshot(this.status.history);
         const known = latest !== undefined && isSameRecord(latest, this.#lastOf(last)) ? latest.action : undefined;
@@ -359,7 +359,7 @@ export class ReleaseWorld {
   #newRecord(status: HelmStatus, content: Content, given?: MadeWith): StoredRecord & { made: MadeWith } {
     const made = given ?? { postRenderersDigest: content.post, commonMetadataDigest: '' };
     const version = (this.last?.version ?? 0) + 1;
-    return { version, status, content: { ...content }, deployed: this.stamp(), interrupted: false, made, salt: 0 };
+    return { version, status, content: { ...content }, deployed: this.stamp(), interrupted: null, made, salt: 0 };
   }
 
   /** How Helm leaves the records: what was deployed before stays so until the new one is. */

@@ -238,18 +238,29 @@ async function goOn(draft: Draft, context: Context): Promise<Outcome<Facts>> {
     if (state.adopt !== null) await adopt(draft, sight, state, context);
     const next = nextOf(state, sight.facts);
     if (next.do === 'wait') return heldOutcome(draft, sight, context);
-    if (next.do === 'rest') await restAtGate(gatesOf(draft.release, memory, context.hands), sight.known.snapshot);
-    if (next.do === 'exhausted') await recallMissed(draft.release, sight, context);
-    if (next.do !== 'act') {
-      if (next.do !== 'rest') draft.events.push(...(await repairInForce(draft.release, context)));
-      return end(draft, next, context);
-    }
+    if (next.do !== 'act') return stop(draft, next, { ...sight, state }, context);
     if (state.name === 'Unmanaged') draft.release.status.history = [];
     if (state.name === 'Failed') draft.release.status.history = trimmedHistory(draft.release);
     tellRecovery(draft, { ...next, why: resumed ?? next.why }, { facts: sight.facts, resumed }, context);
     const isDone = await act(draft, next, sight, context);
     if (!isDone) return underwayOutcome(draft, context);
   }
+}
+
+/** No more is done in this run. What is in force is kept as it is, unless that is what the next one is for. */
+async function stop(
+  draft: Draft,
+  next: Exclude<Next, { do: 'act' | 'wait' }>,
+  { state, ...sight }: Sighted & { state: ReleaseState },
+  context: Context,
+): Promise<Outcome<Facts>> {
+  const { memory, hands } = context;
+  const { release } = draft;
+  if (next.do === 'rest') await restAtGate(gatesOf(release, memory, hands), sight.known.snapshot);
+  if (next.do === 'exhausted') await recallMissed(release, sight, context);
+  const holdsDrift = next.do !== 'rest' && state.name === 'Drifted';
+  if (next.do !== 'rest' && !holdsDrift) draft.events.push(...(await repairInForce(release, context)));
+  return end(draft, next, { ...context, holdsDrift });
 }
 
 /** Clears the counters where there is a reason to. @returns the reason why what was given up is tried again; null: it was not given up, or still is */
@@ -413,8 +424,11 @@ function heldOutcome(draft: Draft, { facts: { last } }: Sighted, context: Contex
 }
 
 /** Nothing is left to do now. */
-function end(draft: Draft, next: Exclude<Next, { do: 'act' | 'wait' }>, context: Context): Outcome<Facts> {
-  const { memory, hands } = context;
+function end(
+  draft: Draft,
+  next: Exclude<Next, { do: 'act' | 'wait' }>,
+  { memory, hands, holdsDrift }: Context & { holdsDrift: boolean },
+): Outcome<Facts> {
   const { underway, failed, unit } = memory;
   const { release } = draft;
   const facts = factsOfDraft(draft);
@@ -440,7 +454,7 @@ function end(draft: Draft, next: Exclude<Next, { do: 'act' | 'wait' }>, context:
   const after = Math.max(next.after, backoff);
   const said = isGivenUp ? exhaustedSaid(next) : attemptSaid(release, next.why);
   memory.isExhausted = isGivenUp;
-  memory.failed = { said, inputs, retryAt: now + after, count };
+  memory.failed = { said, inputs, retryAt: now + after, count, holdsDrift };
   return { type: 'retry', facts: { ...facts, isStalled: isGivenUp }, said, after };
 }
 

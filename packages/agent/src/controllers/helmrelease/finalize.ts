@@ -1,10 +1,18 @@
 import type { HelmRelease, KubeObject, ObjectKey, Said } from '@plumb/api';
-import { asPlumbError, HELM_APPLY_MANAGER, helmReleaseMessages as messages, ownMessages, say } from '@plumb/api';
+import {
+  asPlumbError,
+  HELM_APPLY_MANAGER,
+  helmReleaseMessages as messages,
+  ownMessages,
+  PlumbError,
+  say,
+} from '@plumb/api';
 import { latestSnapshot, parseInventoryEntry, storageNamespaceOf, uninstallOptionsOf } from '@plumb/core';
 import { actingAs } from '../../delivery/acting-as.ts';
 import { approach, awaySaid, siteOf } from '../../delivery/approach.ts';
 import { awayOf } from '../../delivery/destination.ts';
 import { ownedThere } from '../../delivery/prune.ts';
+import { heedLockdowns, secretOf } from '../../releases/gate.ts';
 import { Job } from '../../releases/job.ts';
 import { ownedBy } from '../../releases/marks.ts';
 import { perform } from '../../releases/perform.ts';
@@ -17,7 +25,7 @@ import { objectId } from '../../runtime/flux-objects.ts';
 import type { Hands } from './act.ts';
 import { dropHelmChart } from './helm-chart.ts';
 import type { ReleaseMemory } from './memory.ts';
-import { actionContext, storeOf } from './see-release.ts';
+import { actionContext, gatesOf, storeOf } from './see-release.ts';
 import { sourceOf } from './source.ts';
 
 interface Context {
@@ -47,7 +55,8 @@ export async function finalize(object: HelmRelease, context: Context): Promise<F
   if (reason !== null) return reason;
   if (await isAccountGone(object, context))
     return letGo(object, context, [leftSaid(object, 'its service account is gone')]);
-  const job = memory.job ?? (await begin(object, context));
+  const job = memory.job ?? (await begin(object, context).catch(heldOr));
+  if (job instanceof PlumbError) return heldBy(job);
   if (job === null) return letGo(object, context, await leftBehind(object, context));
   memory.job = job;
   await job.settled();
@@ -56,10 +65,19 @@ export async function finalize(object: HelmRelease, context: Context): Promise<F
   const ended = await job.ended;
   // What was under way before it was deleted is cut short: then the uninstall begins.
   if (ended.action !== 'uninstall') return finalize(object, context);
-  if (ended.error?.code === 'gated')
-    return { next: 'retry', ended: null, said: [say(ownMessages.gated, { why: ended.error.message })] };
+  if (ended.error?.code === 'gated') return heldBy(ended.error);
   if (ended.error !== null) return { next: 'retry', ended, said: [] };
   return { ...(await letGo(object, context, [])), ended };
+}
+
+function heldOr(thrown: unknown): PlumbError {
+  const error = asPlumbError(thrown);
+  if (error.code === 'gated') return error;
+  throw thrown;
+}
+
+function heldBy({ message }: PlumbError): Finalized {
+  return { next: 'retry', ended: null, said: [say(ownMessages.gated, { why: message })] };
 }
 
 /** The uninstall of what is stored; null where nothing is. */
@@ -73,7 +91,9 @@ async function begin(object: HelmRelease, context: Context): Promise<Job<TaskEnd
   if (last !== null && !isTold && madeWithIn(last) === null) return null;
   if (last === null) return null;
   if (last.record.info.status === 'uninstalled' && owned.length === 0) {
-    if (!uninstallOptionsOf(object.spec).keepHistory) await store.purge(name);
+    if (uninstallOptionsOf(object.spec).keepHistory) return null;
+    await heedLockdowns(gatesOf(object, memory, hands), 'prune', [secretOf(last)]);
+    await store.purge(name);
     return null;
   }
   const task = {

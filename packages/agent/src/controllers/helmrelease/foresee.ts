@@ -145,7 +145,7 @@ class Foresight {
     }
     const { last, snapshot } = known;
     if (last === null || snapshot === null) return;
-    const unlocked = { ...last, status: 'failed', interrupted: true } as const;
+    const unlocked = { ...last, status: 'failed', interrupted: 'killed' } as const;
     const failed = { ...snapshot, status: 'failed' };
     this.#memory.known = { last: unlocked, snapshot: failed, mark: '' };
     Object.assign(status, adoptedStatus({ ...facts, last: unlocked }, failed));

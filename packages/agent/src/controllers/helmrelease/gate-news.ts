@@ -1,4 +1,5 @@
 import { ownMessages, systemError, type HelmRelease } from '@plumb/api';
+import { LOCKED_DOWN } from '@plumb/core';
 import type { Gatekeeper } from '../../gates/gatekeeper.ts';
 import type { ReleaseMemory } from './memory.ts';
 import { subjectOf } from './see-release.ts';
@@ -9,9 +10,9 @@ export function noteGates(object: HelmRelease, memory: ReleaseMemory, gates: Gat
   // What is being judged may not have seen it.
   unit.judgeAgain ||= isHeld(memory) || job !== null;
   // Of an uninstall for the end of its object nothing is told as of a task.
-  const isChanging = job !== null && task?.action !== 'correct';
-  if (isChanging && gates?.isLocked({ ...subjectOf(object, unit), cause: 'routine' }) === true)
-    job?.cancel(systemError('cancelled', 'changes are locked down'));
+  const cause = task?.action === 'correct' ? 'drift' : null;
+  if (job !== null && gates?.isLocked(subjectOf(object, unit), cause) === true)
+    job.cancel(systemError('cancelled', LOCKED_DOWN));
   const { isRepairHeld } = memory;
   if (isRepairHeld) unit.driftFailed = { count: 0, retryAt: 0 };
   memory.isRepairHeld = false;

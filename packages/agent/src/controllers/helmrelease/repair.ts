@@ -20,8 +20,9 @@ interface Context {
 
 const DRIFT_BACKOFF = { min: 250, max: 60_000 };
 
-/** @returns whether it failed as it did before, which was told */
+/** One that was cut short has not failed. @returns whether it failed as it did before, which was told */
 export function noteCorrection({ error }: TaskEnd, memory: ReleaseMemory, { clock }: Pick<Hands, 'clock'>): boolean {
+  if (error?.code === 'cancelled') return false;
   const { unit, correctionFailure: before } = memory;
   const count = error === null ? 0 : unit.driftFailed.count + 1;
   const wait = count === 0 ? 0 : Math.max(error?.retryAfter ?? 0, backoffDelay(count, clock.random(), DRIFT_BACKOFF));

@@ -1,6 +1,6 @@
 import type { HelmRelease, HelmReleaseStatus, ObjectKey } from '@plumb/api';
 import { systemError, userError } from '@plumb/api';
-import { NO_FAILURES } from '@plumb/core';
+import { LOCKED_DOWN, NO_FAILURES } from '@plumb/core';
 import { checkStatus } from '@plumb/testkit';
 import { describe, expect, test } from 'vitest';
 import type { DriftNote } from '../../delivery/drift.ts';
@@ -272,6 +272,33 @@ test('one that was gone before it could be uninstalled says so, and is no event'
   const { messages, events } = told(helmRelease({ status: { history: [snapshot(2)] } }), end('uninstall'));
   expect(messages['Released']).toBe('Release shop/cart.v2 was not found, assuming it is uninstalled');
   expect(events).toEqual([]);
+});
+
+describe('what a lockdown ended', () => {
+  const error = systemError('cancelled', `it was cut short: ${LOCKED_DOWN}`);
+  const tests = helmRelease({
+    spec: { test: { enable: true } },
+    status: { history: [snapshot(1)], conditions: [installed], lastAttemptedReleaseAction: 'install' },
+  });
+
+  test.each(['test', 'unlock'] as const)('%s: is told as nothing, and counts for nothing', (action) => {
+    const { events, status, conditions } = told(tests, end(action, { error }));
+    expect(events).toEqual([]);
+    expect(status.failures).toBeUndefined();
+    expect(conditions).toEqual(told(tests, end('correct')).conditions);
+  });
+
+  test('of a repair tells what was put right before', () => {
+    const drift: DriftNote[] = [
+      { key: OTHER, how: 'removed', paths: [], managers: [] },
+      { key: KEY, how: 'removed', paths: [], managers: [] },
+    ];
+    const { events } = told(tests, end('correct', { error, drift, changes: [{ key: OTHER, action: 'created' }] }));
+    expect(events.map(([, reason, text]) => [reason, text?.split('\n').slice(1)])).toEqual([
+      ['DriftDetected', ['ConfigMap/shop/a removed']],
+      ['DriftCorrected', ['ConfigMap/shop/a created']],
+    ]);
+  });
 });
 
 describe('tests', () => {

@@ -198,7 +198,9 @@ const TOLD = {
       error === null ? say(messages.removed, names) : say(messages.removeFailed, { ...names, error: error.message }),
     ),
   uninstall: uninstalled,
-  unlock: (release, { error, unlocked = 'unknown' }, names) => {
+  unlock: (release, end, names) => {
+    if (isLeft(end)) return { changes: [], said: [] };
+    const { error, unlocked = 'unknown' } = end;
     const facts = { ...names, status: unlocked };
     const said =
       error === null ? say(messages.unlocked, facts) : say(messages.unlockFailed, { ...facts, error: error.message });
@@ -276,7 +278,14 @@ function remediated(release: HelmRelease, said: Said): Telling {
   return { changes: [conditionOf(release, 'Remediated', isDone ? 'True' : 'False', said)], said: [said] };
 }
 
-function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): Telling {
+/** A lockdown cut it short: it has not failed, and is begun again when that is over. */
+function isLeft({ error, trigger }: TaskEnd): boolean {
+  return error?.code === 'cancelled' && trigger === undefined;
+}
+
+function tested(release: HelmRelease, end: TaskEnd, names: Names): Telling {
+  if (isLeft(end)) return { changes: [], said: [] };
+  const { error, tests } = end;
   const said =
     error === null
       ? say(messages.tested, { ...names, tests })
@@ -285,7 +294,10 @@ function tested(release: HelmRelease, { error, tests }: TaskEnd, names: Names): 
 }
 
 /** Drift that was put right, or is left: Flux tells first what differs, then what was done. Answers come in any order, what is told does not. */
-function corrected(_release: HelmRelease, { error, drift, found, changes }: TaskEnd, { release }: Names): Telling {
+function corrected(_release: HelmRelease, end: TaskEnd, { release }: Names): Telling {
+  const { drift, found, changes } = end;
+  // What a lockdown left undone is still drift, and what was done before it is done.
+  const error = isLeft(end) ? null : end.error;
   // What only was not ours yet, such as what helm made, is written and has not drifted.
   const written = changes.filter(({ action }) => action === 'created' || action === 'configured');
   const repaired = error === null ? written.filter(({ key }) => noteOf(key, drift) !== undefined) : written;

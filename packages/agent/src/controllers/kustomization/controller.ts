@@ -144,8 +144,8 @@ export class KustomizationController {
       const object = kustomizations.get(id) as Kustomization | undefined;
       if (object === undefined) continue;
       const delivering = this.#delivering.get(id);
-      const subject = { ...subjectOf(object, memory), cause: 'routine' } as const;
-      if (delivering !== undefined && this.#hands.gates?.isLocked(subject) === true) delivering.abort();
+      if (delivering !== undefined && this.#hands.gates?.isLocked(subjectOf(object, memory), null) === true)
+        delivering.abort();
       // What is being judged may not have seen it.
       memory.judgeAgain = isHeld(memory) || delivering !== undefined;
       if (memory.judgeAgain || object.metadata.deletionTimestamp !== undefined) this.#wake(id);
