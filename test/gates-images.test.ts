@@ -12,7 +12,7 @@ import {
 import type { JsonObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, clusterPolicy, installGates, policy } from './support/gates.ts';
-import { deployment } from './support/manifests.ts';
+import { configMap, deployment } from './support/manifests.ts';
 import { condition, World } from './support/world.ts';
 
 const DAY = 86_400_000;
@@ -188,6 +188,27 @@ test('keys and logins are read where the policy says, and what is missing holds'
   await world.cluster.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'cosign', namespace }, stringData });
   await looking('secret', world.applied('secret', revision));
   await release();
+});
+
+test('a field that a policy names is looked into as containers are', async () => {
+  const fields = [{ kind: 'ConfigMap', path: 'data.image' }];
+  await policy(world, 'fields', {
+    select: { names: ['fields'] },
+    images: { registries: [registry.host], signatures: byKey, fields },
+  });
+  const image = await registry.image('shop/web');
+  const declare = (named: string): Promise<string> =>
+    world.push({ 'fields/own.yaml': configMap(world.target, 'own', { image: named }) });
+  await declare('127.0.0.1:1/shop/web');
+  await world.kustomization('fields', { retryInterval: '1h' });
+  await isHeld(
+    'fields',
+    /^refused by images in \S+: ConfigMap\S+own: image 127\.0\.0\.1:1\/shop\/web is not of 127\.0\.0\.1:\d+/,
+  );
+  await declare(image.name);
+  await isHeld('fields', /^waits for a signature of image \S+\/shop\/web@sha256:\w+ by a key of the policy$/);
+  await sign(image);
+  await looking('fields', world.applied('fields', await declare(image.name)));
 });
 
 test('nothing went wrong beside', async () => {

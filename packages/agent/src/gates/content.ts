@@ -109,7 +109,7 @@ async function forbiddenIn(
 }
 
 function badImages(rule: NonNullable<PolicySpec['images']>, { key, body }: Content): string[] {
-  return imagesOf(body as unknown as JsonObject).flatMap((image) => {
+  return imagesOf(body as unknown as JsonObject, rule.fields).flatMap((image) => {
     const problem = imageProblem(rule, image);
     return problem === null ? [] : [`${displayKey(key)}: ${problem}`];
   });

@@ -98,10 +98,12 @@ export class ImageFindings {
     const found = new Map<string, Findings>();
     const governing = asked.policies.filter(({ spec: { images } }) => asksRegistries(images, asked.occasion));
     if (governing.length === 0) return { found, again: null };
-    const named = (await asked.contents()).flatMap(({ body }) => imagesOf(body as unknown as JsonObject));
-    const images = [...new Set(named)].toSorted();
+    const contents = await asked.contents();
     const looks = await Promise.all(governing.map((policy) => lookOf(policy, asked)));
-    const all = looks.map((look) => ({ look, asked: images.map((image) => this.#ask(look, image)) }));
+    const all = looks.map((look) => ({
+      look,
+      asked: imagesIn(contents, look.rule).map((image) => this.#ask(look, image)),
+    }));
     await this.#within(
       asked,
       all.flatMap((one) => one.asked),
@@ -181,6 +183,11 @@ type ToldOf = { image: string; waits: string } | { image: string; known: ImageKn
 function asksRegistries(images: ImageRule | undefined, occasion: Occasion): boolean {
   if (images === undefined || !isAbout(images.causes, occasion)) return false;
   return images.signatures !== undefined || images.vulnerabilities !== undefined;
+}
+
+function imagesIn(contents: readonly Content[], { fields }: ImageRule): string[] {
+  const named = contents.flatMap(({ body }) => imagesOf(body as unknown as JsonObject, fields));
+  return [...new Set(named)].toSorted();
 }
 
 async function lookOf(policy: PolicyFacts, asked: ImagesAsked): Promise<Look> {

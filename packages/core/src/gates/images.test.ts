@@ -1,6 +1,6 @@
 import type { JsonObject } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { imageProblem, imagesOf, repositoryOf, referenceOf } from './images.ts';
+import { imageProblem, imagesOf, repositoryOf, referenceOf, type ImageField } from './images.ts';
 
 const pod = (image: string): JsonObject => ({ containers: [{ name: 'a', image }] });
 const template = (image: string): JsonObject => ({ template: { metadata: {}, spec: pod(image) } });
@@ -23,6 +23,58 @@ describe('images are found wherever a pod may stand', () => {
       { containers: [{ image: 'x', sidecars: { containers: [{ image: 'y' }] } }] },
       ['x', 'y'],
     ],
+    [
+      'a Task of Tekton',
+      {
+        kind: 'Task',
+        spec: {
+          stepTemplate: { image: 'x' },
+          steps: [{ ref: { name: 'a' } }, { image: 'y' }],
+          sidecars: [{ image: 'z' }],
+        },
+      },
+      ['x', 'y', 'z'],
+    ],
+    ['a Pipeline of Tekton', { spec: { tasks: [{ taskSpec: { steps: [{ image: 'x' }] } }] } }, ['x']],
+    ['a StepAction of Tekton', { apiVersion: 'tekton.dev/v1beta1', kind: 'StepAction', spec: { image: 'x' } }, ['x']],
+    [
+      'a Workflow of Argo',
+      {
+        spec: {
+          templates: [
+            { container: { image: 'a' }, initContainers: [{ image: 'b' }], sidecars: [{ image: 'c' }] },
+            { script: { image: 'd', source: 'echo' } },
+            { containerSet: { containers: [{ image: 'e' }] } },
+            { steps: [[{ name: 'f', inline: { container: { image: 'f' } } }]] },
+            { dag: { tasks: [{ inline: { script: { image: 'g' } } }] } },
+          ],
+        },
+      },
+      ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+    ],
+    ['a CronWorkflow of Argo', { spec: { workflowSpec: { templates: [{ container: { image: 'x' } }] } } }, ['x']],
+    ['a Sensor of Argo', { spec: { template: { container: { image: 'x' } } } }, ['x']],
+    [
+      'a Rollout of Argo',
+      { kind: 'Rollout', spec: { ...template('x'), strategy: { canary: { steps: [{ setWeight: 5 }] } } } },
+      ['x'],
+    ],
+    ['a Service of Knative', { apiVersion: 'serving.knative.dev/v1', kind: 'Service', spec: template('x') }, ['x']],
+    ['a ScaledJob of KEDA', { spec: { jobTargetRef: template('x') } }, ['x']],
+    [
+      'a VirtualMachine of KubeVirt',
+      {
+        spec: {
+          template: {
+            spec: {
+              domain: { firmware: { kernelBoot: { container: { image: 'x' } } } },
+              volumes: [{ name: 'v', containerDisk: { image: 'y' } }],
+            },
+          },
+        },
+      },
+      ['x', 'y'],
+    ],
     ['the same twice', { a: pod('x'), b: pod('x') }, ['x']],
     ['a great depth', nested(200, pod('x')), ['x']],
   ])('in %s', (_where, object, images) => {
@@ -36,9 +88,48 @@ describe('images are found wherever a pod may stand', () => {
       'what is no container',
       { containers: ['x', null, 1, [], { image: 1 }, { image: null }, {}], volumes: ['x', { image: 'y' }] },
     ],
+    ['a step that runs none', { spec: { steps: [{ setWeight: 20 }, { script: 'echo', image: {} }, ['x'], 'x'] } }],
+    ['a script in words', { script: 'x', container: 'web', sidecar: true, spec: { container: null } }],
+    ['a StepAction of somebody else', { apiVersion: 'b.example/v1', kind: 'StepAction', spec: { image: 'x' } }],
     ['names that objects have by themselves', { containers: [{}], constructor: { name: 'x' } }],
   ])('and not in %s', (_where, object) => {
     expect(imagesOf(object)).toEqual([]);
+  });
+});
+
+describe('fields that a policy names', () => {
+  const spec = {
+    image: 'a',
+    pools: [{ image: 'b' }, { image: 'c' }],
+    parts: { one: { image: 'd' }, two: { image: 'e' } },
+    split: { image: { repository: 'f', tag: 1 } },
+    none: null,
+  };
+  const kafka: JsonObject = { apiVersion: 'kafka.example/v1', kind: 'Kafka', spec };
+
+  test.each([
+    ['spec.image', ['a']],
+    ['spec.pools.image', ['b', 'c']],
+    ['spec.parts.*.image', ['d', 'e']],
+    ['spec.parts.two.image', ['e']],
+    ['spec.split.image', ['{"repository":"f","tag":1}']],
+    ['spec.none.image', []],
+    ['spec.none', []],
+    ['spec.image.tag', []],
+    ['spec.constructor.name', []],
+  ])('%s leads to %j', (path, images) => {
+    expect(imagesOf(kafka, [{ kind: 'Kafka', path }])).toEqual(images);
+  });
+
+  test.each<[string, Omit<ImageField, 'path'>, JsonObject, string[]]>([
+    ['a kind of that group', { group: 'kafka.example', kind: 'Kafka' }, kafka, ['a']],
+    ['a kind of another group', { group: 'example', kind: 'Kafka' }, kafka, []],
+    ['another kind', { kind: 'Topic' }, kafka, []],
+    ['one in a List', { kind: 'Kafka' }, { kind: 'List', items: [kafka] }, ['a']],
+    ['one in a template', { kind: 'Kafka' }, { spec: { template: kafka } }, ['a']],
+    ['beside containers', { kind: 'Kafka' }, { ...kafka, template: pod('x') }, ['a', 'x']],
+  ])('%s', (_, field, object, images) => {
+    expect(imagesOf(object, [{ ...field, path: 'spec.image' }])).toEqual(images);
   });
 });
 
@@ -103,6 +194,10 @@ describe('registries', () => {
     [['docker.io/nginx'], 'docker.io/nginx'],
     [['docker.io/library'], 'bitnami/redis'],
     [['localhost:5000'], 'localhost/app'],
+    [['docker.io'], '$(params.image)'],
+    [['docker.io'], '{{inputs.parameters.image}}'],
+    [['ghcr.io/example'], 'ghcr.io/example/$(params.name)'],
+    [['docker.io'], '{"repository":"nginx","tag":1}'],
     [[], 'nginx'],
   ])('%j do not take %j', (registries, image) => {
     expect(imageProblem({ registries }, image)).toBe(`image ${image} is not of ${registries.join(', ')}`);

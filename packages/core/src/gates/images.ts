@@ -1,40 +1,79 @@
 import type { ImageRule, JsonObject, Json } from '@plumb/api';
 import { isAbout, type Occasion } from './causes.ts';
 
-const CONTAINERS = ['containers', 'initContainers', 'ephemeralContainers'];
+/** Fields that hold a container, or a list of them: those of Pods, and those of Argo Workflows, Tekton and others who name them alike. */
+const CONTAINERS = new Set([
+  'container',
+  'containers',
+  'initContainer',
+  'initContainers',
+  'ephemeralContainers',
+  'script',
+  'sidecar',
+  'sidecars',
+  'stepTemplate',
+  'steps',
+]);
 
-/** Every image an object names to be run or mounted, wherever it holds the spec of a pod. */
-export function imagesOf(object: JsonObject): string[] {
+export type ImageField = NonNullable<ImageRule['fields']>[number];
+
+/** Of what is no text. */
+const LONGEST = 200;
+
+/** Kinds that are a container themselves. */
+const KNOWN: readonly ImageField[] = [{ group: 'tekton.dev', kind: 'StepAction', path: 'spec.image' }];
+
+/** Every image an object names to be run or mounted, wherever it holds a container, the spec of a pod, or an object of a kind with such a field. */
+export function imagesOf(object: JsonObject, fields: readonly ImageField[] = []): string[] {
   const found = new Set<string>();
-  collect(object, found);
+  collect(object, [...KNOWN, ...fields], found);
   return [...found];
 }
 
-function collect(node: Json, found: Set<string>): void {
+function collect(node: Json, fields: readonly ImageField[], found: Set<string>): void {
   if (node === null || typeof node !== 'object') return;
   if (Array.isArray(node)) {
-    for (const item of node) collect(item, found);
+    for (const item of node) collect(item, fields, found);
     return;
   }
+  for (const { path } of fields.filter((field) => isOf(field, node))) noteAt(node, path.split('.'), found);
   for (const [name, value] of Object.entries(node)) {
-    if (Array.isArray(value)) for (const item of value) note(imageIn(name, item), found);
-    collect(value, found);
+    for (const item of Array.isArray(value) ? value : [value]) noteIn(name, item, found);
+    collect(value, fields, found);
   }
 }
 
-/** The image of one entry of a list of containers, or of one of volumes (KEP-4639). */
-function imageIn(list: string, entry: Json): Json | undefined {
-  if (CONTAINERS.includes(list)) return fieldOf(entry, 'image');
-  return list === 'volumes' ? fieldOf(fieldOf(entry, 'image'), 'reference') : undefined;
+function isOf({ group, kind }: ImageField, object: JsonObject): boolean {
+  if (fieldOf(object, 'kind') !== kind) return false;
+  const version = fieldOf(object, 'apiVersion');
+  return group === undefined || (typeof version === 'string' && version.startsWith(`${group}/`));
+}
+
+/** Lists are gone through, and of a `*` all that a map holds. What is there and no text is none that can be allowed. */
+function noteAt(node: Json | undefined, [name, ...rest]: readonly string[], found: Set<string>): void {
+  if (node === null || node === undefined) return;
+  if (Array.isArray(node)) {
+    for (const item of node) noteAt(item, name === undefined ? [] : [name, ...rest], found);
+  } else if (name === undefined) {
+    found.add(typeof node === 'string' ? node : JSON.stringify(node).slice(0, LONGEST));
+  } else if (name === '*' && typeof node === 'object') {
+    for (const item of Object.values(node)) noteAt(item, rest, found);
+  } else noteAt(fieldOf(node, name), rest, found);
+}
+
+/** The image of a container; of a volume (KEP-4639), or of a disk of KubeVirt. */
+function noteIn(name: string, entry: Json, found: Set<string>): void {
+  const images = CONTAINERS.has(name)
+    ? [fieldOf(entry, 'image')]
+    : name === 'volumes'
+      ? [fieldOf(fieldOf(entry, 'image'), 'reference'), fieldOf(fieldOf(entry, 'containerDisk'), 'image')]
+      : [];
+  for (const image of images) if (typeof image === 'string') found.add(image);
 }
 
 function fieldOf(value: Json | undefined, name: string): Json | undefined {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   return isObject && Object.hasOwn(value, name) ? value[name] : undefined;
-}
-
-function note(image: Json | undefined, found: Set<string>): void {
-  if (typeof image === 'string') found.add(image);
 }
 
 /** As go-digest knows them: an image with any other is pulled by nobody. */
@@ -44,8 +83,9 @@ const DIGEST = /@(?:sha256:[a-f\d]{64}|sha384:[a-f\d]{96}|sha512:[a-f\d]{128})$/
 export function imageProblem({ registries, digests }: ImageRule, image: string): string | null {
   if (digests === true && !DIGEST.test(image)) return `image ${image} is not named by digest`;
   if (registries === undefined) return null;
-  const repository = repositoryOf(image);
-  const isAllowed = registries.map(registryOf).some((one) => repository === one || repository.startsWith(`${one}/`));
+  // Of what is no name nobody knows what will be made of it: it may hold a variable.
+  const { repository } = referenceOf(image) ?? {};
+  const isAllowed = registries.map(registryOf).some((one) => repository === one || repository?.startsWith(`${one}/`));
   return isAllowed ? null : `image ${image} is not of ${registries.join(', ')}`;
 }
 

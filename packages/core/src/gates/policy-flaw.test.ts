@@ -35,6 +35,11 @@ describe('what the schema takes and nobody can judge by is a flaw', () => {
     ['a window that is never open', { windows: [{ ...window, duration: '0s' }] }, 'windows[0]: '],
     ['a window without a start', { windows: [{ type: 'Allow', timeZone: 'UTC', duration: '1h' }] }, 'windows[0]: '],
     ['a duration beyond all bounds', { windows: [{ ...window, duration: '99999999999h' }] }, 'windows[0]: '],
+    [
+      'an image in a Secret',
+      { images: { fields: [{ kind: 'Secret', path: 'data.image' }] } },
+      'images.fields: a Secret names no images',
+    ],
     ['an image that nobody may sign', { images: { signatures: {} } }, 'images.signatures names nobody'],
     [
       'reports that nobody signs',

@@ -91,7 +91,7 @@ function specProblem(spec: PolicySpec, namespace: string): string | null {
 
 function imageProblems(images: ImageRule | undefined, namespace: string): (string | null)[] {
   if (images === undefined) return [];
-  const { signatures, vulnerabilities, pullSecretRefs = [] } = images;
+  const { signatures, vulnerabilities, pullSecretRefs = [], fields = [] } = images;
   const { signedBy } = vulnerabilities ?? {};
   const references = [signatures, signedBy].flatMap((signers) => [
     ...(signers?.keys ?? []).map(({ secretRef }) => secretRef),
@@ -105,6 +105,10 @@ function imageProblems(images: ImageRule | undefined, namespace: string): (strin
       ? 'images.vulnerabilities needs signedBy, or images.signatures: a report that nobody signed is worth nothing'
       : null,
     noTime('images.vulnerabilities.maxAge', vulnerabilities?.maxAge),
+    // What it names would be told, to whoever may look at a Change.
+    fields.some(({ group, kind }) => kind === 'Secret' && group === undefined)
+      ? 'images.fields: a Secret names no images'
+      : null,
     namespace === '' && isLost ? 'images: each Secret and ConfigMap that is named needs its namespace' : null,
   ];
 }

@@ -70,6 +70,15 @@ const vulnerabilities = object(
   },
 );
 
+const field = object('A field that holds the name of an image.', {
+  group: Type.Optional(text('The API group of the kind. By default any.', { minLength: 1, maxLength: 253 })),
+  kind: text('The kind that has the field.', { minLength: 1, maxLength: 63 }),
+  path: text(
+    'Where it is: names of fields with dots between them, as spec.kafka.image. Lists are gone through, and * stands for every name in a map.',
+    { pattern: '^(\\*|[A-Za-z0-9_-]+)(\\.(\\*|[A-Za-z0-9_-]+))*$', maxLength: 256 },
+  ),
+});
+
 export const imageRules = object('Which container images may run.', {
   registries: Type.Optional(
     list(
@@ -82,6 +91,12 @@ export const imageRules = object('Which container images may run.', {
   vulnerabilities: Type.Optional(vulnerabilities),
   pullSecretRefs: Type.Optional(
     list('Secrets of type kubernetes.io/dockerconfigjson with logins for registries.', object('A Secret.', place)),
+  ),
+  fields: Type.Optional(
+    list(
+      'Fields of kinds of your own that name images, beside those that hold a container or the volumes of a pod, which are found wherever they are.',
+      field,
+    ),
   ),
   action: Type.Optional(
     choice('What a change that does not pass meets: it is held, or only told of.', ['Deny', 'Warn'], {
