@@ -159,6 +159,8 @@ export class UnitMemory {
   guarded: ReadonlySet<string> = new Set();
   /** keyIds of what has to be deleted to be made anew, and was guarded: gates are asked for that. */
   readonly replacing = new Set<string>();
+  /** keyIds and uids of what hooks may delete to make their own: what gates have seen, and what hooks have made since. */
+  readonly remaking = new Map<string, string>();
   /** The value of requestedAt the last delivery began with: it is answered, though its end is not reported yet. */
   answering: string | null = null;
   /** Repairs of drift in a row that failed, and when the next may be tried. */

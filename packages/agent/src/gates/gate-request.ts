@@ -1,4 +1,4 @@
-import { ownMessages, PlumbError, say, type ChangeSpec, type UnitRef } from '@plumb/api';
+import { ownMessages, PlumbError, say, type ChangeSpec, type ObjectKey, type UnitRef } from '@plumb/api';
 import type { Cause, ChangeFacts, ObjectFate } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Content } from './content.ts';
@@ -28,6 +28,8 @@ export interface GateRequest {
   owned: number;
   /** keyIds of what leaves the unit. */
   leaving: readonly string[];
+  /** What it deletes and makes anew as it did before: that counts as deleted only where limits protect it. */
+  remade: readonly ObjectKey[];
   contents: () => Promise<readonly Content[]>;
   /** How the objects are read as they are now, and what would become of them is tried. */
   trial: PlanTrial;

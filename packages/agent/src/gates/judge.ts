@@ -1,14 +1,16 @@
-import type { KubeObject, PolicySpec } from '@plumb/api';
+import { keyId, type KubeObject, type PolicySpec } from '@plumb/api';
 import {
   governing,
   judgeChange,
   locking,
+  protectedKeys,
   type Authorship,
   type ChangeFacts,
   type Endorsements,
   type Findings,
   type GateVerdict,
   type LockdownFacts,
+  type ObjectFate,
   type PolicyFacts,
 } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
@@ -91,10 +93,12 @@ export class Judge {
       ...this.#objects.lockdowns.map(({ spec }) => spec),
     ].some((spec) => spec.select?.namespaceSelector !== undefined || hasExpressions(spec));
     const labelled = asksLabels ? { ...facts, namespaceLabels: await this.#objects.labelsOf(unit.namespace) } : facts;
-    const asking = [...governing(this.#objects.policies, labelled), ...this.#locking(labelled)];
-    return asking.some(({ spec }) => readsAuthors(spec))
-      ? { ...labelled, authors: await this.#authors(request) }
-      : labelled;
+    return this.#withAuthors(withRemade(labelled, request, governing(this.#objects.policies, labelled)), request);
+  }
+
+  async #withAuthors(facts: ChangeFacts, request: GateRequest): Promise<ChangeFacts> {
+    const asking = [...governing(this.#objects.policies, facts), ...this.#locking(facts)];
+    return asking.some(({ spec }) => readsAuthors(spec)) ? { ...facts, authors: await this.#authors(request) } : facts;
   }
 
   /** What was said of what was delivered counts for it when it is put right, too. */
@@ -203,6 +207,16 @@ export class Judge {
     this.#reviews.done();
     await Promise.all([this.#identities.done(), this.#external.done()]);
   }
+}
+
+/** What never goes without an approval does not go to come back either, however often it did. */
+function withRemade(facts: ChangeFacts, request: GateRequest, policies: readonly PolicyFacts[]): ChangeFacts {
+  const deleted = protectedKeys(policies, facts, request.remade);
+  if (deleted.length === 0) return facts;
+  const { place, bundleDigest } = request;
+  const leaving = [...request.leaving, ...deleted.map((key) => `replaces ${keyId(key)}`)];
+  const objects = [...facts.objects, ...deleted.map((key): ObjectFate => ({ key, action: 'delete' }))];
+  return { ...facts, objects, digest: changeDigest({ unit: unitOf(request), place, bundleDigest, leaving }) };
 }
 
 function placeOf(

@@ -6,6 +6,7 @@ import {
   maxHistoryOf,
   releaseNamespaceOf,
   rollbackOptionsOf,
+  testOptionsOf,
   unionOfKeys,
   upgradeOptionsOf,
 } from '@plumb/core';
@@ -16,7 +17,7 @@ import type { Passage } from '../gates/gate-request.ts';
 import type { ActionContext } from './context.ts';
 import { applyDefinitions } from './definitions.ts';
 import { deploy, type Deployed, type Deployment } from './deploy.ts';
-import { passReleaseGate, rollbackChange } from './gate.ts';
+import { passReleaseGate, rollbackChange, type ReleaseChange } from './gate.ts';
 import { stored } from './in-force.ts';
 import { refuseForeign } from './ownership.ts';
 import { chartOf, type HookRecord, type ReleaseRecord } from './record.ts';
@@ -123,11 +124,11 @@ async function bringRendered(
 /** What the templates looked up in Secrets is in what they rendered. */
 function passRendered(
   rendered: RenderedRelease,
-  { owned, makesNamespace }: { owned: readonly ObjectKey[]; makesNamespace: boolean },
+  change: Pick<ReleaseChange, 'owned' | 'makesNamespace' | 'hooks'>,
   context: ActionContext,
 ): Promise<Passage | null> {
   const { secrets } = rendered.bundle;
-  return passReleaseGate({ cause: 'routine', wanted: rendered, owned, makesNamespace }, { ...context, secrets });
+  return passReleaseGate({ ...change, cause: 'routine', wanted: rendered }, { ...context, secrets });
 }
 
 /** Renders what is declared, and what is to be stored of it. What a chart defines itself, its templates may ask for. */
@@ -144,13 +145,17 @@ async function prepare(
   const { revision: version } = wish;
   let rendered = await render(desired, wish, context);
   // Definitions that are left out are no part of the change.
+  const { enable: isTested } = testOptionsOf(context.release.spec);
+  const around = options.hooks ? Object.values(hookEvents(wish.isUpgrade ? 'upgrade' : 'install')) : [];
+  const running = [...around, ...(isTested ? (['test'] as const) : [])];
+  const change = { owned, makesNamespace, hooks: { running, recorded: last?.record.hooks ?? [] } };
   const brought = (): RenderedRelease => (crds === 'Skip' ? { ...rendered, crds: [] } : rendered);
-  passing.passage = await passRendered(brought(), { owned, makesNamespace }, context);
+  passing.passage = await passRendered(brought(), change, context);
   if (await applyDefinitions(rendered, crds, context)) {
     rendered = await render(desired, wish, context);
     // What the chart makes of its own definitions may be something else than what passed.
     passing.passage = null;
-    passing.passage = await passRendered(brought(), { owned, makesNamespace }, context);
+    passing.passage = await passRendered(brought(), change, context);
   }
   await refuseUnserved(rendered.bundle, context);
   const record = recordOf(
@@ -331,7 +336,10 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   delete record.info.deleted;
   const before = await ownedKeys(task, last, context);
   const bundle = stored(await bundleOf(record, context), record, release);
-  const passage = await passReleaseGate(await rollbackChange(record, before, context), context);
+  const hooks = options.hooks ? hookEvents('rollback') : null;
+  const running = { running: hooks === null ? [] : Object.values(hooks), recorded: newest.hooks ?? [] };
+  const change = await rollbackChange(record, { owned: before, hooks: running }, context);
+  const passage = await passReleaseGate(change, context);
   const superseded = await supersededBy(last, last, context);
   const ended = await deploy(
     {
@@ -343,7 +351,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
       makeRoom: () => makeRoom(last, task.count, context),
       bundle,
       loadBodies: () => Promise.resolve(),
-      hooks: options.hooks ? hookEvents('rollback') : null,
+      hooks,
       before,
       superseded,
       done: `Rollback to ${old.version}`,

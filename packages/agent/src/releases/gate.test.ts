@@ -43,12 +43,14 @@ async function asked(
       return Promise.resolve(null);
     },
   };
-  const unit = { bundle: EMPTY, replacing: new Set() };
+  const ref = { kind: 'HelmRelease', namespace: 'shop', name: 'cart' };
+  const unit = { ref, bundle: EMPTY, replacing: new Set(), remaking: new Map() };
   const context = { gates: { keeper }, release, cluster, unit, secrets: [], parallel: 2 };
   const change: ReleaseChange = {
     cause: 'routine',
     wanted: { bundle: EMPTY, hooks: [], crds: [], ...wanted },
     owned: [],
+    hooks: { running: [], recorded: [] },
     ...more,
   };
   await passReleaseGate(change, context as unknown as ActionContext);
@@ -134,4 +136,77 @@ test('what asks to stay is not deleted when its release goes, and is no deletion
   const request = await asked({}, { cause: 'prune', wanted: null, owned }, there);
   expect(request.objects.map(({ key, action }) => `${action} ${key.name}`)).toEqual(['delete goes', 'delete gone']);
   expect(request.leaving.join(' ')).not.toContain('stays');
+});
+
+describe('what a hook takes the place of', () => {
+  const OWNED = { 'helm.toolkit.fluxcd.io/name': 'cart', 'helm.toolkit.fluxcd.io/namespace': 'shop' };
+  const HOOK = { 'helm.sh/hook': 'pre-upgrade' };
+  const live = (kind: string, metadata: object = {}): KubeObject => ({
+    apiVersion: kind === 'Job' ? 'batch/v1' : 'v1',
+    kind,
+    metadata: { name: 'data', namespace: 'staging', ...metadata },
+  });
+  const hook = (kind: string, more: object = {}): object => ({
+    path: 'templates/hook.yaml',
+    kind,
+    manifest: `apiVersion: ${kind === 'Job' ? 'batch/v1' : 'v1'}\nkind: ${kind}\nmetadata:\n  name: data\n`,
+    events: ['pre-upgrade'],
+    deletePolicies: [],
+    ...more,
+  });
+  const running = ['pre-upgrade', 'post-upgrade'] as const;
+
+  interface Told {
+    fates: string[];
+    remade?: string[];
+  }
+
+  test.each<[what: string, hook: object, there: KubeObject, told: Told]>([
+    [
+      'is deleted, where somebody else made it',
+      hook('PersistentVolumeClaim'),
+      live('PersistentVolumeClaim'),
+      { fates: ['create', 'delete'] },
+    ],
+    [
+      'is deleted, where the release has it, but not as a hook',
+      hook('ConfigMap', { deletePolicies: ['hook-failed'] }),
+      live('ConfigMap', { labels: OWNED }),
+      { fates: ['create', 'delete'] },
+    ],
+    [
+      'comes back, where a hook of the release made it',
+      hook('Job'),
+      live('Job', { labels: OWNED, annotations: HOOK }),
+      { fates: ['create'], remade: ['data'] },
+    ],
+    [
+      'stays, where the hook deletes nothing before',
+      hook('Job', { deletePolicies: ['hook-succeeded'] }),
+      live('Job'),
+      { fates: ['create'] },
+    ],
+    ['stays, where the hook does not run', hook('Job', { events: ['pre-delete'] }), live('Job'), { fates: ['create'] }],
+  ])('%s', async (_what, one, there, { fates, remade = [] }) => {
+    const wanted = { hooks: [one] } as unknown as Partial<ReleaseChange['wanted']>;
+    const request = await asked(wanted, { hooks: { running, recorded: [] } }, [namespace('staging'), there]);
+    expect(request.objects.map(({ action }) => action)).toEqual(fates);
+    expect(request.remade.map(({ name }) => name)).toEqual(remade);
+    expect(request.leaving).toHaveLength(fates.length - 1);
+  });
+
+  test('is deleted by hooks of an uninstall too', async () => {
+    const recorded = [
+      {
+        kind: 'ConfigMap',
+        manifest: 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: data\n',
+        events: ['pre-delete'],
+        last_run: { phase: '' as const },
+      },
+    ];
+    const change = { cause: 'prune', wanted: null, hooks: { running: ['pre-delete'], recorded } } as const;
+    const request = await asked({}, change, [namespace('staging'), live('ConfigMap')]);
+    expect(request.objects.map(({ action }) => action)).toEqual(['create', 'delete']);
+    expect(await request.contents()).toMatchObject([{ key: { name: 'data' } }]);
+  });
 });

@@ -2,10 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   HELM_APPLY_MANAGER,
   keyId,
-  keyOf,
-  parseApiVersion,
   type Change,
-  type HelmRelease,
   type ObjectKey,
   type PlumbError,
   type ReleaseSnapshot,
@@ -13,14 +10,15 @@ import {
 import {
   allowsPruning,
   latestSnapshot,
-  releaseNamespaceOf,
   rollbackOptionsOf,
   rulesOf,
+  unionOfKeys,
   upgradeOptionsOf,
   type Cause,
+  type HookEvent,
   type ObjectFate,
 } from '@plumb/core';
-import { crdObjects, hookObjects, type Bundle, type RenderedRelease } from '@plumb/render';
+import { crdObjects, type Bundle, type RenderedRelease } from '@plumb/render';
 import { contentsOf, fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import type { Content } from '../gates/content.ts';
@@ -28,7 +26,8 @@ import type { Gatekeeper } from '../gates/gatekeeper.ts';
 import type { GateRequest, Passage } from '../gates/gate-request.ts';
 import type { PlanTrial } from '../gates/plan-change.ts';
 import { settleAll } from '../runtime/parallel.ts';
-import { namespacedIn, type ActionContext } from './context.ts';
+import type { ActionContext } from './context.ts';
+import { hookContents, hookText, remadeByHooks, type HookContent, type HookText, type Remade } from './hook-fates.ts';
 import { ownedBy } from './marks.ts';
 import type { HookRecord, ReleaseRecord } from './record.ts';
 import { bundleOf } from './render.ts';
@@ -42,11 +41,12 @@ export interface ReleaseChange {
   wanted: { bundle: Bundle; hooks: readonly HookText[]; crds: RenderedRelease['crds'] } | null;
   /** What it owns now. */
   owned: readonly ObjectKey[];
+  /** Hooks that run with it, by their events, and those that the newest record has. */
+  hooks: { running: readonly HookEvent[]; recorded: readonly HookRecord[] };
   /** Its namespace is made where it is not there. */
   makesNamespace?: boolean;
 }
 
-type HookText = Pick<RenderedRelease['hooks'][number], 'path' | 'manifest' | 'events'>;
 type Subject = Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'clusterName' | 'place'>;
 
 /**
@@ -55,12 +55,19 @@ type Subject = Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'clusterN
  * @throws PlumbError `gated`
  */
 export async function passReleaseGate(change: ReleaseChange, context: ActionContext): Promise<Passage | null> {
-  const { gates } = context;
+  const { gates, unit } = context;
   if (gates === null || !(await gates.keeper.isOnGuard())) return null;
-  const request = { ...gates, ...(await requestOf(change, context)) };
+  const hooks = await hookContents(change.wanted?.hooks ?? [], context);
+  // Those that run when a release goes were judged with it.
+  const run = change.wanted === null ? await hookContents(change.hooks.recorded.map(hookText), context) : hooks;
+  const remade = await remadeByHooks(run, change.hooks, context);
+  const request = { ...gates, ...(await requestOf(change, { hooks, remade }, context)) };
   // Records are written all the same.
   if (request.objects.length === 0) await heedLockdowns(gates, change.cause, []);
-  return gates.keeper.pass(request);
+  const passage = await gates.keeper.pass(request);
+  unit.remaking.clear();
+  for (const { key, uid } of remade) unit.remaking.set(keyId(key), uid);
+  return passage;
 }
 
 /**
@@ -84,7 +91,7 @@ export function secretOf({ metadata: { namespace = '', name } }: Pick<StoredRele
 
 /** The objects that hooks of a stored release make. */
 export async function hookKeys(hooks: readonly HookRecord[], context: ActionContext): Promise<ObjectKey[]> {
-  const contents = await hookContents(hookTexts(hooks), context.release, context);
+  const contents = await hookContents(hooks.map(hookText), context);
   return contents.map(({ key }) => key);
 }
 
@@ -109,6 +116,7 @@ export function correctionGate(
       since: null,
       hasRemoteBases: false,
       leaving: [],
+      remade: [],
       onGuarded: (ids) => (unit.guarded = ids),
       contents: () => contentsOf(bundle, objects, loadBodies),
       trial: trialOf('drift', context),
@@ -146,22 +154,20 @@ export interface ReleaseGates extends Subject {
 /** The change of a rollback to a stored release. */
 export async function rollbackChange(
   record: ReleaseRecord,
-  owned: readonly ObjectKey[],
+  { owned, hooks }: Pick<ReleaseChange, 'owned' | 'hooks'>,
   context: ActionContext,
 ): Promise<ReleaseChange> {
   const bundle = await bundleOf(record, context);
-  return { cause: 'rollback', wanted: { bundle, hooks: hookTexts(record.hooks ?? []), crds: [] }, owned };
-}
-
-function hookTexts(hooks: readonly HookRecord[]): HookText[] {
-  return hooks.map(({ path = '', manifest = '', events = [] }) => ({ path, manifest, events }));
+  const wanted = { bundle, hooks: (record.hooks ?? []).map(hookText), crds: [] };
+  return { cause: 'rollback', wanted, owned, hooks };
 }
 
 async function requestOf(
   { cause, wanted, owned, makesNamespace = false }: ReleaseChange,
+  { hooks, remade }: { hooks: readonly HookContent[]; remade: readonly Remade[] },
   context: ActionContext,
 ): Promise<Omit<GateRequest, keyof Subject | 'revision' | 'cluster'>> {
-  const { release, unit, secrets, signal } = context;
+  const { unit, secrets, signal } = context;
   const objects = wanted?.bundle.objects ?? [];
   const declared = new Set(objects.map(({ key }) => keyId(key)));
   const left = owned.filter((key) => !declared.has(keyId(key)));
@@ -170,23 +176,29 @@ async function requestOf(
   const there = new Set(owned.map(keyId));
   const inForce = new Map(unit.bundle?.objects.map(({ key, digest }) => [keyId(key), digest]));
   const changed = objects.filter(({ key, digest }) => inForce.get(keyId(key)) !== digest || !there.has(keyId(key)));
-  const hooks = await hookContents(wanted?.hooks ?? [], release, context);
+  const going = new Set(leaving.map(keyId));
+  const others = remade.filter(({ key, isOwn }) => !isOwn && !going.has(keyId(key)));
+  // Those of an uninstall are judged only where they take the place of something else.
+  const made = wanted === null ? others : hooks;
   const definitions = await crdObjects(wanted?.crds ?? [], {});
   const fates: ObjectFate[] = [
     ...namespaces.map(({ key }): ObjectFate => ({ key, action: 'create' })),
     ...changed.map(({ key }): ObjectFate => ({ key, action: there.has(keyId(key)) ? 'change' : 'create' })),
-    ...hooks.map(({ key }): ObjectFate => ({ key, action: 'create' })),
+    ...made.map(({ key }): ObjectFate => ({ key, action: 'create' })),
     // Whether they are there already is seen when they are brought in.
     ...definitions.map(({ key }): ObjectFate => ({ key, action: 'change' })),
     ...leaving.map((key): ObjectFate => ({ key, action: 'delete' })),
   ];
-  const replaced = replacedIn(fates, unit);
+  const replaced = unionOfKeys(
+    replacedIn(fates, unit),
+    others.map(({ key }) => key),
+  );
   fates.push(...replaced.map((key): ObjectFate => ({ key, action: 'delete' })));
   const contents = [
     ...namespaces,
     ...changed.map(({ key, body, origin, ignored }): Content => ({ key, body, path: origin.path, ignored })),
     ...definitions.map(({ key, body, origin }): Content => ({ key, body, path: origin.path, role: 'definition' })),
-    ...hooks,
+    ...made,
   ];
   return {
     cause: wanted !== null && cause === 'routine' && fates.every(({ action }) => action === 'delete') ? 'prune' : cause,
@@ -198,6 +210,7 @@ async function requestOf(
     since: null,
     hasRemoteBases: false,
     leaving: [...leaving.map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
+    remade: remade.filter(({ isOwn }) => isOwn).map(({ key }) => key),
     onGuarded: (ids) => (unit.guarded = ids.difference(unit.replacing)),
     contents: () => Promise.resolve(contents),
     trial: { ...trialOf(cause, context), setsIgnored: true },
@@ -243,28 +256,4 @@ function digestOf(wanted: ReleaseChange['wanted'], makesNamespace: boolean): str
   return createHash('sha256')
     .update(JSON.stringify([wanted.bundle.digest, hooks, crds, ...(makesNamespace ? ['namespace'] : [])]))
     .digest('hex');
-}
-
-async function hookContents(
-  hooks: readonly HookText[],
-  release: HelmRelease,
-  { cluster }: ActionContext,
-): Promise<Content[]> {
-  const namespace = releaseNamespaceOf(release);
-  const identity = { release: { name: release.metadata.name, namespace, revision: 1, isUpgrade: false } };
-  const found = await Promise.all(
-    hooks.map((hook) => hookObjects(hook, identity, { isNamespaced: namespacedIn(cluster) })),
-  );
-  return found.flatMap((bodies, index) =>
-    bodies.map((body): Content => {
-      const key = body.metadata.name === '' ? { ...nameless(body.apiVersion, body.kind), namespace } : keyOf(body);
-      const { path = '', events = [] } = hooks[index] ?? {};
-      return { key, body, path, role: `hook: ${events.join(', ')}` };
-    }),
-  );
-}
-
-/** A hook may leave its name to the API server. */
-function nameless(apiVersion: string, kind: string): Omit<ObjectKey, 'namespace'> {
-  return { ...parseApiVersion(apiVersion), kind, name: '' };
 }

@@ -145,8 +145,10 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   // What a failed install made goes as it came; anything else may hold what nobody wants to lose.
   const isOfInstall = isRemedy && last.record.version === 1;
   const cause = isOfInstall ? 'rollback' : 'prune';
-  const passage = await passReleaseGate({ cause, wanted: null, owned: keys }, context);
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
+  const running = options.hooks ? (['pre-delete', 'post-delete'] as const) : [];
+  const hooks = { running, recorded: last.record.hooks ?? [] };
+  const passage = await passReleaseGate({ cause, wanted: null, owned: keys, hooks }, context);
   const { last: removed, changes, inventory, error } = await removeRelease(last, keys, options, context);
   await passage?.ended(error);
   const action = isRemedy ? 'uninstall-remediation' : 'uninstall';
@@ -168,7 +170,8 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
 async function uninstallUnstored({ owned }: Task, context: ActionContext): Promise<Ended> {
   const latest = latestSnapshot(context.release.status?.history);
   if (latest === undefined) throw systemError('internal', 'there is no release to uninstall');
-  const passage = await passReleaseGate({ cause: 'prune', wanted: null, owned }, context);
+  const hooks = { running: [], recorded: [] };
+  const passage = await passReleaseGate({ cause: 'prune', wanted: null, owned, hooks }, context);
   const { changes, kept, failures } = await removeObjects(
     owned,
     latest,

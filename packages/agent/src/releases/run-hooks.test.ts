@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectKey } from '@plumb/api';
+import { keyId, type KubeObject, type ObjectKey } from '@plumb/api';
 import { OWNERSHIPS } from '@plumb/core';
 import { clusterWith, MemoryCluster } from '@plumb/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -45,15 +45,29 @@ const end = (...conditions: (typeof COMPLETE)[]): Promise<KubeObject> =>
 
 /** What happens in the instant before the agent reads the Job for the first time. `unwatched`: events of Jobs never come. */
 interface Play {
+  /** What gates have seen there: a uid. Undefined: nobody is on guard. */
+  seen?: string;
   ttl?: number | null;
   before: () => Promise<unknown>;
+  /** It has completed as soon as it is made. */
+  completes?: boolean;
   unwatched?: boolean;
 }
 
 /** Runs a hook. @returns what its record says, and the error */
-async function run({ ttl = 0, before, unwatched = false }: Play): Promise<{ phase: string; error: string }> {
+async function run({
+  ttl = 0,
+  before,
+  unwatched = false,
+  seen,
+  completes = false,
+}: Play): Promise<{ phase: string; error: string }> {
   let reads = 0;
   const played = clusterWith(cluster, {
+    create: async (object, options) => {
+      const made = await cluster.create(object, options);
+      return completes ? end(COMPLETE) : made;
+    },
     get: async (key, options) => {
       // The first read is of what the hook's policy deletes before.
       reads += (await cluster.get(KEY)) === null ? 0 : 1;
@@ -72,9 +86,12 @@ async function run({ ttl = 0, before, unwatched = false }: Play): Promise<{ phas
   });
   const hook = hookOf(ttl);
   const record = { name: 'cart', namespace: 'shop', version: 1, info: {}, hooks: [hook] } as ReleaseRecord;
+  const unit = new UnitMemory({ kind: 'HelmRelease', namespace: 'shop', name: 'cart' }, 'h1');
+  if (seen !== undefined) unit.remaking.set(keyId(KEY), seen);
   const context = {
     release: helmRelease(),
-    unit: new UnitMemory({ kind: 'HelmRelease', namespace: 'shop', name: 'cart' }, 'h1'),
+    unit,
+    gates: { keeper: { isOnGuard: () => Promise.resolve(seen !== undefined) } },
     cluster: played,
     live,
     clock: { now: () => performance.now(), time: () => 0 },
@@ -109,5 +126,36 @@ describe('the Job of a hook that is gone when it is read', () => {
     const ended = await run(play);
     expect(ended.phase).toBe(phase);
     expect(ended.error).toMatch(error);
+  });
+});
+
+describe('what stands where a hook makes its Job', () => {
+  const labels = { 'helm.toolkit.fluxcd.io/name': 'cart', 'helm.toolkit.fluxcd.io/namespace': 'shop' };
+  const there = (metadata: object = {}): Promise<KubeObject> =>
+    cluster.create({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: KEY.name, namespace: KEY.namespace, ...metadata },
+      spec: {},
+      status: { conditions: [COMPLETE] },
+    });
+  const before = (): Promise<void> => Promise.resolve();
+
+  test.each<[what: string, metadata: object, seen: 'it' | 'another' | null, goes: boolean]>([
+    ['goes where nobody is on guard', {}, null, true],
+    ['goes as gates have seen it', {}, 'it', true],
+    ['stays where gates have seen another one', {}, 'another', false],
+    ['stays where the release has it, but not as a hook', { labels }, 'another', false],
+    ['goes where a hook of the release made it', { labels, annotations: { 'helm.sh/hook': 'test' } }, 'another', true],
+  ])('%s', async (_what, metadata, seen, goes) => {
+    const { uid = '' } = (await there(metadata)).metadata;
+    const ended = await run({
+      before,
+      completes: true,
+      ...(seen !== null && { seen: seen === 'it' ? uid : 'another' }),
+    });
+    const now = await cluster.get(KEY);
+    expect(now?.metadata.uid === uid).toBe(!goes);
+    expect(ended.error).toMatch(goes ? /^$/ : /one is there that no hook of the release made/);
   });
 });

@@ -10,13 +10,14 @@ import {
   reworded,
   systemError,
 } from '@plumb/api';
-import { deletesHook, hooksFor, isPending, isSameUnit, ownerOf } from '@plumb/core';
-import type { HookDeletePolicy, HookEvent } from '@plumb/core';
+import { deletesHook, hooksFor, isMadeAsHook, isPending, isSameUnit, ownerOf } from '@plumb/core';
+import type { HookEvent } from '@plumb/core';
 import { hookObjects } from '@plumb/render';
 import { sleep } from '../runtime/clock.ts';
 import { toldOf } from '../delivery/hide-secrets.ts';
 import { lastingOf, namespacedIn, type ActionContext } from './context.ts';
 import type { LiveChange } from '../delivery/live.ts';
+import { readHook } from './hook-fates.ts';
 import { hookProgress, progressOfGone } from './hook-progress.ts';
 import { logsOf } from './logs.ts';
 import type { HookRecord, ReleaseRecord } from './record.ts';
@@ -59,7 +60,9 @@ export async function runHooks(run: HookRun, context: ActionContext): Promise<vo
 }
 
 async function deleteSucceeded(hooks: readonly HookRecord[], run: HookRun, context: ActionContext): Promise<void> {
-  for (const hook of hooks) await deleteFor(hook, 'hook-succeeded', run, context);
+  for (const hook of hooks.filter((one) => deletesHook(one, 'hook-succeeded'))) {
+    for (const key of await namedBy(hook, run, context)) await removeMade(key, run, context);
+  }
 }
 
 async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): Promise<void> {
@@ -67,7 +70,7 @@ async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): P
   const timeOf = (): string => new Date(clock.time()).toISOString();
   // Helm records what holds for one that says nothing, once it has run.
   if ((hook.delete_policies ?? []).length === 0) hook.delete_policies = ['before-hook-creation'];
-  await deleteFor(hook, 'before-hook-creation', run, context);
+  if (deletesHook(hook, 'before-hook-creation')) await makeWay(hook, run, context);
   hook.last_run = { started_at: timeOf(), phase: 'Running' };
   await run.save();
   try {
@@ -108,13 +111,14 @@ async function endOne(hook: HookRecord, run: Omit<HookRun, 'hooks' | 'save'>, co
     hook.last_run = { ...hook.last_run, completed_at: completed, phase: isWell ? 'Succeeded' : 'Failed' };
   }
   if (!deletesHook(hook, hook.last_run.phase === 'Succeeded' ? 'hook-succeeded' : 'hook-failed')) return;
-  for (const object of objects) await remove(keyOf(object), run.timeout, context);
+  for (const object of objects) await remove(keyOf(object), run.timeout, context, object.metadata.uid);
 }
 
 /** Whether an object of a hook's name was made when it ran last: the hook may have been cut short before it made any. */
-function isMadeFor({ last_run }: HookRecord, { metadata }: KubeObject, { unit }: ActionContext): boolean {
-  const owner = ownerOf({ metadata }, HELM_APPLY_MANAGER);
-  if (owner !== null) return isSameUnit(owner, unit.ref);
+function isMadeFor({ last_run }: HookRecord, object: KubeObject, { unit }: ActionContext): boolean {
+  const { metadata } = object;
+  if (!isMadeAsHook(object, unit.ref, true)) return false;
+  if (ownerOf(object, HELM_APPLY_MANAGER) !== null) return true;
   const { managedFields = [], creationTimestamp = '' } = metadata;
   const isOurs = managedFields.some(({ manager }) => manager === HELM_APPLY_MANAGER);
   // Of a creation the server tells the second.
@@ -138,6 +142,7 @@ async function objectsOf(
 async function make(object: KubeObject, run: HookRun, context: ActionContext): Promise<void> {
   const { live, unit } = context;
   const made = await create(object, run, context);
+  unit.remaking.set(keyId(keyOf(made)), made.metadata.uid ?? '');
   if (hookProgress(made).state !== 'running') return;
   const last: LastSeen = { object: made, isEnd: false };
   const unfollow = live.follow((change) => see(change, last));
@@ -176,7 +181,7 @@ async function create(object: KubeObject, { timeout }: HookRun, context: ActionC
     if (error.code !== 'api-conflict') throw failure(key, why);
     const there = await cluster.get(key, { signal });
     if (there !== null && !isSameUnit(ownerOf(there, HELM_APPLY_MANAGER), unit.ref)) throw failure(key, why);
-    await remove(key, timeout, context);
+    if (there !== null) await removeSeen(there, false, { timeout }, context);
     return cluster.create(object, options);
   }
 }
@@ -216,32 +221,67 @@ function failure(key: ObjectKey, why: string): PlumbError {
   return new PlumbError('apply-failed', `hook ${displayKey(key)} failed: ${why}`, { fault: 'user', policy: 'retry' });
 }
 
-async function deleteFor(
-  hook: HookRecord,
-  policy: HookDeletePolicy,
-  run: HookRun,
-  context: ActionContext,
-): Promise<void> {
-  if (!deletesHook(hook, policy)) return;
-  for (const object of await objectsOf(hook, run, context)) {
-    if (object.metadata.name !== '') await remove(keyOf(object), run.timeout, context);
+/** What a hook makes, without what the API server is to name. */
+async function namedBy(...[hook, run, context]: Parameters<typeof objectsOf>): Promise<ObjectKey[]> {
+  const objects = await objectsOf(hook, run, context);
+  return objects.filter(({ metadata }) => metadata.name !== '').map(keyOf);
+}
+
+/** Deletes what is there under the names of a hook's objects. */
+async function makeWay(hook: HookRecord, run: HookRun, context: ActionContext): Promise<void> {
+  const isGuarded = (await context.gates?.keeper.isOnGuard()) ?? false;
+  const hasRun = hook.last_run.phase !== '';
+  for (const key of await namedBy(hook, run, context)) {
+    if (!isGuarded) await remove(key, run.timeout, context);
+    const there = isGuarded ? await readHook(key, context) : null;
+    if (there !== null) await removeSeen(there, hasRun, run, context);
   }
 }
 
-/** Deletes an object and waits until it is gone. @param timeout milliseconds */
-async function remove(key: ObjectKey, timeout: number, context: ActionContext): Promise<void> {
+/**
+ * Deletes an object as it was read. Where gates are on guard, only what they have seen, or what a hook of the release made.
+ * @param isRecorded the hook ran before
+ */
+async function removeSeen(
+  there: KubeObject,
+  isRecorded: boolean,
+  { timeout }: Pick<HookRun, 'timeout'>,
+  context: ActionContext,
+): Promise<void> {
+  const { unit, gates } = context;
+  const key = keyOf(there);
+  const { uid = '' } = there.metadata;
+  const isKnown = unit.remaking.get(keyId(key)) === uid || isMadeAsHook(there, unit.ref, isRecorded);
+  if (!isKnown && (await gates?.keeper.isOnGuard()) === true)
+    throw failure(key, 'one is there that no hook of the release made, and whose deletion no gate has seen');
+  await remove(key, timeout, context, uid);
+}
+
+/** Deletes what a hook has just made, if it is still there. */
+async function removeMade(key: ObjectKey, { timeout }: HookRun, context: ActionContext): Promise<void> {
+  await remove(key, timeout, context, context.unit.remaking.get(keyId(key)));
+}
+
+/**
+ * Deletes an object and waits until it is gone.
+ * @param timeout milliseconds
+ * @param uid of the object that is meant: another one stays
+ */
+async function remove(key: ObjectKey, timeout: number, context: ActionContext, uid?: string): Promise<void> {
   const { cluster, job, signal } = context;
   if ((await cluster.resource(key)) === null) return;
-  if (!(await deleted(key, context))) return;
+  if (!(await deleted(key, context, uid))) return;
   if ((await cluster.get(key, { signal })) !== null) await job.wait(untilGone(key, timeout, context));
 }
 
-async function deleted(key: ObjectKey, { cluster, signal }: ActionContext): Promise<boolean> {
+async function deleted(key: ObjectKey, { cluster, signal }: ActionContext, uid?: string): Promise<boolean> {
+  const preconditions = uid === undefined || uid === '' ? {} : { preconditions: { uid } };
   try {
-    return await cluster.delete(key, { propagationPolicy: 'Background', signal });
+    return await cluster.delete(key, { ...preconditions, propagationPolicy: 'Background', signal });
   } catch (thrown) {
     const error = asPlumbError(thrown);
     if (error.code === 'cancelled') throw error;
+    if (error.code === 'api-conflict' && uid !== undefined) return false;
     throw reworded(error, `hook ${displayKey(key)} cannot be deleted: ${error.message}`);
   }
 }

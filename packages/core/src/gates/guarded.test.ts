@@ -1,7 +1,7 @@
 import type { PolicySpec } from '@plumb/api';
 import { expect, test } from 'vitest';
 import type { PolicyFacts } from './facts.ts';
-import { guardedKeys } from './guarded.ts';
+import { guardedKeys, protectedKeys } from './guarded.ts';
 import { change, fate } from './testing/facts.ts';
 
 function policy(spec: PolicySpec, kind: PolicyFacts['kind'] = 'ClusterReleasePolicy'): PolicyFacts {
@@ -34,4 +34,17 @@ test.each<[string, PolicyFacts[], string[]]>([
 
 test('drift is put right without asking', () => {
   expect(guardedKeys([], change({ objects, cause: 'drift' }), false)).toEqual([]);
+});
+
+test.each<[string, PolicyFacts[], string[]]>([
+  ['by default', [], ['data', 'new', 'old']],
+  ['where the defaults are off', [policy({ limits: { defaults: 'Off' } })], []],
+  [
+    'by a policy, whatever its causes',
+    [policy({ limits: { defaults: 'Off', causes: ['drift'], protected: [{ kind: 'ConfigMap' }] } })],
+    ['settings'],
+  ],
+])('is protected: %s', (_what, policies, names) => {
+  const keys = objects.map(({ key }) => key);
+  expect(protectedKeys(policies, change({ objects }), keys).map(({ name }) => name)).toEqual(names);
 });

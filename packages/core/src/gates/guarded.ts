@@ -16,3 +16,17 @@ export function guardedKeys(policies: readonly PolicyFacts[], change: ChangeFact
   const kept = change.objects.filter(({ action }) => action === 'change').map(({ key }) => key);
   return kept.filter((key) => all.some((one) => isProtected(one, key)));
 }
+
+/**
+ * Which of these a change may not delete without an approval, whatever it is made for: limits say so.
+ * @param policies those that govern the change
+ */
+export function protectedKeys(
+  policies: readonly PolicyFacts[],
+  change: ChangeFacts,
+  keys: readonly ObjectKey[],
+): ObjectKey[] {
+  const own = policies.flatMap(({ spec }) => spec.limits ?? []);
+  const all = hasDefaultLimits(policies, change) ? [...own, DEFAULT_LIMITS] : own;
+  return keys.filter((key) => all.some((one) => isProtected(one, key)));
+}

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { deletesHook, hooksFor, testsFor } from './hooks.ts';
+import { deletesHook, hooksFor, isMadeAsHook, testsFor } from './hooks.ts';
 import type { HookLike } from './hooks.ts';
 
 const hook = (name: string, kind = 'Job', weight = 0, events = ['pre-install']): HookLike => ({
@@ -97,5 +97,28 @@ describe('a hook is deleted', () => {
   test('but never one that is a definition', () => {
     const definition = { kind: 'CustomResourceDefinition', delete_policies: ['hook-succeeded'] };
     expect(deletesHook(definition, 'hook-succeeded')).toBe(false);
+  });
+});
+
+describe('an object was made by a hook of the release', () => {
+  const unit = { kind: 'HelmRelease', namespace: 'shop', name: 'cart' };
+  const labelled = (name: string): object => ({
+    'helm.toolkit.fluxcd.io/name': name,
+    'helm.toolkit.fluxcd.io/namespace': 'shop',
+  });
+  const annotations = { 'helm.sh/hook': 'pre-upgrade' };
+  const by = (manager: string): object => ({ managedFields: [{ manager, operation: 'Update' }] });
+
+  test.each<[what: string, metadata: object, isRecorded: boolean, expected: boolean]>([
+    ['by its labels', { annotations, labels: labelled('cart') }, false, true],
+    ['not of another release', { annotations, labels: labelled('other') }, true, false],
+    ['not where it is no hook', { labels: labelled('cart') }, true, false],
+    ['without labels, by its record', { annotations, ...by('helm-controller') }, true, true],
+    ['by helm', { annotations, ...by('helm') }, true, true],
+    ['not without a record', { annotations, ...by('helm-controller') }, false, false],
+    ['not by somebody', { annotations, ...by('kubectl-create') }, true, false],
+  ])('%s', (_what, metadata, isRecorded, expected) => {
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', ...metadata } };
+    expect(isMadeAsHook(object as never, unit, isRecorded)).toBe(expected);
   });
 });

@@ -1,3 +1,5 @@
+import { HELM_APPLY_MANAGER, type KubeObject, type UnitRef } from '@plumb/api';
+import { isSameUnit, ownerOf } from '../owner.ts';
 import type { TestOptions } from './options.ts';
 
 /** When hooks run (helm pkg/release/v1/hook.go). */
@@ -102,4 +104,20 @@ export function testsFor<Hook extends HookLike>(hooks: readonly Hook[], filters:
 export function deletesHook({ kind, delete_policies: policies = [] }: HookLike, policy: HookDeletePolicy): boolean {
   if (kind === 'CustomResourceDefinition') return false;
   return policies.length === 0 ? policy === 'before-hook-creation' : policies.includes(policy);
+}
+
+/** Who makes hooks: the agent, and Helm itself. */
+const MAKERS: ReadonlySet<string> = new Set([HELM_APPLY_MANAGER, 'helm']);
+
+/**
+ * Whether an object was made by a hook of a release: what a chart releases, and what anybody else made, was not. Where hooks are not post-rendered they carry
+ * no mark of their release.
+ * @param isRecorded a record of the release has a hook of its name
+ */
+export function isMadeAsHook({ metadata }: KubeObject, unit: UnitRef, isRecorded: boolean): boolean {
+  const { annotations = {}, managedFields = [] } = metadata;
+  if (annotations['helm.sh/hook'] === undefined) return false;
+  const owner = ownerOf({ metadata }, HELM_APPLY_MANAGER);
+  if (owner !== null) return isSameUnit(owner, unit);
+  return isRecorded && managedFields.some(({ manager }) => manager !== undefined && MAKERS.has(manager));
 }

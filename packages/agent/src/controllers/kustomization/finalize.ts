@@ -166,6 +166,7 @@ async function passDeletion(
       objects: going.map((key) => ({ key, action: 'delete' })),
       owned: keys.length,
       leaving: going.map(keyId),
+      remade: [],
       contents: () => Promise.resolve([]),
       trial: {
         cluster: actingAs(object, { ...hands, cluster }),

@@ -51,6 +51,7 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     objects,
     owned: context.owned,
     leaving: [...leavingOf(plan).map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
+    remade: [],
     // What passed has its approval.
     onGuarded: (ids) => (memory.guarded = ids.difference(memory.replacing)),
     contents: () => contentsOf(bundle, objects, context.loadBodies),
