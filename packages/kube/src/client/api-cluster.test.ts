@@ -448,5 +448,10 @@ describe('discovery', () => {
       { group: '', version: 'v1', kind: 'Namespace', resource: 'namespaces', namespaced: false, verbs: ['get'] },
       { group: 'apps', version: 'v1', kind: 'Deployment', resource: 'deployments', namespaced: true, verbs: ['get'] },
     ]);
+    // Whether it serves a kind of the API that is down is not known; that there is no such kind of another is.
+    const resource = (group: string): Promise<unknown> => cluster.resource({ group, version: 'v1', kind: 'Thing' });
+    await expect(resource('down.io')).rejects.toMatchObject({ code: 'api-unavailable' });
+    expect(await resource('apps')).toBeNull();
+    expect(await resource('other.io')).toBeNull();
   });
 });

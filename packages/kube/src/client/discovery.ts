@@ -15,6 +15,8 @@ export class Discovery {
   readonly #now: () => number;
   #resources: readonly ResourceInfo[] | undefined;
   #byKind = new Map<string, ResourceInfo>();
+  /** Why nobody knows what a group and version (`apps/v1`) serves. */
+  #unknown = new Map<string, unknown>();
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #paced: Promise<void> | undefined;
@@ -45,13 +47,19 @@ export class Discovery {
     }
   }
 
-  /** @returns null when the server does not serve the kind, by an answer asked for after this call. */
+  /**
+   * @returns null when the server does not serve the kind, by an answer asked for after this call
+   * @throws PlumbError where the server does not tell what that group and version serves: that is no word of its not being there
+   */
   async find(kind: KindRef): Promise<ResourceInfo | null> {
     const known = this.known(kind);
     if (known !== undefined) return known;
     if (this.#resources === undefined) await this.#refresh();
     else await this.#pacedRefresh();
-    return this.#byKind.get(idOf(kind)) ?? null;
+    const found = this.known(kind);
+    const unknown = this.#unknown.get(`${kind.group}/${kind.version}`);
+    if (found === undefined && unknown !== undefined) throw unknown;
+    return found ?? null;
   }
 
   /** Waiting callers share one refresh, which starts after they came. */
@@ -96,7 +104,8 @@ export class Discovery {
   }
 
   async #load(): Promise<void> {
-    const [core, groups] = await Promise.all([this.#section('/api'), this.#section('/apis')]);
+    const unknown = new Map<string, unknown>();
+    const [core, groups] = await Promise.all([this.#section('/api', unknown), this.#section('/apis', unknown)]);
     const resources = [...core, ...groups];
     const byKind = new Map<string, ResourceInfo>();
     for (const info of resources) {
@@ -104,23 +113,23 @@ export class Discovery {
     }
     this.#resources = resources;
     this.#byKind = byKind;
+    this.#unknown = unknown;
   }
 
-  async #section(root: '/api' | '/apis'): Promise<ResourceInfo[]> {
+  async #section(root: '/api' | '/apis', unknown: Map<string, unknown>): Promise<ResourceInfo[]> {
     const answer = await this.#getJson(root, DISCOVERY_ACCEPT);
     const aggregated = aggregatedResources(answer);
     if (aggregated !== null) return aggregated;
-    const lists = await Promise.all(classicGroupVersions(answer).map((version) => this.#classic(`${root}/${version}`)));
-    return lists.flat();
-  }
-
-  /** One aggregated API that is down must not hide all others. */
-  async #classic(path: string): Promise<ResourceInfo[]> {
-    try {
-      return classicResources(await this.#getJson(path, 'application/json'));
-    } catch {
-      return [];
-    }
+    const lists = classicGroupVersions(answer).map(async (version) => {
+      try {
+        return classicResources(await this.#getJson(`${root}/${version}`, 'application/json'));
+      } catch (error) {
+        // One aggregated API that is down must not hide all others.
+        unknown.set(root === '/api' ? `/${version}` : version, error);
+        return [];
+      }
+    });
+    return (await Promise.all(lists)).flat();
   }
 }
 
