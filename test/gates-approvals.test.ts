@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Change } from '@plumb/api';
+import type { Change, KubeObject } from '@plumb/api';
+import { healthOf } from '@plumb/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, inPhase, installGates, Person, policy } from './support/gates.ts';
 import { configMap } from './support/manifests.ts';
@@ -59,10 +60,17 @@ test('a change that needs approvals is held, and says what it waits for', async 
   const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'Gated');
   expect(condition(unit, 'Ready')?.message).toBe('waits for 2 approvals by group sre');
   expect(condition(unit, 'Reconciling')).toMatchObject({ status: 'True' });
+  // As kstatus reads it: whoever waits for the unit goes on waiting.
+  expect(healthOf(unit as KubeObject).status).toBe('InProgress');
   expect(statusOf(unit)).toMatchObject({ lastAppliedRevision: first, lastAttemptedRevision: second });
   expect(await value()).toBe('1');
   change = await changeOf(world, 'apps', 'wait', inPhase('Pending'));
-  expect(change.spec).toMatchObject({ cause: 'routine', revision: second, cluster: 'own' });
+  expect(change.spec).toMatchObject({
+    cause: 'routine',
+    revision: second,
+    cluster: 'own',
+    authors: [{ email: 'test@localhost' }],
+  });
   expect(change.status).toMatchObject({
     message: 'waits for 2 approvals by group sre',
     counts: { create: 0, change: 1, delete: 0 },

@@ -44,6 +44,7 @@ const ALLOWED = new Set([
   'items',
   'maxLength',
   'maximum',
+  'minItems',
   'minLength',
   'minimum',
   'pattern',
@@ -124,7 +125,7 @@ describe('the CRDs', () => {
       { name: 'releasepolicies.plumb.dev', short: ['rpol'], status: true },
       { name: 'clusterreleasepolicies.plumb.dev', short: ['crpol'], status: true },
       { name: 'changes.plumb.dev', short: ['chg'], status: true },
-      { name: 'plans.plumb.dev', short: [], status: false },
+      { name: 'plans.plumb.dev', short: ['chgplan'], status: false },
       { name: 'approvals.plumb.dev', short: ['appr'], status: false },
       { name: 'lockdowns.plumb.dev', short: ['lock'], status: false },
     ]);

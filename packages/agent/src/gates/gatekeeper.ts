@@ -232,6 +232,7 @@ export class Gatekeeper {
   /** @returns null where the change has to pass all the same */
   async #hold(request: GateRequest, facts: ChangeFacts, { verdict, again }: Judged): Promise<null> {
     const { cluster, revision } = request;
+    const authors = await this.#judge.authorsOf(request, facts);
     const spec: ChangeSpec = {
       unit: unitOf(request),
       cluster: request.clusterName,
@@ -239,7 +240,7 @@ export class Gatekeeper {
       revision,
       digest: facts.digest,
       bundleDigest: request.bundleDigest,
-      authors: 'unknown' in facts.authors ? [] : facts.authors.authors.slice(0, MOST_AUTHORS),
+      authors: 'unknown' in authors ? [] : authors.authors.slice(0, MOST_AUTHORS),
     };
     try {
       const change = await this.#records.hold(spec, facts, verdict, cluster);

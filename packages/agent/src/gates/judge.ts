@@ -18,7 +18,7 @@ import type { ReadImage } from '@plumb/sources';
 import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { askReviews } from './ask-reviews.ts';
 import { askAuthors, readsAuthors } from './authors.ts';
-import { changeDigest, changeName, type ChangeRecords } from './change-records.ts';
+import { changeDigest, changeName, isNews, type ChangeRecords } from './change-records.ts';
 import { findingKey, type Content } from './content.ts';
 import { ExternalAnswers } from './external/external.ts';
 import { contentFindings, findingsIn } from './findings.ts';
@@ -99,6 +99,11 @@ export class Judge {
   async #withAuthors(facts: ChangeFacts, request: GateRequest): Promise<ChangeFacts> {
     const asking = [...governing(this.#objects.policies, facts), ...this.#locking(facts)];
     return asking.some(({ spec }) => readsAuthors(spec)) ? { ...facts, authors: await this.#authors(request) } : facts;
+  }
+
+  /** Whose work a change is, for people to know it, though no rule asked. */
+  async authorsOf(request: GateRequest, { authors, cause }: ChangeFacts): Promise<Authorship> {
+    return authors === NOT_ASKED && isNews(cause) ? this.#authors(request) : authors;
   }
 
   /** What was said of what was delivered counts for it when it is put right, too. */

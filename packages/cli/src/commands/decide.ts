@@ -22,7 +22,7 @@ export const approveOptions = {
   override: text(
     '--override <reason>',
     null,
-    'break the glass: skip the approvals and windows of policies that let you do so, for this reason',
+    'break the glass: skip approvals, windows and what other systems say, of policies that let you do so, for this reason',
   ),
   ...waiting,
   ...gateOptions,

@@ -39,3 +39,13 @@ test('looks at one answer in five seconds', () => {
   time.learn('Tue, 03 Nov 2026 13:00:00 GMT');
   expect(time.now).toBe(noon + 4_999);
 });
+
+test('stands still in a leap second', () => {
+  const { time, pass } = timeAt();
+  time.learn('Sat, 31 Dec 2016 23:59:54 GMT');
+  pass(6_000);
+  time.learn('Sat, 31 Dec 2016 23:59:60 GMT');
+  expect(time.now).toBe(Date.parse('2016-12-31T23:59:59Z'));
+  pass(1_000);
+  expect(time.now).toBe(Date.parse('2017-01-01T00:00:00Z'));
+});

@@ -19,7 +19,8 @@ export class ServerTime {
   learn(date: string | string[] | undefined): void {
     const now = this.#elapsed();
     if (typeof date !== 'string' || now - this.#at < LOOK_EVERY) return;
-    const parsed = Date.parse(date);
+    // Time stands still in a leap second; JavaScript takes 23:59:60 for 23:59:00.
+    const parsed = Date.parse(date.replace(':60 ', ':59 '));
     if (Number.isNaN(parsed)) return;
     this.#date = parsed;
     this.#at = now;

@@ -5,7 +5,7 @@ import type { KindDefinition } from '../kind.ts';
 import { GATES_GROUP } from './common.ts';
 
 const override = object(
-  'Breaks the glass: approvals and windows are skipped where the policy lets these people do so.',
+  'Breaks the glass: approvals, windows and what other systems say are skipped where the policy lets these people do so.',
   {
     reason: text('Why it cannot wait.', { minLength: 1, maxLength: 1024 }),
   },

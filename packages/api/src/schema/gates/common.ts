@@ -15,10 +15,13 @@ export function causes(description: string) {
 
 const pattern = { minLength: 1, maxLength: 253 };
 
-/** Who: a user or group of the cluster, as its API server names them. */
+const names = (description: string, what: string) =>
+  Type.Array(text(what, { minLength: 1 }), { description, minItems: 1 });
+
+/** Who: a user or group of the cluster, as its API server names them. An empty list is refused: it would let everybody, where it reads like nobody. */
 export const people = {
-  users: Type.Optional(list('Users, as the API server names them.', text('A user.', { minLength: 1 }))),
-  groups: Type.Optional(list('Groups, as the API server names them.', text('A group.', { minLength: 1 }))),
+  users: Type.Optional(names('Users, as the API server names them.', 'A user.')),
+  groups: Type.Optional(names('Groups, as the API server names them.', 'A group.')),
 };
 
 const touches = object(
