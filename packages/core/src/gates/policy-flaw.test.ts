@@ -28,6 +28,15 @@ test('a policy is read with what the API server fills in', () => {
   });
 });
 
+test.each([
+  { approvals: [{ name: 'a', users: [] }] },
+  { limits: { approvers: { groups: [] } } },
+  { windows: [{ ...window, who: { users: ['alice'], groups: [] } }] },
+  { breakGlass: { expiry: '1h', groups: [] } },
+])('an empty list of people is nobody, which would stand for everybody: %o', (spec) => {
+  expect(flawOf(spec as unknown as JsonObject)).toMatch(/(users|groups) must not have fewer/);
+});
+
 describe('what the schema takes and nobody can judge by is a flaw', () => {
   test.each<[string, JsonObject, string]>([
     ['a selector of units', { select: { labelSelector: 'a=b=c' } }, 'select.labelSelector: unexpected "=c"'],
