@@ -25,6 +25,7 @@ const JOBS = {
     binaries: ['engine', 'cluster', 'decrypt', 'sops', 'age-keygen'],
   },
   chaos: { program: 'chaos/main.ts', args: [], binaries: TESTS_NEED },
+  cosign: { program: 'tools/cosign/main.ts', args: [], binaries: ['registry'] },
 };
 
 const [name = '', ...rest] = process.argv.slice(2);

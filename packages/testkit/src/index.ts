@@ -22,4 +22,5 @@ export * from './sops/vault-double.ts';
 export * from './sops/key-services.ts';
 export * from './images/attach.ts';
 export * from './images/image-signer.ts';
+export * from './images/recorded-images.ts';
 export * from './images/test-registry.ts';

@@ -48,9 +48,20 @@ export function imageKey(): ImageSigner & { pem: string; privatePem: string } {
 export interface TestSigstore {
   /** TrustedRoot in JSON. */
   root: string;
-  identity: (who: { issuer: string; subject: string }) => ImageSigner;
+  identity: (who: Identity) => ImageSigner;
+  /** A certificate for a public key in SPKI, and that of the authority; both in DER. */
+  certify: (publicKey: Buffer, who: Identity) => Promise<[Buffer, Buffer]>;
+  /** Takes an entry in, as Rekor's API answers. */
+  log: (entry: object) => Promise<object>;
 }
 
+export interface Identity {
+  issuer: string;
+  subject: string;
+}
+
+/** Extensions that name the issuer: as it was once, which cosign reads, and as it is. */
+const OLD_ISSUER = '1.3.6.1.4.1.57264.1.1';
 const ISSUER = '1.3.6.1.4.1.57264.1.8';
 const BASE = 'https://sigstore.example';
 
@@ -87,32 +98,36 @@ export async function testSigstore(): Promise<TestSigstore> {
     ],
     timestampAuthorities: [],
   });
-  const identity: TestSigstore['identity'] = ({ issuer, subject }) => {
+  const certify: TestSigstore['certify'] = async (publicKey, { issuer, subject }) => {
+    const extensions = [
+      { oid: OLD_ISSUER, value: issuer, legacy: true },
+      { oid: ISSUER, value: issuer },
+    ];
+    const key = Buffer.from(publicKey);
+    const issued = await authority.issueCertificate({ publicKey: key, subjectAltName: subject, extensions });
+    return [bytesOf(issued), bytesOf(authority.rootCertificate)];
+  };
+  const identity: TestSigstore['identity'] = (who) => {
     const { publicKey, privateKey } = pair('prime256v1');
-    const extensions = [{ oid: ISSUER, value: issuer }];
-    const certified = authority.issueCertificate({
-      publicKey: spki(publicKey),
-      subjectAltName: subject,
-      extensions,
-    });
+    const certified = certify(spki(publicKey), who);
     return {
       sign: async (bytes) => sign('sha256', bytes, privateKey),
       material: async (signed) => {
-        const certificate = bytesOf(await certified);
+        const [certificate] = await certified;
         const entries = Object.values(await tlog.log(entryOf(signed, certificate)));
         return { certificate, tlogEntries: entries.map((entry) => bundled(entry as LogEntry, signed)) };
       },
     };
   };
-  return { root: JSON.stringify(root), identity };
+  return { root: JSON.stringify(root), identity, certify, log: (entry) => tlog.log(entry) };
 }
 
 function bytesOf(view: ArrayBufferView): Buffer {
   return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 }
 
-function spki(key: KeyObject): Buffer<ArrayBuffer> {
-  return Buffer.from(key.export({ type: 'spki', format: 'der' }));
+function spki(key: KeyObject): Buffer {
+  return key.export({ type: 'spki', format: 'der' });
 }
 
 export function pemOf(certificate: Buffer): string {

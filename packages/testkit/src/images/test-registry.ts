@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { RecordedImage } from './recorded-images.ts';
 
 /** Where set-up links what it built. */
 const PROGRAM = join(import.meta.dirname, '../../../../build/registry');
@@ -111,6 +112,18 @@ export class TestRegistry {
     this.#tagged.set(key, layers);
     const config = await this.#blob(path, 'application/vnd.oci.image.config.v1+json', Buffer.from('{}'));
     await this.#put(path, { config, layers }, tag);
+  }
+
+  /** A manifest that is named by its digest, by the one that it has now. */
+  static byDigest<Manifest extends { content: string }>(manifest: Manifest): Manifest & { reference: string } {
+    return { ...manifest, reference: digestOf(Buffer.from(manifest.content)) };
+  }
+
+  /** Pushes what was recorded, as it is: what is in a digest counts. */
+  async pushRecorded(path: string, { blobs, manifests }: Pick<RecordedImage, 'blobs' | 'manifests'>): Promise<void> {
+    for (const blob of blobs) await this.#blob(path, '', Buffer.from(blob));
+    for (const { reference, type, content } of manifests)
+      await this.#send('PUT', `${path}/manifests/${reference}`, type, Buffer.from(content));
   }
 
   async close(): Promise<void> {
