@@ -5,6 +5,7 @@ import { Decryption } from '@plumb/agent';
 import { keyOf, systemError, userError, type KubeObject } from '@plumb/api';
 import { createDecryptor } from '@plumb/engine';
 import {
+  isLockdown,
   isPolicy,
   objectsIn,
   type Approver,
@@ -111,7 +112,7 @@ export function givenObjects(options: Pick<PolicyOptions, 'with'>): Promise<Kube
   return manifestsOf(partsOf(options.with));
 }
 
-/** The objects of files, and of all YAML files in folders. @throws PlumbError where there is no policy among them */
+/** The objects of files, and of all YAML files in folders. @throws PlumbError where there is no policy or lockdown among them */
 export async function policyObjects(
   paths: readonly string[],
   { folder }: Pick<Context, 'folder'>,
@@ -120,8 +121,8 @@ export async function policyObjects(
   const objects = (
     await Promise.all(files.map(async (file) => objectsIn(relative(folder, file), await readFile(file))))
   ).flat();
-  if (objects.some(isPolicy)) return objects;
-  throw userError('invalid-spec', `there is no ReleasePolicy or ClusterReleasePolicy in ${paths.join(', ')}`);
+  if (objects.some((one) => isPolicy(one) || isLockdown(one))) return objects;
+  throw userError('invalid-spec', `there is no ReleasePolicy, ClusterReleasePolicy or Lockdown in ${paths.join(', ')}`);
 }
 
 async function filesOf(path: string): Promise<string[]> {

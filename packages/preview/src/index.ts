@@ -32,7 +32,7 @@ export type { LockdownStanding, RuleStanding } from './gates/standings.ts';
 export { whyOf, type UnitAsked, type Why } from './gates/why.ts';
 export { objectsIn } from './policy/declared.ts';
 export { clusterPolicies } from './policy/cluster-policies.ts';
-export { policiesAmong, isPolicy, type GivenPolicies, type PolicyFlaw } from './policy/read-policies.ts';
+export { policiesAmong, isLockdown, isPolicy, type GivenPolicies, type PolicyFlaw } from './policy/read-policies.ts';
 export { readRepository, type Repository, type RepositoryTools } from './policy/read-repository.ts';
 export { readRecorded } from './policy/recorded-change.ts';
 export { runPolicies, type PolicyReport, type PolicyRun } from './policy/policy-run.ts';

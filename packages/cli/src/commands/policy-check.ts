@@ -1,5 +1,5 @@
 import { userError, type KubeObject } from '@plumb/api';
-import type { PolicyFacts } from '@plumb/core';
+import type { LockdownFacts, PolicyFacts } from '@plumb/core';
 import {
   clusterPolicies,
   policiesAmong,
@@ -28,7 +28,10 @@ import { clusterOf, commonOptions } from '../preview.ts';
 
 export const policyCheckOptions = {
   base: text('--base <revision>', null, 'the branch that is merged into; what it has already is not judged', 'main'),
-  policy: list('-f, --policy <paths>', 'files or folders of the policies to judge by; by default those of the cluster'),
+  policy: list(
+    '-f, --policy <paths>',
+    'files or folders of the policies, and lockdowns, to judge by; by default the policies of the cluster',
+  ),
   kubeconfig: commonOptions.kubeconfig,
   context: commonOptions.context,
   ...policyOptions,
@@ -50,7 +53,7 @@ async function judge(options: PolicyCheckOptions, context: Context, asked: strin
   const [now, approvedBy] = [timeOf(options), approversOf(options)];
   return withTools(options, context, async (tools) => {
     const { engine, env, signal } = tools;
-    const { policies, objects } = await policiesFor(options, context, tools);
+    const { policies, lockdowns, objects } = await policiesFor(options, context, tools);
     const given = [...(await givenObjects(options)), ...objects];
     const { root, folder } = placeOf(asked, context);
     const range = await localRange({ dir: root, head: 'HEAD', base, env });
@@ -61,6 +64,7 @@ async function judge(options: PolicyCheckOptions, context: Context, asked: strin
       head: await read(''),
       base: await read(fork ?? ''),
       policies,
+      lockdowns,
       given,
       approvedBy,
       authors: 'unknown' in authors ? authors : { ...authors, verified: false },
@@ -78,13 +82,13 @@ async function policiesFor(
   options: PolicyCheckOptions,
   context: Context,
   { engine, signal }: RepositoryTools,
-): Promise<{ policies: PolicyFacts[]; objects: KubeObject[] }> {
+): Promise<{ policies: PolicyFacts[]; lockdowns: LockdownFacts[]; objects: KubeObject[] }> {
   const { policy, namespace } = options;
   if (policy.length > 0) {
     const objects = await policyObjects(policy, context);
-    const { policies, flaws } = await policiesAmong(objects, namespace, engine);
+    const { policies, lockdowns, flaws } = await policiesAmong(objects, namespace, engine);
     refuseFlawed(flaws);
-    return { policies, objects: lookedUp(objects, namespace) };
+    return { policies, lockdowns, objects: lookedUp(objects, namespace) };
   }
   const cluster = await clusterOf(options);
   if (cluster === null)
@@ -93,7 +97,7 @@ async function policiesFor(
       'there are no policies to judge by: give their files (--policy), or their cluster (--kubeconfig)',
     );
   try {
-    return await clusterPolicies(cluster, signal);
+    return { ...(await clusterPolicies(cluster, signal)), lockdowns: [] };
   } finally {
     await cluster.close();
   }

@@ -29,7 +29,7 @@ import {
 } from '../policy.ts';
 
 export const policyTestOptions = {
-  policy: list('-f, --policy <paths>', 'files or folders of the policies to judge by'),
+  policy: list('-f, --policy <paths>', 'files or folders of the policies, and lockdowns, to judge by'),
   revision: text('--revision <revision>', null, 'judge this Git revision, not the files as they stand'),
   base: text(
     '--base <revision>',
@@ -60,9 +60,9 @@ async function judge(options: PolicyTestOptions, context: Context, asked: string
   const given = [...(await givenObjects(options)), ...lookedUp(objects, namespace)];
   return withTools(options, context, async (tools) => {
     const { engine, signal } = tools;
-    const { policies, flaws } = await policiesAmong(objects, namespace, engine);
+    const { policies, lockdowns, flaws } = await policiesAmong(objects, namespace, engine);
     refuseFlawed(flaws);
-    const circumstances = { policies, approvedBy, now, engine, signal };
+    const circumstances = { policies, lockdowns, approvedBy, now, engine, signal };
     if (change.length > 0) return judgeRecorded(change, { ...circumstances, objects: given }, context);
     const declared = await readDeclared(placeOf(asked, context), options, { given, tools });
     return runPolicies({ ...declared, ...circumstances, given });

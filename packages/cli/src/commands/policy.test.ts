@@ -51,6 +51,16 @@ spec:
   - {type: Allow, timeZone: America/Los_Angeles, cron: '0 12 * * 2', duration: 6h}
 `;
 
+const lockdown = (rules: string): string => `apiVersion: plumb.dev/v1
+kind: Lockdown
+metadata: {name: incident}
+spec:
+  reason: down
+  by: olga
+  until: "2026-11-03T22:00:00Z"
+${rules}
+`;
+
 const web = (replicas: number): string => `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web, namespace: shop}
@@ -250,12 +260,35 @@ note: every object is judged as a new one, and nothing as deleted: --base says w
     });
   });
 
+  test('judges by lockdowns among the policies, until they end', async () => {
+    write({ 'freeze/lockdown.yaml': lockdown(''), 'freeze/policy.yaml': POLICY });
+    const { code, out } = await plumb('test', 'fleet', '-f', 'freeze', ...TUESDAY, '--strict');
+    expect(out).toContain(
+      '  waits           freeze in Lockdown/incident: waits for the end of lockdown incident by olga (down), 2026-11-03T22:00:00Z at the latest\n',
+    );
+    expect(code).toBe(1);
+    const later = await plumb('test', 'fleet', '-f', 'freeze', '--at', '2026-11-03T22:00:00Z');
+    expect(later.out).not.toContain('Lockdown');
+  });
+
+  test('judges by what a lockdown lets pass, and by no policy where there is none', async () => {
+    const rules =
+      '  checks: [{name: few, expression: object.spec.replicas <= 1}]\n  approvals: [{name: one, count: 1}]';
+    write({ 'lockdown.yaml': lockdown(rules) });
+    const { code, out } = await plumb('test', 'fleet', '-f', 'lockdown.yaml', ...TUESDAY, '--approved-by', 'ada');
+    expect(out).toContain(
+      '  denied          checks/few in Lockdown/incident\n    apps/web.yaml: Deployment/shop/web: ',
+    );
+    expect(out).toContain('  passes          approvals/one in Lockdown/incident\n');
+    expect(code).toBe(1);
+  });
+
   test.each<[string, string[], RegExp]>([
     ['no policies', ['fleet'], /^plumb: say which policies are tested: --policy policy.yaml\n$/],
     [
       'files without one',
       ['fleet', '-f', 'apps'],
-      /^plumb: there is no ReleasePolicy or ClusterReleasePolicy in apps\n$/,
+      /^plumb: there is no ReleasePolicy, ClusterReleasePolicy or Lockdown in apps\n$/,
     ],
     ['a folder without a unit', ['apps', ...FILES], /declares a Kustomization or HelmRelease of Flux\n$/],
     [
@@ -268,6 +301,11 @@ note: every object is judged as a new one, and nothing as deleted: --base says w
       ['fleet', '-f', 'unknown.yaml'],
       /^plumb: ReleasePolicy\/flux-system\/replicas cannot be judged by: spec.checkz is not known to this version\n$/,
     ],
+    [
+      'a lockdown with a mistake',
+      ['fleet', '-f', 'lockdown.yaml'],
+      /^plumb: Lockdown\/incident cannot be judged by: checks\/few: compilation failed: ERROR: /,
+    ],
     ['a policy that is given twice', ['fleet', '-f', 'policies/replicas.yaml,policies'], /replicas is given twice\n$/],
     ['what is no time', ['fleet', ...FILES, '--at', 'noon'], /--at: 'noon' is no time as 2026-11-03T12:00:00Z\n$/],
     ['nobody', ['fleet', ...FILES, '--approved-by', '=sre'], /--approved-by: '=sre' is nobody as alice=sre\+oncall\n$/],
@@ -275,6 +313,7 @@ note: every object is judged as a new one, and nothing as deleted: --base says w
     write({
       'broken.yaml': POLICY.replace('<= 3', '<='),
       'unknown.yaml': POLICY.replace('checks:', 'checkz:'),
+      'lockdown.yaml': lockdown('  checks: [{name: few, expression: object.spec.replicas <=}]'),
     });
     const { code, err } = await plumb('test', ...args);
     expect(err).toMatch(message);

@@ -3,6 +3,7 @@ import { keyId, type KubeObject } from '@plumb/api';
 import {
   governing,
   judgeChange,
+  locking,
   parseIdentity,
   policyId,
   type ApprovalFacts,
@@ -10,12 +11,14 @@ import {
   type ChangeFacts,
   type GateVerdict,
   type Identity,
+  type LockdownFacts,
   type PolicyFacts,
 } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { clusterNameOf, sourceOf } from '../gates/subject.ts';
 import type { UnitChange } from './compare-units.ts';
-import { NO_GAPS, ruleVerdicts, type Gaps, type RuleVerdict } from './rule-verdicts.ts';
+import { lockdownId } from './read-policies.ts';
+import { NO_GAPS, ruleVerdicts, type Gaps, type RuleVerdict, type Ruling } from './rule-verdicts.ts';
 
 /** Somebody who is taken to have approved. */
 export interface Approver {
@@ -26,6 +29,7 @@ export interface Approver {
 /** What changes are judged by, beside themselves. */
 export interface Circumstances {
   policies: readonly PolicyFacts[];
+  lockdowns: readonly LockdownFacts[];
   /** ConfigMaps that say who authors are. */
   objects: readonly KubeObject[];
   approvedBy: readonly Approver[];
@@ -51,7 +55,7 @@ export interface UnitVerdict {
   counts: { create: number; change: number; delete: number };
   /** As the gates of a cluster would have it, if they knew no more. */
   state: GateVerdict['state'];
-  /** Policies that govern it. */
+  /** Policies that govern it, and lockdowns in force for it. */
   policies: string[];
   rules: RuleVerdict[];
   /** What had to be taken for granted, a sentence each. */
@@ -86,12 +90,13 @@ export function judgeUnit(change: UnitChange, circumstances: Circumstances & Dec
 /** Judges a change by the agent's own code. */
 export async function judgeKnown(known: KnownChange, circumstances: Circumstances): Promise<UnitVerdict> {
   const { facts, contents, before, knowsSigned, gaps, hide, notes } = known;
-  const { policies, engine, signal, objects } = circumstances;
+  const { policies, lockdowns, engine, signal, objects, now } = circumstances;
   const governed = governing(policies, facts);
+  const locked = locking(lockdowns, facts, now, false);
   const found = findingsIn(
     await contentFindings({
       policies: governed,
-      lockdowns: [],
+      lockdowns,
       change: facts,
       contents: () => Promise.resolve(contents),
       live: ({ key }) => Promise.resolve(before.get(keyId(key)) ?? null),
@@ -102,7 +107,7 @@ export async function judgeKnown(known: KnownChange, circumstances: Circumstance
   const verdict = judgeChange({
     change: facts,
     policies,
-    lockdowns: [],
+    lockdowns,
     approvals: approvalsOf(facts, circumstances),
     distrust: null,
     identities: (place) => identitiesIn(objects, place),
@@ -110,10 +115,14 @@ export async function judgeKnown(known: KnownChange, circumstances: Circumstance
     // No forge is asked from here: what reviewers said there shows when the change is to pass.
     endorsements: () => undefined,
     earlier: [],
-    now: circumstances.now,
+    now,
     clockTrouble: null,
   });
-  const judged = { change: facts, policies: governed, found, contents, knowsSigned, gaps };
+  const ruling = [
+    ...locked.map((one): Ruling => ({ id: lockdownId(one), spec: one.spec, flaw: one.flaw })),
+    ...governed.map((one): Ruling => ({ id: policyId(one), spec: one.spec, flaw: one.flaw })),
+  ];
+  const judged = { change: facts, ruling, found, contents, knowsSigned, gaps };
   const counted = (action: string): number => facts.objects.filter((one) => one.action === action).length;
   return {
     unit: facts.unit,
@@ -121,7 +130,7 @@ export async function judgeKnown(known: KnownChange, circumstances: Circumstance
     cause: facts.cause,
     counts: { create: counted('create'), change: counted('change'), delete: counted('delete') },
     state: verdict.state,
-    policies: governed.map(policyId),
+    policies: ruling.map(({ id }) => id),
     rules: ruleVerdicts(verdict.requirements, judged).map((rule) => masked(rule, hide)),
     notes,
   };

@@ -1,5 +1,5 @@
 import type { KubeObject } from '@plumb/api';
-import type { Authorship, PolicyFacts } from '@plumb/core';
+import type { Authorship, LockdownFacts, PolicyFacts } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { compareUnits, type UnitChange } from './compare-units.ts';
 import { judgeUnit, type Approver, type UnitVerdict } from './judge-units.ts';
@@ -31,6 +31,7 @@ export interface PolicyRun {
   /** What was there before; null: nothing is known of that, and everything is new. */
   base: Repository | null;
   policies: readonly PolicyFacts[];
+  lockdowns: readonly LockdownFacts[];
   /** Objects beside those of the repository: namespaces, and ConfigMaps that say who authors are. */
   given: readonly KubeObject[];
   approvedBy: readonly Approver[];
@@ -106,9 +107,9 @@ function changesBetween(base: Repository | null, head: Repository): { changed: U
 }
 
 /** What policies ask for that there is nothing to tell it by. */
-function notesOf({ base, policies }: PolicyRun): string[] {
+function notesOf({ base, policies, lockdowns }: PolicyRun): string[] {
   if (base !== null) return [ASSUMED_BEFORE];
-  const texts = policies.flatMap(({ spec: { checks = [] } }) =>
+  const texts = [...policies, ...lockdowns].flatMap(({ spec: { checks = [] } }) =>
     checks.flatMap(({ expression, messageExpression = '' }) => [expression, messageExpression]),
   );
   const asksOld = texts.some((text) => /\boldObject\b/.test(text));

@@ -1,10 +1,10 @@
 import { expressionFlaw } from '@plumb/agent';
-import { CLUSTER_RELEASE_POLICY, keyOf, RELEASE_POLICY, userError, type KubeObject } from '@plumb/api';
-import { policyFacts, policyId, type PolicyFacts } from '@plumb/core';
+import { CLUSTER_RELEASE_POLICY, keyOf, LOCKDOWN, RELEASE_POLICY, userError, type KubeObject } from '@plumb/api';
+import { lockdownFacts, policyFacts, policyId, type LockdownFacts, type PolicyFacts } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
 import { isMeant } from '../given.ts';
 
-/** A policy that cannot be judged by. */
+/** A policy or lockdown that cannot be judged by. */
 export interface PolicyFlaw {
   policy: string;
   flaw: string;
@@ -12,11 +12,12 @@ export interface PolicyFlaw {
 
 export interface GivenPolicies {
   policies: PolicyFacts[];
+  lockdowns: LockdownFacts[];
   flaws: PolicyFlaw[];
 }
 
 /**
- * The policies among objects, checked as the API server and the agent check them.
+ * The policies and lockdowns among objects, checked as the API server and the agent check them.
  * @param namespace of a ReleasePolicy that names none
  */
 export async function policiesAmong(
@@ -25,13 +26,18 @@ export async function policiesAmong(
   engine: Pick<Engine, 'celCheck'>,
 ): Promise<GivenPolicies> {
   const policies = objects.filter(isPolicy).map((object) => policyFacts(placed(object, namespace)));
+  const lockdowns = objects.filter(isLockdown).map(declaredLockdown);
   const flaws: PolicyFlaw[] = [];
-  for (const facts of policies) {
+  const all = [
+    ...policies.map((facts) => ({ id: policyId(facts), facts })),
+    ...lockdowns.map((facts) => ({ id: lockdownId(facts), facts })),
+  ];
+  for (const { id, facts } of all) {
     const flaw = facts.flaw ?? (await expressionFlaw(facts, engine));
-    if (flaw !== null) flaws.push({ policy: policyId(facts), flaw });
+    if (flaw !== null) flaws.push({ policy: id, flaw });
   }
-  refuseTwice(policies);
-  return { policies, flaws };
+  refuseTwice(all.map(({ id }) => id));
+  return { policies, lockdowns, flaws };
 }
 
 export function isPolicy(object: KubeObject): boolean {
@@ -39,13 +45,27 @@ export function isPolicy(object: KubeObject): boolean {
   return [RELEASE_POLICY, CLUSTER_RELEASE_POLICY].some((one) => one.group === group && one.kind === kind);
 }
 
+export function isLockdown(object: KubeObject): boolean {
+  const { group, kind } = keyOf(object);
+  return group === LOCKDOWN.group && kind === LOCKDOWN.kind;
+}
+
+export function lockdownId({ name }: Pick<LockdownFacts, 'name'>): string {
+  return `Lockdown/${name}`;
+}
+
+/** One that is in no cluster yet was made before whoever approves. */
+function declaredLockdown(object: KubeObject): LockdownFacts {
+  const facts = lockdownFacts(object);
+  return Number.isNaN(facts.at) ? { ...facts, at: 0 } : facts;
+}
+
 function placed(object: KubeObject, namespace: string): KubeObject {
   if (object.kind !== RELEASE_POLICY.kind || object.metadata.namespace !== undefined) return object;
   return { ...object, metadata: { ...object.metadata, namespace } };
 }
 
-function refuseTwice(policies: readonly PolicyFacts[]): void {
-  const ids = policies.map(policyId);
+function refuseTwice(ids: readonly string[]): void {
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw userError('invalid-spec', `${twice} is given twice`);
 }

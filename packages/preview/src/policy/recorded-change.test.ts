@@ -30,6 +30,7 @@ const SEVERAL: PolicyFacts[] = [
 
 const circumstances = {
   policies: SEVERAL,
+  lockdowns: [],
   objects: [],
   approvedBy: [],
   now: Date.parse('2026-11-03T12:00:00Z'),

@@ -2,7 +2,6 @@ import type { PolicySpec } from '@plumb/api';
 import type { ChangeFacts, Findings, Requirement } from '@plumb/core';
 import { describe, expect, test } from 'vitest';
 import { NO_GAPS, ruleVerdicts, type Judged } from './rule-verdicts.ts';
-import { clusterPolicy } from './testing/bench.ts';
 
 const CHANGE: ChangeFacts = {
   unit: { kind: 'Kustomization', namespace: 'shop', name: 'apps', labels: {} },
@@ -17,7 +16,7 @@ const CHANGE: ChangeFacts = {
 };
 const POLICY = 'ClusterReleasePolicy/rules';
 
-interface Case extends Partial<Omit<Judged, 'found' | 'policies'>> {
+interface Case extends Partial<Omit<Judged, 'found' | 'ruling'>> {
   spec?: PolicySpec;
   rule?: string;
   verdict?: Requirement['verdict'];
@@ -28,7 +27,7 @@ function judged({ spec = {}, rule = 'checks/a', verdict = 'Met', found = {}, ...
   const requirement = { policy: POLICY, generation: 1, rule, verdict, message: 'said', evidence: [] };
   const told = ruleVerdicts(rule === '' ? [] : [requirement], {
     change: CHANGE,
-    policies: [clusterPolicy(spec)],
+    ruling: [{ id: POLICY, spec, flaw: null }],
     found: (_policy, name) => found[name],
     contents: [],
     knowsSigned: true,

@@ -1,14 +1,6 @@
 import type { Content } from '@plumb/agent';
-import { displayKey, type ApprovalRule, type PolicyCheck } from '@plumb/api';
-import {
-  isAbout,
-  policyId,
-  whenRule,
-  type ChangeFacts,
-  type Findings,
-  type PolicyFacts,
-  type Requirement,
-} from '@plumb/core';
+import { displayKey, type ApprovalRule, type LockdownCheck, type PolicySpec } from '@plumb/api';
+import { isAbout, whenRule, type ChangeFacts, type Findings, type Requirement } from '@plumb/core';
 
 /**
  * What came of one rule: `passes`, `denied`, `warned` (told only), `waits` (for people or time), `failed` (it could not be judged, and holds), `unknown` (it
@@ -32,11 +24,19 @@ const READS_OBJECTS = /^(?:checks\/|forbid\/|images$)/;
 /** Rules that wait for people or time. */
 const OF_PEOPLE = /^(?:approvals\/|limits\/|windows\b|freeze$|rejected\/|admission$)/;
 
+/** A policy or lockdown. */
+export interface Ruling {
+  /** As requirements name it. */
+  id: string;
+  spec: Pick<PolicySpec, 'select' | 'approvals'> & { checks?: LockdownCheck[] };
+  flaw: string | null;
+}
+
 /** What verdicts are told by. */
 export interface Judged {
   change: ChangeFacts;
   /** Those that govern the change. */
-  policies: readonly PolicyFacts[];
+  ruling: readonly Ruling[];
   /** As `judgeChange` was given it. */
   found: (policy: string, rule: string) => Findings | undefined;
   contents: readonly Content[];
@@ -59,8 +59,8 @@ export const NO_GAPS: Gaps = { list: '', objects: '', before: '' };
 
 /** The verdicts on a change, told without what only a cluster knows. */
 export function ruleVerdicts(requirements: readonly Requirement[], judged: Judged): RuleVerdict[] {
-  const { policies } = judged;
-  const byId = new Map(policies.map((policy) => [policyId(policy), policy]));
+  const { ruling } = judged;
+  const byId = new Map(ruling.map((one) => [one.id, one]));
   const told = requirements.map((requirement): RuleVerdict => {
     const { policy, rule, message } = requirement;
     const facts = byId.get(policy);
@@ -70,7 +70,7 @@ export function ruleVerdicts(requirements: readonly Requirement[], judged: Judge
   });
   const isTold = (policy: string, rule: string): boolean =>
     told.some((one) => one.policy === policy && one.rule === rule);
-  return [...told, ...policies.flatMap((facts) => perhapsAsked(facts, judged, isTold))];
+  return [...told, ...ruling.flatMap((facts) => perhapsAsked(facts, judged, isTold))];
 }
 
 /** What rules over the content say begins with the object that they say it of. */
@@ -88,12 +88,8 @@ function unknown(policy: string, rule: string, why: string): RuleVerdict {
 }
 
 /** Approvals that are not asked for only because something is not known here. */
-function perhapsAsked(
-  facts: PolicyFacts,
-  judged: Judged,
-  isTold: (policy: string, rule: string) => boolean,
-): RuleVerdict[] {
-  const policy = policyId(facts);
+function perhapsAsked(facts: Ruling, judged: Judged, isTold: (policy: string, rule: string) => boolean): RuleVerdict[] {
+  const policy = facts.id;
   const rules = (facts.spec.approvals ?? []).filter(({ causes }) =>
     isAbout(causes, { cause: judged.change.cause, isEmergency: false }),
   );
@@ -121,7 +117,7 @@ function outcomeOf({ policy, rule, verdict }: Requirement, { found }: Judged): R
 }
 
 /** Why a rule cannot be judged here; null where it can. */
-function notJudged({ policy, rule, verdict, message }: Requirement, facts: PolicyFacts, judged: Judged): string | null {
+function notJudged({ policy, rule, verdict, message }: Requirement, facts: Ruling, judged: Judged): string | null {
   const { change, found } = judged;
   if (!OF_CONTENT.test(rule) && !OF_PEOPLE.test(rule)) return verdict === 'Missing' ? message : null;
   if (verdict !== 'Met' && facts.spec.select?.namespaceSelector !== undefined && change.namespaceLabels === null)
@@ -153,8 +149,8 @@ interface Expression {
   isOverChange: boolean;
 }
 
-function expressionOf({ spec }: PolicyFacts, rule: string): Expression | null {
-  const check = (spec.checks ?? []).find((one: PolicyCheck) => rule === `checks/${one.name}`);
+function expressionOf({ spec }: Ruling, rule: string): Expression | null {
+  const check = (spec.checks ?? []).find((one: LockdownCheck) => rule === `checks/${one.name}`);
   if (check !== undefined) return { rule, text: check.expression, isOverChange: check.over === 'Change' };
   const approval = (spec.approvals ?? []).find((one: ApprovalRule) => rule === `approvals/${one.name}`);
   return approval?.when === undefined ? null : { rule: whenRule(approval), text: approval.when, isOverChange: true };

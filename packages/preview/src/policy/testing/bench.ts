@@ -81,6 +81,7 @@ export class PolicyBench implements AsyncDisposable {
       head: await this.read({ mayBeEmpty: true }),
       base: base === null ? null : await this.read({ revision: base, mayBeEmpty: true }),
       policies,
+      lockdowns: [],
       given: [],
       approvedBy: [],
       authors: { unknown: 'nobody asked' },
