@@ -31,10 +31,12 @@ beforeAll(async () => {
   bob = await Person.named('bob', ['sre'], { dir });
   carol = await Person.named('carol', ['sre'], { dir });
   await world.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: world.target } });
-  const commit = await world.repository.commit(settings('1'));
+  const commit = await world.repository.commit({ ...settings('1'), ...listed('a.yaml') });
   await world.gitRepository();
-  await world.kustomization('apps', { retryInterval: '1h' });
-  await world.applied('apps', `main@sha1:${commit}`);
+  for (const name of ['apps', 'listed']) {
+    await world.kustomization(name, { retryInterval: '1h' });
+    await world.applied(name, `main@sha1:${commit}`);
+  }
   const metadata = { name: 'people', namespace: world.namespace };
   await world.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: PEOPLE });
   await policy(world, 'peers', {
@@ -51,6 +53,16 @@ afterAll(async () => {
 
 const settings = (a: string): Record<string, string> => {
   return { 'apps/settings.yaml': configMap(world.target, 'settings', { a }) };
+};
+
+/** A folder that is one unit: a kustomization that lists these. */
+const listed = (...files: string[]): Record<string, string> => ({
+  'listed/a.yaml': configMap(world.target, 'listed', { a: '1' }),
+  'listed/kustomization.yaml': list(...files),
+});
+const list = (...files: string[]): string => {
+  const resources = files.map((file) => `- ${file}\n`).join('');
+  return `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n${resources}`;
 };
 
 const value = async (): Promise<string | undefined> => {
@@ -117,6 +129,25 @@ test('G3: no status that somebody else wrote hides an author', async () => {
   await carol.says('Approve', change);
   await world.applied('apps', revision);
   expect(await value()).toBe('3b');
+});
+
+test('G3: whoever wrote what a commit of somebody else brings into force is an author', async () => {
+  const evil = {
+    'base/evil.yaml': configMap(world.target, 'evil', { a: '1' }),
+    'base/kustomization.yaml': list('evil.yaml'),
+  };
+  await world.applied('listed', await world.push(evil, 'Add what nobody lists', ALICE));
+  const revision = await world.push(listed('a.yaml', '../base'), 'List it', BOB);
+  const ofListed = ({ spec, status }: Change): boolean => spec.revision === revision && status?.phase === 'Pending';
+  const change = await changeOf(world, 'listed', 'be held', ofListed);
+  expect(change.spec.authors.map(({ name }) => name)).toEqual(['Bob', 'Alice Liddell']);
+  await alice.says('Approve', change);
+  await changeOf(world, 'listed', 'count none of an author', (one) => {
+    return ofListed(one) && one.status?.message === NOBODY_ELSE;
+  });
+  expect(await world.get(configMapKey(world.target, 'evil'))).toBeNull();
+  await carol.says('Approve', change);
+  await world.applied('listed', revision);
 });
 
 test('a change of somebody whom nobody knows waits, says so, and goes on once it is known who that is', async () => {

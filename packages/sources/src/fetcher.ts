@@ -49,7 +49,13 @@ const ATTEMPTS = 3;
 /** Bytes that a fetch of commits alone may add to the disk. */
 const MOST_HISTORY = 64 * 1024 * 1024;
 
-/** Commits are fetched into `mirror`, without what they hold. */
+/** Commits of a repository of that format, without files, or without folders too. */
+export interface CommitsAsked {
+  format: ObjectFormat;
+  without: 'files' | 'folders';
+}
+
+/** Commits are fetched into `mirror`, without what they hold, as far as that was asked for. */
 export interface CommitExchange {
   mirror: Mirror;
   remote: Remote;
@@ -98,7 +104,7 @@ export class Fetcher {
   /** Commits alone, in a repository that is there for as long as `work` takes: what a mirror is made of knows nothing of them. */
   async commits<T>(
     request: BoundedRequest,
-    format: ObjectFormat,
+    { format, without }: CommitsAsked,
     work: (exchange: CommitExchange) => Promise<T>,
   ): Promise<T> {
     const { scratch, inherited, limits: all } = this.#context;
@@ -107,7 +113,7 @@ export class Fetcher {
     const mirror = await Mirror.open({ path, inherited, idleTimeout: IDLE_TIMEOUT, format, partial: true, limits });
     try {
       const asked = await this.#granted(request);
-      const options = { ...asked, gitDir: path, format, without: 'folders', scratch, inherited, limits } as const;
+      const options = { ...asked, gitDir: path, format, without, scratch, inherited, limits };
       await using remote = await Remote.open(options);
       return await work({ mirror, remote });
     } catch (error) {

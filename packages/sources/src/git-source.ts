@@ -158,13 +158,13 @@ export class GitSource {
   #historyContext(request: () => Promise<GitRequest>): HistoryContext {
     return {
       holding: (commit) => this.#mirrors.holding(commit),
-      fetching: (format, work) => {
+      fetching: (wanted, work) => {
         return this.#next(async (end) => {
           const asked = await request();
           const timeout = Math.min(asked.timeout, HISTORY_WITHIN);
           const signal = asked.signal ? AbortSignal.any([asked.signal, end]) : end;
           const bounded = { ...asked, timeout, deadline: performance.now() + timeout, signal };
-          return this.#fetcher.commits(bounded, format, work);
+          return this.#fetcher.commits(bounded, wanted, work);
         });
       },
     };

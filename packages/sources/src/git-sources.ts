@@ -141,6 +141,8 @@ export interface RevisionRange {
   revision: string;
   /** The revision that was applied last; null when none was. */
   since: string | null;
+  /** Files and folders of the revision whose commits count too, however old: what stands there came into force with none of those before. */
+  paths?: readonly string[];
 }
 
 /**

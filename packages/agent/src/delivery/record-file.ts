@@ -2,6 +2,7 @@ import type { ObjectKey } from '@plumb/api';
 import { keyId } from '@plumb/api';
 import { DEFAULT_RULES } from '@plumb/core';
 import type { RemoteRead, RemoteTreeRead } from '@plumb/render';
+import type { Ground } from './brought.ts';
 import type { StoredBundle, StoredObject, UnitMemory } from './unit.ts';
 
 /** What the last apply of an object left: digest of what was sent, hash of what we own of the answer. */
@@ -18,13 +19,13 @@ export interface Record {
   /** The user it was applied as (`UnitMemory.actor`). */
   actor: string | null;
   /** `UnitMemory.brought`. */
-  brought: string | null;
+  brought: Ground | null;
   applied: Map<string, Recalled>;
   /** What was told of drift that is left (delivery/tolerate.ts). */
   told: Map<string, string>;
 }
 
-const FORMAT = 5;
+const FORMAT = 6;
 
 type Row = [
   group: string,
@@ -51,7 +52,8 @@ interface File {
   uid: string;
   place: string | null;
   actor: string | null;
-  brought?: string | null;
+  /** Its reads are left out where they are those of the bundle. */
+  brought?: Omit<Ground, 'reads'> & { reads?: Ids };
   bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
   rules: string;
   reads: Ids;
@@ -83,7 +85,7 @@ export function writeRecord(unit: UnitMemory, maker: string): string | null {
     uid,
     place,
     actor: unproven ? null : actor,
-    brought,
+    ...(brought === null ? {} : { brought: broughtRow(brought, reads.ids) }),
     bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
@@ -126,15 +128,21 @@ function recordOf(file: File, maker: string): Record {
     at += size;
     if (ownedHash !== '') applied.set(keyId(key), { desiredDigest: digest, ownedHash });
   }
-  const reads = { rules: file.rules, ids: new Map(file.reads), remotes: (file.remotes ?? []).map(remoteRead) };
+  const ids = new Map(file.reads);
+  const { brought } = file;
+  const reads = { rules: file.rules, ids, remotes: (file.remotes ?? []).map(remoteRead) };
   return {
     applied,
     place: file.place,
     actor: file.actor,
-    brought: file.brought ?? null,
+    brought: brought === undefined ? null : { ...brought, reads: brought.reads ? new Map(brought.reads) : ids },
     told: new Map(file.told),
     bundle: file.maker === maker ? { ...file.bundle, objects, reads, unknownModes: [], pack } : null,
   };
+}
+
+function broughtRow({ reads, ...ground }: Ground, ids: Ground['reads']): NonNullable<File['brought']> {
+  return reads === ids ? ground : { ...ground, reads: [...reads] };
 }
 
 function remoteRow(read: RemoteRead): RemoteRow {

@@ -83,12 +83,12 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 test('a unit comes back with its bundle, without bodies, and with what was applied', async () => {
   const unit = delivered('one');
   const kept = records();
-  unit.brought = 'main@sha1:1';
+  unit.brought = { revision: 'main@sha1:1', digest: 'd', reads: new Map([['apps', null]]) };
   kept.note(unit);
   await kept.flush();
   const again = new UnitMemory(REF, 'one');
   await records().recall(again);
-  expect(again.brought).toBe('main@sha1:1');
+  expect(again.brought).toEqual(unit.brought);
   const { pack: _before, objects: before, ...rest } = unit.bundle ?? bundleOf();
   expect(again.bundle).toMatchObject(rest);
   expect(again.bundle?.objects.map(({ pack: _pack, ...object }) => object)).toEqual(

@@ -3,6 +3,7 @@ import { APPLY_MANAGER, parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
 import { declaredFor, declaredRules, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
 import type { Bundle, Origin, ReadSet } from '@plumb/render';
+import type { Ground } from './brought.ts';
 import type { Destination } from './destination.ts';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
@@ -150,8 +151,8 @@ export class UnitMemory {
   /** What is known of the expressions in its spec. */
   readonly expressions = new SpecExpressions();
   delivered: Delivered | null = null;
-  /** The revision that is in force by what we did ourselves, whatever the status says; null where we do not know. */
-  brought: string | null = null;
+  /** What is in force comes from, by what we did ourselves, whatever the status says; null where we do not know. */
+  brought: Ground | null = null;
   failed: Failed | null = null;
   /** What gates are judged by has changed since a run was held, or while one was under way: the next one is not kept waiting. */
   judgeAgain = false;

@@ -10,6 +10,7 @@ import {
   type LockdownFacts,
   type PolicyFacts,
 } from '@plumb/core';
+import type { RevisionRange } from '@plumb/sources';
 import { findingKey } from './content.ts';
 import type { Reviews, SourceCommits } from './reviews.ts';
 
@@ -21,7 +22,7 @@ export interface ReviewRequest {
   /** What conditions of rules came to. */
   findings: ReadonlyMap<string, Findings>;
   source: { kind: string; namespace: string; name: string };
-  range: { revision: string; since: string | null };
+  range: RevisionRange;
   /** It is made of what stands outside its source too, whose commits nobody looks up. */
   hasRemoteBases: boolean;
   commits: () => Promise<SourceCommits>;

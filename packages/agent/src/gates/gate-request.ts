@@ -13,8 +13,10 @@ export interface GateRequest {
   /** It is what is declared now: neither what was delivered before and is put right, nor what is brought back. */
   isDeclared: boolean;
   revision: string;
-  /** The revision that was applied last; null when none was. */
+  /** The revision that whose work it is counts from; null where nothing was applied. */
   since: string | null;
+  /** What it reads that was not read for that: files and folders whose commits count too, however old. */
+  paths: readonly string[];
   /** It is made of what stands outside its source too. */
   hasRemoteBases: boolean;
   source: { kind: string; namespace: string; name: string };

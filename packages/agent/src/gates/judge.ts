@@ -14,7 +14,7 @@ import {
   type PolicyFacts,
 } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
-import type { ReadImage } from '@plumb/sources';
+import type { ReadImage, RevisionRange } from '@plumb/sources';
 import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { askReviews } from './ask-reviews.ts';
 import { askAuthors, readsAuthors } from './authors.ts';
@@ -33,9 +33,9 @@ export interface JudgeOptions extends Omit<GateObjectsOptions, 'onPolicy'> {
   /** Asks registries. */
   images: ReadImage;
   /** Whose work a revision of a source is, as far as it was not in another one. */
-  authors: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<Authorship>;
+  authors: (source: GateRequest['source'], range: RevisionRange) => Promise<Authorship>;
   /** The commits that a revision of a source is made of, as far as they were not in another one. */
-  commits: (source: GateRequest['source'], range: { revision: string; since: string | null }) => Promise<SourceCommits>;
+  commits: (source: GateRequest['source'], range: RevisionRange) => Promise<SourceCommits>;
 }
 
 /** Where what people declared, and what was found before, is kept. */
@@ -116,9 +116,9 @@ export class Judge {
     return locking(this.#objects.lockdowns, facts, clockTrouble === null ? now : null, true);
   }
 
-  #authors({ ref, source, revision, since, hasRemoteBases }: GateRequest): Promise<Authorship> {
+  #authors({ ref, source, revision, since, paths, hasRemoteBases }: GateRequest): Promise<Authorship> {
     const { authors, clock, onChange } = this.#options;
-    const ask = (): Promise<Authorship> => authors(source, { revision, since });
+    const ask = (): Promise<Authorship> => authors(source, { revision, since, paths });
     return askAuthors({ ask, hasRemoteBases, clock, onLate: () => onChange(ref) });
   }
 
@@ -187,8 +187,8 @@ export class Judge {
     { facts, findings }: { facts: ChangeFacts; findings: ReadonlyMap<string, Findings> },
   ): Promise<Map<string, Endorsements>> {
     const { commits, onChange } = this.#options;
-    const { source, revision, since, hasRemoteBases, ref } = request;
-    const range = { revision, since };
+    const { source, revision, since, paths, hasRemoteBases, ref } = request;
+    const range = { revision, since, paths };
     const ask = (): Promise<SourceCommits> => commits(source, range);
     const lockdowns = this.#locking(facts);
     const about = { policies, lockdowns, cause: facts.cause, findings };

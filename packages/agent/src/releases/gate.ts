@@ -114,6 +114,7 @@ export function correctionGate(
       objects,
       owned: bundle.objects.length,
       since: null,
+      paths: [],
       hasRemoteBases: false,
       leaving: [],
       remade: [],
@@ -208,6 +209,7 @@ async function requestOf(
     owned: owned.length,
     // Of a chart nobody tells whose work it is.
     since: null,
+    paths: [],
     hasRemoteBases: false,
     leaving: [...leaving.map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
     remade: remade.filter(({ isOwn }) => isOwn).map(({ key }) => key),

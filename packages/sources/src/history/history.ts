@@ -1,17 +1,18 @@
 import { asPlumbError, oneLine, type ChangeAuthor } from '@plumb/api';
 import { INCOMING, type Mirror } from '../git/mirror.ts';
 import type { ObjectStore } from '../git/object-store.ts';
-import { formatOf, type ObjectFormat } from '../git/object-format.ts';
+import { formatOf } from '../git/object-format.ts';
 import type { Authors, Commits, RevisionRange } from '../git-sources.ts';
-import type { CommitExchange } from '../fetcher.ts';
+import type { CommitExchange, CommitsAsked } from '../fetcher.ts';
 import { Lru } from '../lru.ts';
+import { commitsOf } from './commits-of.ts';
 import { commitsBetween, MOST_COMMITS, type Range } from './commits-since.ts';
 
 export interface HistoryContext {
   /** The mirror that holds a commit. */
   holding: (commit: string) => Promise<Mirror | null>;
-  /** Fetches commits alone from the remote, in the source's turn. */
-  fetching: <T>(format: ObjectFormat, work: (exchange: CommitExchange) => Promise<T>) => Promise<T>;
+  /** Fetches commits from the remote without files, and without folders too where these are not asked for, in the source's turn. */
+  fetching: <T>(asked: CommitsAsked, work: (exchange: CommitExchange) => Promise<T>) => Promise<T>;
 }
 
 /** Generations that are asked for: most changes are few commits, and a server may not be able to leave their files out. */
@@ -42,14 +43,14 @@ export class History {
     return (await this.#told(range, context)).commits;
   }
 
-  #told({ revision, since }: RevisionRange, context: HistoryContext): Promise<Told> {
+  #told({ revision, since, paths = [] }: RevisionRange, context: HistoryContext): Promise<Told> {
     const head = commitIn(revision);
     if (head === null) return Promise.resolve(nothing(`'${oneLine(revision).slice(0, 100)}' names no commit`));
     const before = since === null ? null : commitIn(since);
-    const id = `${head} ${before ?? ''}`;
+    const id = JSON.stringify([head, before, paths]);
     const known = this.#answers.get(id);
     if (known !== undefined && performance.now() < known.until) return known.told;
-    const answer: Answer = { told: findOut(head, before, context), until: Number.POSITIVE_INFINITY };
+    const answer: Answer = { told: findOut({ head, since: before, paths }, context), until: Number.POSITIVE_INFINITY };
     this.#answers.set(id, answer);
     void answer.told.then((told) => {
       if ('unknown' in told.authors) answer.until = performance.now() + TRY_AGAIN;
@@ -62,25 +63,42 @@ function nothing(unknown: string): Told {
   return { authors: { unknown }, commits: { unknown } };
 }
 
-async function findOut(head: string, since: string | null, context: HistoryContext): Promise<Told> {
+interface Wanted {
+  head: string;
+  since: string | null;
+  paths: readonly string[];
+}
+
+async function findOut(wanted: Wanted, context: HistoryContext): Promise<Told> {
   try {
-    const here = await lookHere(head, since, context);
-    const range = 'lacks' in here ? await lookThere(head, since, context) : here;
-    return toldOf(range, since);
+    const here = await lookHere(wanted, context);
+    const range = 'lacks' in here ? await lookThere(wanted, context) : here;
+    return toldOf(range, wanted.since);
   } catch (error) {
     return nothing(`its history cannot be read: ${asPlumbError(error).message}`);
   }
 }
 
-async function lookHere(head: string, since: string | null, { holding }: HistoryContext): Promise<Range> {
-  const mirror = await holding(head);
-  return mirror === null ? { lacks: head } : commitsBetween(mirror.objects, head, since);
+async function lookHere(wanted: Wanted, { holding }: HistoryContext): Promise<Range> {
+  const mirror = await holding(wanted.head);
+  return mirror === null ? { lacks: wanted.head } : look(mirror.objects, wanted);
 }
 
-async function lookThere(head: string, since: string | null, { fetching, holding }: HistoryContext): Promise<Range> {
+async function look(objects: Pick<ObjectStore, 'raw'>, { head, since, paths }: Wanted): Promise<Range> {
+  const range = await commitsBetween(objects, head, since);
+  if (paths.length === 0 || !('commits' in range)) return range;
+  const made = await commitsOf(objects, head, paths);
+  if (!('commits' in made)) return made;
+  const all = new Map([...range.commits, ...made.commits].map((commit) => [commit.id, commit]));
+  return all.size > MOST_COMMITS ? { tooMany: true } : { ...range, commits: [...all.values()] };
+}
+
+async function lookThere(asked: Wanted, { fetching, holding }: HistoryContext): Promise<Range> {
+  const { head, since, paths } = asked;
   // What the remote has lost may be here still.
   const here = since === null ? null : await holding(since);
-  return fetching(formatOf(head) ?? 'sha1', async ({ mirror, remote }) => {
+  const format = formatOf(head) ?? 'sha1';
+  return fetching({ format, without: paths.length === 0 ? 'folders' : 'files' }, async ({ mirror, remote }) => {
     const wanted = [`+${head}:${INCOMING}`];
     const both = since === null || formatOf(since) !== formatOf(head) ? wanted : [...wanted, `+${since}:${BEFORE}`];
     let given = both;
@@ -94,7 +112,7 @@ async function lookThere(head: string, since: string | null, { fetching, holding
         given = wanted;
         if (given === both || !(await remote.fetch(given, depth, head))) return { lacks: head };
       }
-      range = await commitsBetween(objects, head, since);
+      range = await look(objects, asked);
       if (!('lacks' in range)) return range;
     }
     return range;
@@ -104,6 +122,10 @@ async function lookThere(head: string, since: string | null, { fetching, holding
 /** What is told of a range. @param since the revision it is counted from */
 export function toldOf(range: Range, since: string | null): Told {
   const than = since === null ? 'nothing of it was applied yet' : `counted from ${since}, which was applied last`;
+  if ('tooMany' in range && range.path !== undefined)
+    return nothing(
+      `what is at ${oneLine(range.path).slice(0, 200)}, which it reads anew, is the work of too many commits`,
+    );
   if ('tooMany' in range) return nothing(`it has more than ${MOST_COMMITS} commits, ${than}`);
   if ('lacks' in range) return nothing(`commit ${range.lacks} of its history is not to be had (${than})`);
   if ('nameless' in range) return nothing(`commit ${range.nameless} does not say who wrote and committed it`);

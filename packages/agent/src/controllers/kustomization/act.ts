@@ -9,6 +9,7 @@ import type { RemoteBases } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
 import type { Artifacts } from '../../delivery/artifacts.ts';
 import type { Decryption } from '../../delivery/decryption/decryption.ts';
+import { broughtBy, groundOf } from '../../delivery/brought.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
@@ -141,7 +142,7 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
     const delivery = await holding(bundle, run, async () => {
       const carried = await carryOut(object, bundle, { ...run, base, signal });
       if (carried.error === null && cause !== 'drift') {
-        memory.brought = bundle.revision;
+        memory.brought = broughtBy(memory.brought, groundOf(bundle));
         keepBundle(bundle, run);
       }
       // What was told is not told again by the next process.
@@ -189,7 +190,7 @@ async function holdToLast(
       const only = new Set(bundle.objects.filter((stored) => isOurs(stored, memory)).map(({ key }) => keyId(key)));
       const carried = await carryOut(object, bundle, { ...context, cause: 'rebuild', only });
       if (carried.error === null) {
-        if (isProven(object, bundle, carried)) memory.brought ??= bundle.revision;
+        if (isProven(object, bundle, carried)) memory.brought ??= groundOf(bundle);
         keepBundle(bundle, context);
       }
       return carried;

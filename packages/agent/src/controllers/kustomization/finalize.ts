@@ -161,6 +161,7 @@ async function passDeletion(
       isDeclared: true,
       revision: object.status?.lastAppliedRevision ?? '',
       since: object.status?.lastAppliedRevision ?? null,
+      paths: [],
       hasRemoteBases: false,
       bundleDigest: '',
       objects: going.map((key) => ({ key, action: 'delete' })),

@@ -1,6 +1,7 @@
 import { keyId, type Kustomization } from '@plumb/api';
 import type { Action, Cause, ObjectFate, Plan } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
+import { groundOf, readAnew } from '../../delivery/brought.ts';
 import { contentsOf, fatesOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
 import { usesSecrets } from '../../delivery/hide-secrets.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
@@ -45,7 +46,8 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     cause: causeOf(plan, bundle, context),
     isDeclared: context.cause === 'routine' || context.cause === 'emergency',
     revision,
-    since: memory.brought,
+    since: memory.brought?.revision ?? null,
+    paths: readAnew(memory.brought, groundOf(bundle)),
     hasRemoteBases: bundle.reads.remotes.length > 0,
     bundleDigest: bundle.digest,
     objects,
