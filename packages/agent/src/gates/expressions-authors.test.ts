@@ -10,6 +10,7 @@ const KNOWN: Authorship = {
   authors: [{ name: 'Alice', email: 'alice@example.test' }],
   message: 'Raise the limit\n\nTicket: SHOP-12',
   verified: true,
+  signer: 'SHA256:abc',
 };
 
 let engine: Engine;
@@ -63,6 +64,7 @@ test.each([
   'source.authors[0].name == "Alice"',
   'source.message.matches("SHOP-[0-9]+")',
   'source.verified == true',
+  'source.signer == "SHA256:abc"',
 ])('an expression knows whose work it is: %s', async (expression) => {
   expect(await findings(expression, KNOWN)).toEqual({ broken: [] });
 });
@@ -72,6 +74,7 @@ test.each([
   'source.authors.size() == 0',
   '!source.message.contains("force")',
   '!source.verified',
+  'source.signer == ""',
 ])('what is not known makes no expression true, and it is told why: %s', async (expression) => {
   expect(await findings(expression, { unknown: 'the remote is away' })).toEqual({
     trouble: 'nobody knows whose work it is: the remote is away',

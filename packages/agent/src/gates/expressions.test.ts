@@ -120,7 +120,7 @@ describe('a check', () => {
           ],
         },
         unit: { ...change().unit, cluster: 'own', namespaceLabels: { env: 'prod' } },
-        source: { ...change().source, ...change().authors },
+        source: { ...change().source, signer: '', ...change().authors },
       },
     ]);
   });

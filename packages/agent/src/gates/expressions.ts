@@ -140,7 +140,7 @@ function expressionsOf({ policies, lockdowns, change: { cause } }: ExpressionReq
 
 /** What an expression asks that nobody knows of this change, so that it fails unless it asks first whether it is there. */
 export function unknownIn(expression: string, { authors, namespaceLabels }: ChangeFacts): string | null {
-  if ('unknown' in authors && /\bsource\.(authors|message|verified)\b/.test(expression))
+  if ('unknown' in authors && /\bsource\.(authors|message|verified|signer)\b/.test(expression))
     return `nobody knows whose work it is: ${authors.unknown}`;
   if (namespaceLabels === null && /\bunit\.namespaceLabels\b/.test(expression))
     return 'the labels of the namespace are not known';
@@ -278,7 +278,7 @@ export function knownOf(facts: ChangeFacts, { listsObjects }: { listsObjects: bo
     change: { cause, digest, counts, ...(listsObjects && { objects: list }) },
     // What is not known is left out: an empty list would say that there is nobody, and of what is null no label is there.
     unit: { ...unit, cluster, ...(namespaceLabels !== null && { namespaceLabels }) },
-    source: { ...source, ...('unknown' in authors ? {} : authors) },
+    source: { ...source, ...('unknown' in authors ? {} : { signer: '', ...authors }) },
   };
   return known as unknown as JsonObject;
 }

@@ -140,7 +140,7 @@ function unsettledBy({ text }: Expression, finding: Findings | undefined, judged
 const ASKS_WHETHER = /\bhas\s*\(|\.\?|\[\?|\bin\b/;
 
 /** What is told of it here is a guess, whatever comes of it. */
-const VERIFIED = /\bsource\.verified\b/;
+const VERIFIED = /\bsource\.(?:verified|signer)\b/;
 
 interface Expression {
   /** Under which its finding is kept. */

@@ -1,3 +1,4 @@
+import { gitRepositoryMessages as messages, say } from '@plumb/api';
 import type { Authors, Commits, GitRequest, RevisionRange } from '@plumb/sources';
 import { MemoryCluster } from '@plumb/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -8,7 +9,11 @@ import { authorsOf, commitsOf, type AuthorsHands } from './authors.ts';
 const FOUND = { authors: [{ name: 'Alice', email: 'alice@example.test' }], message: 'change' };
 const MADE_OF = { commits: [{ id: 'a', tree: 't', parents: ['b'] }], isNew: true };
 const VERIFY = { spec: { verify: { mode: 'HEAD', secretRef: { name: 'keys' } } } };
-const VERIFIED = { conditions: [conditionOf('SourceVerified', 'True', 'Succeeded')] };
+const SIGNED = say(messages.verified, {
+  tag: { name: `v1@${'2'.repeat(40)}`, key: 'A'.repeat(16) },
+  commit: { name: '1'.repeat(40), key: 'SHA256:abc' },
+});
+const VERIFIED = { conditions: [{ ...conditionOf('SourceVerified', 'True', 'Succeeded'), message: SIGNED.text }] };
 
 let cluster: MemoryCluster;
 let ranges: RevisionRange[];
@@ -67,7 +72,7 @@ describe('a revision counts as verified', () => {
       false,
     ],
   ])('%s', async (_how, object, verified) => {
-    expect(await told(object)).toEqual({ ...FOUND, verified });
+    expect(await told(object)).toEqual({ ...FOUND, verified, ...(verified && { signer: 'SHA256:abc' }) });
   });
 });
 

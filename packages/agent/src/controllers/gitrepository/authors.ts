@@ -22,7 +22,7 @@ export async function authorsOf(source: UnitRef, range: RevisionRange, hands: Au
   const object = readable(source, hands);
   if ('unknown' in object) return object;
   const found = await hands.sources.authors(sourceRef(object), range, () => requestFor(object, hands));
-  return 'unknown' in found ? found : { ...found, verified: isVerified(object, range.revision) };
+  return 'unknown' in found ? found : { ...found, ...signatureOf(object, range.revision) };
 }
 
 /** The commits that a revision of a source is made of, and the address that they come from. */
@@ -53,12 +53,18 @@ async function requestFor(object: GitRepository, hands: AuthorsHands): Promise<G
 }
 
 /** What the condition says is of the artifact on offer, and of keys and mode as they were asked for then. */
-function isVerified({ metadata, spec, status }: GitRepository, revision: string): boolean {
+function signatureOf(
+  { metadata, spec, status }: GitRepository,
+  revision: string,
+): { verified: boolean; signer?: string } {
   const condition = status?.conditions?.find(({ type }) => type === 'SourceVerified');
-  return (
+  const isVerified =
     spec.verify !== undefined &&
     status?.artifact?.revision === revision &&
     condition?.status === 'True' &&
-    condition.observedGeneration === metadata.generation
-  );
+    condition.observedGeneration === metadata.generation;
+  if (!isVerified) return { verified: false };
+  // That of the commit stands last, after that of a tag.
+  const [signer] = [...condition.message.matchAll(/ with key '([^']+)'/g)].map(([, key = '']) => key).slice(-1);
+  return { verified: true, ...(signer !== undefined && { signer }) };
 }

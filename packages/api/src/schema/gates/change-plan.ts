@@ -26,6 +26,7 @@ const authors = Type.Union(
       authors: list('Whose work it is.', person),
       message: text('The message of the newest commit.'),
       verified: flag('Whether that commit is signed as its source demands.'),
+      signer: Type.Optional(text('The key that signed it. Nothing where it is not verified.')),
     }),
     object('Nobody knows, or nobody asked.', { unknown: text('Why they are not known.') }),
   ],

@@ -88,7 +88,7 @@ export const CHECK = 'A condition in CEL, as a ValidatingAdmissionPolicy has it.
 export const checkFields = {
   name: ruleName,
   expression: text(
-    'Must be true. Over an object it knows object and oldObject (null for one that is new or unknown); always change, unit and source. Of source it knows kind, namespace, name and revision, and, where they can be found out, authors (name and email of each), message and verified (whether spec.verify found the revision signed): an expression that asks for what is not known holds the change.',
+    'Must be true. Over an object it knows object and oldObject (null for one that is new or unknown); always change, unit and source. Of source it knows kind, namespace, name and revision, and, where they can be found out, authors (name and email of each), message, verified (whether spec.verify found the revision signed) and signer (by which key: an SSH fingerprint or OpenPGP key id; empty where it was not): an expression that asks for what is not known holds the change.',
     { minLength: 1, maxLength: 10_240 },
   ),
   over: Type.Optional(
