@@ -203,7 +203,7 @@ test('a field that a policy names is looked into as containers are', async () =>
   await world.kustomization('fields', { retryInterval: '1h' });
   await isHeld(
     'fields',
-    /^refused by images in \S+: ConfigMap\S+own: image 127\.0\.0\.1:1\/shop\/web is not of 127\.0\.0\.1:\d+/,
+    /^refused by images in \S+: ConfigMap\S+own: image 127\.0\.0\.1:1\/shop\/web is not of 127\.0\.0\.1:\d+; waits for image 127\.0\.0\.1:1\/shop\/web to be of a registry that may be asked$/,
   );
   await declare(image.name);
   await isHeld('fields', /^waits for a signature of image \S+\/shop\/web@sha256:\w+ by a key of the policy$/);

@@ -122,6 +122,22 @@ test('a no is asked again, but not at once, and the unit is looked at again soon
   expect(await images.of(request(signatures))).toMatchObject({ again: null });
 });
 
+test('a no about a tag is asked again as soon as one about a digest', async () => {
+  answer = async () => ({ digest: DIGEST, answers: [UNSIGNED] });
+  await found(signatures, ['r.example/web:1']);
+  await clock.advance(5_000);
+  answer = async () => ({ digest: DIGEST, answers: [SIGNED] });
+  expect(await found(signatures, ['r.example/web:1'])).toMatchObject({ broken: [] });
+});
+
+test('a registry that the policy does not allow is not asked', async () => {
+  const rule = { ...signatures, registries: ['r.example/web'] };
+  expect(await found(rule, ['127.0.0.1:1/web', BY_DIGEST])).toEqual({
+    waits: 'image 127.0.0.1:1/web to be of a registry that may be asked',
+  });
+  expect(asked.map(({ repository }) => repository)).toEqual(['r.example/web']);
+});
+
 test('a registry that fails is told, and asked again', async () => {
   answer = () => Promise.reject(new Error(`away\n${'x'.repeat(999)}`));
   expect(await found(signatures)).toEqual({

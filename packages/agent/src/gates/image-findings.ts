@@ -2,6 +2,7 @@ import type { ImageRule, JsonObject, UnitRef } from '@plumb/api';
 import {
   imagesOf,
   isAbout,
+  isOfRegistries,
   policyId,
   referenceOf,
   signatureEvidence,
@@ -118,17 +119,18 @@ export class ImageFindings {
 
   #ask({ rule, material, at }: Look, image: string): AskedOf {
     const named = referenceOf(image);
-    if (named === null || typeof material === 'string') return { image, named, known: null };
-    const { isDigest } = named;
+    const isAllowed = isOfRegistries(rule.registries, image);
+    if (named === null || typeof material === 'string' || !isAllowed) return { image, named, isAllowed, known: null };
     const known = this.#answers.ask({
       key: keyOf(material, named),
       ask: () => this.#limit.run(() => this.#read(material, named)),
       countsFor: (told) => {
         if ('trouble' in told) return AT_LEAST;
-        return Math.max(AT_LEAST, isDigest ? countsFor(rule, material, { known: told, image, at }) : TAG_COUNTS);
+        const counts = countsFor(rule, material, { known: told, image, at });
+        return Math.max(AT_LEAST, named.isDigest ? counts : Math.min(counts, TAG_COUNTS));
       },
     });
-    return { image, named, known };
+    return { image, named, isAllowed, known };
   }
 
   async #read(
@@ -161,11 +163,14 @@ export class ImageFindings {
 interface AskedOf {
   image: string;
   named: object | null;
+  /** Whoever writes an object names its registry: one that the policy does not allow is not asked. */
+  isAllowed: boolean;
   known: Known<ImageKnown> | null;
 }
 
-function toldOf({ image, named, known }: AskedOf): ToldOf {
+function toldOf({ image, named, isAllowed, known }: AskedOf): ToldOf {
   if (named === null) return { image, waits: `a name of image ${image} that can be read` };
+  if (!isAllowed) return { image, waits: `image ${image} to be of a registry that may be asked` };
   const told = known === null || known.asking !== null ? null : known.told;
   if (told === null) return { image, waits: `word of the registry of image ${image}` };
   return 'trouble' in told
@@ -238,7 +243,7 @@ function askedOf<Evidence>(told: ToldOf, evidenceOf: (known: ImageKnown) => Evid
     : { image, digest: told.known.digest, evidence };
 }
 
-/** How long an answer about an image by digest counts: a yes for long, a no until somebody asks again. Milliseconds. */
+/** How long an answer about an image counts: a yes for long, a no until somebody asks again. Milliseconds. */
 function countsFor(
   rule: ImageRule,
   material: ImageMaterial,

@@ -197,6 +197,7 @@ describe('registries', () => {
     [['docker.io'], '$(params.image)'],
     [['docker.io'], '{{inputs.parameters.image}}'],
     [['ghcr.io/example'], 'ghcr.io/example/$(params.name)'],
+    [['ghcr.io/example'], 'ghcr.io/example/../evil/app'],
     [['docker.io'], '{"repository":"nginx","tag":1}'],
     [[], 'nginx'],
   ])('%j do not take %j', (registries, image) => {
@@ -239,7 +240,7 @@ describe('a digest', () => {
 });
 
 test('texts of any length are judged at once', () => {
-  for (const sign of ['/', ':', '@', 'a', '.', 'A/', '@sha256:']) {
+  for (const sign of ['/', ':', '@', 'a', '.', 'A/', 'a-', 'a/a_', '@sha256:']) {
     expect(imageProblem({ digests: true, registries: ['ghcr.io'] }, sign.repeat(200_000))).not.toBeNull();
     expect(imageProblem({ registries: ['ghcr.io'] }, sign.repeat(200_000))).not.toBeNull();
   }
@@ -249,6 +250,8 @@ test.each([
   ['nginx', 'docker.io/library/nginx', 'latest', false],
   ['nginx:1.27', 'docker.io/library/nginx', '1.27', false],
   ['localhost:5000/a/b', 'localhost:5000/a/b', 'latest', false],
+  ['GHCR.io/shop/a.b_c__d---e/1', 'GHCR.io/shop/a.b_c__d---e/1', 'latest', false],
+  ['[::1]:5000/a', '[::1]:5000/a', 'latest', false],
   [`ghcr.io/shop/web:1@sha256:${'0'.repeat(64)}`, 'ghcr.io/shop/web', `sha256:${'0'.repeat(64)}`, true],
 ])('%s is looked up in its repository', (image, repository, reference, isDigest) => {
   expect(referenceOf(image)).toEqual({ repository, reference, isDigest });
@@ -256,7 +259,14 @@ test.each([
 
 test.each([
   ['ghcr.io/shop/web@sha256:0'],
-  ['ghcr.io/Shop/../web'],
+  ['ghcr.io/Shop/web'],
+  ['ghcr.io/shop/../web'],
+  ['ghcr.io/shop/./web'],
+  ['ghcr.io/shop//web'],
+  ['ghcr.io/shop/-web'],
+  ['127%2e0.0.1/a'],
+  ['１２７.0.0.1/a'],
+  ['ghcr.io\\@a.example/a'],
   ['a b'],
   [''],
   ['ghcr.io/shop/web?x=1'],

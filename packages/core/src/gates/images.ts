@@ -82,11 +82,16 @@ const DIGEST = /@(?:sha256:[a-f\d]{64}|sha384:[a-f\d]{96}|sha512:[a-f\d]{128})$/
 /** What is wrong with an image; null when nothing is. */
 export function imageProblem({ registries, digests }: ImageRule, image: string): string | null {
   if (digests === true && !DIGEST.test(image)) return `image ${image} is not named by digest`;
-  if (registries === undefined) return null;
+  if (isOfRegistries(registries, image)) return null;
+  return `image ${image} is not of ${(registries ?? []).join(', ')}`;
+}
+
+/** Whether an image may come from where its name says. */
+export function isOfRegistries(registries: ImageRule['registries'], image: string): boolean {
+  if (registries === undefined) return true;
   // Of what is no name nobody knows what will be made of it: it may hold a variable.
   const { repository } = referenceOf(image) ?? {};
-  const isAllowed = registries.map(registryOf).some((one) => repository === one || repository?.startsWith(`${one}/`));
-  return isAllowed ? null : `image ${image} is not of ${registries.join(', ')}`;
+  return registries.map(registryOf).some((one) => repository === one || repository?.startsWith(`${one}/`));
 }
 
 function registryOf(allowed: string): string {
@@ -96,10 +101,13 @@ function registryOf(allowed: string): string {
 const DOCKER = 'docker.io';
 const LEGACY = /^index\.docker\.io(?=\/|$)/;
 
+/** As distribution/reference has it: no path leads up, and no host is spelt in a way that only some read. */
+const REPOSITORY = /^(?:[A-Za-z\d.-]+|\[[a-f\d:]+\])(?::\d+)?(?:\/[a-z\d]+(?:(?:[._]|__|-+)[a-z\d]+)*)+$/;
+
 /** Where an image is looked up: its repository, and the digest or tag in it. Null where its name is none. */
 export function referenceOf(image: string): { repository: string; reference: string; isDigest: boolean } | null {
   const repository = repositoryOf(image);
-  if (!/^[^/\s?#@]+(?:\/[a-z\d._-]+)+$/.test(repository)) return null;
+  if (!REPOSITORY.test(repository)) return null;
   const digest = DIGEST.exec(image)?.[0].slice(1);
   if (digest !== undefined) return { repository, reference: digest, isDigest: true };
   if (image.includes('@')) return null;
