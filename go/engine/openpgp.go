@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
@@ -25,7 +26,11 @@ const (
 // openpgpResult holds either the key that verified the signature or the reason why none did.
 type openpgpResult struct {
 	// KeyID is the id of the signer's primary key: 16 hexadecimal digits.
-	KeyID   string `json:"keyId,omitempty"`
+	KeyID string `json:"keyId,omitempty"`
+	// Fingerprint is that of the same key, in hexadecimal digits.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Rings holds the numbers of the key rings that the key stands in.
+	Rings   []int  `json:"rings,omitempty"`
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -38,13 +43,18 @@ func openpgpVerify(_ context.Context, _ json.RawMessage, files []helper.File) (h
 	if len(signature) > maxSignature {
 		return helper.Answer{Result: openpgpResult{Problem: fmt.Sprintf("the signature is larger than %d bytes", maxSignature)}}, nil
 	}
-	keys, problem := readKeyRings(files[2:])
+	keys, holders, problem := readKeyRings(files[2:])
 	if problem != nil {
 		return helper.Answer{Result: openpgpResult{Problem: problem.Error()}}, nil
 	}
 	signer, err := openpgp.CheckArmoredDetachedSignature(keys, bytes.NewReader(payload), bytes.NewReader(signature), nil)
 	if err == nil {
-		return helper.Answer{Result: openpgpResult{KeyID: signer.PrimaryKey.KeyIdString()}}, nil
+		key := signer.PrimaryKey
+		return helper.Answer{Result: openpgpResult{
+			KeyID:       key.KeyIdString(),
+			Fingerprint: fmt.Sprintf("%X", key.Fingerprint),
+			Rings:       holders[string(key.Fingerprint)],
+		}}, nil
 	}
 	why := err.Error()
 	if errors.Is(err, pgperrors.ErrUnknownIssuer) {
@@ -53,14 +63,16 @@ func openpgpVerify(_ context.Context, _ json.RawMessage, files []helper.File) (h
 	return helper.Answer{Result: openpgpResult{Problem: "unable to verify payload with any of the given key rings: " + why}}, nil
 }
 
-// readKeyRings reads every armored block of every ring. A ring that cannot be read counts only when there is no other.
-func readKeyRings(rings []helper.File) (openpgp.EntityList, error) {
+// readKeyRings reads every armored block of every ring, and tells by fingerprint in which rings a key stands. A ring that cannot be read counts only
+// when there is no other.
+func readKeyRings(rings []helper.File) (openpgp.EntityList, map[string][]int, error) {
 	var keys openpgp.EntityList
+	holders := map[string][]int{}
 	var problem error
 	size, blocks := 0, 0
-	for _, ring := range rings {
+	for number, ring := range rings {
 		if size += len(ring.Content); size > maxKeyRings {
-			return nil, fmt.Errorf("the key rings are larger than %d bytes", maxKeyRings)
+			return nil, nil, fmt.Errorf("the key rings are larger than %d bytes", maxKeyRings)
 		}
 		in := bufio.NewReader(bytes.NewReader(ring.Content))
 		for first := true; ; first = false {
@@ -69,7 +81,7 @@ func readKeyRings(rings []helper.File) (openpgp.EntityList, error) {
 				break
 			}
 			if blocks++; blocks > maxKeyBlocks {
-				return nil, fmt.Errorf("the key rings hold more than %d blocks", maxKeyBlocks)
+				return nil, nil, fmt.Errorf("the key rings hold more than %d blocks", maxKeyBlocks)
 			}
 			found, err := readKeyBlock(block, err)
 			if err != nil {
@@ -79,12 +91,18 @@ func readKeyRings(rings []helper.File) (openpgp.EntityList, error) {
 				break
 			}
 			keys = append(keys, found...)
+			for _, key := range found {
+				id := string(key.PrimaryKey.Fingerprint)
+				if !slices.Contains(holders[id], number) {
+					holders[id] = append(holders[id], number)
+				}
+			}
 		}
 	}
 	if len(keys) == 0 && problem != nil {
-		return nil, problem
+		return nil, nil, problem
 	}
-	return keys, nil
+	return keys, holders, nil
 }
 
 func readKeyBlock(block *armor.Block, err error) (openpgp.EntityList, error) {

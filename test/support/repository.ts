@@ -57,6 +57,11 @@ export class Repository {
     return this.#run(args, {});
   }
 
+  /** As somebody: `Name <address>`. */
+  gitAs(by: string, ...args: string[]): Promise<string> {
+    return this.#run(args, identityOf(by));
+  }
+
   async #run(args: readonly string[], identity: Readonly<Record<string, string>>): Promise<string> {
     const env = { PATH: process.env['PATH'], ...IDENTITY, ...identity };
     const { stdout } = await run('git', args, { cwd: this.dir, env });

@@ -19,7 +19,7 @@ import { createRenderer } from '@plumb/render';
 import { createImages } from '@plumb/sources';
 import { Gatekeeper, type GatekeeperOptions } from './gates/gatekeeper.ts';
 import { DEFAULTS, type Agent, type AgentOptions } from './agent-options.ts';
-import { authorsOf, commitsOf } from './controllers/gitrepository/authors.ts';
+import { authorsOf, commitsOf, signedIn } from './controllers/gitrepository/authors.ts';
 import { GitRepositoryController } from './controllers/gitrepository/controller.ts';
 import { replicate } from './controllers/gitrepository/replicate.ts';
 import { KustomizationController } from './controllers/kustomization/controller.ts';
@@ -269,6 +269,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     scope,
     authors: (source, range) => authorsOf(source, range, { ...fetching, cluster, signal: stop.signal, find }),
     commits: (source, range) => commitsOf(source, range, { ...fetching, cluster, signal: stop.signal, find }),
+    signed: (source, question) => signedIn(source, question, { ...fetching, cluster, signal: stop.signal, find }),
     onChange: onGates,
     onFault,
     tell: tellOfGates,
@@ -430,7 +431,7 @@ function scopeOf({ namespace, checkInterval }: AgentOptions, signal: AbortSignal
 /** Where nothing holds changes back there is no gatekeeper. */
 function gatesOf(
   { gates, cluster, engine, images = createImages() }: AgentOptions,
-  rest: Pick<GatekeeperOptions, 'clock' | 'scope' | 'authors' | 'commits' | 'onChange' | 'onFault' | 'tell'>,
+  rest: Pick<GatekeeperOptions, 'clock' | 'scope' | 'authors' | 'commits' | 'signed' | 'onChange' | 'onFault' | 'tell'>,
 ): Gatekeeper | null {
   if (gates !== true) return null;
   return new Gatekeeper({ ...rest, cluster, engine, images });

@@ -152,13 +152,16 @@ describe('the CRDs', () => {
       'releasepolicies.plumb.dev.spec.images.signatures.keyless.[]',
       'releasepolicies.plumb.dev.spec.images.vulnerabilities.signedBy.keys.[]',
       'releasepolicies.plumb.dev.spec.images.vulnerabilities.signedBy.keyless.[]',
+      'releasepolicies.plumb.dev.spec.approvals.[].signed',
       'releasepolicies.plumb.dev.spec.external.[]',
       'clusterreleasepolicies.plumb.dev.spec.images.signatures.keys.[]',
       'clusterreleasepolicies.plumb.dev.spec.images.signatures.keyless.[]',
       'clusterreleasepolicies.plumb.dev.spec.images.vulnerabilities.signedBy.keys.[]',
       'clusterreleasepolicies.plumb.dev.spec.images.vulnerabilities.signedBy.keyless.[]',
+      'clusterreleasepolicies.plumb.dev.spec.approvals.[].signed',
       'clusterreleasepolicies.plumb.dev.spec.external.[]',
       'approvals.plumb.dev.spec',
+      'lockdowns.plumb.dev.spec.approvals.[].signed',
     ]);
   });
 });

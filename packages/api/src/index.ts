@@ -19,6 +19,7 @@ export type * from './schema/gates/lockdown.ts';
 export { LONGEST_PLAN, type Plan } from './schema/gates/plan.ts';
 export type * from './schema/gates/release-policy.ts';
 export type * from './schema/gates/reviews.ts';
+export type * from './schema/gates/signed.ts';
 export * from './names.ts';
 export * from './conditions.ts';
 export * from './duration.ts';

@@ -103,8 +103,11 @@ export interface OpenpgpRequest extends CallBounds {
   keyRings: readonly string[];
 }
 
-/** The id of the key that made a signature (16 hexadecimal digits), or why it does not count: Flux's words where it has some. */
-export type OpenpgpVerdict = { keyId: string } | { problem: string };
+/**
+ * The key that made a signature, by its id (16 hexadecimal digits) and fingerprint, and the numbers of the key rings it stands in; or why it does not count:
+ * Flux's words where it has some.
+ */
+export type OpenpgpVerdict = { keyId: string; fingerprint: string; rings: readonly number[] } | { problem: string };
 
 /** Why a call failed: the request itself was wrong, it took too long, the helper died, or the caller gave up. */
 export type EngineErrorCode = 'failed' | 'timeout' | 'crashed' | 'cancelled' | 'protocol';

@@ -283,6 +283,8 @@ describe('the commits of a revision', () => {
     const range = { revision: `main@sha1:${head}`, since: since === null ? null : `main@sha1:${since}` };
     return lab.sources.commits(SHOP, range, () => Promise.resolve(lab.request()));
   }
+  /** As author and as committer. */
+  const twice = (name: string): object[] => Array.from({ length: 2 }, () => ({ name, email: `${name}@example.test` }));
   const treeOf = (id: string): string => lab.repository.git(['rev-parse', `${id}^{tree}`]);
 
   test('are told with their trees and parents, as far as they are new', async () => {
@@ -293,8 +295,8 @@ describe('the commits of a revision', () => {
     expect(await commitsOf(head, base)).toEqual({
       isNew: true,
       commits: [
-        { id: head, tree: treeOf(head), parents: [base, side] },
-        { id: side, tree: treeOf(side), parents: [base] },
+        { id: head, tree: treeOf(head), parents: [base, side], people: twice('bob') },
+        { id: side, tree: treeOf(side), parents: [base], people: twice('alice') },
       ],
     });
   });
@@ -304,9 +306,9 @@ describe('the commits of a revision', () => {
     await fetched();
     const later = commit({ by: 'bob', parents: [head] });
     await fetched();
-    const told = { id: head, tree: treeOf(head), parents: [expect.any(String)] };
+    const told = { id: head, tree: treeOf(head), parents: [expect.any(String)], people: twice('alice') };
     expect(await commitsOf(head, head)).toEqual({ isNew: false, commits: [told] });
-    const undone = { id: later, tree: treeOf(later), parents: [head] };
+    const undone = { id: later, tree: treeOf(later), parents: [head], people: twice('bob') };
     expect(await commitsOf(head, later)).toEqual({ isNew: false, commits: [told, undone] });
     const other = commit({ by: 'dan', parents: [head] });
     await fetched();

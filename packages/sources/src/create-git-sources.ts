@@ -49,6 +49,7 @@ export function createGitSources(options: GitSourcesOptions): GitSources {
     open: async (source, revision, digest) => (await sourceOf(source)).open(revision, digest),
     authors: async (source, range, request) => (await sourceOf(source)).authors(range, request),
     commits: async (source, range, request) => (await sourceOf(source)).commits(range, request),
+    signed: async (source, question, request) => (await sourceOf(source)).signed(question, request),
     remove: async (source) => {
       const known = await sourceOf(source);
       await known.remove();

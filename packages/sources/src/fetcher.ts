@@ -59,6 +59,9 @@ export interface CommitsAsked {
 export interface CommitExchange {
   mirror: Mirror;
   remote: Remote;
+  /** A reading of performance.now(). */
+  deadline: number;
+  signal: AbortSignal;
 }
 
 /** A server that leaves files out, but gives out none by itself. */
@@ -115,7 +118,7 @@ export class Fetcher {
       const asked = await this.#granted(request);
       const options = { ...asked, gitDir: path, format, without, scratch, inherited, limits };
       await using remote = await Remote.open(options);
-      return await work({ mirror, remote });
+      return await work({ mirror, remote, deadline: request.deadline, signal: request.signal });
     } catch (error) {
       this.#forgetRefused(error, request);
       throw toldAs(error, request.url);

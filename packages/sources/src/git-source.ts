@@ -18,10 +18,13 @@ import type {
   Published,
   Resolved,
   RevisionRange,
+  SignedQuestion,
+  SignedWords,
 } from './git-sources.ts';
 import type { Tokens } from './github/tokens.ts';
 import { History, type HistoryContext } from './history/history.ts';
 import type { Layout } from './layout.ts';
+import { signedOf } from './signature/signed.ts';
 import { readRecords, writeRecords, type ArtifactRecord, type Verifier } from './store/records.ts';
 import { onDisk } from './store/disk.ts';
 import { writeTarball } from './store/tarball.ts';
@@ -153,6 +156,11 @@ export class GitSource {
 
   commits(range: RevisionRange, request: () => Promise<GitRequest>): Promise<Commits> {
     return this.#history.commits(range, this.#historyContext(request));
+  }
+
+  signed(question: SignedQuestion, request: () => Promise<GitRequest>): Promise<SignedWords> {
+    const { engine } = this.#context;
+    return signedOf(question, { ...this.#historyContext(request), engine, signal: this.#end.signal });
   }
 
   #historyContext(request: () => Promise<GitRequest>): HistoryContext {

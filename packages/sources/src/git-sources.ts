@@ -151,11 +151,12 @@ export interface RevisionRange {
  */
 export type Authors = { authors: readonly ChangeAuthor[]; message: string } | { unknown: string };
 
-/** A commit, by ids. */
+/** A commit: the ids of it and of what it is made of, and its author and committer. */
 export interface RangeCommit {
   id: string;
   tree: string;
   parents: readonly string[];
+  people: readonly ChangeAuthor[];
 }
 
 /**
@@ -163,6 +164,41 @@ export interface RangeCommit {
  * fewer commits than there are: where that cannot be told, `unknown` says why.
  */
 export type Commits = { commits: readonly RangeCommit[]; isNew: boolean } | { unknown: string };
+
+/** Which signatures of a revision's commit are asked for, and who may have made them. */
+export interface SignedQuestion extends Pick<Verification, 'openpgp' | 'ssh'> {
+  revision: string;
+  /** Which tags, by their names; null: none. */
+  isWanted: ((tag: string) => boolean) | null;
+  /** Whether the commit itself is asked for. */
+  isHeadWanted: boolean;
+}
+
+/**
+ * The key that made a signature, when its maker says that was (milliseconds since the epoch), and whose it is: for each place where the key stands, the names
+ * that stand there with it. An OpenPGP key has the name of its file. Or why it does not count.
+ */
+export type SignedAs =
+  | { fingerprint: string; holders: readonly (readonly string[])[]; at: number }
+  | { problem: string };
+
+export interface SignedTag {
+  name: string;
+  signed: SignedAs;
+}
+
+/**
+ * What is signed of a commit: the tags of exactly that commit, of which `left` more were not looked at, and the commit itself with the end of its message;
+ * null where it is not asked for.
+ */
+export type SignedWords =
+  | {
+      commit: string;
+      head: { end: string; signed: SignedAs } | null;
+      tags: readonly SignedTag[];
+      left: number;
+    }
+  | { unknown: string };
 
 /** Keeps one bare mirror per source below its folder; the only thing that runs `git`. */
 export interface GitSources {
@@ -192,6 +228,11 @@ export interface GitSources {
   authors(source: UnitRef, range: RevisionRange, request: () => Promise<GitRequest>): Promise<Authors>;
   /** The commits that a revision is made of since what was applied last, found out as `authors` does. */
   commits(source: UnitRef, range: RevisionRange, request: () => Promise<GitRequest>): Promise<Commits>;
+  /**
+   * What is signed of a revision's commit. The remote is asked for its tags each time, and those of that commit are fetched, at most 20; what fails is told
+   * as `unknown`.
+   */
+  signed(source: UnitRef, question: SignedQuestion, request: () => Promise<GitRequest>): Promise<SignedWords>;
   /** Forgets a source: mirror and tarballs. */
   remove(source: UnitRef): Promise<void>;
   close(): Promise<void>;

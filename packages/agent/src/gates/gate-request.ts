@@ -20,6 +20,8 @@ export interface GateRequest {
   /** It is made of what stands outside its source too. */
   hasRemoteBases: boolean;
   source: { kind: string; namespace: string; name: string };
+  /** The last time somebody asked for it to be reconciled, as they wrote it; empty when nobody did. */
+  asked: string;
   /** `own`, or the name of the Secret or ConfigMap that leads to the cluster. */
   clusterName: string;
   /** Names the cluster (`Destination.place`). */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { asPlumbError, type ImageRule, type ImageSigners, type KubeObject } from '@plumb/api';
+import { asPlumbError, type ImageRule, type ImageSigners } from '@plumb/api';
 import type { PolicyFacts } from '@plumb/core';
-import type { Cluster } from '@plumb/kube';
 import { parseLogins, type RegistryLogin, type SigningTrust } from '@plumb/sources';
+import { readEntries, type Entries, type EntriesPlace, type Reading } from './read-entries.ts';
 
 /** What images are looked at with: read from the objects that a policy names. */
 export interface ImageMaterial {
@@ -12,17 +12,6 @@ export interface ImageMaterial {
   vulnerabilities: { signers: ImageSigners; trust: SigningTrust } | null;
   /** Names all of it: what was found with it is not taken for found with other keys or logins. */
   digest: string;
-}
-
-interface Reading {
-  cluster: Cluster;
-  signal: AbortSignal;
-}
-
-interface Place {
-  kind?: 'ConfigMap' | 'Secret';
-  name: string;
-  namespace?: string;
 }
 
 /** @throws PlumbError when an object cannot be read, Error in words for people when it does not hold what it should */
@@ -66,7 +55,7 @@ class Reader {
     return { keys: named.flat(), root: trustedRootRef === undefined ? null : await this.#root(trustedRootRef) };
   }
 
-  async logins(place: Place): Promise<RegistryLogin[]> {
+  async logins(place: EntriesPlace): Promise<RegistryLogin[]> {
     const { id, entries } = await this.#read({ ...place, kind: 'Secret' });
     const text = entries.get(LOGINS);
     if (text === undefined) throw new Error(`${id} has no ${LOGINS}: make it of type kubernetes.io/dockerconfigjson`);
@@ -77,40 +66,23 @@ class Reader {
     }
   }
 
-  async #keysIn(place: Place): Promise<SigningTrust['keys'][number][]> {
+  async #keysIn(place: EntriesPlace): Promise<SigningTrust['keys'][number][]> {
     const { id, entries } = await this.#read({ ...place, kind: 'Secret' });
     const keys = [...entries].filter(([name]) => name.endsWith('.pub'));
     if (keys.length === 0) throw new Error(`${id} has no entry that ends with .pub`);
     return keys.map(([name, pem]) => ({ name: `key ${name} of ${id}`, pem }));
   }
 
-  async #root(place: Place): Promise<string> {
+  async #root(place: EntriesPlace): Promise<string> {
     const { id, entries } = await this.#read(place);
     const root = entries.get(ROOT);
     if (root === undefined) throw new Error(`${id} has no ${ROOT}`);
     return root;
   }
 
-  async #read({
-    kind = 'ConfigMap',
-    name,
-    namespace: named = '',
-  }: Place): Promise<{ id: string; entries: Map<string, string> }> {
-    const namespace = this.#namespace === '' ? named : this.#namespace;
-    const id = `${kind} ${namespace}/${name}`;
-    const { cluster, signal } = this.#reading;
-    const object = await cluster.get({ group: '', version: 'v1', kind, namespace, name }, { signal });
-    if (object === null) throw new Error(`${id} is not there`);
-    return { id, entries: entriesOf(object, kind) };
+  #read(place: EntriesPlace): Promise<Entries> {
+    return readEntries(place, this.#namespace, this.#reading);
   }
-}
-
-function entriesOf(object: KubeObject, kind: string): Map<string, string> {
-  const data = (object['data'] ?? {}) as Record<string, string>;
-  const isEncoded = kind === 'Secret';
-  return new Map(
-    Object.entries(data).map(([name, value]) => [name, isEncoded ? Buffer.from(value, 'base64').toString() : value]),
-  );
 }
 
 export function wordsOf(error: unknown): string {

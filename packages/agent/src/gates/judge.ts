@@ -6,7 +6,7 @@ import {
   protectedKeys,
   type Authorship,
   type ChangeFacts,
-  type Endorsements,
+  type Elsewhere,
   type Findings,
   type GateVerdict,
   type LockdownFacts,
@@ -14,9 +14,9 @@ import {
   type PolicyFacts,
 } from '@plumb/core';
 import type { Engine } from '@plumb/engine';
-import type { ReadImage, RevisionRange } from '@plumb/sources';
+import type { ReadImage, RevisionRange, SignedQuestion, SignedWords } from '@plumb/sources';
 import { hidingSecrets } from '../delivery/hide-secrets.ts';
-import { askReviews } from './ask-reviews.ts';
+import { askElsewhere } from './ask-elsewhere.ts';
 import { askAuthors, readsAuthors } from './authors.ts';
 import { changeDigest, changeName, isNews, type ChangeRecords } from './change-records.ts';
 import { findingKey, type Content } from './content.ts';
@@ -27,6 +27,7 @@ import { subjectOf, unitOf, type GateRequest } from './gate-request.ts';
 import { Identities } from './identities.ts';
 import { ImageFindings } from './image-findings.ts';
 import { Reviews, REVIEWS_AGAIN, type SourceCommits } from './reviews.ts';
+import { Signatures, type SignaturesOf } from './signatures.ts';
 
 export interface JudgeOptions extends Omit<GateObjectsOptions, 'onPolicy'> {
   engine: Pick<Engine, 'celEval' | 'celCheck'>;
@@ -36,6 +37,8 @@ export interface JudgeOptions extends Omit<GateObjectsOptions, 'onPolicy'> {
   authors: (source: GateRequest['source'], range: RevisionRange) => Promise<Authorship>;
   /** The commits that a revision of a source is made of, as far as they were not in another one. */
   commits: (source: GateRequest['source'], range: RevisionRange) => Promise<SourceCommits>;
+  /** What is signed of a revision of a source. */
+  signed: (source: GateRequest['source'], question: SignedQuestion) => Promise<SignedWords>;
 }
 
 /** Where what people declared, and what was found before, is kept. */
@@ -61,6 +64,7 @@ export class Judge {
   readonly #identities: Identities;
   readonly #external: ExternalAnswers;
   readonly #reviews: Reviews;
+  readonly #signatures: Signatures;
   readonly #images: ImageFindings;
   readonly #options: JudgeOptions;
 
@@ -72,6 +76,7 @@ export class Judge {
     this.#identities = new Identities(options);
     this.#external = new ExternalAnswers({ ...options, signal: scope.signal });
     this.#reviews = new Reviews(options);
+    this.#signatures = new Signatures(options);
     this.#images = new ImageFindings({ read, clock, signal: scope.signal, onChange });
   }
 
@@ -185,15 +190,18 @@ export class Judge {
     request: GateRequest,
     policies: readonly PolicyFacts[],
     { facts, findings }: { facts: ChangeFacts; findings: ReadonlyMap<string, Findings> },
-  ): Promise<Map<string, Endorsements>> {
-    const { commits, onChange } = this.#options;
-    const { source, revision, since, paths, hasRemoteBases, ref } = request;
+  ): Promise<Map<string, Elsewhere>> {
+    const { commits, signed, onChange } = this.#options;
+    const { source, revision, since, paths, hasRemoteBases, ref, asked } = request;
     const range = { revision, since, paths };
     const ask = (): Promise<SourceCommits> => commits(source, range);
     const lockdowns = this.#locking(facts);
     const about = { policies, lockdowns, cause: facts.cause, findings };
-    const made = { source, range, hasRemoteBases, commits: ask };
-    return askReviews({ ...about, ...made, onLate: () => onChange(ref) }, this.#reviews);
+    const found: SignaturesOf = (question) => signed(source, { ...question, revision });
+    const whom = { reviews: this.#reviews, signatures: this.#signatures };
+    const onLate = (): void => onChange(ref);
+    const made = { source, range, hasRemoteBases, asked, commits: ask, signed: found };
+    return askElsewhere({ ...about, ...made, onLate }, whom);
   }
 
   /** The time by the API server's clock, which must not be far from our own: one of them was set otherwise. */
@@ -210,6 +218,7 @@ export class Judge {
 
   async done(): Promise<void> {
     this.#reviews.done();
+    this.#signatures.done();
     await Promise.all([this.#identities.done(), this.#external.done()]);
   }
 }

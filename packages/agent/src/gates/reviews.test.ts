@@ -1,8 +1,8 @@
 import type { ReviewRule } from '@plumb/api';
 import type { Endorsements } from '@plumb/core';
+import type { RangeCommit } from '@plumb/sources';
 import { FakeClock, ForgeServer, MemoryCluster, type ForgeModel, type ToldPull, type ToldReview } from '@plumb/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RangeCommit } from './forges/coverage.ts';
 import { Reviews, type SourceCommits } from './reviews.ts';
 
 const PROVIDERS = ['GitHub', 'GitLab', 'Gitea', 'Bitbucket'] as const;
@@ -14,7 +14,7 @@ const TEAM = ['alice', 'bob', 'carol'];
 /** An id that is as long as one of Git. */
 const id = (name: string): string => Buffer.from(name).toString('hex').padEnd(40, '0');
 const commit = (name: string, parents: string[], tree = `t-${name}`): RangeCommit => {
-  return { id: id(name), tree: id(tree), parents: parents.map(id) };
+  return { id: id(name), tree: id(tree), parents: parents.map(id), people: [] };
 };
 const time = (hour: number): string => `2026-11-02T${String(hour).padStart(2, '0')}:00:00Z`;
 const said = (by: string, of: string, hour: number, what: ToldReview['what'] = 'approve'): ToldReview => {
@@ -282,7 +282,7 @@ describe('an answer', () => {
     [
       'no new commit',
       { commits: MERGED, isNew: false, url: 'https://forge.example.test/shop/apps' },
-      'no commit in it is new, or it takes back what was applied, so that no review is about what changes',
+      'no commit in it is new, or it takes back what was applied, so that no word on one is about what changes',
     ],
     [
       'an address that names no repository',

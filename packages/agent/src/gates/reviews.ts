@@ -1,18 +1,32 @@
 import { oneLine, type KubeObject, type ReviewRule } from '@plumb/api';
 import { spelling, type EndorsedPart, type Endorsement, type Endorsements } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
+import type { RangeCommit } from '@plumb/sources';
 import type { Clock } from '../runtime/clock.ts';
 import { bitbucket } from './forges/bitbucket.ts';
-import { coverageOf, type Covered, type RangeCommit } from './forges/coverage.ts';
+import { coverageOf, type Covered } from './forges/coverage.ts';
 import { ForgeApi } from './forges/forge-api.ts';
 import type { PullRequest } from './forges/forge.ts';
 import { gitea } from './forges/gitea.ts';
 import { github } from './forges/github.ts';
 import { gitlab } from './forges/gitlab.ts';
-import { isInTime, LateAnswers } from './late-answers.ts';
+import { isInTime, LateAnswers, type Trouble } from './late-answers.ts';
 
 /** The commits that a revision is made of since what was applied last, and the address they come from; or why they cannot be told. */
 export type SourceCommits = { commits: readonly RangeCommit[]; isNew: boolean; url: string } | { unknown: string };
+
+/** The commits that are new; or why no word on a commit is about what changes. */
+export async function newCommits(
+  commits: () => Promise<SourceCommits>,
+): Promise<Exclude<SourceCommits, { unknown: string }> | Trouble> {
+  const range = await commits();
+  if ('unknown' in range) return { trouble: `nobody knows which commits it is made of: ${range.unknown}` };
+  // What differs then is not of a commit, and whoever looked at one did not see it.
+  if (range.isNew) return range;
+  return {
+    trouble: 'no commit in it is new, or it takes back what was applied, so that no word on one is about what changes',
+  };
+}
 
 /** What the reviews of a change are asked by. */
 export interface ReviewQuestion {
@@ -76,13 +90,8 @@ export class Reviews {
   }
 
   async #findOut({ rule, namespace, commits }: ReviewQuestion): Promise<Endorsements> {
-    const range = await commits();
-    if ('unknown' in range) return { trouble: `nobody knows which commits it is made of: ${range.unknown}` };
-    // What differs then is not of a commit, and no reviewer saw it.
-    if (!range.isNew)
-      return {
-        trouble: 'no commit in it is new, or it takes back what was applied, so that no review is about what changes',
-      };
+    const range = await newCommits(commits);
+    if ('trouble' in range) return range;
     const repository = rule.repository ?? repositoryIn(range.url);
     const api = await this.#apiOf(rule, namespace);
     const forge = FORGES[rule.provider](api, repository);

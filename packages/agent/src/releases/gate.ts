@@ -47,7 +47,7 @@ export interface ReleaseChange {
   makesNamespace?: boolean;
 }
 
-type Subject = Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'clusterName' | 'place'>;
+type Subject = Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'asked' | 'clusterName' | 'place'>;
 
 /**
  * Lets a change of a release pass only where policies, approvals and lockdowns do. What the templates make differently each time is another change each

@@ -20,7 +20,7 @@ export function judgeApprovals(rule: ApprovalRule, input: ApprovalInput, elsewhe
   if (counting.length < count) {
     const alone = waitsFor(rule, { given, fresh, others, counting });
     if (elsewhere === undefined) return alone;
-    return judgeEndorsed(rule, input, { counting, authors: authors.users, alone }, elsewhere);
+    return judgeEndorsed(rule, input, { counting, alone }, elsewhere);
   }
   if (count > 1 && input.identitiesName !== null && input.identities === null) {
     return missing(`word of which accounts are of one person: ${input.identitiesName} cannot be read`);

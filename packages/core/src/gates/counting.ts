@@ -15,12 +15,14 @@ export interface ApprovalInput {
   now: number;
   /** Why `now` cannot be believed: then nobody can tell how old an approval is. Null when it can. */
   clockTrouble: string | null;
+  /** What was said earlier does not count. Milliseconds since the epoch. */
+  from?: number;
 }
 
 export type Verdict = Pick<Requirement, 'verdict' | 'message' | 'evidence'>;
 
 /** The API server's clock may go after the time at which it made an approval by so much: what we know of it is a little old. Milliseconds. */
-const MOST_AHEAD = 60_000;
+export const MOST_AHEAD = 60_000;
 
 export function evidenceOf({ by, name, at }: ApprovalFacts): string {
   return `Approval/${name} by ${by} at ${new Date(at).toISOString()}`;
@@ -39,9 +41,9 @@ export function oncePerPerson<Said extends { by: string }>(
 ): Said[] {
   const seen = new Set<string>();
   return approvals.filter(({ by }) => {
-    const user = spelling(by);
-    if (seen.has(user)) return false;
-    for (const account of accountsOf([user], identities)) seen.add(account);
+    const accounts = accountsOf([spelling(by)], identities);
+    if (accounts.some((one) => seen.has(one))) return false;
+    for (const account of accounts) seen.add(account);
     return true;
   });
 }

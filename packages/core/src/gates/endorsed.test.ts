@@ -188,7 +188,8 @@ test('a review is as old as an approval may be', () => {
 
 describe('reviews count for the rule that asks for them, and nothing else', () => {
   const reviewed = {
-    endorsements: (_policy: string, rule: string) => (rule === 'approvals/one' ? said(review('bob')) : undefined),
+    endorsements: (_policy: string, rule: string) =>
+      rule === 'approvals/one' ? { reviews: said(review('bob')) } : undefined,
   };
   const one = { name: 'one', count: 1 };
 
@@ -226,8 +227,8 @@ describe('reviews count for the rule that asks for them, and nothing else', () =
   test('where approvals cannot be believed, reviews still can', () => {
     const policies = [policy('p', { approvals: [one] })];
     expect(verdicts({ ...reviewed, policies, distrust: 'no admission' })[0]).toBe('open');
-    expect(waits({ ...input(), policies, distrust: 'no admission', endorsements: () => said() })).toContain(
-      '1 review of',
-    );
+    expect(
+      waits({ ...input(), policies, distrust: 'no admission', endorsements: () => ({ reviews: said() }) }),
+    ).toContain('1 review of');
   });
 });

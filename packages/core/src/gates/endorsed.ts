@@ -1,14 +1,12 @@
 import { formatDuration, parseDuration, type ApprovalRule } from '@plumb/api';
-import { evidenceOf, isFresh, oncePerPerson, type ApprovalInput, type Verdict } from './counting.ts';
-import type { ApprovalFacts, EndorsedPart, Endorsement, Endorsements, Identity } from './facts.ts';
-import { accountsOf, isKnownLogin, spelling } from './people.ts';
+import { evidenceOf, isFresh, MOST_AHEAD, oncePerPerson, type ApprovalInput, type Verdict } from './counting.ts';
+import type { ApprovalFacts, EndorsedPart, Endorsement, Endorsements } from './facts.ts';
+import { isAuthor, isKnownLogin } from './people.ts';
 
 /** What of a rule was found of approvals in the cluster. */
 export interface Approved {
   /** Those that count. Each is of the whole change. */
   counting: readonly ApprovalFacts[];
-  /** Users and logins whose word does not count, in the form of `spelling`. */
-  authors: readonly string[];
   /** What the approvals alone came to: not enough. */
   alone: Verdict;
 }
@@ -53,14 +51,14 @@ interface JudgedPart {
 
 function judgePart(
   rule: ApprovalRule,
-  { wanted, by }: EndorsedPart,
+  { wanted, by, notes: known = [] }: EndorsedPart,
   { input, approved }: { input: ApprovalInput; approved: Approved },
 ): JudgedPart {
   const { count } = rule;
   const identities = input.identities ?? [];
-  const notes = new Set<string>();
+  const notes = new Set(known);
   const good = by.filter((one) => {
-    const why = whyNot(one, rule, { input, authors: approved.authors });
+    const why = whyNot(one, rule, input);
     if (why !== null) notes.add(why);
     return why === null;
   });
@@ -69,13 +67,10 @@ function judgePart(
 }
 
 /** Why an endorsement does not count; null when it does. */
-function whyNot(
-  { by, at }: Endorsement,
-  { count, expiry, notAuthor }: ApprovalRule,
-  { input, authors }: { input: ApprovalInput; authors: readonly string[] },
-): string | null {
-  if (expiry !== undefined && !isFresh(at, expiry, input.now))
-    return `that of ${by} is older than ${formatDuration(parseDuration(expiry))} and counts no more`;
+function whyNot(one: Endorsement, { count, expiry, notAuthor }: ApprovalRule, input: ApprovalInput): string | null {
+  const { by } = one;
+  const late = untimely(one, expiry, input);
+  if (late !== null) return `that of ${by} ${late}`;
   const { identitiesName } = input;
   const identities = input.identities ?? [];
   // Who is one person, and who an author, cannot be told of somebody nobody knows.
@@ -84,11 +79,23 @@ function whyNot(
       identitiesName === null ? 'no ConfigMap is named by identitiesRef that tells' : `${identitiesName} does not tell`;
     return `that of ${by} does not count: ${where} who that is, by a line "${by.replace(':', ': ')}"`;
   }
-  return isAuthor(by, authors, identities) ? `that of ${by} does not count: an author` : null;
+  if (notAuthor !== true) return null;
+  const authors = one.authors ?? ('unknown' in input.change.authors ? [] : input.change.authors.authors);
+  return authors.some((author) => isAuthor(by, author, identities)) ? `that of ${by} does not count: an author` : null;
 }
 
-function isAuthor(by: string, authors: readonly string[], identities: readonly Identity[]): boolean {
-  return accountsOf([spelling(by)], identities).some((one) => authors.includes(one));
+/** What is wrong with the time of an endorsement; null when nothing is. */
+function untimely(
+  { at, isOwnTime }: Endorsement,
+  expiry: string | undefined,
+  { now, from = -Infinity, clockTrouble }: ApprovalInput,
+): string | null {
+  if (isOwnTime === true && clockTrouble !== null) return `counts once a clock can be believed: ${clockTrouble}`;
+  if (isOwnTime === true && at - now > MOST_AHEAD)
+    return `is dated ${new Date(at).toISOString()}, which is yet to come`;
+  if (!(at >= from)) return 'is from before the lockdown';
+  if (expiry === undefined || isFresh(at, expiry, now)) return null;
+  return `is older than ${formatDuration(parseDuration(expiry))} and counts no more`;
 }
 
 function toldOf({ evidence, at }: Endorsement): string {

@@ -138,10 +138,14 @@ const review = fc
   .map((one): Endorsement => {
     return { ...one, evidence: `review by ${one.by}` };
   });
-const ENDORSED = fc.oneof(
+const REVIEWED = fc.oneof(
   fc.constant(undefined),
   fc.constant({ trouble: 'the forge is away' }),
   fc.record({ parts: some(fc.record({ wanted: fc.constantFrom('review of 1', 'review of 2'), by: some(review) })) }),
+);
+const ENDORSED = fc.oneof(
+  fc.constant(undefined),
+  REVIEWED.map((reviews) => (reviews === undefined ? {} : { reviews })),
 );
 const endorsements = fc.array(ENDORSED, { minLength: 5, maxLength: 5 }).map(
   (picks): GateInput['endorsements'] =>
@@ -409,7 +413,7 @@ test('an author never approves alone, under whichever name', () => {
       };
     });
     const own = by.map((name): Endorsement => ({ by: `github:${name}`, at: NOW, evidence: 'a review' }));
-    const reviewed: GateInput['endorsements'] = () => ({ parts: [{ wanted: 'review', by: own }] });
+    const reviewed: GateInput['endorsements'] = () => ({ reviews: { parts: [{ wanted: 'review', by: own }] } });
     const facts = { ...given, change: change({ ...given.change, authors }), approvals: said, endorsements: reviewed };
     expect(judgeChange({ ...facts, policies: [...given.policies, strict] }).state).not.toBe('open');
   });

@@ -111,6 +111,10 @@ export interface Endorsement {
   evidence: string;
   /** When, in milliseconds since the epoch. */
   at: number;
+  /** Whether nobody but whoever said so says when. */
+  isOwnTime?: boolean;
+  /** The authors it is judged by; by default all of the change. */
+  authors?: readonly ChangeAuthor[];
 }
 
 /** A part of a change that is endorsed by itself. */
@@ -119,10 +123,39 @@ export interface EndorsedPart {
   wanted: string;
   /** Everybody who endorsed it. */
   by: readonly Endorsement[];
+  /** What else was found, and why it does not count. */
+  notes?: readonly string[];
 }
 
 /** The parts that a change is made of, which together are all of it; or why they cannot be told. */
 export type Endorsements = { parts: readonly EndorsedPart[] } | { trouble: string };
+
+/**
+ * The key that made a signature, when its maker says that was (milliseconds since the epoch), and whose it is: for each place where the key stands, the names
+ * that stand there with it. Or why it does not count.
+ */
+export type SignedAs =
+  | { fingerprint: string; holders: readonly (readonly string[])[]; at: number }
+  | { problem: string };
+
+/** What is signed of the commit that is to be applied. */
+export interface SignedFacts {
+  commit: string;
+  /** Tags of exactly this commit that a rule asks for. */
+  tags: readonly { name: string; signed: SignedAs }[];
+  /** Tags like these that were not looked at. */
+  left: number;
+  /** The commit itself, and the end of its message; null where no rule asks for it. */
+  head: { end: string; signed: SignedAs } | null;
+  /** Whose work the change is, but for those who only put it together (`contributorsOf`). */
+  authors: readonly ChangeAuthor[];
+}
+
+/** What was said of a change outside of the cluster, as far as a rule of approvals asks for it. */
+export interface Elsewhere {
+  reviews?: Endorsements;
+  signed?: SignedFacts | { trouble: string };
+}
 
 /** A person, for the mapping of authors to users: all are in the form of `spelling`. */
 export interface Identity {

@@ -81,7 +81,8 @@ export function judgeLockdown({ name, at, generation, spec, flaw }: LockdownFact
   }
   // What was approved before says nothing of what made somebody lock down.
   input.approvals = input.approvals.filter((one) => one.at >= at);
-  const context = { policy, generation, among: approvalInput(input, spec.identitiesRef, ''), input };
+  const among = { ...approvalInput(input, spec.identitiesRef, ''), from: at };
+  const context = { policy, generation, among, input };
   const requirements = [
     ...rules.checks.map((check) => judgeFindings({ rule: `checks/${check.name}`, action: 'Deny' }, context)),
     ...rules.approvals.flatMap((rule) => askApprovals(rule, context)),

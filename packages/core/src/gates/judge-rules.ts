@@ -4,6 +4,7 @@ import { judgeApprovals } from './approvals.ts';
 import { isAbout, type Occasion } from './causes.ts';
 import type { Findings, PolicyFacts, Requirement } from './facts.ts';
 import { imageRules } from './images.ts';
+import { endorsementsOf } from './signed.ts';
 import { occasionOf, type RuleContext } from './judging.ts';
 
 /** The name under which the condition of a rule is evaluated: broken where the approvals are not needed. */
@@ -19,7 +20,8 @@ export function askApprovals(rule: ApprovalRule, { policy, generation, among, in
     }
     if (found.broken.length > 0) return [];
   }
-  return [{ ...base, ...judgeApprovals(rule, among, input.endorsements(policy, base.rule)) }];
+  const elsewhere = endorsementsOf(rule, input.endorsements(policy, base.rule), among.identities ?? []);
+  return [{ ...base, ...judgeApprovals(rule, among, elsewhere) }];
 }
 
 function troubleOf(found: Exclude<Findings, { broken: readonly string[] }> | undefined): string {

@@ -3,7 +3,7 @@ import type { ApprovalInput } from './counting.ts';
 import type {
   ApprovalFacts,
   ChangeFacts,
-  Endorsements,
+  Elsewhere,
   Findings,
   Identity,
   LockdownFacts,
@@ -26,7 +26,7 @@ export interface GateInput {
   /** What rules over the content found, by policy and rule; undefined where they were not evaluated. */
   findings: (policy: string, rule: string) => Findings | undefined;
   /** What was said of the change elsewhere, by policy and rule of approvals; undefined where the rule asks nobody there. */
-  endorsements: (policy: string, rule: string) => Endorsements | undefined;
+  endorsements: (policy: string, rule: string) => Elsewhere | undefined;
   /** What was found of this very change before, as its record has it. */
   earlier: readonly Earlier[];
   /** Milliseconds since the epoch. */

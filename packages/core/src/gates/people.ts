@@ -57,7 +57,7 @@ export function parseIdentity(text: string): Identity {
 }
 
 /** `Alice Liddell <alice@example.com>` is known by its address alone: names are written by whoever commits. */
-function gitSpelling(text: string): string {
+export function gitSpelling(text: string): string {
   const address = /<([^<>]*)>\s*$/.exec(text)?.[1];
   return spelling(address ?? text);
 }
@@ -68,26 +68,57 @@ function gitSpelling(text: string): string {
  * A name alone proves nothing, but whoever bears it is taken for the author too.
  */
 export function usersOf(author: ChangeAuthor, identities: readonly Identity[]): string[] | null {
-  const address = spelling(author.email) || spelling(author.name);
+  const known = namesOf(author);
+  const [address = ''] = known;
   if (!identities.some(({ git }) => git.includes(address))) return null;
-  const known = [address, spelling(author.name)];
   const own = identities.filter(({ git }) => git.some((text) => known.includes(text))).flatMap(accountsIn);
   return accountsOf(own, identities);
+}
+
+/** The address, where there is one, goes first. */
+function namesOf({ name, email }: ChangeAuthor): string[] {
+  return [spelling(email), spelling(name)].filter((one) => one !== '');
+}
+
+/** Whether somebody who said something, by an account or a name in Git, is an author; of an author whom nobody knows everybody may be that. */
+export function isAuthor(by: string, author: ChangeAuthor, identities: readonly Identity[]): boolean {
+  const users = usersOf(author, identities);
+  const accounts = accountsOf([spelling(by)], identities);
+  if (users === null || users.some((one) => accounts.includes(one))) return true;
+  const own = gitNameIn(spelling(by));
+  return own !== null && namesOf(author).some((name) => isSameInGit(name, own, identities));
+}
+
+/** Whether two names in Git, in the form of `spelling`, are of one person. */
+export function isSameInGit(one: string, other: string, identities: readonly Identity[]): boolean {
+  return one === other || identities.some(({ git }) => git.includes(one) && git.includes(other));
+}
+
+const IN_GIT = 'git:';
+
+/** Who signs is known by a name in Git, among accounts `git:alice@example.com`; null for another account. */
+function gitNameIn(account: string): string | null {
+  return account.startsWith(IN_GIT) ? account.slice(IN_GIT.length) : null;
 }
 
 function accountsIn({ users, logins }: Identity): string[] {
   return [...users, ...logins];
 }
 
-/** Whether it is told whose login at a forge this is. */
+/** Whether it is told whose login at a forge, or name in Git, this is. */
 export function isKnownLogin(login: string, identities: readonly Identity[]): boolean {
   const own = spelling(login);
-  return identities.some(({ logins }) => logins.includes(own));
+  return identities.some(({ logins, git }) => logins.includes(own) || git.includes(gitNameIn(own) ?? ''));
 }
 
 /** Every account of those whose accounts these are, in the form of `spelling`: whoever shares an account with somebody is the same. */
 export function accountsOf(known: readonly string[], identities: readonly Identity[]): string[] {
-  const accounts = new Set(known);
+  const named = known.flatMap((one) => gitNameIn(one) ?? []);
+  const signers = identities.filter(({ git }) => git.some((one) => named.includes(one)));
+  const accounts = new Set([
+    ...known,
+    ...signers.flatMap((one) => [...accountsIn(one), ...one.git.map((name) => `${IN_GIT}${name}`)]),
+  ]);
   let before: number;
   do {
     before = accounts.size;

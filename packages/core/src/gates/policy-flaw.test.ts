@@ -234,6 +234,30 @@ describe('reviews are asked for in a way that nobody can turn', () => {
   });
 });
 
+describe('what is signed is asked for', () => {
+  const rule = (signed: JsonObject): JsonObject => ({ approvals: [{ name: 'peer', signed }] });
+  const signersRef = { name: 'signers' };
+  const above = { name: 'signers', namespace: 'plumb' };
+  test.each<[string, JsonObject, string | null, string?]>([
+    ['by tags', { signersRef, tags: 'approved/*' }, null],
+    ['by a trailer', { signersRef, trailer: 'Approved-by' }, null],
+    ['not by neither', { signersRef }, 'needs tags or trailer'],
+    ['not by what is no trailer', { signersRef, trailer: 'Approved by' }, 'trailer'],
+    ['not of nobody', { tags: '*' }, 'signersRef'],
+    ['above, in no namespace', { signersRef, tags: '*' }, 'signersRef.namespace is required', 'ClusterReleasePolicy'],
+    ['above, in a namespace', { signersRef: above, tags: '*' }, null, 'ClusterReleasePolicy'],
+  ])('%s', (_what, signed, flaw, kind) => {
+    const found = flawOf(rule(signed), kind);
+    expect(found === null).toBe(flaw === null);
+    expect(found ?? '').toContain(flaw ?? '');
+  });
+
+  test('by a lockdown too', () => {
+    const spec = { reason: 'r', by: 'olga', until: '2026-11-03T13:00:00Z', ...rule({ signersRef, tags: '*' }) };
+    expect(lockdownFacts(object('Lockdown', spec)).flaw).toBe('approvals[0].signed: signersRef.namespace is required');
+  });
+});
+
 test('a policy of the cluster says where the objects it names are', () => {
   const named = (namespace: { namespace?: string }): JsonObject => ({
     images: {

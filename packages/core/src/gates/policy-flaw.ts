@@ -45,7 +45,7 @@ export function lockdownFacts(object: KubeObject): LockdownFacts {
     ...[approvals, checks].map(twiceNamed),
     identitiesRef !== undefined && identitiesRef.namespace === undefined ? 'identitiesRef.namespace is required' : null,
     ...expiryProblems(approvals),
-    ...approvals.map((rule, index) => prefixed(`approvals[${index}].reviews`, reviewProblem(rule, true))),
+    ...elsewhereProblems(approvals, true),
   ];
   return { name, at, generation, spec, flaw: problems.find((problem) => problem !== null) ?? null };
 }
@@ -82,7 +82,7 @@ function specProblem(spec: PolicySpec, namespace: string): string | null {
       ? 'identitiesRef.namespace is required'
       : null,
     ...expiryProblems(approvals),
-    ...approvals.map((rule, index) => prefixed(`approvals[${index}].reviews`, reviewProblem(rule, namespace === ''))),
+    ...elsewhereProblems(approvals, namespace === ''),
     noTime('breakGlass.expiry', breakGlass?.expiry),
     ...imageProblems(images, namespace),
   ];
@@ -119,6 +119,15 @@ function prefixed(path: string, problem: string | null): string | null {
 
 function expiryProblems(approvals: readonly ApprovalRule[]): (string | null)[] {
   return approvals.map(({ expiry }, index) => noTime(`approvals[${index}].expiry`, expiry));
+}
+
+function elsewhereProblems(approvals: readonly ApprovalRule[], isAbove: boolean): (string | null)[] {
+  return approvals.flatMap((rule, index) => [
+    prefixed(`approvals[${index}].reviews`, reviewProblem(rule, isAbove)),
+    isAbove && rule.signed !== undefined && rule.signed.signersRef.namespace === undefined
+      ? `approvals[${index}].signed: signersRef.namespace is required`
+      : null,
+  ]);
 }
 
 /** Who may review must not be up to whoever is reviewed. */

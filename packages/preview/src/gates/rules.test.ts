@@ -66,6 +66,11 @@ describe('a rule in words', () => {
     ],
     ['approvals/one', { approvals: [{ name: 'one', count: 1 }] }, '1 approval by anybody'],
     [
+      'approvals/one',
+      { approvals: [{ name: 'one', count: 1, signed: { signersRef: { name: 's' }, tags: 'ok/*', trailer: 'Ok-by' } }] },
+      '1 approval by anybody, or as many signed in Git by a tag ok/* or a trailer Ok-by of somebody in ConfigMap s',
+    ],
+    [
       'windows',
       {
         windows: [

@@ -8,6 +8,7 @@ import type {
   PolicySpec,
   PolicyWindow,
   Selection,
+  SignedRule,
 } from '@plumb/api';
 import { describePeople, describeWindow, externalName, signersText, systemOf } from '@plumb/core';
 
@@ -66,10 +67,11 @@ function imageTexts(images: ImageRule | undefined): Rule[] {
 }
 
 function approvalText(rule: ApprovalRule): string {
-  const { count, notAuthor, when, expiry, causes, reviews } = rule;
+  const { count, notAuthor, when, expiry, causes, reviews, signed } = rule;
   return sentence([
     `${count} approval${count === 1 ? '' : 's'} by ${describePeople(rule)}`,
     reviews === undefined ? '' : `or as many reviews at ${reviews.provider}${byReviewers(reviews.reviewers)}`,
+    signed === undefined ? '' : `or as many signed in Git${signedText(signed)}`,
     notAuthor === true ? 'none of them by an author' : '',
     when === undefined ? '' : `where ${when}`,
     expiry === undefined ? '' : `each good for ${expiry}`,
@@ -89,6 +91,11 @@ function externalText(rule: ExternalRule): string {
     webhook === undefined ? '' : `${system} answers so that ${webhook.expression}`,
     on(causes),
   ]);
+}
+
+function signedText({ tags, trailer, signersRef }: SignedRule): string {
+  const by = [tags === undefined ? [] : `a tag ${tags}`, trailer === undefined ? [] : `a trailer ${trailer}`].flat();
+  return ` by ${by.join(' or ')} of somebody in ${signersRef.kind ?? 'ConfigMap'} ${signersRef.name}`;
 }
 
 function byReviewers(reviewers: readonly string[] = []): string {

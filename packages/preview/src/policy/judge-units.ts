@@ -112,7 +112,7 @@ export async function judgeKnown(known: KnownChange, circumstances: Circumstance
     distrust: null,
     identities: (place) => identitiesIn(objects, place),
     findings: found,
-    // No forge is asked from here: what reviewers said there shows when the change is to pass.
+    // Neither forges nor tags are asked for from here: what was said there shows when the change is to pass.
     endorsements: () => undefined,
     earlier: [],
     now,

@@ -132,7 +132,7 @@ export function toldOf(range: Range, since: string | null): Told {
   const people = new Map<string, ChangeAuthor>();
   for (const person of range.commits.flatMap((commit) => commit.people))
     people.set(JSON.stringify([person.name, person.email]), person);
-  const commits = range.commits.map(({ id, tree, parents }) => ({ id, tree, parents }));
+  const commits = range.commits.map(({ id, tree, parents, people: own }) => ({ id, tree, parents, people: own }));
   return {
     authors: { authors: [...people.values()], message: range.commits[0]?.message ?? '' },
     commits: { commits, isNew: !range.isBack },
@@ -140,7 +140,7 @@ export function toldOf(range: Range, since: string | null): Told {
 }
 
 /** The commit of a revision, as statuses have it: `main@sha1:<id>`, `sha1:<id>`; null when it names none. */
-function commitIn(revision: string): string | null {
+export function commitIn(revision: string): string | null {
   const [, format, id = ''] = /(?:^|@)(sha1|sha256):([0-9a-f]+)$/.exec(revision) ?? [];
   return format !== undefined && formatOf(id) === format ? id : null;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KeyFile } from '../git-sources.ts';
+import type { Verdict } from './check.ts';
 import { parseTrustedKeys } from './trusted-keys.ts';
 import { WireReader, wireString } from './wire.ts';
 
@@ -48,11 +49,11 @@ export interface Signed {
   signedAt: number;
 }
 
-/** @returns the fingerprint of the key that made it, or why it does not count: Flux's words where it has some */
+/** @returns the key that made it, or why it does not count: Flux's words where it has some */
 export function checkSshSignature(
   { payload, signature: armour, signedAt }: Signed,
   files: readonly KeyFile[],
-): { key: string } | { problem: string } {
+): Verdict {
   let parsed: SshSignature;
   try {
     parsed = parseSshSignature(armour);
@@ -70,8 +71,11 @@ export function checkSshSignature(
   if (!HASHES.includes(parsed.hash)) return refuse(`the hash '${parsed.hash.slice(0, 60)}' is not supported`);
   const data = signedData(parsed, payload);
   try {
-    const good = valid.find(({ key, touchless }) => key.verify(data, parsed.signature, { touchless }));
-    return good === undefined ? refuse('the signature is wrong') : { key: good.key.fingerprint };
+    const good = valid.filter(({ key, touchless }) => key.verify(data, parsed.signature, { touchless }));
+    const [first] = good;
+    if (first === undefined) return refuse('the signature is wrong');
+    const { fingerprint } = first.key;
+    return { key: fingerprint, fingerprint, holders: good.map(({ names }) => names) };
   } catch (error) {
     return refuse(`the signature is malformed: ${wordsOf(error)}`);
   }

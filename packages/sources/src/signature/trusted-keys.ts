@@ -3,6 +3,8 @@ import { parseSshKey, type SshKey } from './ssh-key.ts';
 /** A key of a list, and how far it is trusted. */
 export interface TrustedKey {
   key: SshKey;
+  /** What stands before it in allowed_signers: whose it is. */
+  names: readonly string[];
   /** Seconds since 1970. */
   validAfter: number;
   validBefore: number;
@@ -46,6 +48,7 @@ function parseLine(line: string): TrustedKey | string {
   const options = at === 0 ? [] : split(words[at - 1] ?? '', /,/);
   const trusted: TrustedKey = {
     key: EMPTY,
+    names: at === 0 ? [] : split(words[0] ?? '', /,/).map((name) => name.replaceAll('"', '')),
     validAfter: -Infinity,
     validBefore: Infinity,
     touchless: options.some((option) => option.toLowerCase() === 'no-touch-required'),

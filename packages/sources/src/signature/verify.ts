@@ -1,12 +1,11 @@
-import { PlumbError, systemError, userError } from '@plumb/api';
-import type { Engine } from '@plumb/engine';
+import { userError } from '@plumb/api';
 import { correctable } from '../git/address.ts';
 import { formatOf } from '../git/object-format.ts';
 import type { ObjectStore } from '../git/object-store.ts';
 import type { Wanted } from '../git/reference.ts';
 import type { Verification, Verified } from '../git-sources.ts';
-import { takeCommitApart, takeTagApart, type SignedObject, type TagObject } from './signed-object.ts';
-import { checkSshSignature } from './sshsig.ts';
+import { check, type CheckContext } from './check.ts';
+import { takeCommitApart, takeTagApart, type TagObject } from './signed-object.ts';
 
 /** What is to be verified. */
 export interface Subject {
@@ -15,16 +14,9 @@ export interface Subject {
   tag: { name: string; id: string | null } | null;
 }
 
-export interface VerifyContext {
+export interface VerifyContext extends CheckContext {
   objects: ObjectStore;
-  /** Checks OpenPGP signatures; without it none counts. */
-  engine: Pick<Engine, 'openpgpVerify'> | undefined;
-  /** A reading of performance.now(). */
-  deadline: number;
-  signal: AbortSignal;
 }
-
-type Verdict = { key: string } | { problem: string };
 
 /** @throws PlumbError `no-tag` when no tag is asked for, so that none can be verified */
 export function mustNameTag(wanted: Wanted): void {
@@ -91,60 +83,4 @@ async function peel({ target }: TagObject, objects: ObjectStore): Promise<string
     at = next.target;
   }
   return at.type === 'commit' ? at.id : null;
-}
-
-async function check(
-  kind: 'commit' | 'tag',
-  { payload, signature, signedAt }: SignedObject,
-  { wanted, context }: { wanted: Verification; context: VerifyContext },
-): Promise<Verdict> {
-  const trimmed = signature.trim();
-  const format = formatOfSignature(trimmed);
-  if (format === 'ssh') {
-    const verdict = checkSshSignature({ payload, signature: trimmed, signedAt }, wanted.ssh);
-    return told(`unable to verify Git ${kind} SSH signature`, verdict);
-  }
-  const prefix = `unable to verify Git ${kind}`;
-  if (format === 'empty') return told(prefix, { problem: 'unable to verify payload: signature is empty' });
-  if (format !== 'openpgp') {
-    const problem = `unable to verify openPGP signature, detected signature format: ${format}: signature format mismatch`;
-    return told(prefix, { problem });
-  }
-  return told(prefix, await checkOpenpgp({ payload, signature: trimmed }, wanted, context));
-}
-
-/** Names of formats as Flux has them. */
-function formatOfSignature(signature: string): 'empty' | 'openpgp' | 'ssh' | 'x509' | 'unknown' {
-  if (signature === '') return 'empty';
-  // One thing is signed once: of several signatures nobody could say which is meant.
-  if (signature.lastIndexOf('-----BEGIN') > 0) return 'unknown';
-  if (signature.startsWith('-----BEGIN SSH SIGNATURE-----')) return 'ssh';
-  if (signature.startsWith('-----BEGIN PGP SIGNATURE-----')) return 'openpgp';
-  return signature.startsWith('-----BEGIN SIGNED MESSAGE-----') ? 'x509' : 'unknown';
-}
-
-async function checkOpenpgp(
-  signed: { payload: Buffer; signature: string },
-  { openpgp: files }: Verification,
-  { engine, deadline, signal }: VerifyContext,
-): Promise<Verdict> {
-  if (engine === undefined) return { problem: 'OpenPGP signatures cannot be checked here' };
-  const keyRings = files.map(({ text }) => text);
-  const left = Math.max(1, Math.ceil(deadline - performance.now()));
-  try {
-    const verdict = await engine.openpgpVerify({ ...signed, keyRings, deadline: left, signal });
-    return 'keyId' in verdict ? { key: verdict.keyId } : verdict;
-  } catch (error) {
-    if (signal.aborted) throw systemError('cancelled', 'the git operation was cancelled', error);
-    const why = error instanceof Error ? error.message : String(error);
-    throw new PlumbError('engine-failed', `signature verification could not be done: ${why}`, {
-      fault: 'system',
-      policy: 'retry',
-      cause: error,
-    });
-  }
-}
-
-function told(prefix: string, verdict: Verdict): Verdict {
-  return 'problem' in verdict ? { problem: `${prefix}: ${verdict.problem}` } : verdict;
 }

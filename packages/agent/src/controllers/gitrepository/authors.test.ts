@@ -1,13 +1,14 @@
 import { gitRepositoryMessages as messages, say } from '@plumb/api';
-import type { Authors, Commits, GitRequest, RevisionRange } from '@plumb/sources';
+import type { Authors, Commits, GitRequest, RevisionRange, SignedWords } from '@plumb/sources';
 import { MemoryCluster } from '@plumb/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CloudIdentities } from '../../runtime/cloud-identities.ts';
 import { conditionOf, gitRepository, REVISION } from '../../testing/builders.ts';
-import { authorsOf, commitsOf, type AuthorsHands } from './authors.ts';
+import { authorsOf, commitsOf, signedIn, type AuthorsHands } from './authors.ts';
 
 const FOUND = { authors: [{ name: 'Alice', email: 'alice@example.test' }], message: 'change' };
-const MADE_OF = { commits: [{ id: 'a', tree: 't', parents: ['b'] }], isNew: true };
+const MADE_OF = { commits: [{ id: 'a', tree: 't', parents: ['b'], people: FOUND.authors }], isNew: true };
+const WORDS = { commit: 'a', head: null, tags: [], left: 0 };
 const VERIFY = { spec: { verify: { mode: 'HEAD', secretRef: { name: 'keys' } } } };
 const SIGNED = say(messages.verified, {
   tag: { name: `v1@${'2'.repeat(40)}`, key: 'A'.repeat(16) },
@@ -33,6 +34,7 @@ function handsWith(object: ReturnType<typeof gitRepository> | undefined): Author
       return Promise.resolve(FOUND);
     },
     commits: (): Promise<Commits> => Promise.resolve(MADE_OF),
+    signed: (): Promise<SignedWords> => Promise.resolve(WORDS),
   };
   const identities = new CloudIdentities({ cluster });
   const { signal } = new AbortController();
@@ -49,6 +51,13 @@ test('the commits of a revision are told with the address they come from', async
   const object = gitRepository();
   expect(await commitsOf(source, range, handsWith(object))).toEqual({ ...MADE_OF, url: object.spec.url });
   expect(await commitsOf(source, range, handsWith(undefined))).toEqual({ unknown: 'its GitRepository is not there' });
+});
+
+test('what is signed of a revision is told', async () => {
+  const source = { kind: 'GitRepository', namespace: 'shop', name: 'shop' };
+  const question = { revision: REVISION, openpgp: [], ssh: [], isWanted: null, isHeadWanted: true };
+  expect(await signedIn(source, question, handsWith(gitRepository()))).toBe(WORDS);
+  expect(await signedIn(source, question, handsWith(undefined))).toEqual({ unknown: 'its GitRepository is not there' });
 });
 
 test('the authors of a revision are told with its message', async () => {

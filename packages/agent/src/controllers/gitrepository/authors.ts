@@ -1,7 +1,7 @@
 import { userError, type GitRepository, type UnitRef } from '@plumb/api';
 import type { Authorship } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
-import type { GitRequest, GitSources, RevisionRange } from '@plumb/sources';
+import type { GitRequest, GitSources, RevisionRange, SignedQuestion, SignedWords } from '@plumb/sources';
 import type { SourceCommits } from '../../gates/reviews.ts';
 import type { CloudIdentities } from '../../runtime/cloud-identities.ts';
 import { sourceRef } from './act.ts';
@@ -12,7 +12,7 @@ export interface AuthorsHands {
   cluster: Cluster;
   identities: CloudIdentities;
   defaultServiceAccount: string | undefined;
-  sources: Pick<GitSources, 'authors' | 'commits'>;
+  sources: Pick<GitSources, 'authors' | 'commits' | 'signed'>;
   signal: AbortSignal;
   find: (namespace: string, name: string) => GitRepository | undefined;
 }
@@ -31,6 +31,13 @@ export async function commitsOf(source: UnitRef, range: RevisionRange, hands: Au
   if ('unknown' in object) return object;
   const found = await hands.sources.commits(sourceRef(object), range, () => requestFor(object, hands));
   return 'unknown' in found ? found : { ...found, url: object.spec.url };
+}
+
+/** What is signed of a revision of a source. */
+export async function signedIn(source: UnitRef, question: SignedQuestion, hands: AuthorsHands): Promise<SignedWords> {
+  const object = readable(source, hands);
+  if ('unknown' in object) return object;
+  return hands.sources.signed(sourceRef(object), question, () => requestFor(object, hands));
 }
 
 function readable(source: UnitRef, { find }: AuthorsHands): GitRepository | { unknown: string } {

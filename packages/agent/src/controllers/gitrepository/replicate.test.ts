@@ -37,6 +37,7 @@ const sources: GitSources = {
   },
   open: async (source, revision) => ({ source, revision, digest: DIGEST, rules: '', tree: {} as never }),
   commits: () => Promise.reject(new Error('not asked')),
+  signed: () => Promise.reject(new Error('not asked')),
   authors: async () => ({ unknown: 'nobody asks' }),
   remove: async () => undefined,
   close: async () => undefined,

@@ -328,6 +328,7 @@ export function subjectOf(
     uid,
     labels,
     source: sourceOf(release),
+    asked: requestedAt(release) ?? '',
     clusterName: kubeConfigReference(release)?.name ?? 'own',
     place: unit.place ?? '',
   };

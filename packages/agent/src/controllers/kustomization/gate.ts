@@ -8,6 +8,7 @@ import { kubeConfigReference } from '../../delivery/remotes.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Gatekeeper } from '../../gates/gatekeeper.ts';
 import type { GateRequest, Passage } from '../../gates/gate-request.ts';
+import { requestedAt } from '../../runtime/flux-object.ts';
 
 interface GateContext {
   gates: Gatekeeper | null;
@@ -71,7 +72,7 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
 export function subjectOf(
   object: Kustomization,
   memory: UnitMemory,
-): Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'clusterName' | 'place'> {
+): Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'asked' | 'clusterName' | 'place'> {
   const { metadata, spec } = object;
   const namespace = metadata.namespace ?? '';
   return {
@@ -79,6 +80,7 @@ export function subjectOf(
     uid: metadata.uid ?? '',
     labels: metadata.labels ?? {},
     source: { kind: spec.sourceRef.kind, namespace: spec.sourceRef.namespace ?? namespace, name: spec.sourceRef.name },
+    asked: requestedAt(object) ?? '',
     clusterName: kubeConfigReference(object)?.name ?? 'own',
     place: memory.place ?? '',
   };

@@ -1,9 +1,6 @@
-import type { Forge, NamedCommit, PullRequest } from './forge.ts';
-
-/** A commit of a change. */
-export interface RangeCommit extends NamedCommit {
-  parents: readonly string[];
-}
+import { reach } from '@plumb/core';
+import type { RangeCommit } from '@plumb/sources';
+import type { Forge, PullRequest } from './forge.ts';
 
 /** Commits, and the pull requests each of which shows its reviewers all of them; without any nobody could review them. */
 export interface Covered {
@@ -85,7 +82,7 @@ class Coverage {
 
   /** Its last commit is in the range: merged, or as the newest of a branch. */
   async #asItIs(pull: PullRequest, within: Set<string>): Promise<void> {
-    const behind = this.#reach(pull.head);
+    const behind = reach(pull.head, this.#byId);
     for (const id of behind) within.add(id);
     const shown = await this.#forge.commitsOf(pull);
     for (const id of [pull.head, ...shown]) if (behind.has(id)) this.#cover(id, pull);
@@ -103,7 +100,7 @@ class Coverage {
     for (const commit of landed) {
       if (!(await this.#forge.isSame(pull.head, commit))) continue;
       this.#cover(commit.id, pull);
-      for (const id of this.#reach(commit.id)) within.add(id);
+      for (const id of reach(commit.id, this.#byId)) within.add(id);
     }
   }
 
@@ -111,18 +108,6 @@ class Coverage {
     if (!this.#byId.has(id)) return;
     const covering = this.#covering.get(id) ?? new Set();
     this.#covering.set(id, covering.add(number));
-  }
-
-  /** A commit and all that is behind it, up to the first that were there before. */
-  #reach(from: string): Set<string> {
-    const seen = new Set([from]);
-    const left = [from];
-    for (let id = left.pop(); id !== undefined; id = left.pop()) {
-      const fresh = (this.#byId.get(id)?.parents ?? []).filter((parent) => !seen.has(parent));
-      for (const parent of fresh) seen.add(parent);
-      left.push(...fresh);
-    }
-    return seen;
   }
 }
 

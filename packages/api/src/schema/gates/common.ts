@@ -1,6 +1,7 @@
 import * as Type from 'typebox';
 import { choice, duration, flag, list, object, text } from '../build.ts';
 import { reviewRule } from './reviews.ts';
+import { signedRule } from './signed.ts';
 
 // What policies, changes, approvals and lockdowns have in common.
 
@@ -120,6 +121,7 @@ export const approvalRule = object('Approvals that a change needs.', {
   ),
   expiry: Type.Optional(duration('An approval older than this counts no more.')),
   reviews: Type.Optional(reviewRule),
+  signed: Type.Optional(signedRule),
   causes: causes('Causes that are governed. By default routine and prune.'),
 });
 

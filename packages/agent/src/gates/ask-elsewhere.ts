@@ -1,11 +1,11 @@
-import type { ApprovalRule, ReviewRule } from '@plumb/api';
+import type { ApprovalRule } from '@plumb/api';
 import {
   isAbout,
   lockdownRules,
   policyId,
   whenRule,
   type Cause,
-  type Endorsements,
+  type Elsewhere,
   type Findings,
   type LockdownFacts,
   type PolicyFacts,
@@ -13,8 +13,9 @@ import {
 import type { RevisionRange } from '@plumb/sources';
 import { findingKey } from './content.ts';
 import type { Reviews, SourceCommits } from './reviews.ts';
+import type { Signatures, SignaturesOf } from './signatures.ts';
 
-export interface ReviewRequest {
+export interface ElsewhereRequest {
   /** Those that are about the change. */
   policies: readonly PolicyFacts[];
   lockdowns: readonly LockdownFacts[];
@@ -25,37 +26,54 @@ export interface ReviewRequest {
   range: RevisionRange;
   /** It is made of what stands outside its source too, whose commits nobody looks up. */
   hasRemoteBases: boolean;
+  /** The last time somebody asked for the unit to be reconciled: tags are looked at anew then. */
+  asked: string;
   commits: () => Promise<SourceCommits>;
+  signed: SignaturesOf;
   /** Told of an answer that was not waited for. */
   onLate: () => void;
 }
 
-/** What reviewers said of a change, by policy and rule: of those rules alone that ask for it and are about the change. */
-export async function askReviews(
-  request: ReviewRequest,
-  reviews: Pick<Reviews, 'ask'>,
-): Promise<Map<string, Endorsements>> {
-  const { source, range, hasRemoteBases, onLate } = request;
+interface Askable {
+  reviews: Pick<Reviews, 'ask'>;
+  signatures: Pick<Signatures, 'ask'>;
+}
+
+/** What was said of a change outside of the cluster, by policy and rule: of those rules alone that ask for it and are about the change. */
+export async function askElsewhere(request: ElsewhereRequest, ask: Askable): Promise<Map<string, Elsewhere>> {
+  const told = rulesOf(request).map(async (asking) => {
+    const key = findingKey(asking.policy, `approvals/${asking.rule.name}`);
+    return [key, await askOne(key, asking, { request, ask })] as const;
+  });
+  return new Map(await Promise.all(told));
+}
+
+async function askOne(
+  key: string,
+  { namespace, rule: { reviews, signed } }: Asking,
+  { request, ask }: { request: ElsewhereRequest; ask: Askable },
+): Promise<Elsewhere> {
+  const { source, range, hasRemoteBases, asked, onLate } = request;
   const commits = hasRemoteBases
     ? () => Promise.resolve({ unknown: 'it is made of remote bases too' })
     : request.commits;
-  const told = rulesOf(request).map(async ({ policy, namespace, name, rule }) => {
-    const key = findingKey(policy, `approvals/${name}`);
-    const id = JSON.stringify([key, rule, source, range, hasRemoteBases]);
-    return [key, await reviews.ask({ rule, namespace, id, commits, onLate })] as const;
-  });
-  return new Map(await Promise.all(told));
+  const about = { namespace, commits, onLate };
+  const idOf = (...by: unknown[]): string => JSON.stringify([key, source, range, hasRemoteBases, ...by]);
+  const [reviewed, found] = await Promise.all([
+    reviews && ask.reviews.ask({ ...about, rule: reviews, id: idOf(reviews) }),
+    signed && ask.signatures.ask({ ...about, rule: signed, id: idOf(signed, asked), signed: request.signed }),
+  ]);
+  return { ...(reviewed && { reviews: reviewed }), ...(found && { signed: found }) };
 }
 
 interface Asking {
   policy: string;
   namespace: string;
-  name: string;
-  rule: ReviewRule;
+  rule: ApprovalRule;
 }
 
 /** Whether it is an emergency shows only when the approvals are looked at. */
-function rulesOf({ policies, lockdowns, cause, findings }: ReviewRequest): Asking[] {
+function rulesOf({ policies, lockdowns, cause, findings }: ElsewhereRequest): Asking[] {
   const occasion = { cause, isEmergency: true };
   const all = [
     ...policies
@@ -74,12 +92,10 @@ function rulesOf({ policies, lockdowns, cause, findings }: ReviewRequest): Askin
       })),
   ];
   return all.flatMap(({ policy, namespace, rules }) =>
-    rules.flatMap((rule) => {
-      const { name, reviews } = rule;
-      return reviews === undefined || !isNeeded(policy, rule, findings)
-        ? []
-        : [{ policy, namespace, name, rule: reviews }];
-    }),
+    rules
+      .filter(({ reviews, signed }) => reviews !== undefined || signed !== undefined)
+      .filter((rule) => isNeeded(policy, rule, findings))
+      .map((rule) => ({ policy, namespace, rule })),
   );
 }
 
