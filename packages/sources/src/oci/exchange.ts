@@ -16,6 +16,8 @@ export interface ExchangeOptions {
 }
 
 export interface Exchanged {
+  /** Who answered, with the port: somebody else than who was asked, where that redirected. */
+  host: string;
   status: number;
   headers: IncomingMessage['headers'];
   body: Buffer;
@@ -73,7 +75,7 @@ async function get(url: URL, { headers, limit, signal, env }: Omit<ExchangeOptio
   try {
     const answer = await promise;
     const body = await bodyOf(answer, limit);
-    return { status: answer.statusCode ?? 0, headers: answer.headers, body };
+    return { host: url.host, status: answer.statusCode ?? 0, headers: answer.headers, body };
   } catch (error) {
     const { message = '', code = '' } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
     const words = signal.aborted ? 'it took too long' : message === '' ? code : message;

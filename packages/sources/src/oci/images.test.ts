@@ -164,6 +164,10 @@ describe('a registry that', () => {
     read(question({ path: 'shop/web', digest, name: '', size: 0 }, { host } as TestRegistry, more));
 
   const EMPTY = JSON.stringify({ manifests: [], layers: [] });
+  const listing = (digests: readonly string[]): string =>
+    JSON.stringify({
+      manifests: digests.map((one) => ({ artifactType: 'application/vnd.dev.sigstore.bundle', digest: one })),
+    });
   const LOGIN = { username: 'ada', password: 'p:w' };
   const BASIC = `Basic ${Buffer.from('ada:p:w').toString('base64')}`;
 
@@ -237,6 +241,17 @@ describe('a registry that', () => {
       'more than 4194304 bytes',
     ],
     [
+      'names what is no digest',
+      ({ url = '' }, response) =>
+        void response.end(url.includes('referrers') ? listing([`../../../token?x=${'y'.repeat(200)}`]) : EMPTY),
+      "it names '../../../token?x=yyy",
+    ],
+    [
+      'lists more than anybody attaches',
+      (_, response) => void response.end(listing(Array.from({ length: 1_001 }, () => digest))),
+      `more than 1000 manifests refer to ${digest}`,
+    ],
+    [
       'redirects for ever',
       ({ url }, response) => void response.writeHead(302, { location: url }).end(),
       'redirects more than 5 times',
@@ -281,6 +296,25 @@ describe('a registry that', () => {
     await served(listener, async (host, seen) => {
       await ask(host, { logins: [{ place: host, ...LOGIN }] });
       expect(seen.find(({ url }) => url === '/elsewhere')?.headers.authorization).toBeUndefined();
+    });
+  });
+
+  test('redirects does not let the place it leads to say who may see the login', async () => {
+    const asking: RequestListener = ({ headers }, response) => {
+      const challenge = `Bearer realm="http://${headers.host ?? ''}/token"`;
+      response.writeHead(401, { 'www-authenticate': challenge }).end();
+    };
+    await served(asking, async (elsewhere, seen) => {
+      const leading: RequestListener = ({ url = '' }, response) =>
+        void response.writeHead(302, { location: `http://${elsewhere}${url}` }).end();
+      await served(leading, async (host) => {
+        await expect(ask(host, { logins: [{ place: host, ...LOGIN }] })).rejects.toMatchObject({
+          message: expect.stringContaining('it does not show what refers to') as string,
+        });
+      });
+      expect(seen.map(({ url, headers }) => [url, headers.authorization])).toEqual([
+        [`/v2/shop/web/referrers/${digest}`, undefined],
+      ]);
     });
   });
 

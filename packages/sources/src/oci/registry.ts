@@ -41,8 +41,11 @@ const MANIFESTS = [
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 /** A registry says so of what it has not got, or does not know how to answer. */
 const ABSENT = new Set([400, 404, 405, 406, 415, 501]);
+const REFERENCE = /^(?:\w[\w.-]{0,127}|sha(?:256|384|512):[a-f\d]{64,128})$/;
 /** Pages of a list that is longer are not asked for. */
 const MOST_PAGES = 20;
+/** Entries of a list: one that is longer is not read on. */
+const MOST_LISTED = 1_000;
 
 /** One repository in a registry, as the OCI distribution specification 1.1 has it: only read. */
 export class Repository {
@@ -67,6 +70,7 @@ export class Repository {
 
   /** @param reference a tag or digest @returns null when there is none @throws PlumbError `source-failed` */
   async manifest(reference: string): Promise<Manifest | null> {
+    this.#expectReference(reference);
     const { status, body, headers } = await this.#get(`manifests/${reference}`, MANIFESTS, MANIFEST_LIMIT);
     if (status === 404) return null;
     this.#expectOk(status, body, `manifest ${reference}`);
@@ -80,6 +84,7 @@ export class Repository {
 
   /** The bytes of a blob. @throws PlumbError `source-failed`, also where they are not of that digest */
   async blob(digest: string, limit: number): Promise<Buffer> {
+    this.#expectReference(digest);
     const { status, body } = await this.#get(`blobs/${digest}`, '*/*', limit);
     this.#expectOk(status, body, `blob ${digest}`);
     if (!isOfDigest(body, digest)) throw this.#tampered(digest);
@@ -96,6 +101,7 @@ export class Repository {
       if (page === 0 && ABSENT.has(status)) return (await this.manifest(digest.replace(':', '-')))?.manifests ?? [];
       this.#expectOk(status, body, `what refers to ${digest}`);
       found.push(...listOf(this.#parsed(body, `what refers to ${digest}`).manifests));
+      if (found.length > MOST_LISTED) throw this.#failed(`more than ${MOST_LISTED} manifests refer to ${digest}`);
       next = this.#nextOf(headers.link);
     }
     return found;
@@ -120,7 +126,8 @@ export class Repository {
       return exchange(url, { headers, limit, signal, env });
     };
     const answer = await ask();
-    if (answer.status !== 401) return answer;
+    // Who is redirected to does not say who may see the login.
+    if (answer.status !== 401 || answer.host !== this.#base.host) return answer;
     const challenge = challengeOf(answer.headers['www-authenticate']);
     if (challenge === null) return answer;
     this.#authorization = await this.#authorize(challenge);
@@ -147,6 +154,12 @@ export class Repository {
     const bearer = token ?? accessToken;
     if (typeof bearer !== 'string' || /[\r\n]/.test(bearer)) throw this.#failed(`'${url.host}' gave no token`);
     return `Bearer ${bearer}`;
+  }
+
+  /** Lists are written by whoever may push, and what they name becomes part of an address. */
+  #expectReference(reference: string): void {
+    if (REFERENCE.test(reference)) return;
+    throw this.#failed(`it names '${reference.slice(0, 100)}', which is neither a tag nor a digest`);
   }
 
   #expectOk(status: number, body: Buffer, what: string): void {
