@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, inPhase, installGates, Person, policy } from './support/gates.ts';
-import { configMap } from './support/manifests.ts';
+import { configMap, secret } from './support/manifests.ts';
 import { World } from './support/world.ts';
 
 const TOKEN = 'correct-horse-battery-staple';
@@ -53,4 +53,35 @@ test('what a rule tells of an object holds no value of a Secret, neither while t
     expect.objectContaining({ rule: 'checks/tells', verdict: 'Warned', message: expect.stringContaining('it is ***') }),
   );
   expect(JSON.stringify(applied)).not.toContain(TOKEN);
+});
+
+test('nor a piece of one that was there before, or is declared', async () => {
+  const { target } = world;
+  const files = (password: string): Record<string, string> => ({
+    'rotating/password.yaml': secret(target, 'password', { password }),
+    'rotating/copy.yaml': configMap(target, 'copy', { copy: `as ${password}` }),
+  });
+  await world.push(files('former-battery-staple'));
+  await world.kustomization('rotating', { retryInterval: '1h' });
+  const first = await changeOf(world, 'rotating', 'wait', inPhase('Pending'));
+  await alice.says('Approve', first);
+  await world.applied('rotating', first.spec.revision);
+  const messageExpression = "'was ' + oldObject.data.copy + ', is ' + object.data.copy.substring(0, 14)";
+  const expression = "object.kind == 'Secret' || {'a': 1}[oldObject.data.copy] > 0";
+  await policy(world, 'former', {
+    select: { names: ['rotating'] },
+    checks: [
+      { name: 'former', expression: "object.kind == 'Secret'", messageExpression, action: 'Warn' },
+      { name: 'failing', expression },
+    ],
+  });
+  const revision = await world.push(files('coming-battery-staple'));
+  const waiting = await changeOf(world, 'rotating', 'wait', (one) => {
+    return one.spec.revision === revision && inPhase('Pending')(one);
+  });
+  const told = (waiting.status?.requirements ?? []).map(({ rule, message }) => `${rule}: ${message}`);
+  expect(told).toContain(`checks/former: ConfigMap/${target}/copy: was as ***, is as ***`);
+  expect(told.find((text) => text.startsWith('checks/failing'))).toContain('***');
+  for (const piece of ['former-batt', 'coming-batt', 'battery-staple'])
+    expect(JSON.stringify(waiting)).not.toContain(piece);
 });

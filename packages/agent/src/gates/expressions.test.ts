@@ -152,6 +152,53 @@ describe('a check', () => {
     });
   });
 
+  describe('tells no piece of what is secret', () => {
+    const secretOf = (text: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'key', namespace: 'shop' },
+      data: { password: Buffer.from(text).toString('base64') },
+    });
+    const declared: Content = { ...content('key', 'Secret'), body: secretOf('declared-now-1') };
+    const parts = {
+      contents: () => Promise.resolve([content('a'), declared]),
+      live: ({ body }: Content) => Promise.resolve(body.kind === 'Secret' ? secretOf('former-one-1') : null),
+      secrets: ['given-beside-1'],
+    };
+    const TOLD = 'declared-now-1, former-one-1, mer-one-, given-beside, a';
+    const telling = (expression: string) =>
+      new FakeEngine((one, { object }) => (one === expression ? object?.kind === 'Secret' : TOLD));
+
+    test.each([
+      ['declared, live or given', {}, 'ConfigMap/shop/a: ***, ***, ***, ***, a'],
+      [
+        'that nobody can read any more',
+        { live: () => Promise.reject(new PlumbError('api-forbidden', 'no', { fault: 'user', policy: 'retry' })) },
+        'ConfigMap/shop/a: must not',
+      ],
+    ])('%s', async (_what, more, text) => {
+      const rule = check({ message: 'must not', messageExpression: 'object.data.a' });
+      const engine = telling('false');
+      expect(await found(rule, 'checks/c', { ...parts, ...more, engine })).toEqual({ broken: [text] });
+    });
+
+    test('nor of what may have been made of one that is gone', async () => {
+      const rule = check({ message: 'must not', messageExpression: 'oldObject.data.a' });
+      const engine = telling('false');
+      const own = { ...parts, hidesOld: true, engine };
+      expect(await found(rule, 'checks/c', own)).toEqual({ broken: ['ConfigMap/shop/a: must not'] });
+    });
+
+    test('where an expression fails', async () => {
+      const engine = new FakeEngine((_expression, { object }) => object?.kind === 'Secret' || new Error(`bad ${TOLD}`));
+      expect(await found(check(), 'checks/c', { ...parts, engine })).toEqual({ trouble: 'bad ***, ***, ***, ***, a' });
+      const old = check({ expression: 'oldObject.a' });
+      expect(await found(old, 'checks/c', { ...parts, hidesOld: true, engine })).toEqual({
+        trouble: 'it failed on what may hold a secret',
+      });
+    });
+  });
+
   test('knows the object as it is now where it asks for it, and only then', async () => {
     const now: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', uid: '1' } };
     const engine = new FakeEngine(() => true);

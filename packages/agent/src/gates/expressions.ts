@@ -20,6 +20,7 @@ import {
 } from '@plumb/core';
 import type { CelInput, Engine } from '@plumb/engine';
 import { findingKey, type Content } from './content.ts';
+import { valuesIn, withoutPieces } from './secret-pieces.ts';
 
 /** What expressions know. */
 export const VARIABLES = ['object', 'oldObject', 'change', 'unit', 'source'] as const;
@@ -33,6 +34,10 @@ export interface ExpressionRequest {
   contents: () => Promise<readonly Content[]>;
   /** The object as it is now; null for one that is not there. */
   live: (content: Content) => Promise<KubeObject | null>;
+  /** Texts that must not be told, beside what Secrets among the contents hold. */
+  secrets?: readonly string[];
+  /** What an object was before may have been made of what is in no Secret any more. */
+  hidesOld?: boolean;
   engine: Pick<Engine, 'celEval'>;
   signal: AbortSignal;
 }
@@ -196,7 +201,8 @@ async function runsOf({ id, checks, conditions }: Expressions, inputs: Inputs): 
   return runs;
 }
 
-async function evaluate(runs: readonly Run[], { engine, signal }: ExpressionRequest): Promise<Map<string, Findings>> {
+async function evaluate(runs: readonly Run[], request: ExpressionRequest): Promise<Map<string, Findings>> {
+  const { engine, signal } = request;
   const results = await engine.celEval({
     ...framed(
       runs.map(({ expression }) => expression),
@@ -206,15 +212,16 @@ async function evaluate(runs: readonly Run[], { engine, signal }: ExpressionRequ
   });
   const found = new Map<string, Findings>();
   const failed: Run[] = [];
+  const hide = hiderOf(request);
   for (const [index, run] of runs.entries()) {
     const result = results[index] ?? { error: 'no answer' };
     // The error may quote what a Secret holds.
     if ('error' in result) {
-      const trouble = isSecret(run.content) ? 'it failed on a Secret' : result.error;
-      found.set(findingKey(run.id, run.rule), { trouble });
+      const trouble = isSecret(run.content) ? 'it failed on a Secret' : await hide(result.error, run);
+      found.set(findingKey(run.id, run.rule), { trouble: trouble ?? HIDDEN });
     } else if (!result.value) failed.push(run);
   }
-  const messages = await messagesOf(failed, { engine, signal });
+  const messages = await messagesOf(failed, { engine, signal, hide });
   for (const [index, { id, rule, content }] of failed.entries()) {
     const key = findingKey(id, rule);
     const known = found.get(key);
@@ -228,7 +235,7 @@ async function evaluate(runs: readonly Run[], { engine, signal }: ExpressionRequ
 /** What to tell of each run that failed. A Secret is told of in the words of the policy only. */
 async function messagesOf(
   failed: readonly Run[],
-  { engine, signal }: Pick<ExpressionRequest, 'engine' | 'signal'>,
+  { engine, signal, hide }: Pick<ExpressionRequest, 'engine' | 'signal'> & { hide: Hider },
 ): Promise<string[]> {
   const usual = failed.map(({ check, expression }) => check?.message ?? `does not hold: ${expression}`);
   const asked = failed
@@ -237,11 +244,39 @@ async function messagesOf(
   if (asked.length === 0) return usual;
   const texts = asked.map(({ check }) => ({ expression: check?.messageExpression ?? '', string: true as const }));
   const results = await engine.celEval({ ...framed(texts, asked), signal });
-  for (const [at, { index }] of asked.entries()) {
+  for (const [at, { index, check, content }] of asked.entries()) {
     const result = results[at];
-    if (result !== undefined && 'text' in result && result.text !== '') usual[index] = result.text;
+    if (result === undefined || !('text' in result) || result.text === '') continue;
+    const told = await hide(result.text, { content, expression: check?.messageExpression ?? '' });
+    if (told !== null) usual[index] = told;
   }
   return usual;
+}
+
+const HIDDEN = 'it failed on what may hold a secret';
+
+/** Takes out of a text that an expression made what is secret, now or before; null where nobody can tell what may be shown of it. */
+type Hider = (text: string, from: Pick<Run, 'content' | 'expression'>) => Promise<string | null>;
+
+function hiderOf({ contents, live, secrets = [], hidesOld = false, signal }: ExpressionRequest): Hider {
+  const read = async (): Promise<string[] | null> => {
+    const own = (await contents()).filter(isSecret);
+    try {
+      const before = await Promise.all(own.map((content) => live(content)));
+      return [...secrets, ...valuesIn([...own.map(({ body }) => body), ...before])];
+    } catch {
+      signal.throwIfAborted();
+      return null;
+    }
+  };
+  let known: Promise<string[] | null> | undefined;
+  return async (text, { content, expression }) => {
+    // What is known of the change as a whole is of no object.
+    if (content === null) return text;
+    if (hidesOld && /\boldObject\b/.test(expression)) return null;
+    const values = await (known ??= read());
+    return values === null ? null : withoutPieces(text, values);
+  };
 }
 
 /** Each policy has a budget of its own for each object, as in admission. */

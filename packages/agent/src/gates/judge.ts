@@ -153,7 +153,9 @@ export class Judge {
     const { lockdowns } = this.#objects;
     const { trial, signal } = request;
     const live = ({ key }: Content): Promise<KubeObject | null> => trial.cluster.get(key, { signal });
-    const found = await contentFindings({ ...request, live, policies, lockdowns, change: facts, engine });
+    const hidesOld = trial.hidesValues || request.secrets.length > 0;
+    const asked = { ...request, live, hidesOld, policies, lockdowns };
+    const found = await contentFindings({ ...asked, change: facts, engine });
     const { told, again } = await this.#askOthers(request, { facts, policies, name });
     for (const [key, value] of told) found.set(key, value);
     const places = [
