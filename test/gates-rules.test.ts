@@ -208,6 +208,27 @@ test('what is protected is not deleted to be made anew either, until that is app
   await changeOf(world, 'ice', 'be applied', (one) => one.spec.revision === second && one.status?.phase === 'Applied');
 });
 
+test('nor is what somebody put in its place, which no repair asks leave for', async () => {
+  const key = configMapKey(world.target, 'ice');
+  const labels = (await world.get(key))?.metadata.labels ?? {};
+  await world.edit(world.unitKey('ice'), { spec: { suspend: true } });
+  await world.cluster.delete(key);
+  const metadata = { namespace: world.target, name: 'ice', labels };
+  const byHand = { apiVersion: 'v1', kind: 'ConfigMap', metadata, immutable: true, data: { a: 'by hand' } };
+  const { uid } = (await world.cluster.create(byHand)).metadata;
+  await world.edit(world.unitKey('ice'), { spec: { suspend: false } });
+  await world.until(world.unitKey('ice'), 'say so', (object) =>
+    (condition(object, 'Ready')?.message ?? '').includes('which needs an approval that no repair asks for'),
+  );
+  await world.request(world.unitKey('ice'));
+  await world.edit(key, { metadata: { annotations: { note: 'mine' } } });
+  await world.until(key, 'be as it was made by hand', (object) => object?.metadata.uid === uid);
+  await world.cluster.delete(key);
+  await world.request(world.unitKey('ice'));
+  await world.conditionIs(world.unitKey('ice'), 'Ready', 'True');
+  expect(await world.get(key)).toMatchObject({ data: { a: '2' } });
+});
+
 test('the deletion of a unit is held by the same limits, and goes on once it is approved', async () => {
   const names = Array.from({ length: 10 }, (_, index) => `ten-${index}`);
   const files = names.map((name) => [`ten/${name}.yaml`, configMap(world.target, name, { a: '1' })] as const);

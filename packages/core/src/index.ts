@@ -7,7 +7,7 @@ export * from './drift-mode.ts';
 export * from './gates/admission.ts';
 export { isAbout, isKept, type Occasion } from './gates/causes.ts';
 export * from './gates/evaluate.ts';
-export { hasDefaultLimits } from './gates/judge-limits.ts';
+export { areDefaultsOn } from './gates/judge-limits.ts';
 export { judgeStandstill, lockdownRules, locking } from './gates/judge-lockdown.ts';
 export { contentRules, whenRule } from './gates/judge-rules.ts';
 export type { GateInput } from './gates/judging.ts';

@@ -1,5 +1,5 @@
 import { keyId, ownMessages, userError, type ObjectKey } from '@plumb/api';
-import type { ActionKind, ObjectFate, Plan } from '@plumb/core';
+import { isKept, type ActionKind, type Cause, type ObjectFate, type Plan } from '@plumb/core';
 import type { Content } from '../gates/content.ts';
 import { bodyOf, type StoredBundle, type UnitMemory } from './unit.ts';
 
@@ -42,9 +42,25 @@ export function leavingOf({ prune, unseen }: Plan): readonly ObjectKey[] {
   return [...prune, ...unseen.filter((key) => !known.has(keyId(key)))];
 }
 
-/** What an earlier run found out to be changed only by deleting it, of what is guarded. */
-export function replacedIn(planned: readonly ObjectFate[], { replacing }: Pick<UnitMemory, 'replacing'>): ObjectKey[] {
-  return planned.filter(({ key, action }) => action === 'change' && replacing.has(keyId(key))).map(({ key }) => key);
+/**
+ * What an earlier run found out to be changed only by deleting it, of what is guarded. A repair asks nobody, and deletes none of it.
+ * @param keys what may be applied now
+ */
+export function replacedIn(
+  keys: readonly ObjectKey[],
+  { replacing }: Pick<UnitMemory, 'replacing'>,
+  cause: Cause,
+): ObjectKey[] {
+  return isKept(cause) ? [] : keys.filter((key) => replacing.has(keyId(key)));
+}
+
+/** How what gates guard is kept. What passed has its approval; what a repair would need nobody is asked for. */
+export function guardOf(
+  ids: ReadonlySet<string>,
+  { replacing }: Pick<UnitMemory, 'replacing'>,
+  cause: Cause,
+): UnitMemory['guard'] {
+  return isKept(cause) ? { guarded: ids, isAsked: false } : { guarded: ids.difference(replacing), isAsked: true };
 }
 
 /** What a bundle declares of the objects that are applied; its bodies are brought into memory for that. */

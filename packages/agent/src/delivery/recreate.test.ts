@@ -27,7 +27,7 @@ const context = (force: boolean, ruled = false): ApplyContext => {
   const rules = { ...DEFAULT_RULES, force: ruled };
   return {
     force,
-    unit: { ref: unit, guarded: new Set(), replacing: new Set() },
+    unit: { ref: unit, guard: { guarded: new Set(), isAsked: true }, replacing: new Set() },
     bundle: { objects: [{ rules }] },
     fieldManager: APPLY_MANAGER,
   } as unknown as ApplyContext;
@@ -55,12 +55,21 @@ test.each<[string, boolean, [KubeObject | null, PlumbError, ApplyContext]]>([
 
 test('what gates guard is not: it is noted, so that the next run asks for leave', () => {
   const guarding = context(true);
-  guarding.unit.guarded = new Set([keyId(key)]);
+  guarding.unit.guard = { guarded: new Set([keyId(key)]), isAsked: true };
   expect(() => mayRecreate(action, live(), IMMUTABLE, guarding)).toThrow(
     'Deployment/shop/cart can only be changed by deleting it and making it anew, which waits for an approval',
   );
   expect([...guarding.unit.replacing]).toEqual([keyId(key)]);
   expect(mayRecreate(action, live({}), IMMUTABLE, guarding)).toBe(false);
+});
+
+test('a repair deletes nothing that gates guard, and asks for nothing', () => {
+  const guarding = context(true);
+  guarding.unit.guard = { guarded: new Set([keyId(key)]), isAsked: false };
+  expect(() => mayRecreate(action, live(), IMMUTABLE, guarding)).toThrow(
+    'can only be put right by deleting it and making it anew, which needs an approval that no repair asks for',
+  );
+  expect([...guarding.unit.replacing]).toEqual([]);
 });
 
 describe('one that is deleted to be made anew', () => {

@@ -13,7 +13,7 @@ const ATTEMPTS = 5;
 /**
  * Whether an object may be deleted and made anew: it was refused for nothing but fields that cannot change, spec.force or the object's own rule asks
  * for it, and it carries this unit's owner labels and does not ask to be left (I1).
- * @throws PlumbError `gated` where that needs an approval
+ * @throws PlumbError `gated` where that needs an approval, `apply-failed` where nobody is asked for one
  */
 export function mayRecreate(
   action: Action,
@@ -29,10 +29,16 @@ export function mayRecreate(
   return true;
 }
 
-/** What never goes without an approval does not go to come back either: the next run asks for one. @throws PlumbError `gated` */
+/** What never goes without an approval does not go to come back either: the next run asks for one, where it is no repair. @throws PlumbError `gated`, `apply-failed` */
 function refuseGuarded(key: ObjectKey, { unit }: ApplyContext): void {
   const id = keyId(key);
-  if (!unit.guarded.has(id)) return;
+  const { guarded, isAsked } = unit.guard;
+  if (!guarded.has(id)) return;
+  if (!isAsked) {
+    const why = 'needs an approval that no repair asks for: delete it, or change what is declared of it';
+    const text = `${displayKey(key)} can only be put right by deleting it and making it anew, which ${why}`;
+    throw new Failure('apply-failed', text, { fault: 'user', policy: 'retry' });
+  }
   unit.replacing.add(id);
   const text = `${displayKey(key)} can only be changed by deleting it and making it anew, which waits for an approval`;
   throw new Failure('gated', text, { fault: 'user', policy: 'retry', retryAfter: 0 });

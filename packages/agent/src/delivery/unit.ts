@@ -156,8 +156,8 @@ export class UnitMemory {
   failed: Failed | null = null;
   /** What gates are judged by has changed since a run was held, or while one was under way: the next one is not kept waiting. */
   judgeAgain = false;
-  /** keyIds of what may not be deleted to be made anew, as gates judged the delivery that is under way. */
-  guarded: ReadonlySet<string> = new Set();
+  /** keyIds of what may not be deleted to be made anew, as gates judged the delivery that is under way; and whether gates are asked for it then. */
+  guard: { guarded: ReadonlySet<string>; isAsked: boolean } = { guarded: new Set(), isAsked: true };
   /** keyIds of what has to be deleted to be made anew, and was guarded: gates are asked for that. */
   readonly replacing = new Set<string>();
   /** keyIds and uids of what hooks may delete to make their own: what gates have seen, and what hooks have made since. */

@@ -37,7 +37,9 @@ export interface GateRequest {
   contents: () => Promise<readonly Content[]>;
   /** How the objects are read as they are now, and what would become of them is tried. */
   trial: PlanTrial;
-  /** Told, where the change passes, of what it may not delete to make it anew: keyIds. */
+  /** All that the unit declares of what may be applied: some of it may have to be deleted for that. */
+  declared: readonly ObjectKey[];
+  /** Told, where the change passes, of what of that it may not delete to make it anew: keyIds. */
   onGuarded: (ids: ReadonlySet<string>) => void;
   /** Texts that must not be told. */
   secrets: readonly string[];

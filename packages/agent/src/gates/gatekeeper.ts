@@ -85,8 +85,12 @@ export class Gatekeeper {
     await this.#isKnown();
     if (!this.#objects.areStill(rules)) return this.pass(request);
     if (verdict.state !== 'open') return this.#hold(request, facts, { verdict, again });
-    request.onGuarded(new Set(guardedKeys(this.#objects.policies, facts, verdict.isEmergency).map(keyId)));
+    this.#guard(request, facts);
     return this.#open(request, { digest: facts.digest, name, record, verdict });
+  }
+
+  #guard({ declared, onGuarded }: GateRequest, facts: ChangeFacts): void {
+    onGuarded(new Set(guardedKeys(this.#objects.policies, facts, declared).map(keyId)));
   }
 
   /**
@@ -125,7 +129,9 @@ export class Gatekeeper {
 
   /** Nothing is to be done: what was being applied is applied, and what was to be applied before is of the past. */
   async #rest(unit: ChangeSpec['unit'], request: GateRequest): Promise<Passage | null> {
-    const { bundleDigest, isDeclared, cluster } = request;
+    const { bundleDigest, isDeclared, cluster, declared } = request;
+    // Of what is as it was declared something may be put right.
+    if (declared.length > 0 && (await this.#isKnown())) this.#guard(request, await this.#judge.factsOf(request));
     const [done] = this.#records.applying(unit).filter(({ spec }) => spec.bundleDigest === bundleDigest);
     if (isDeclared) await this.#overtake({ unit, digest: done?.spec.digest ?? '' }, cluster);
     return done === undefined ? null : this.#passageOf(done, request);

@@ -1,4 +1,4 @@
-import type { Change, KubeObject, ReleaseSnapshot } from '@plumb/api';
+import { keyId, type Change, type KubeObject, type ReleaseSnapshot } from '@plumb/api';
 import type { Bundle } from '@plumb/render';
 import { MemoryCluster } from '@plumb/testkit';
 import { describe, expect, test } from 'vitest';
@@ -29,7 +29,11 @@ async function asked(
   wanted: Partial<ReleaseChange['wanted']>,
   more: Partial<ReleaseChange> = {},
   objects: readonly KubeObject[] = [],
-  onHeed: (request: unknown) => void = () => undefined,
+  {
+    inForce = EMPTY,
+    replacing = new Set<string>(),
+    onHeed = () => undefined,
+  }: { inForce?: Bundle; replacing?: Set<string>; onHeed?: (request: unknown) => void } = {},
 ): Promise<GateRequest> {
   const release = helmRelease({ spec: { targetNamespace: 'staging' } });
   const cluster = new MemoryCluster();
@@ -44,7 +48,7 @@ async function asked(
     },
   };
   const ref = { kind: 'HelmRelease', namespace: 'shop', name: 'cart' };
-  const unit = { ref, bundle: EMPTY, replacing: new Set(), remaking: new Map() };
+  const unit = { ref, bundle: inForce, replacing, remaking: new Map() };
   const context = { gates: { keeper }, release, cluster, unit, secrets: [], parallel: 2 };
   const change: ReleaseChange = {
     cause: 'routine',
@@ -78,9 +82,11 @@ test('what tests run is judged with the release, whether they run by now or not'
 
 test('a change that leaves every object as it is writes a record, and heeds lockdowns', async () => {
   const heeded: unknown[] = [];
-  await asked({}, {}, [], (request) => heeded.push(request));
+  await asked({}, {}, [], { onHeed: (request) => heeded.push(request) });
   expect(heeded).toMatchObject([{ cause: 'routine', objects: [] }]);
-  await asked({ crds: [{ path: 'crds/widgets.yaml', text: definition }] }, {}, [], (request) => heeded.push(request));
+  await asked({ crds: [{ path: 'crds/widgets.yaml', text: definition }] }, {}, [], {
+    onHeed: (request) => heeded.push(request),
+  });
   expect(heeded).toHaveLength(1);
 });
 
@@ -208,5 +214,26 @@ describe('what a hook takes the place of', () => {
     const request = await asked({}, change, [namespace('staging'), live('ConfigMap')]);
     expect(request.objects.map(({ action }) => action)).toEqual(['create', 'delete']);
     expect(await request.contents()).toMatchObject([{ key: { name: 'data' } }]);
+  });
+});
+
+describe('what is guarded', () => {
+  const kept = { key: { group: '', version: 'v1', kind: 'PersistentVolumeClaim', namespace: 'staging', name: 'data' } };
+  const bundle = { digest: 'b', objects: [{ ...kept, digest: 'd', origin: { path: 'a.yaml' } }] } as unknown as Bundle;
+
+  test('is all that is declared, though nothing of it is another', async () => {
+    const request = await asked({ bundle }, { owned: [kept.key] }, [namespace('staging')], { inForce: bundle });
+    expect(request.objects).toEqual([]);
+    expect(request.declared).toEqual([kept.key]);
+  });
+
+  test('and turned out to be changed only by deleting it is asked for, whatever else is changed', async () => {
+    const replacing = new Set([keyId(kept.key)]);
+    const request = await asked({ bundle }, { owned: [kept.key] }, [namespace('staging')], {
+      inForce: bundle,
+      replacing,
+    });
+    expect(request.objects.map(({ action }) => action)).toEqual(['change', 'delete']);
+    expect(request.leaving).toEqual([`replaces ${keyId(kept.key)}`]);
   });
 });

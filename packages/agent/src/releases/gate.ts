@@ -18,8 +18,8 @@ import {
   type HookEvent,
   type ObjectFate,
 } from '@plumb/core';
-import { crdObjects, type Bundle, type RenderedRelease } from '@plumb/render';
-import { contentsOf, fatesOf, replacedIn, type Gate } from '../delivery/gate.ts';
+import { crdObjects, type Bundle, type Desired, type RenderedRelease } from '@plumb/render';
+import { contentsOf, fatesOf, guardOf, replacedIn, type Gate } from '../delivery/gate.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import type { Content } from '../gates/content.ts';
 import type { Gatekeeper } from '../gates/gatekeeper.ts';
@@ -118,7 +118,8 @@ export function correctionGate(
       hasRemoteBases: false,
       leaving: [],
       remade: [],
-      onGuarded: (ids) => (unit.guarded = ids),
+      declared: bundle.objects.map(({ key }) => key),
+      onGuarded: (ids) => (unit.guard = guardOf(ids, unit, 'drift')),
       contents: () => contentsOf(bundle, objects, loadBodies),
       trial: trialOf('drift', context),
       secrets,
@@ -170,13 +171,16 @@ async function requestOf(
 ): Promise<Omit<GateRequest, keyof Subject | 'revision' | 'cluster'>> {
   const { unit, secrets, signal } = context;
   const objects = wanted?.bundle.objects ?? [];
-  const declared = new Set(objects.map(({ key }) => keyId(key)));
+  const keys = objects.map(({ key }) => key);
+  const declared = new Set(keys.map(keyId));
   const left = owned.filter((key) => !declared.has(keyId(key)));
   const leaving = await withoutKept(left, context);
   const namespaces = makesNamespace ? await namespacesToMake(context) : [];
   const there = new Set(owned.map(keyId));
   const inForce = new Map(unit.bundle?.objects.map(({ key, digest }) => [keyId(key), digest]));
-  const changed = objects.filter(({ key, digest }) => inForce.get(keyId(key)) !== digest || !there.has(keyId(key)));
+  const isOther = ({ key, digest }: Pick<Desired, 'key' | 'digest'>): boolean =>
+    inForce.get(keyId(key)) !== digest || !there.has(keyId(key)) || unit.replacing.has(keyId(key));
+  const changed = objects.filter(isOther);
   const going = new Set(leaving.map(keyId));
   const others = remade.filter(({ key, isOwn }) => !isOwn && !going.has(keyId(key)));
   // Those of an uninstall are judged only where they take the place of something else.
@@ -191,7 +195,7 @@ async function requestOf(
     ...leaving.map((key): ObjectFate => ({ key, action: 'delete' })),
   ];
   const replaced = unionOfKeys(
-    replacedIn(fates, unit),
+    replacedIn(keys, unit, cause),
     others.map(({ key }) => key),
   );
   fates.push(...replaced.map((key): ObjectFate => ({ key, action: 'delete' })));
@@ -213,7 +217,8 @@ async function requestOf(
     hasRemoteBases: false,
     leaving: [...leaving.map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
     remade: remade.filter(({ isOwn }) => isOwn).map(({ key }) => key),
-    onGuarded: (ids) => (unit.guarded = ids.difference(unit.replacing)),
+    declared: keys,
+    onGuarded: (ids) => (unit.guard = guardOf(ids, unit, cause)),
     contents: () => Promise.resolve(contents),
     trial: { ...trialOf(cause, context), setsIgnored: true },
     secrets,

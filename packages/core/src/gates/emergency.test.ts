@@ -4,8 +4,7 @@ import type { Cause } from '../plan.ts';
 import { judgeChange } from './evaluate.ts';
 import type { GateInput } from './judging.ts';
 import type { ApprovalFacts } from './facts.ts';
-import { guardedKeys } from './guarded.ts';
-import { approval, change, clusterPolicy, fate, input, lockdown, NOW, policy } from './testing/facts.ts';
+import { approval, change, fate, input, lockdown, NOW, policy } from './testing/facts.ts';
 import { bob, CAUSES, closed, fire, GLASS, HOUR, open, SRE, verdicts, waits } from './testing/verdicts.ts';
 
 const EMERGENCY: Cause[] = ['emergency'];
@@ -134,13 +133,6 @@ describe('rules that name emergencies', () => {
     expect(waits({ policies, approvals: [fire] })).toBe(
       'waits for the window Tue 14:00–18:00 UTC, opens 2026-11-03T14:00:00Z',
     );
-  });
-
-  test('limits of them guard what is left in place, in an emergency alone', () => {
-    const limits = { defaults: 'Off', protected: [{ kind: 'ConfigMap' }], causes: EMERGENCY } as const;
-    const policies = [clusterPolicy('p', { limits: { ...limits, protected: [...limits.protected] } })];
-    expect(guardedKeys(policies, change(), false)).toEqual([]);
-    expect(guardedKeys(policies, change(), true)).toMatchObject([{ name: 'settings' }]);
   });
 });
 

@@ -16,24 +16,24 @@ const objects = [
 ];
 
 test.each<[string, PolicyFacts[], string[]]>([
-  ['by default what no unit deletes without an approval', [], ['data']],
+  ['by default what no unit deletes without an approval', [], ['data', 'new', 'old']],
   ['nothing where the defaults are off', [policy({ limits: { defaults: 'Off' } })], []],
   [
-    'what a policy protects',
-    [policy({ limits: { defaults: 'Off', protected: [{ kind: 'ConfigMap' }] } })],
+    'what a policy protects that is about deletions only',
+    [
+      policy({
+        select: { touches: { deletes: true } },
+        limits: { defaults: 'Off', protected: [{ kind: 'ConfigMap' }] },
+      }),
+    ],
     ['settings'],
   ],
-  [
-    'nothing that a policy protects from other causes',
-    [policy({ limits: { defaults: 'Off', causes: ['drift'], protected: [{ kind: 'ConfigMap' }] } })],
-    [],
-  ],
-])('is guarded: %s', (_what, policies, names) => {
-  expect(guardedKeys(policies, change({ objects }), false).map(({ name }) => name)).toEqual(names);
-});
-
-test('drift is put right without asking', () => {
-  expect(guardedKeys([], change({ objects, cause: 'drift' }), false)).toEqual([]);
+])('is guarded, whatever it is done for: %s', (_what, policies, names) => {
+  for (const cause of ['routine', 'drift', 'rollback', 'rebuild', 'prune'] as const) {
+    const facts = change({ objects: [], cause });
+    const keys = objects.map(({ key }) => key);
+    expect(guardedKeys(policies, facts, keys).map(({ name }) => name)).toEqual(names);
+  }
 });
 
 test.each<[string, PolicyFacts[], string[]]>([

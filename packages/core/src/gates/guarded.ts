@@ -1,20 +1,18 @@
 import type { ObjectKey } from '@plumb/api';
-import { isAbout } from './causes.ts';
 import { governing } from './evaluate.ts';
-import { hasDefaultLimits } from './judge-limits.ts';
-import type { ChangeFacts, PolicyFacts } from './facts.ts';
+import { areDefaultsOn } from './judge-limits.ts';
+import type { ChangeFacts, ObjectFate, PolicyFacts } from './facts.ts';
 import { DEFAULT_LIMITS, isProtected } from './limits.ts';
 
-/** What a change leaves in place, and may not delete to make it anew: its deletion would need an approval. */
-export function guardedKeys(policies: readonly PolicyFacts[], change: ChangeFacts, isEmergency: boolean): ObjectKey[] {
-  const occasion = { cause: change.cause, isEmergency };
-  const own = governing(policies, change);
-  const limits = own.flatMap(({ spec }) =>
-    spec.limits !== undefined && isAbout(spec.limits.causes, occasion) ? [spec.limits] : [],
-  );
-  const all = hasDefaultLimits(own, change) ? [...limits, DEFAULT_LIMITS] : limits;
-  const kept = change.objects.filter(({ action }) => action === 'change').map(({ key }) => key);
-  return kept.filter((key) => all.some((one) => isProtected(one, key)));
+/** Which objects of its unit a change may not delete to make them anew: their deletion would need an approval. */
+export function guardedKeys(
+  policies: readonly PolicyFacts[],
+  change: ChangeFacts,
+  keys: readonly ObjectKey[],
+): ObjectKey[] {
+  const deleted = keys.map((key): ObjectFate => ({ key, action: 'delete' }));
+  const supposed = { ...change, objects: [...change.objects, ...deleted] };
+  return protectedKeys(governing(policies, supposed), supposed, keys);
 }
 
 /**
@@ -27,6 +25,6 @@ export function protectedKeys(
   keys: readonly ObjectKey[],
 ): ObjectKey[] {
   const own = policies.flatMap(({ spec }) => spec.limits ?? []);
-  const all = hasDefaultLimits(policies, change) ? [...own, DEFAULT_LIMITS] : own;
+  const all = areDefaultsOn(policies, change) ? [...own, DEFAULT_LIMITS] : own;
   return keys.filter((key) => all.some((one) => isProtected(one, key)));
 }

@@ -4,17 +4,19 @@ import { isAbout, isGoverned } from './causes.ts';
 import { evidenceOf } from './counting.ts';
 import type { ApprovalFacts, ChangeFacts, PolicyFacts, Requirement } from './facts.ts';
 import { occasionOf, type Judged, type Judging, type RuleContext } from './judging.ts';
-import { beyondLimits, DEFAULT_LIMITS } from './limits.ts';
+import { beyondAlways, beyondLimits, DEFAULT_LIMITS } from './limits.ts';
 import { describePeople, isOneOf } from './people.ts';
 import { isCertain } from './select.ts';
 
 export function judgeLimits({ spec }: PolicyFacts, { policy, generation, among, input }: RuleContext): Requirement[] {
   const { limits } = spec;
-  if (limits === undefined || !isAbout(limits.causes, occasionOf(input))) return [];
+  if (limits === undefined) return [];
+  const isMeant = isAbout(limits.causes, occasionOf(input));
   const people = limits.approvers ?? approversOf(spec.approvals);
   const isForOthers = limits.approvers === undefined && spec.approvals?.some(({ notAuthor }) => notAuthor === true);
   const approvals = isForOthers === true ? ofOthers(among.approvals, among) : among.approvals;
-  return beyondLimits(limits, input.change).map((what, index) =>
+  const beyond = isMeant ? beyondLimits(limits, input.change) : beyondAlways(limits, input.change);
+  return beyond.map((what, index) =>
     judgeBeyond(what, { policy, generation, rule: `limits/${index}`, people, approvals }),
   );
 }
@@ -47,21 +49,22 @@ function judgeBeyond(
   return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
 }
 
-/** Whether a change has the limits that every unit has by default. `policies`: those that govern it. */
-export function hasDefaultLimits(policies: readonly PolicyFacts[], change: ChangeFacts): boolean {
-  const isOff = policies.some(
+/** Whether a unit has the limits that every one has by default. `policies`: those that govern the change. */
+export function areDefaultsOn(policies: readonly PolicyFacts[], change: ChangeFacts): boolean {
+  return !policies.some(
     ({ kind, flaw, spec }) =>
       kind === 'ClusterReleasePolicy' &&
       flaw === null &&
       spec.limits?.defaults === 'Off' &&
       isCertain(spec.select, change),
   );
-  return !isOff && isGoverned(undefined, change.cause);
 }
 
 export function judgeDefaults(policies: readonly PolicyFacts[], input: Judging): Judged {
-  if (!hasDefaultLimits(policies, input.change)) return { requirements: [], opensAt: null };
-  const requirements = beyondLimits(DEFAULT_LIMITS, input.change).map((what, index) =>
+  const { change } = input;
+  if (!areDefaultsOn(policies, change)) return { requirements: [], opensAt: null };
+  const judge = isGoverned(undefined, change.cause) ? beyondLimits : beyondAlways;
+  const requirements = judge(DEFAULT_LIMITS, change).map((what, index) =>
     judgeBeyond(what, {
       policy: 'default-limits',
       generation: 0,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ObjectFate } from './facts.ts';
-import { beyondLimits, DEFAULT_LIMITS } from './limits.ts';
-import { change, fate } from './testing/facts.ts';
+import { beyondAlways, beyondLimits, DEFAULT_LIMITS } from './limits.ts';
+import { judgeChange } from './evaluate.ts';
+import { change, clusterPolicy, fate, input } from './testing/facts.ts';
 
 const gone = (count: number): ObjectFate[] =>
   Array.from({ length: count }, (_, index) => fate('ConfigMap', `c${index}`, 'delete'));
@@ -111,6 +112,32 @@ describe('a policy', () => {
       'the deletion of Secret/shop/a, Secret/shop/b',
       'the deletion of 2 objects, where 1 may go',
       'the deletion of 2 of 4 objects, where 10 percent may go',
+    ]);
+  });
+});
+
+describe('whatever a change is made for', () => {
+  const claim = (action: ObjectFate['action']): ObjectFate => fate('PersistentVolumeClaim', 'data', action);
+
+  test.each<[what: string, objects: ObjectFate[], count: number]>([
+    ['what is protected is not deleted to be made anew', [claim('change'), claim('delete')], 1],
+    ['nor to be made where it is', [claim('create'), claim('delete')], 1],
+    ['what only goes does', [claim('delete')], 0],
+    ['what is not protected does', [fate('ConfigMap', 'a'), fate('ConfigMap', 'a', 'delete')], 0],
+  ])('%s', (_what, objects, count) => {
+    expect(beyondAlways(DEFAULT_LIMITS, change({ objects }))).toHaveLength(count);
+  });
+
+  test.each(['rollback', 'routine'] as const)('a %s asks for it, by default and by policies', (cause) => {
+    const facts = change({
+      cause,
+      objects: [claim('change'), claim('delete'), fate('Job', 'a'), fate('Job', 'a', 'delete')],
+    });
+    const policies = [clusterPolicy('p', { limits: { causes: ['prune'], protected: [{ kind: 'Job' }] } })];
+    const { requirements } = judgeChange(input({ change: facts, policies }));
+    expect(requirements.filter(({ verdict }) => verdict === 'Missing').map(({ policy }) => policy)).toEqual([
+      'ClusterReleasePolicy/p',
+      'default-limits',
     ]);
   });
 });

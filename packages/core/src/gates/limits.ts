@@ -1,4 +1,4 @@
-import { displayKey, type LimitRule, type ObjectKey, type ProtectedObject } from '@plumb/api';
+import { displayKey, keyId, type LimitRule, type ObjectKey, type ProtectedObject } from '@plumb/api';
 import type { ChangeFacts } from './facts.ts';
 import { fitsOne, isKind } from './glob.ts';
 
@@ -38,6 +38,13 @@ export function beyondLimits(limits: Limits, { objects, owned }: ChangeFacts): s
     found.push(`the deletion of ${deleted.length} of ${all} objects, where ${maxDeletePercent} percent may go`);
   }
   return found;
+}
+
+/** What is beyond them whatever a change is made for: what they protect is not even deleted to be made anew. */
+export function beyondAlways({ protected: rules }: Limits, change: ChangeFacts): string[] {
+  const made = new Set(change.objects.filter(({ action }) => action !== 'delete').map(({ key }) => keyId(key)));
+  const objects = change.objects.filter(({ key, action }) => action === 'delete' && made.has(keyId(key)));
+  return beyondLimits({ protected: rules ?? [] }, { ...change, objects });
 }
 
 /** Whether limits say that an object never goes without approval. */

@@ -387,9 +387,11 @@ async function carryOut(
 }
 
 /** What a delivery failed of is that gates have to be asked first, whatever else did not work out. */
-function askedFor(error: PlumbError | null, { replacing, guarded }: UnitMemory): PlumbError | null {
+function askedFor(error: PlumbError | null, { replacing, guard }: UnitMemory): PlumbError | null {
+  // A repair says nothing of what is declared since.
+  if (!guard.isAsked) return error;
   if (error === null) replacing.clear();
-  const isAsked = error !== null && [...replacing].some((id) => guarded.has(id));
+  const isAsked = error !== null && [...replacing].some((id) => guard.guarded.has(id));
   if (!isAsked || error.code === 'gated') return error;
   return new PlumbError('gated', error.message, { fault: 'user', policy: 'retry', retryAfter: 0 });
 }

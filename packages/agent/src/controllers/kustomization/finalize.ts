@@ -174,6 +174,7 @@ async function passDeletion(
         force: false,
         hidesValues: usesSecrets(object, memory.bundle),
       },
+      declared: [],
       onGuarded: () => undefined,
       secrets: [],
       cluster: hands.cluster,

@@ -2,7 +2,7 @@ import { keyId, type Kustomization } from '@plumb/api';
 import type { Action, Cause, ObjectFate, Plan } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { groundOf, readAnew } from '../../delivery/brought.ts';
-import { contentsOf, fatesOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
+import { contentsOf, fatesOf, guardOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
 import { usesSecrets } from '../../delivery/hide-secrets.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
@@ -40,11 +40,13 @@ export function policyGate(object: Kustomization, bundle: StoredBundle, context:
 function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, context: GateContext): GateRequest {
   const { memory, cluster, there, signal, revision } = context;
   const planned = fatesOf(plan);
-  const replaced = replacedIn(planned, memory);
+  const cause = causeOf(plan, bundle, context);
+  const applied = planned.filter(({ action }) => action !== 'delete').map(({ key }) => key);
+  const replaced = replacedIn(applied, memory, cause);
   const objects = [...planned, ...replaced.map((key): ObjectFate => ({ key, action: 'delete' }))];
   return {
     ...subjectOf(object, memory),
-    cause: causeOf(plan, bundle, context),
+    cause,
     isDeclared: context.cause === 'routine' || context.cause === 'emergency',
     revision,
     since: memory.brought?.revision ?? null,
@@ -55,8 +57,8 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     owned: context.owned,
     leaving: [...leavingOf(plan).map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
     remade: [],
-    // What passed has its approval.
-    onGuarded: (ids) => (memory.guarded = ids.difference(memory.replacing)),
+    declared: applied,
+    onGuarded: (ids) => (memory.guard = guardOf(ids, memory, cause)),
     contents: () => contentsOf(bundle, objects, context.loadBodies),
     trial: { cluster: there, force: object.spec.force === true, hidesValues: usesSecrets(object, bundle) },
     // They come with the bodies, which may have to be brought in first.
