@@ -20,6 +20,8 @@ export interface Record {
   actor: string | null;
   /** `UnitMemory.brought`. */
   brought: Ground | null;
+  /** `UnitMemory.vouched`. */
+  vouched: Map<string, string>;
   applied: Map<string, Recalled>;
   /** What was told of drift that is left (delivery/tolerate.ts). */
   told: Map<string, string>;
@@ -54,6 +56,8 @@ interface File {
   actor: string | null;
   /** Its reads are left out where they are those of the bundle. */
   brought?: Omit<Ground, 'reads'> & { reads?: Ids };
+  /** Where there are any. */
+  vouched?: [string, string][];
   bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
   rules: string;
   reads: Ids;
@@ -66,7 +70,7 @@ interface File {
 
 /** A unit's delivered bundle, without bodies, and what its apply left; null before its first delivery. `maker` names the program. */
 export function writeRecord(unit: UnitMemory, maker: string): string | null {
-  const { uid, bundle, applied, place, actor, brought, unproven, tolerated } = unit;
+  const { uid, bundle, applied, place, actor, brought, unproven, tolerated, vouched } = unit;
   if (bundle === null) return null;
   const { digest, specDigest, configs, revision, artifactDigest, warnings, reads } = bundle;
   const ignored = [...new Set(bundle.objects.map((object) => object.ignored))];
@@ -86,6 +90,7 @@ export function writeRecord(unit: UnitMemory, maker: string): string | null {
     place,
     actor: unproven ? null : actor,
     ...(brought === null ? {} : { brought: broughtRow(brought, reads.ids) }),
+    ...(vouched.size === 0 ? {} : { vouched: [...vouched] }),
     bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
@@ -136,6 +141,7 @@ function recordOf(file: File, maker: string): Record {
     place: file.place,
     actor: file.actor,
     brought: brought === undefined ? null : { ...brought, reads: brought.reads ? new Map(brought.reads) : ids },
+    vouched: new Map(file.vouched),
     told: new Map(file.told),
     bundle: file.maker === maker ? { ...file.bundle, objects, reads, unknownModes: [], pack } : null,
   };

@@ -84,11 +84,13 @@ test('a unit comes back with its bundle, without bodies, and with what was appli
   const unit = delivered('one');
   const kept = records();
   unit.brought = { revision: 'main@sha1:1', digest: 'd', reads: new Map([['apps', null]]) };
+  unit.vouched.set('shop/cart.v1', 'content');
   kept.note(unit);
   await kept.flush();
   const again = new UnitMemory(REF, 'one');
   await records().recall(again);
   expect(again.brought).toEqual(unit.brought);
+  expect([...again.vouched]).toEqual([['shop/cart.v1', 'content']]);
   const { pack: _before, objects: before, ...rest } = unit.bundle ?? bundleOf();
   expect(again.bundle).toMatchObject(rest);
   expect(again.bundle?.objects.map(({ pack: _pack, ...object }) => object)).toEqual(

@@ -50,6 +50,7 @@ export class Records {
     unit.actor = record.actor;
     unit.unproven = record.actor === null;
     unit.brought = record.brought;
+    unit.vouched = record.vouched;
     unit.toldBefore = record.told;
   }
 

@@ -1,4 +1,13 @@
-import { keyId, ownMessages, say, type Change, type ChangeSpec, type Said, type UnitRef } from '@plumb/api';
+import {
+  keyId,
+  ownMessages,
+  say,
+  type Change,
+  type ChangeSpec,
+  type Said,
+  type Selection,
+  type UnitRef,
+} from '@plumb/api';
 import {
   governing,
   guardedKeys,
@@ -215,6 +224,17 @@ export class Gatekeeper {
     throw held(toldOfHeld(judged), Math.min(wait, LOOK_AGAIN));
   }
 
+  /** Whether any policy or lockdown is about a unit, whatever is done to it. While nobody knows, one is. */
+  async governs(request: Subject): Promise<boolean> {
+    const known = await this.#objects.known();
+    if (known !== 'known') return known !== 'none';
+    const { policies, lockdowns } = this.#objects;
+    const isAsked = [...policies, ...lockdowns].some(({ spec }) => spec.select?.namespaceSelector !== undefined);
+    const namespaceLabels = isAsked ? await this.#objects.labelsOf(request.ref.namespace) : null;
+    const facts = { ...standing({ ...request, cause: 'routine' }), namespaceLabels };
+    return governing(policies.map(whateverTouched), facts).length > 0 || this.isLocked(request, null);
+  }
+
   /**
    * Whether what is under way for a unit must stop now.
    * @param cause null where it is not known: then any lockdown is about it
@@ -223,10 +243,10 @@ export class Gatekeeper {
     const facts = standing({ ...request, cause: cause ?? 'routine' });
     const { now, clockTrouble } = this.#judge.now();
     // What a delivery touches is not known here: one that is stopped for nothing is judged again, and passes.
-    const anything = this.#objects.lockdowns.map((lockdown) => {
-      const { touches: _touches, ...select } = lockdown.spec.select ?? {};
-      return { ...lockdown, spec: { ...lockdown.spec, select, ...(cause === null && { causes: [facts.cause] }) } };
-    });
+    const anything = this.#objects.lockdowns.map(whateverTouched).map(({ spec, ...lockdown }) => ({
+      ...lockdown,
+      spec: { ...spec, ...(cause === null && { causes: [facts.cause] }) },
+    }));
     return locking(anything, facts, clockTrouble === null ? now : null, true).length > 0;
   }
 
@@ -267,6 +287,12 @@ export class Gatekeeper {
     const wait = verdict.opensAt === null ? LOOK_AGAIN : Math.max(0, verdict.opensAt - this.#judge.now().now);
     throw held(toldOfHeld(verdict), Math.min(wait, again ?? LOOK_AGAIN, LOOK_AGAIN));
   }
+}
+
+/** What a policy or lockdown selects, where nobody knows what is touched. */
+function whateverTouched<Rule extends { spec: { select?: Selection } }>(rule: Rule): Rule {
+  const { touches: _touches, ...select } = rule.spec.select ?? {};
+  return { ...rule, spec: { ...rule.spec, select } };
 }
 
 /** Work on a unit of which no more is known. */

@@ -28,6 +28,7 @@ import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
 import { createNamespace } from './target-namespace.ts';
 import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
+import { vouchFor } from './vouched.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
 
@@ -289,6 +290,7 @@ async function deployedEnd(
   context: ActionContext,
 ): Promise<Ended> {
   const [newest] = records;
+  if (error === null && newest !== undefined) vouchFor(context.unit, newest.record);
   const snapshots = await Promise.all(
     records.map(({ record }, index) => {
       const more = index === 0 ? { action: what.action, ociDigest: what.ociDigest } : {};
@@ -338,7 +340,7 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   const bundle = stored(await bundleOf(record, context), record, release);
   const hooks = options.hooks ? hookEvents('rollback') : null;
   const running = { running: hooks === null ? [] : Object.values(hooks), recorded: newest.hooks ?? [] };
-  const change = await rollbackChange(record, { owned: before, hooks: running }, context);
+  const change = await rollbackChange({ record, from: old }, { owned: before, hooks: running }, context);
   const passage = await passReleaseGate(change, context);
   const superseded = await supersededBy(last, last, context);
   const ended = await deploy(

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import type { GateRequest } from '../gates/gate-request.ts';
 import { helmRelease } from '../testing/builders.ts';
 import type { ActionContext } from './context.ts';
-import { isWhatRuns, passReleaseGate, type ReleaseChange } from './gate.ts';
+import { isWhatRuns, passReleaseGate, rollbackChange, type ReleaseChange } from './gate.ts';
+import { vouchFor } from './vouched.ts';
 
 const EMPTY = { digest: 'b', objects: [] } as unknown as Bundle;
 
@@ -88,6 +89,30 @@ test('a change that leaves every object as it is writes a record, and heeds lock
     onHeed: (request) => heeded.push(request),
   });
   expect(heeded).toHaveLength(1);
+});
+
+describe('brought back', () => {
+  const record = { name: 'cart', namespace: 'shop', version: 1, info: {}, manifest: '' };
+  const causeWhere = async (isKnown: boolean, governs: boolean): Promise<unknown[]> => {
+    const unit = { vouched: new Map<string, string>() };
+    if (isKnown) vouchFor(unit, record);
+    const keeper = { governs: () => Promise.resolve(governs) };
+    const context = { unit, gates: { keeper }, release: helmRelease(), cluster: new MemoryCluster() };
+    const change = await rollbackChange(
+      { record, from: record },
+      { owned: [], hooks: { running: [], recorded: [] } },
+      context as unknown as ActionContext,
+    );
+    return [change.cause, change.isDeclared];
+  };
+
+  test.each<[string, boolean, boolean, string]>([
+    ['to what came through the gates is one', true, true, 'rollback'],
+    ['to anything, where nothing governs the release, is one', false, false, 'rollback'],
+    ['to what others made or edited is judged as any change', false, true, 'routine'],
+  ])('a rollback %s', async (_what, isKnown, governs, cause) => {
+    expect(await causeWhere(isKnown, governs)).toEqual([cause, false]);
+  });
 });
 
 describe('a change whose end was not written', () => {

@@ -33,6 +33,7 @@ import type { HookRecord, ReleaseRecord } from './record.ts';
 import { bundleOf } from './render.ts';
 import type { StoredRelease } from './storage.ts';
 import { targetNamespaceOf } from './target-namespace.ts';
+import { contentOf, isVouchedFor } from './vouched.ts';
 
 /** What is to become of a release. */
 export interface ReleaseChange {
@@ -45,6 +46,8 @@ export interface ReleaseChange {
   hooks: { running: readonly HookEvent[]; recorded: readonly HookRecord[] };
   /** Its namespace is made where it is not there. */
   makesNamespace?: boolean;
+  /** It is what is declared now. By default all is but a rollback. */
+  isDeclared?: boolean;
 }
 
 type Subject = Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'asked' | 'clusterName' | 'place'>;
@@ -153,19 +156,25 @@ export interface ReleaseGates extends Subject {
   cluster: GateRequest['cluster'];
 }
 
-/** The change of a rollback to a stored release. */
+/** The change of a rollback to a stored release. One that nobody knows to have come through the gates that govern it now is judged as any other change. */
 export async function rollbackChange(
-  record: ReleaseRecord,
+  { record, from }: { record: ReleaseRecord; from: ReleaseRecord },
   { owned, hooks }: Pick<ReleaseChange, 'owned' | 'hooks'>,
   context: ActionContext,
 ): Promise<ReleaseChange> {
   const bundle = await bundleOf(record, context);
+  const isKnown = isVouchedFor(context.unit, from, contentOf(from)) || !(await isGoverned(context.gates));
   const wanted = { bundle, hooks: (record.hooks ?? []).map(hookText), crds: [] };
-  return { cause: 'rollback', wanted, owned, hooks };
+  return { cause: isKnown ? 'rollback' : 'routine', isDeclared: false, wanted, owned, hooks };
+}
+
+/** Whether any policy or lockdown is about a release. */
+export async function isGoverned(gates: Pick<ReleaseGates, 'keeper' | keyof Subject> | null): Promise<boolean> {
+  return gates !== null && (await gates.keeper.governs(gates));
 }
 
 async function requestOf(
-  { cause, wanted, owned, makesNamespace = false }: ReleaseChange,
+  { cause, wanted, owned, makesNamespace = false, isDeclared = cause !== 'rollback' }: ReleaseChange,
   { hooks, remade }: { hooks: readonly HookContent[]; remade: readonly Remade[] },
   context: ActionContext,
 ): Promise<Omit<GateRequest, keyof Subject | 'revision' | 'cluster'>> {
@@ -207,7 +216,7 @@ async function requestOf(
   ];
   return {
     cause: wanted !== null && cause === 'routine' && fates.every(({ action }) => action === 'delete') ? 'prune' : cause,
-    isDeclared: cause !== 'rollback',
+    isDeclared,
     bundleDigest: digestOf(wanted, makesNamespace),
     objects: fates,
     owned: owned.length,

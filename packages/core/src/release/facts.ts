@@ -69,6 +69,8 @@ export interface ReleaseFacts {
   /** Null when there is no record. */
   readonly last: LastRelease | null;
   readonly wanted: WantedRelease;
+  /** Gates govern the release, and nobody knows that the record in force came through them: others may have made it what it is. */
+  readonly doubted: boolean;
   /** Whether somebody is at work on the release who is still alive: an action of this process, or whoever else the caller takes for alive. */
   readonly held: boolean;
   /** Objects differ from what the release says, and that is to be put right (`correct`) or only told (`warn`). Null: they do not, or nobody looks. */

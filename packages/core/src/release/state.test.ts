@@ -106,6 +106,18 @@ describe('a release is', () => {
       { last: lastWith(1, { madeWith: { postRenderersDigest: 'sha256:p', commonMetadataDigest: '' } }) },
       'postrenderers digest has changed',
     ],
+    [
+      'OutOfSync',
+      'as declared, though nobody knows that it came through the gates that govern it',
+      { doubted: true, ...of(tests, { ...tried, ...known }) },
+      'the record of the release is not what was brought in',
+    ],
+    [
+      'Unmanaged',
+      'made by others as it is declared, and not through the gates that govern it',
+      { last: lastWith(2), doubted: true },
+      'release not observed to be made for object',
+    ],
     ['Untested', 'with tests that were not run', of(tests, { ...tried, ...known }), ''],
     ['InSync', 'with tests that passed', of(tests, tested('Succeeded')), ''],
     ['InSync', 'of a chart without tests', of(tests, { history: [snapshotWith(1, { testHooks: {} })] }), ''],
@@ -143,6 +155,13 @@ describe('a release is', () => {
   ])('%s: %s', (name, _what, facts, reason) => {
     expect(stateOf(factsWith(facts))).toEqual({ name, reason, adopt: null });
   });
+});
+
+test('a record of ours that is doubted is not taken over', () => {
+  const madeWith = { postRenderersDigest: '', commonMetadataDigest: '' };
+  const last = lastWith(1, { digest: 'sha256:edited', madeWith });
+  expect(stateOf(factsWith({ last })).adopt).toBe('own');
+  expect(stateOf(factsWith({ last, doubted: true }))).toMatchObject({ name: 'OutOfSync', adopt: null });
 });
 
 describe('a release of others that is as declared is taken over without an upgrade', () => {

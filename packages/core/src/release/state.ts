@@ -64,7 +64,7 @@ export function stateOf(facts: ReleaseFacts): ReleaseState {
   const known = knowledgeOf(latest, last);
   if (known === 'none') return unknownState(facts, last, latest);
   const settled = last.status === 'failed' ? state('Failed', '') : settledState(facts, last, latest);
-  return { ...settled, adopt: known === 'own' ? 'own' : null };
+  return { ...settled, adopt: known === 'own' && !facts.doubted ? 'own' : null };
 }
 
 function state(name: StateName, reason: string): ReleaseState {
@@ -84,16 +84,18 @@ function knowledgeOf(latest: ReleaseSnapshot | undefined, last: LastRelease): 's
 function unknownState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSnapshot | undefined): ReleaseState {
   const found =
     latest === undefined ? 'found existing release in storage' : 'release not observed to be made for object';
-  if (last.status !== 'deployed' || mismatch(facts, last) !== null) return state('Unmanaged', found);
+  if (last.status !== 'deployed' || facts.doubted || mismatch(facts, last) !== null) return state('Unmanaged', found);
   const reason = `${fullReleaseName(last)} is as declared, though made by others: taken over as it is`;
   const next = testedState(facts, last, latest);
   return { ...next, reason: next.reason === '' ? reason : `${next.reason}; ${reason}`, adopt: 'foreign' };
 }
 
+const DOUBTED = 'the record of the release is not what was brought in';
+
 /** Of a record that ended and is known. Of superseded and unknown ones nobody can say what is in force: an upgrade settles that. */
 function settledState(facts: ReleaseFacts, last: LastRelease, latest: ReleaseSnapshot | undefined): ReleaseState {
   if (last.status !== 'deployed') return state('Unmanaged', `newest release in storage has status '${last.status}'`);
-  const reason = mismatch(facts, last);
+  const reason = facts.doubted ? DOUBTED : mismatch(facts, last);
   return reason === null ? testedState(facts, last, latest) : state('OutOfSync', reason);
 }
 

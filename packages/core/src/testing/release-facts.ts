@@ -72,6 +72,7 @@ export function factsWith(parts: Partial<ReleaseFacts> = {}): ReleaseFacts {
     release: releaseWith({}, { history: [snapshotWith(1)] }),
     last: lastWith(1),
     wanted: WANTED,
+    doubted: false,
     held: false,
     drifted: null,
     target: 'none',

@@ -147,6 +147,7 @@ export class ReleaseWorld {
         postRenderersDigest: post,
         commonMetadataDigest: '',
       },
+      doubted: false,
       held: this.held,
       drifted: this.drifted,
       target: previous === undefined ? 'none' : found === undefined ? 'missing' : isThere ? 'there' : 'changed',

@@ -385,7 +385,7 @@ async function absorb(draft: Draft, job: Job<TaskEnd>, { memory, hands }: Contex
 function noteKnown(ended: TaskEnd, { memory, hands }: Context): void {
   if (ended.last !== undefined) {
     const { last } = ended;
-    memory.known = { last, snapshot: ended.snapshots[0] ?? null, mark: last?.mark ?? '' };
+    memory.known = { last, snapshot: ended.snapshots[0] ?? null, mark: last?.mark ?? '', content: null };
   }
   if (ended.action === 'install' || ended.action === 'upgrade') memory.triedAt = hands.clock.now();
 }

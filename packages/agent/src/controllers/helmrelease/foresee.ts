@@ -72,6 +72,8 @@ export async function foreseeRelease(
     engine,
     signal,
     defaultServiceAccount: undefined,
+    gates: null,
+    parallel: 1,
     storage: { ready: () => Promise.resolve(), entries: () => undefined, note: () => undefined },
   };
   try {
@@ -147,7 +149,7 @@ class Foresight {
     if (last === null || snapshot === null) return;
     const unlocked = { ...last, status: 'failed', interrupted: 'killed' } as const;
     const failed = { ...snapshot, status: 'failed' };
-    this.#memory.known = { last: unlocked, snapshot: failed, mark: '' };
+    this.#memory.known = { last: unlocked, snapshot: failed, mark: '', content: null };
     Object.assign(status, adoptedStatus({ ...facts, last: unlocked }, failed));
   }
 

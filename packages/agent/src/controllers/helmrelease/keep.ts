@@ -26,17 +26,17 @@ export function keep(bundle: UnitMemory['bundle'], { memory, hands }: Context): 
 }
 
 /**
- * What objects are held to is known by the record in force: after a restart, and when the spec says another thing of drift, or somebody made that record.
+ * What objects are held to is known by the record in force, unless that is doubted: after a restart, and when the spec says another thing of drift, or somebody made that record.
  * @returns whether it is another than before
  */
 export async function keepInForce(
   release: HelmRelease,
-  { known: { snapshot }, last }: Pick<Sighted, 'known' | 'last'>,
+  { known: { snapshot }, last, isDoubted }: Pick<Sighted, 'known' | 'last' | 'isDoubted'>,
   context: Context,
 ): Promise<boolean> {
   const { memory } = context;
   const { unit } = memory;
-  if (snapshot?.status !== 'deployed') return false;
+  if (snapshot?.status !== 'deployed' || isDoubted) return false;
   if (unit.bundle !== null && !memory.isEdited && isCurrent(unit.bundle, snapshot, release)) return false;
   const stored = await last();
   const isNeeded = stored !== null && (unit.bundle !== null || isWatchedOver(release, stored));

@@ -149,7 +149,7 @@ describe('drift', () => {
 describe('a record in storage', () => {
   const looked = (mark: string): ReleaseMemory => {
     const known = memory();
-    known.known = { last: null, snapshot: null, mark };
+    known.known = { last: null, snapshot: null, content: null, mark };
     known.reconciled = { inputs: '', wanted: WANTED, at: 0 };
     return known;
   };

@@ -55,7 +55,8 @@ async function repair(release: HelmRelease, context: Context): Promise<EventReco
   const inForce = await inForceOf(release, context);
   const snapshot = inForce?.known.snapshot ?? null;
   if (inForce === null || snapshot === null) return [];
-  await keepInForce(release, { known: inForce.known, last: inForce.read }, context);
+  const { known, isDoubted } = inForce;
+  await keepInForce(release, { known, last: inForce.read, isDoubted }, context);
   const now = hands.clock.now();
   const isDue = now >= unit.driftFailed.retryAt && driftToLookAt(unit, unitDriftMode(release), now).size > 0;
   if (!isDue) return [];

@@ -24,12 +24,13 @@ import { bundleIn } from '../../releases/in-force.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
 import type { ActionContext, Waiting } from '../../releases/context.ts';
-import type { ReleaseGates } from '../../releases/gate.ts';
+import { isGoverned, type ReleaseGates } from '../../releases/gate.ts';
 import { releaseName } from '../../releases/wanted.ts';
 import { digestOfValues, lastOf, snapshotOf } from '../../releases/snapshots.ts';
 import { takesSecrets } from '../../releases/values.ts';
 import { markIn, markOf, ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
 import type { StoredEntry } from '../../releases/stored-releases.ts';
+import { contentOf, isVouchedFor, isInPlace, vouchFor } from '../../releases/vouched.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
 import type { KnownRelease, ReleaseMemory, Underway } from './memory.ts';
@@ -38,7 +39,7 @@ import { sourceOf } from './source.ts';
 /** What looking at a release takes. */
 export interface Sight extends Pick<
   Hands,
-  'cluster' | 'over' | 'clock' | 'engine' | 'signal' | 'defaultServiceAccount'
+  'cluster' | 'over' | 'clock' | 'engine' | 'signal' | 'defaultServiceAccount' | 'gates' | 'parallel'
 > {
   clusters: Pick<Hands['clusters'], 'own'>;
   storage: Pick<Hands['storage'], 'ready' | 'entries' | 'note'>;
@@ -55,6 +56,8 @@ export interface Sighted {
   /** Reads the newest record, once. */
   last: () => Promise<StoredRelease | null>;
   known: KnownRelease;
+  /** As the facts have it. */
+  isDoubted: boolean;
   /** Records in storage; null where that is not known. */
   count: number | null;
 }
@@ -102,11 +105,12 @@ export async function factsOf(release: HelmRelease, underway: Underway, context:
   const { memory, hands } = context;
   const { wanted } = underway.desired;
   const place = placeOf(release, wanted);
-  const { store, entries, read, known } = await lookAt(release, place, context);
+  const { store, entries, read, known, isDoubted } = await lookAt(release, place, context);
   const facts: ReleaseFacts = {
     release,
     last: known.last,
     wanted: { ...wanted, ...(await recordedDigest(release, known, read, context)) },
+    doubted: isDoubted,
     held: isHeld(known, entries?.[0], context),
     drifted: driftOf(release, memory, hands.clock.now()),
     ...(await targetsOf(release, { known, entries, store, place }, context)),
@@ -115,7 +119,7 @@ export async function factsOf(release: HelmRelease, underway: Underway, context:
     sinceLastTry: sinceLastTry(release, context),
     done: underway.done,
   };
-  return { facts, last: read, known, count: entries?.length ?? null };
+  return { facts, last: read, known, isDoubted, count: entries?.length ?? null };
 }
 
 /** What is stored of a release at a place. */
@@ -126,6 +130,7 @@ interface Look {
   /** Reads the newest record, once. */
   read: () => Promise<StoredRelease | null>;
   known: KnownRelease;
+  isDoubted: boolean;
 }
 
 async function lookAt(release: HelmRelease, place: Place, context: Context): Promise<Look> {
@@ -143,7 +148,32 @@ async function lookAt(release: HelmRelease, place: Place, context: Context): Pro
     memory.isEdited ||= before !== undefined && known.snapshot?.digest !== before;
     memory.known = known;
   }
-  return { store, entries, read, known: memory.known ?? { last: null, snapshot: null, mark: '' } };
+  const known = memory.known ?? { last: null, snapshot: null, mark: '', content: null };
+  return { store, entries, read, known, isDoubted: await isDoubted(release, { known, read }, context) };
+}
+
+/**
+ * Whether nobody knows that the release in force came through the gates that govern it now: others made or edited its record, or what was known of it is lost.
+ * One that is what runs already is believed: nothing comes of that.
+ */
+async function isDoubted(
+  release: HelmRelease,
+  { known, read }: Pick<Look, 'known' | 'read'>,
+  { memory: { unit }, hands }: Context,
+): Promise<boolean> {
+  const { last, content } = known;
+  if (last?.status !== 'deployed' || content === null || isVouchedFor(unit, last, content)) return false;
+  const { gates } = hands;
+  if (!(await isGoverned(gates && { ...subjectOf(release, unit), keeper: gates }))) return false;
+  if (known.isOther) return true;
+  const stored = await read();
+  const cluster = actingAs(release, { ...hands, cluster: siteOf({ memory: unit, hands }).cluster });
+  if (stored !== null && (await isInPlace(await bundleIn(stored, { release, cluster }), { ...hands, cluster }))) {
+    vouchFor(unit, stored.record);
+    return false;
+  }
+  known.isOther = true;
+  return true;
 }
 
 /** The release that is in force, by the status, whatever is declared by now; null where none is known to be. */
@@ -191,7 +221,7 @@ async function knownOf(
   { hands }: Context,
 ): Promise<KnownRelease> {
   const stored = await read();
-  if (stored === null) return { last: null, snapshot: null, mark: newestMark(entries) };
+  if (stored === null) return { last: null, snapshot: null, mark: newestMark(entries), content: null };
   const { record } = stored;
   const before = release.status?.history?.find(
     ({ version, name, namespace }) =>
@@ -200,7 +230,7 @@ async function knownOf(
   const digesting = { engine: hands.engine, release, lasting: hands.signal };
   const ociDigest = before?.ociDigest;
   const snapshot = await snapshotOf(record, ociDigest === undefined ? {} : { ociDigest }, digesting);
-  return { last: lastOf(stored, snapshot), snapshot, mark: markIn(stored) };
+  return { last: lastOf(stored, snapshot), snapshot, mark: markIn(stored), content: contentOf(record) };
 }
 
 /** Only a release in force is compared with what is declared: the values that it was made with are then the ones that are kept. */
