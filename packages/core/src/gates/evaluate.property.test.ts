@@ -1,4 +1,4 @@
-import type { ApprovalRule, PolicySpec, PolicyWindow } from '@plumb/api';
+import type { ApprovalRule, PolicySpec, PolicyWindow, SignedRule } from '@plumb/api';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isGoverned } from './causes.ts';
@@ -13,6 +13,8 @@ import {
   type Findings,
   type LockdownFacts,
   type PolicyFacts,
+  type SignedAs,
+  type SignedFacts,
 } from './facts.ts';
 import { parseIdentity } from './people.ts';
 import { DIGEST, NOW, change, clusterPolicy, fate, input, knownAuthors, lockdown, policy } from './testing/facts.ts';
@@ -21,6 +23,8 @@ const RUNS = 300;
 const HOUR = 3_600_000;
 const CAUSES = ['routine', 'emergency', 'drift', 'rollback', 'prune', 'rebuild'] as const;
 const USERS = ['alice', 'Alice', 'alice-admin', 'bob', 'carol'];
+const SIGNERS = ['alice@example.com', 'ALICE@example.com', 'bob@example.com', 'mallory'];
+const SIGNED: SignedRule = { signersRef: { name: 'signers' }, tags: '*', trailer: 'Approved-by' };
 const LOGINS = ['github:alice', 'github:ALICE', 'github:bob', 'github:mallory'];
 const IDENTITIES = [
   'user: alice\nuser: alice-admin\ngit: alice@example.com\ngithub: alice',
@@ -46,6 +50,7 @@ const approvalRules = some(
     maybe('notAuthor', fc.boolean()),
     maybe('expiry', fc.constantFrom('30m', '2h')),
     maybe('when', fc.constant('true')),
+    maybe('signed', fc.constant(SIGNED)),
   ),
 ).map((rules) => named<ApprovalRule>(rules));
 const windows = some(
@@ -143,9 +148,29 @@ const REVIEWED = fc.oneof(
   fc.constant({ trouble: 'the forge is away' }),
   fc.record({ parts: some(fc.record({ wanted: fc.constantFrom('review of 1', 'review of 2'), by: some(review) })) }),
 );
+const signedBy = (name: string, at = NOW): SignedAs => ({ fingerprint: `key of ${name}`, holders: [[name]], at });
+/** A tag by each, and a trailer of the first. */
+function signedFacts(by: readonly SignedAs[], names: readonly string[] = SIGNERS): SignedFacts {
+  const [first = { problem: 'it is not signed' }] = by;
+  const tags = by.map((signed, index) => ({ name: `t${index}`, signed }));
+  const end = `Merge\n\n${names.map((name) => `Approved-by: ${name}`).join('\n')}`;
+  return { commit: '1'.repeat(40), tags, left: 0, head: { end, signed: first }, authors: [] };
+}
+const signature = fc.oneof(
+  fc.constant({ problem: 'no matching key' }),
+  fc
+    .tuple(fc.constantFrom(...SIGNERS), fc.constantFrom(NOW, NOW - 2 * HOUR, NOW + 2 * HOUR))
+    .map(([name, at]) => signedBy(name, at)),
+);
+const FOUND_SIGNED = fc.oneof(
+  fc.constant({ trouble: 'the remote is away' }),
+  some(signature).map((by) => signedFacts(by)),
+);
 const ENDORSED = fc.oneof(
   fc.constant(undefined),
-  REVIEWED.map((reviews) => (reviews === undefined ? {} : { reviews })),
+  fc
+    .tuple(REVIEWED, fc.option(FOUND_SIGNED, { nil: undefined }))
+    .map(([reviews, signed]) => ({ ...(reviews && { reviews }), ...(signed && { signed }) })),
 );
 const endorsements = fc.array(ENDORSED, { minLength: 5, maxLength: 5 }).map(
   (picks): GateInput['endorsements'] =>
@@ -397,9 +422,10 @@ test('an author never approves alone, under whichever name', () => {
     minLength: 1,
   });
   forAll(names, (given, by) => {
-    const rule: ApprovalRule = { name: 'other', count: 1, notAuthor: true, causes: [...CAUSES] };
+    const rule: ApprovalRule = { name: 'other', count: 1, notAuthor: true, causes: [...CAUSES], signed: SIGNED };
     const strict = policy('strict', { approvals: [rule], identitiesRef: { name: 'known' } });
-    const authors = knownAuthors([{ name: 'x', email: 'Alice@Example.com' }]);
+    const people = [{ name: 'x', email: 'Alice@Example.com' }];
+    const authors = knownAuthors(people);
     const said = by.map((name, index): ApprovalFacts => {
       return {
         name: `own${index}`,
@@ -413,8 +439,11 @@ test('an author never approves alone, under whichever name', () => {
       };
     });
     const own = by.map((name): Endorsement => ({ by: `github:${name}`, at: NOW, evidence: 'a review' }));
-    const reviewed: GateInput['endorsements'] = () => ({ reviews: { parts: [{ wanted: 'review', by: own }] } });
-    const facts = { ...given, change: change({ ...given.change, authors }), approvals: said, endorsements: reviewed };
+    const signers = ['alice@example.com', 'ALICE@EXAMPLE.COM', ...by].map((name) => signedBy(name));
+    const signed = { ...signedFacts(signers, ['alice@example.com', ...by]), authors: people };
+    const reviews = { parts: [{ wanted: 'review', by: own }] };
+    const endorsements: GateInput['endorsements'] = () => ({ reviews, signed });
+    const facts = { ...given, change: change({ ...given.change, authors }), approvals: said, endorsements };
     expect(judgeChange({ ...facts, policies: [...given.policies, strict] }).state).not.toBe('open');
   });
 });

@@ -257,4 +257,10 @@ test('what was signed, or reviewed, before a lockdown does not meet it', () => {
     verdicts({ lockdowns, endorsements: () => ({ signed: tagged(by('bob', at)) }) })[0];
   expect(state(NOW - 2 * HOUR)).toBe('held');
   expect(state(NOW)).toBe('open');
+  const reviewed = (at: number): string => {
+    const reviews = { parts: [{ wanted: 'review', by: [{ by: 'github:bob', at, evidence: 'review' }] }] };
+    return verdicts({ lockdowns, endorsements: () => ({ reviews }) })[0];
+  };
+  expect(reviewed(NOW - 2 * HOUR)).toBe('held');
+  expect(reviewed(NOW)).toBe('open');
 });
