@@ -2,6 +2,8 @@ import { Agent as HttpAgent, request as requestHttp, type IncomingMessage, type 
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { correctable, scrubUserInfo } from '../git/address.ts';
 import { systemError } from '@plumb/api';
+import { localKind } from './addresses.ts';
+import { lookupGuardedBy } from './guarded-lookup.ts';
 
 export interface DownloadOptions {
   /** Ends the exchange, its body too. */
@@ -17,9 +19,16 @@ const STALL = 15_000;
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
+/** Why nothing is fetched from a host; null where it may be. Nothing to build of is where clouds hand out the identity of machines. */
+export function fetchProblem(host: string): string | null {
+  return localKind(host) === 'link' ? `'${host}' is of this machine or its own network alone` : null;
+}
+
+const guardedLookup = lookupGuardedBy((_hostname, address) => fetchProblem(address));
+
 /**
  * One GET, and where its redirects lead. No credentials are sent, nothing but http and https is spoken, and nothing goes from https
- * back to http. The answer's body must be read or destroyed.
+ * back to http, nor from elsewhere to this machine. The answer's body must be read or destroyed.
  * @throws PlumbError `source-failed`
  */
 export async function download(address: string, options: DownloadOptions): Promise<IncomingMessage> {
@@ -60,6 +69,8 @@ function urlOf(address: string): URL {
     throw correctable('source-failed', `'${shown(address)}' is not an address of http or https`);
   if (url.username !== '' || url.password !== '')
     throw correctable('source-failed', `'${shown(address)}' holds credentials, and none are sent`);
+  const problem = fetchProblem(url.hostname);
+  if (problem !== null) throw correctable('source-failed', `'${shown(address)}' is not fetched: ${problem}`);
   return url;
 }
 
@@ -71,6 +82,10 @@ function redirected(from: URL, location: string): URL {
   if (to.username !== '' || to.password !== '') throw refuse('its target holds credentials');
   if (from.protocol === 'https:' && to.protocol === 'http:')
     throw refuse(`it leads from https to http (host '${to.host}')`);
+  if (localKind(to.hostname) === 'loopback' && localKind(from.hostname) !== 'loopback')
+    throw refuse(`it leads to this machine ('${to.host}')`);
+  const problem = fetchProblem(to.hostname);
+  if (problem !== null) throw refuse(problem);
   return to;
 }
 
@@ -81,6 +96,7 @@ async function get(url: URL, { signal, headers = {}, env, stall = STALL }: Downl
   const name = url.hostname.replace(/\.$/, '');
   const settings: RequestOptions = {
     signal,
+    lookup: guardedLookup,
     headers: { ...headers, host: url.port === '' ? name : `${name}:${url.port}` },
     agent: secure ? new HttpsAgent({ proxyEnv: env, servername: name }) : new HttpAgent({ proxyEnv: env }),
   };

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { systemError } from '@plumb/api';
+import { correctable } from '../git/address.ts';
 import { DEFAULT_LIMITS, IDLE_TIMEOUT } from '../limits.ts';
+import { fetchProblem } from '../net/download.ts';
 import type { RemoteBases, RemoteBasesOptions, RemoteUses } from '../remote-bases.ts';
 import { onDisk } from '../store/disk.ts';
 import { BaseFiles } from './base-files.ts';
@@ -60,6 +62,8 @@ export function createRemoteBases(options: RemoteBasesOptions): RemoteBases {
 
   return {
     tree: async ({ url, ...rest }, request) => {
+      const problem = fetchProblem(URL.parse(url)?.hostname ?? '');
+      if (problem !== null) throw correctable('source-failed', `unable to clone '${url}': ${problem}`);
       await open();
       return mirrorOf(url).tree(rest, request);
     },

@@ -275,11 +275,26 @@ describe('a file', () => {
     ['file:///etc/passwd', 'it leads to something other than http or https'],
     ['ftp://127.0.0.1/a', 'it leads to something other than http or https'],
     ['http://me:secret@127.0.0.1/a', 'its target holds credentials'],
+    ['http://169.254.169.254/latest', "'169.254.169.254' is of this machine or its own network alone"],
+    ['https://[fd00:ec2::254]/latest', "'[fd00:ec2::254]' is of this machine or its own network alone"],
   ])('a redirect to %s is refused', async (location, why) => {
     answer = (_request, response) => response.writeHead(302, { location }).end();
     const { message } = await failureOf(file());
     expect(message).toContain(`redirects, and ${why}`);
     expect(message).not.toContain('secret');
+  });
+
+  test('is fetched from nowhere that hands out the identity of machines', async () => {
+    const error = await failureOf(bases.file('http://169.254.169.254/latest', REQUEST));
+    expect(error.message).toBe(
+      "'http://169.254.169.254/latest' is not fetched: '169.254.169.254' is of this machine or its own network alone",
+    );
+    const cloned = await failureOf(
+      bases.tree({ url: 'https://[fe80::1]/base', ref: 'main', submodules: false }, REQUEST),
+    );
+    expect(cloned.message).toBe(
+      "unable to clone 'https://[fe80::1]/base': '[fe80::1]' is of this machine or its own network alone",
+    );
   });
 
   test('one that is too large is refused, whatever its headers say', async () => {
