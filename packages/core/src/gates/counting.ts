@@ -35,13 +35,13 @@ export function isFresh(at: number, expiry: string | undefined, now: number): bo
 }
 
 /** Two approvals of one person are one, however the name is written, and from whichever of their accounts. */
-export function oncePerPerson<Said extends { by: string }>(
+export function oncePerPerson<Said extends { by: string; aliases?: readonly string[] }>(
   approvals: readonly Said[],
   identities: readonly Identity[],
 ): Said[] {
   const seen = new Set<string>();
-  return approvals.filter(({ by }) => {
-    const accounts = accountsOf([spelling(by)], identities);
+  return approvals.filter(({ by, aliases = [] }) => {
+    const accounts = accountsOf([by, ...aliases].map(spelling), identities);
     if (accounts.some((one) => seen.has(one))) return false;
     for (const account of accounts) seen.add(account);
     return true;

@@ -68,7 +68,7 @@ function judgePart(
 
 /** Why an endorsement does not count; null when it does. */
 function whyNot(one: Endorsement, { count, expiry, notAuthor }: ApprovalRule, input: ApprovalInput): string | null {
-  const { by } = one;
+  const { by, aliases = [] } = one;
   const late = untimely(one, expiry, input);
   if (late !== null) return `that of ${by} ${late}`;
   const { identitiesName } = input;
@@ -81,7 +81,8 @@ function whyNot(one: Endorsement, { count, expiry, notAuthor }: ApprovalRule, in
   }
   if (notAuthor !== true) return null;
   const authors = one.authors ?? ('unknown' in input.change.authors ? [] : input.change.authors.authors);
-  return authors.some((author) => isAuthor(by, author, identities)) ? `that of ${by} does not count: an author` : null;
+  const isOwn = [by, ...aliases].some((name) => authors.some((author) => isAuthor(name, author, identities)));
+  return isOwn ? `that of ${by} does not count: an author` : null;
 }
 
 /** What is wrong with the time of an endorsement; null when nothing is. */

@@ -111,6 +111,8 @@ export interface Endorsement {
   evidence: string;
   /** When, in milliseconds since the epoch. */
   at: number;
+  /** Other names of the same person, in the same form. */
+  aliases?: readonly string[];
   /** Whether nobody but whoever said so says when. */
   isOwnTime?: boolean;
   /** The authors it is judged by; by default all of the change. */

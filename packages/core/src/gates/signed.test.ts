@@ -120,6 +120,12 @@ describe('what is signed counts as an approval of all of the change', () => {
       noted('that of git:ALICE@home.example does not count: an author'),
     ],
     [
+      'by an author whose key has another name first',
+      tagged({ ...by('bob'), holders: [['bob', 'alice@home.example']] }),
+      strict,
+      noted('that of git:bob does not count: an author'),
+    ],
+    [
       'by an author who is nobody in the cluster',
       facts({ tags: [tag(by('eve'))], authors: [{ name: 'E', email: 'eve@example.com' }] }),
       strict,
@@ -150,6 +156,12 @@ describe('what is signed counts as an approval of all of the change', () => {
     [
       'two by one person who is nobody in the cluster',
       tagged(by('eve'), by('eve@example.com')),
+      two,
+      `2 approvals by anybody, or ${WANTED}`,
+    ],
+    [
+      'two by one person by the names of their keys',
+      tagged(by('bob'), { ...by('eve'), holders: [['eve', 'bob@example.com']] }),
       two,
       `2 approvals by anybody, or ${WANTED}`,
     ],

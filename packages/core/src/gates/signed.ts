@@ -90,12 +90,13 @@ interface KnownSigner {
 }
 
 function endorsement(
-  { by, fingerprint, at }: KnownSigner,
+  { by, names, fingerprint, at }: KnownSigner,
   what: string,
   authors: readonly ChangeAuthor[],
 ): Endorsement {
   const evidence = `${what}, signed by ${by} with key ${fingerprint}`;
-  return { by, at, evidence, isOwnTime: true, authors };
+  const aliases = names.map((name) => `git:${name}`);
+  return { by, at, evidence, aliases, isOwnTime: true, authors };
 }
 
 /** The one person whose key it is. */
