@@ -1,7 +1,7 @@
 import { systemError } from '@plumb/api';
 import { asPlumbError } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { failureOf, inTime, Superseded } from './context.ts';
+import { failureOf, inTime, Superseded, tidyingOf } from './context.ts';
 
 const REFUSAL = systemError('api-invalid', 'Invalid value: "hunter2-hunter2": must be a port');
 
@@ -50,4 +50,15 @@ describe('a step in a time of its own', () => {
     const ended = inTime(long, { signal: AbortSignal.abort() }, () => Promise.resolve({ error: cancelled }));
     expect(await ended).toEqual({ error: cancelled });
   });
+});
+
+test('what a failed try left is deleted unless something stops that', () => {
+  const over = (reason: unknown): AbortSignal => AbortSignal.abort(reason);
+  const { signal } = new AbortController();
+  const { signal: lasting } = new AbortController();
+  const newer = over(new Superseded('HelmChart/shop/cart'));
+  expect(tidyingOf({ signal, lasting })).toBe(signal);
+  expect(tidyingOf({ signal: newer, lasting })).toBe(lasting);
+  expect(tidyingOf({ signal: over(systemError('cancelled', 'changes are locked down')), lasting })).toBeNull();
+  expect(tidyingOf({ signal, lasting: over('stop') })).toBeNull();
 });

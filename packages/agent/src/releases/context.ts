@@ -57,6 +57,13 @@ export function lastingOf(context: ActionContext): ActionContext {
   return { ...context, signal: context.lasting };
 }
 
+/** Until when what a failed try left may be deleted; null: not at all. Who stops an action without anything newer, as a lockdown does, stops that too. */
+export function tidyingOf({ signal, lasting }: Pick<ActionContext, 'signal' | 'lasting'>): AbortSignal | null {
+  if (lasting.aborted) return null;
+  if (!signal.aborted) return signal;
+  return signal.reason instanceof Superseded ? lasting : null;
+}
+
 /** Why an action ends before its time: what it is for is another thing by now. */
 export class Superseded extends Error {
   /** `Kind/namespace/name` of what changed. */

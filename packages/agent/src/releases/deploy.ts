@@ -8,7 +8,7 @@ import type { ApplyContext, Change } from '../delivery/apply.ts';
 import { prune } from '../delivery/prune.ts';
 import type { StoredBundle } from '../delivery/unit.ts';
 import { awaitHealth } from './await-health.ts';
-import { failureOf, inTime, lastingOf, type ActionContext } from './context.ts';
+import { failureOf, inTime, tidyingOf, type ActionContext } from './context.ts';
 import { forgetEnded } from './in-force.ts';
 import { ownedBy } from './marks.ts';
 import type { ReleaseRecord } from './record.ts';
@@ -83,8 +83,10 @@ export async function deploy(deployment: Deployment, context: ActionContext): Pr
   } catch (thrown) {
     const error = failureOf(thrown, context);
     const facts = told(seen.delivery, deployment);
-    const tidies = deployment.cleanupOnFail && !context.lasting.aborted;
-    const inventory = tidies ? await cleanUp(facts, deployment, lastingOf(context)) : facts.inventory;
+    const signal = deployment.cleanupOnFail ? tidyingOf(context) : null;
+    const tidied = signal === null ? null : cleanUp(facts, deployment, { ...context, signal });
+    // What is left is in the record: the next action goes on with it.
+    const inventory = (await tidied?.catch(() => null)) ?? facts.inventory;
     const description = descriptionOf(record, error);
     Object.assign(record.info, { status: 'failed', description });
     // Where that cannot be stored, the next run finds a lock that nobody holds.
