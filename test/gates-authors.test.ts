@@ -31,12 +31,13 @@ beforeAll(async () => {
   bob = await Person.named('bob', ['sre'], { dir });
   carol = await Person.named('carol', ['sre'], { dir });
   await world.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: world.target } });
-  const commit = await world.repository.commit({ ...settings('1'), ...listed('a.yaml') });
+  const commit = await world.repository.commit({ ...settings('1'), ...listed('a.yaml'), ...fleet('1') });
   await world.gitRepository();
-  for (const name of ['apps', 'listed']) {
+  for (const name of ['apps', 'listed', 'fleet']) {
     await world.kustomization(name, { retryInterval: '1h' });
     await world.applied(name, `main@sha1:${commit}`);
   }
+  await world.applied('child', `main@sha1:${commit}`);
   const metadata = { name: 'people', namespace: world.namespace };
   await world.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: PEOPLE });
   await policy(world, 'peers', {
@@ -54,6 +55,24 @@ afterAll(async () => {
 const settings = (a: string): Record<string, string> => {
   return { 'apps/settings.yaml': configMap(world.target, 'settings', { a }) };
 };
+
+/** A unit that brings another one, which sets a label of its objects. */
+const fleet = (label: string): Record<string, string> => ({
+  'child/a.yaml': configMap(world.target, 'child', { a: '1' }),
+  'fleet/child.yaml': `apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: child
+  namespace: ${world.namespace}
+spec:
+  interval: 1h
+  retryInterval: 1h
+  path: child
+  prune: true
+  sourceRef: { kind: GitRepository, name: shop }
+  commonMetadata: { labels: { release: '${label}' } }
+`,
+});
 
 /** A folder that is one unit: a kustomization that lists these. */
 const listed = (...files: string[]): Record<string, string> => ({
@@ -148,6 +167,46 @@ test('G3: whoever wrote what a commit of somebody else brings into force is an a
   expect(await world.get(configMapKey(world.target, 'evil'))).toBeNull();
   await carol.says('Approve', change);
   await world.applied('listed', revision);
+});
+
+test('G3: whoever edits a unit in the cluster is known to nobody: that waits, and says what to do', async () => {
+  const before = { spec: (await world.get(world.unitKey('listed')))?.['spec'] };
+  await world.edit(world.unitKey('listed'), { spec: { commonMetadata: { labels: { by: 'alice' } } } });
+  const change = await changeOf(world, 'listed', 'be held', ({ spec, status }) => {
+    return spec.unit.name === 'listed' && status?.phase === 'Pending';
+  });
+  expect(change.status?.message).toBe(
+    'waits for word of who the authors of this revision are: spec.commonMetadata changed in the cluster, and nobody tells by whom: bring it by a commit, or break the glass',
+  );
+  await alice.says('Approve', change);
+  await carol.says('Approve', change);
+  await world.judgedAnew('listed');
+  const { metadata } = (await world.get(configMapKey(world.target, 'listed'))) ?? {};
+  expect(metadata?.labels).not.toHaveProperty('by');
+  await world.edit(world.unitKey('listed'), { spec: { commonMetadata: null, ...(before.spec as object) } });
+  await changeOf(world, 'listed', 'be of the past', (one) => {
+    return one.metadata.name === change.metadata.name && inPhase('Superseded')(one);
+  });
+});
+
+test('G3: a unit that another one brings is the work of whoever made the commits of that one', async () => {
+  await world.repository.commit(fleet('2'), 'Change the unit', ALICE);
+  const revision = await world.push({ 'README.md': 'of fleets\n' }, 'Explain fleets', BOB);
+  const wait = (unit: string): Promise<Change> => {
+    return changeOf(world, unit, 'be held', (one) => one.spec.revision === revision && inPhase('Pending')(one));
+  };
+  await carol.says('Approve', await wait('fleet'));
+  await world.applied('fleet', revision);
+  const change = await wait('child');
+  expect(change.spec.authors.map(({ name }) => name)).toContain('Alice Liddell');
+  await alice.says('Approve', change);
+  await changeOf(world, 'child', 'count none of an author', (one) => {
+    return one.metadata.name === change.metadata.name && one.status?.message === NOBODY_ELSE;
+  });
+  await carol.says('Approve', change);
+  await changeOf(world, 'child', 'be applied', (one) => {
+    return one.metadata.name === change.metadata.name && inPhase('Applied')(one);
+  });
 });
 
 test('a change of somebody whom nobody knows waits, says so, and goes on once it is known who that is', async () => {

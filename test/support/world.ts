@@ -236,6 +236,14 @@ export class World {
     return object as unknown as Kustomization;
   }
 
+  /** Asks for a run of a unit, and waits until it is over: what is so then was judged by all that there was. */
+  async judgedAnew(name: string): Promise<void> {
+    const token = await this.request(this.unitKey(name));
+    await this.until(this.unitKey(name), 'have been judged anew', (unit) => {
+      return (unit?.['status'] as Kustomization['status'])?.lastHandledReconcileAt === token;
+    });
+  }
+
   /** Waits until a condition has this status and reason. */
   async conditionIs(key: ObjectKey, type: string, status: string, reason?: string): Promise<KubeObject> {
     const object = await this.until(key, `have ${type}=${status} ${reason ?? ''}`, (seen) => {

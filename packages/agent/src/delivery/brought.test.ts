@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { broughtBy, readAnew, type Ground } from './brought.ts';
 
 const ground = (revision: string, digest: string, reads: Record<string, string | null>): Ground => {
-  return { revision, digest, reads: new Map(Object.entries(reads)) };
+  return { revision, digest, reads: new Map(Object.entries(reads)), shape: {}, values: {}, parent: null };
 };
 const FIRST = ground('1', 'a', { 'apps/k.yaml': 'k1', 'apps/a.yaml': 'a1' });
 
@@ -21,6 +21,21 @@ describe('whose work a change is', () => {
     expect(broughtBy(FIRST, now).revision).toBe(since);
   });
 
+  test.each<[string, Partial<Ground>]>([
+    ['the unit itself', { shape: { 'spec.patches': 'p' } }],
+    ['a ConfigMap', { values: { 'ConfigMap vars': 'v' } }],
+  ])('it counts from before what %s says and changed nothing', (_what, other) => {
+    const now = { ...FIRST, revision: '2', ...other };
+    expect(broughtBy(FIRST, now)).toBe(FIRST);
+    expect(broughtBy(FIRST, { ...now, digest: 'b' }).revision).toBe('2');
+  });
+
+  test('what brings the unit is remembered until more is known', () => {
+    const parent = { revision: '7', shape: {}, values: {} };
+    expect(broughtBy({ ...FIRST, parent }, { ...FIRST, revision: '2' })).toMatchObject({ revision: '2', parent });
+    expect(broughtBy({ ...FIRST, parent }, { ...FIRST, digest: 'b' }).parent).toBeNull();
+  });
+
   test('it counts from the first that is known', () => {
     expect(broughtBy(null, FIRST)).toBe(FIRST);
   });
@@ -36,10 +51,10 @@ describe('what is read anew', () => {
     ['is a folder of which files were read', { 'apps/a.yaml': 'a' }, { apps: 't' }, ['apps']],
     ['is what is beside of a folder that was read', { apps: 't' }, { 'apps-2/a.yaml': 'a' }, ['apps-2/a.yaml']],
   ])('%s', (_what, before, now, paths) => {
-    expect(readAnew(ground('1', 'a', before), ground('2', 'b', now))).toEqual(paths);
+    expect(readAnew(ground('1', 'a', before), { ids: new Map(Object.entries(now)) })).toEqual(paths);
   });
 
   test('is nothing where nothing was applied: all there is counts', () => {
-    expect(readAnew(null, FIRST)).toEqual([]);
+    expect(readAnew(null, { ids: FIRST.reads })).toEqual([]);
   });
 });

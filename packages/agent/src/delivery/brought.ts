@@ -1,5 +1,11 @@
+import { createHash } from 'node:crypto';
+import { printJson, type Kustomization } from '@plumb/api';
 import type { ReadSet } from '@plumb/render';
+import type { Referenced } from './references.ts';
 import type { StoredBundle } from './unit.ts';
+
+/** By name. */
+export type Digests = Readonly<Record<string, string>>;
 
 /** What a bundle was made from. */
 export interface Ground {
@@ -7,10 +13,63 @@ export interface Ground {
   /** Digest of the bundle. */
   digest: string;
   reads: ReadSet['ids'];
+  /** Of what the unit itself says of its objects, by field. */
+  shape: Digests;
+  /** Of what ConfigMaps and Secrets say of them. */
+  values: Digests;
+  /** What the unit that brings this one was made from then; null where none does, or nobody knows. */
+  parent: Pick<Ground, 'revision' | 'shape' | 'values'> | null;
 }
 
-export function groundOf({ revision, digest, reads }: Pick<StoredBundle, 'revision' | 'digest' | 'reads'>): Ground {
-  return { revision, digest, reads: reads.ids };
+export function groundOf(unit: Pick<Kustomization, 'spec'>, bundle: StoredBundle, parent: Ground | null): Ground {
+  const { revision, digest, reads, values = {} } = bundle;
+  const mark = parent && { revision: parent.revision, shape: parent.shape, values: parent.values };
+  return { revision, digest, reads: reads.ids, shape: shapeOf(unit), values, parent: mark };
+}
+
+const SHAPING = [
+  'path',
+  'components',
+  'patches',
+  'images',
+  'targetNamespace',
+  'namePrefix',
+  'nameSuffix',
+  'commonMetadata',
+  'ignoreMissingComponents',
+  'buildMetadata',
+  'ignore',
+  'postBuild',
+  'sourceRef',
+  'kubeConfig',
+  'prune',
+] as const satisfies readonly (keyof Kustomization['spec'])[];
+
+/** What a unit says itself of which objects there are, how they are made and where they go. */
+export function shapeOf({ spec }: Pick<Kustomization, 'spec'>): Digests {
+  const said = SHAPING.filter((field) => spec[field] !== undefined);
+  return Object.fromEntries(said.map((field) => [`spec.${field}`, digestOf(spec[field])]));
+}
+
+/** What is put in for variables. Of a Secret there is its version only, of which nobody can guess what it says. */
+export function valuesOf({ spec }: Pick<Kustomization, 'spec'>, referenced: Referenced): Digests {
+  const named = (spec.postBuild?.substituteFrom ?? []).map(({ kind, name }): [string, string] => {
+    const object = referenced.get(kind, name);
+    const { uid, resourceVersion } = object?.metadata ?? {};
+    return [`${kind} ${name}`, kind === 'Secret' ? `${uid} ${resourceVersion}` : digestOf(object?.['data'])];
+  });
+  return Object.fromEntries(named);
+}
+
+function digestOf(value: unknown): string {
+  return createHash('sha256')
+    .update(printJson(value ?? null))
+    .digest('hex');
+}
+
+/** Names of what is another one now, came or went. */
+export function othersIn(before: Digests, now: Digests): string[] {
+  return Object.keys({ ...before, ...now }).filter((name) => before[name] !== now[name]);
 }
 
 /**
@@ -19,7 +78,9 @@ export function groundOf({ revision, digest, reads }: Pick<StoredBundle, 'revisi
  */
 export function broughtBy(before: Ground | null, now: Ground): Ground {
   if (before === null || before.digest !== now.digest) return now;
-  return isSameIds(before.reads, now.reads) ? now : before;
+  const others = [...othersIn(before.shape, now.shape), ...othersIn(before.values, now.values)];
+  if (others.length > 0 || !isSameIds(before.reads, now.reads)) return before;
+  return { ...now, parent: now.parent ?? before.parent };
 }
 
 function isSameIds(before: ReadSet['ids'], now: ReadSet['ids']): boolean {
@@ -27,7 +88,7 @@ function isSameIds(before: ReadSet['ids'], now: ReadSet['ids']): boolean {
 }
 
 /** Files and folders that are read now and were not before: they may have been there for long, and have come into force with no commit. */
-export function readAnew(before: Ground | null, { reads }: Ground): string[] {
+export function readAnew(before: Ground | null, { ids: reads }: { ids: ReadSet['ids'] }): string[] {
   if (before === null || before.reads === reads) return [];
   return [...reads].filter(([path, id]) => id !== null && !isRead(path, before.reads)).map(([path]) => path);
 }

@@ -5,6 +5,7 @@ import { ownerLabels } from '@plumb/core';
 import type { Bundle, BuildOptions, BuildSpec, Remotes, Renderer } from '@plumb/render';
 import { isEncryptedSecret, mayMove } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
+import { valuesOf } from './brought.ts';
 import type { Decryption } from './decryption/decryption.ts';
 import { hideSecrets } from './hide-secrets.ts';
 import type { Referenced } from './references.ts';
@@ -40,7 +41,8 @@ export async function prepare(
   const { last, renderer, referenced, remotes: bases } = context;
   const specDigest = digestOf(unit, ref);
   const { versions: configs } = referenced;
-  const stamp = { specDigest, configs, revision: artifact.revision, artifactDigest: artifact.digest };
+  const values = valuesOf(unit, referenced);
+  const stamp = { specDigest, configs, values, revision: artifact.revision, artifactDigest: artifact.digest };
   const found = last === null ? {} : { last: last.reads.remotes };
   const remotes = bases === null ? undefined : { bases, since: performance.now(), ...found };
   if (last !== null && last.specDigest === specDigest && last.configs === configs) {

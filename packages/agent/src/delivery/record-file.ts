@@ -58,7 +58,10 @@ interface File {
   brought?: Omit<Ground, 'reads'> & { reads?: Ids };
   /** Where there are any. */
   vouched?: [string, string][];
-  bundle: Pick<StoredBundle, 'digest' | 'specDigest' | 'configs' | 'revision' | 'artifactDigest' | 'warnings'>;
+  bundle: Pick<
+    StoredBundle,
+    'digest' | 'specDigest' | 'configs' | 'values' | 'revision' | 'artifactDigest' | 'warnings'
+  >;
   rules: string;
   reads: Ids;
   /** Where there are any. */
@@ -72,7 +75,7 @@ interface File {
 export function writeRecord(unit: UnitMemory, maker: string): string | null {
   const { uid, bundle, applied, place, actor, brought, unproven, tolerated, vouched } = unit;
   if (bundle === null) return null;
-  const { digest, specDigest, configs, revision, artifactDigest, warnings, reads } = bundle;
+  const { digest, specDigest, configs, values = {}, revision, artifactDigest, warnings, reads } = bundle;
   const ignored = [...new Set(bundle.objects.map((object) => object.ignored))];
   const objects = bundle.objects.map((object): Row => {
     const { group, version, kind, namespace, name } = object.key;
@@ -91,7 +94,7 @@ export function writeRecord(unit: UnitMemory, maker: string): string | null {
     actor: unproven ? null : actor,
     ...(brought === null ? {} : { brought: broughtRow(brought, reads.ids) }),
     ...(vouched.size === 0 ? {} : { vouched: [...vouched] }),
-    bundle: { digest, specDigest, configs, revision, artifactDigest, warnings },
+    bundle: { digest, specDigest, configs, values, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
     ...(reads.remotes.length === 0 ? {} : { remotes: reads.remotes.map(remoteRow) }),

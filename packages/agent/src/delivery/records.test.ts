@@ -83,7 +83,14 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 test('a unit comes back with its bundle, without bodies, and with what was applied', async () => {
   const unit = delivered('one');
   const kept = records();
-  unit.brought = { revision: 'main@sha1:1', digest: 'd', reads: new Map([['apps', null]]) };
+  unit.brought = {
+    revision: 'main@sha1:1',
+    digest: 'd',
+    reads: new Map([['apps', null]]),
+    shape: {},
+    values: {},
+    parent: null,
+  };
   unit.vouched.set('shop/cart.v1', 'content');
   kept.note(unit);
   await kept.flush();

@@ -3,7 +3,7 @@ import { APPLY_MANAGER, parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
 import { declaredFor, declaredRules, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
 import type { Bundle, Origin, ReadSet } from '@plumb/render';
-import type { Ground } from './brought.ts';
+import type { Digests, Ground } from './brought.ts';
 import type { Destination } from './destination.ts';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
@@ -34,6 +34,8 @@ export interface StoredBundle {
   specDigest: string;
   /** The versions of the ConfigMaps and Secrets it was made with (delivery/references.ts). */
   configs: string;
+  /** Digests of what was put in for variables (delivery/brought.ts). */
+  values?: Digests;
   /** The artifact it was last found valid for. */
   revision: string;
   artifactDigest: string;
@@ -55,6 +57,8 @@ export interface UnknownMode {
 export interface AppliedRecord extends Applied {
   uid: string;
   resourceVersion: string;
+  /** Of the object as that apply left it; left out where it is not known any more. */
+  generation?: number;
   /** What the declaration says of drift. */
   drift?: DriftMode;
   /** What was said of it on the live object when that was last seen to differ. */
@@ -235,7 +239,7 @@ export class UnitMemory {
 
 export function storeBundle(
   bundle: Bundle,
-  stamp: Pick<StoredBundle, 'specDigest' | 'configs' | 'revision' | 'artifactDigest'>,
+  stamp: Pick<StoredBundle, 'specDigest' | 'configs' | 'values' | 'revision' | 'artifactDigest'>,
   manager: string = APPLY_MANAGER,
 ): StoredBundle {
   const { digest, reads, warnings, secrets } = bundle;

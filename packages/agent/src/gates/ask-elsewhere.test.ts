@@ -24,6 +24,7 @@ async function askedOf(rule: Partial<ApprovalRule>, more: Partial<ElsewhereReque
     source: { kind: 'GitRepository', namespace: 'shop', name: 'apps' },
     range: { revision: 'main@sha1:2', since: 'main@sha1:1' },
     hasRemoteBases: false,
+    beside: () => Promise.resolve(null),
     asked: '',
     commits: () => Promise.resolve({ commits: [], isNew: true, url: '' }),
     signed: () => Promise.reject(new Error('not asked')),
@@ -44,6 +45,14 @@ test('each rule is told what it asks for, and others are not asked', async () =>
   expect((await askedOf({ reviews, signed })).told).toEqual([{ reviews: { parts: [] }, signed: SIGNED }]);
   const { asked, told } = await askedOf({ reviews, signed, causes: ['rollback'] });
   expect([told, asked.reviews, asked.signatures]).toEqual([[], [], []]);
+});
+
+test('what was edited in the cluster too is of no answer on commits', async () => {
+  const beside = () => Promise.resolve({ unknown: 'edited' });
+  const [plain, edited] = [await askedOf({ reviews }), await askedOf({ reviews }, { beside })];
+  const [first, second] = [plain.asked.reviews[0], edited.asked.reviews[0]];
+  expect(second?.id).not.toBe(first?.id);
+  expect(await second?.commits()).toEqual({ unknown: 'edited' });
 });
 
 test('units of one source and range share no answer where one of them is made of remote bases too', async () => {

@@ -12,6 +12,7 @@ import {
 } from '@plumb/core';
 import type { RevisionRange } from '@plumb/sources';
 import { findingKey } from './content.ts';
+import type { Beside } from './gate-request.ts';
 import type { Reviews, SourceCommits } from './reviews.ts';
 import type { Signatures, SignaturesOf } from './signatures.ts';
 
@@ -28,6 +29,8 @@ export interface ElsewhereRequest {
   hasRemoteBases: boolean;
   /** The last time somebody asked for the unit to be reconciled: tags are looked at anew then. */
   asked: string;
+  /** Who else had a hand in it: of what they did there is no review. */
+  beside: () => Promise<Beside>;
   commits: () => Promise<SourceCommits>;
   signed: SignaturesOf;
   /** Told of an answer that was not waited for. */
@@ -54,16 +57,20 @@ async function askOne(
   { request, ask }: { request: ElsewhereRequest; ask: Askable },
 ): Promise<Elsewhere> {
   const { source, range, hasRemoteBases, asked, onLate } = request;
-  const commits = hasRemoteBases
-    ? () => Promise.resolve({ unknown: 'it is made of remote bases too' })
-    : request.commits;
+  const unknown = hasRemoteBases ? 'it is made of remote bases too' : besideCommits(await request.beside());
+  const commits = unknown === null ? request.commits : () => Promise.resolve({ unknown });
   const about = { namespace, commits, onLate };
-  const idOf = (...by: unknown[]): string => JSON.stringify([key, source, range, hasRemoteBases, ...by]);
+  const idOf = (...by: unknown[]): string => JSON.stringify([key, source, range, unknown, ...by]);
   const [reviewed, found] = await Promise.all([
     reviews && ask.reviews.ask({ ...about, rule: reviews, id: idOf(reviews) }),
     signed && ask.signatures.ask({ ...about, rule: signed, id: idOf(signed, asked), signed: request.signed }),
   ]);
   return { ...(reviewed && { reviews: reviewed }), ...(found && { signed: found }) };
+}
+
+function besideCommits(beside: Beside): string | null {
+  if (beside === null) return null;
+  return 'unknown' in beside ? beside.unknown : 'its unit was changed by commits of what brings it';
 }
 
 interface Asking {

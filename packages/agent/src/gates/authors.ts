@@ -46,5 +46,5 @@ export async function askAuthors({ ask, hasRemoteBases, clock, onLate }: Authors
 }
 
 function bounded(told: Authorship): Authorship {
-  return 'unknown' in told ? { unknown: oneLine(told.unknown).slice(0, LONGEST_REASON) } : told;
+  return 'unknown' in told ? { ...told, unknown: oneLine(told.unknown).slice(0, LONGEST_REASON) } : told;
 }

@@ -309,11 +309,12 @@ export function knownOf(facts: ChangeFacts, { listsObjects }: { listsObjects: bo
   const count = (action: string): number => objects.filter((one) => one.action === action).length;
   const counts = { create: count('create'), change: count('change'), delete: count('delete'), owned };
   const list = objects.map(({ key, action }) => ({ ...key, action }));
+  const { unknown: _why, ...work } = 'unknown' in authors ? authors : { signer: '', ...authors, unknown: '' };
   const known = {
     change: { cause, digest, counts, ...(listsObjects && { objects: list }) },
     // What is not known is left out: an empty list would say that there is nobody, and of what is null no label is there.
     unit: { ...unit, cluster, ...(namespaceLabels !== null && { namespaceLabels }) },
-    source: { ...source, ...('unknown' in authors ? {} : { signer: '', ...authors }) },
+    source: { ...source, ...work },
   };
   return known as unknown as JsonObject;
 }

@@ -1,8 +1,12 @@
 import { ownMessages, PlumbError, say, type ChangeSpec, type ObjectKey, type UnitRef } from '@plumb/api';
 import type { Cause, ChangeFacts, ObjectFate } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
+import type { RevisionRange } from '@plumb/sources';
 import type { Content } from './content.ts';
 import type { PlanTrial } from './plan-change.ts';
+
+/** Beside those whose commits are new: nobody, whoever made the commits of another range, or somebody nobody knows. */
+export type Beside = null | { source: GateRequest['source']; range: RevisionRange } | { unknown: string };
 
 /** A change that is to pass. */
 export interface GateRequest {
@@ -17,6 +21,8 @@ export interface GateRequest {
   since: string | null;
   /** What it reads that was not read for that: files and folders whose commits count too, however old. */
   paths: readonly string[];
+  /** Who else had a hand in it; asked only where somebody wants to know. */
+  beside: () => Promise<Beside>;
   /** It is made of what stands outside its source too. */
   hasRemoteBases: boolean;
   source: { kind: string; namespace: string; name: string };

@@ -121,9 +121,17 @@ export class Judge {
     return locking(this.#objects.lockdowns, facts, clockTrouble === null ? now : null, true);
   }
 
-  #authors({ ref, source, revision, since, paths, hasRemoteBases }: GateRequest): Promise<Authorship> {
+  #authors(request: GateRequest): Promise<Authorship> {
+    const { ref, source, revision, since, paths, hasRemoteBases } = request;
     const { authors, clock, onChange } = this.#options;
-    const ask = (): Promise<Authorship> => authors(source, { revision, since, paths });
+    const ask = async (): Promise<Authorship> => {
+      const own = await authors(source, { revision, since, paths });
+      const beside = await request.beside();
+      if (beside === null || 'unknown' in own) return own;
+      if (!('unknown' in beside)) return together(own, await authors(beside.source, beside.range));
+      const { authors: _known, ...said } = own;
+      return { ...said, ...beside };
+    };
     return askAuthors({ ask, hasRemoteBases, clock, onLate: () => onChange(ref) });
   }
 
@@ -202,7 +210,7 @@ export class Judge {
     const found: SignaturesOf = (question) => signed(source, { ...question, revision });
     const whom = { reviews: this.#reviews, signatures: this.#signatures };
     const onLate = (): void => onChange(ref);
-    const made = { source, range, hasRemoteBases, asked, commits: ask, signed: found };
+    const made = { source, range, hasRemoteBases, beside: request.beside, asked, commits: ask, signed: found };
     return askElsewhere({ ...about, ...made, onLate }, whom);
   }
 
@@ -233,6 +241,13 @@ function withRemade(facts: ChangeFacts, request: GateRequest, policies: readonly
   const leaving = [...request.leaving, ...deleted.map((key) => `replaces ${keyId(key)}`)];
   const objects = [...facts.objects, ...deleted.map((key): ObjectFate => ({ key, action: 'delete' }))];
   return { ...facts, objects, digest: changeDigest({ unit: unitOf(request), place, bundleDigest, leaving }) };
+}
+
+/** What is known of one part alone is not known of both. */
+function together(own: Authorship, other: Authorship): Authorship {
+  if ('unknown' in own) return own;
+  if ('unknown' in other) return other;
+  return { ...own, authors: [...own.authors, ...other.authors], verified: own.verified && other.verified };
 }
 
 function placeOf(

@@ -118,6 +118,7 @@ export function correctionGate(
       owned: bundle.objects.length,
       since: null,
       paths: [],
+      beside: () => Promise.resolve(null),
       hasRemoteBases: false,
       leaving: [],
       remade: [],
@@ -223,6 +224,7 @@ async function requestOf(
     // Of a chart nobody tells whose work it is.
     since: null,
     paths: [],
+    beside: () => Promise.resolve(null),
     hasRemoteBases: false,
     leaving: [...leaving.map(keyId), ...replaced.map((key) => `replaces ${keyId(key)}`)],
     remade: remade.filter(({ isOwn }) => isOwn).map(({ key }) => key),

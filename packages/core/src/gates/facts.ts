@@ -9,11 +9,11 @@ export interface ObjectFate {
 
 /**
  * Whose work a change is: all who wrote or committed anything in it that was not there before, and what its newest commit says. `verified` is whether
- * that is signed as its source demands, `signer` by which key. Or why it cannot be known: never are fewer people told than there are.
+ * that is signed as its source demands, `signer` by which key. Or why it cannot be known who they are: never are fewer people told than there are.
  */
 export type Authorship =
   | { authors: readonly ChangeAuthor[]; message: string; verified: boolean; signer?: string }
-  | { unknown: string };
+  | { unknown: string; message?: string; verified?: boolean; signer?: string };
 
 /** What gates are told of a change. */
 export interface ChangeFacts {

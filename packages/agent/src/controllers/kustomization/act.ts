@@ -29,6 +29,7 @@ import type { Outcome } from '../../runtime/outcome.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import { actingAs, userOf } from '../../delivery/acting-as.ts';
 import { approach, siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
+import { groundOfParent, type FindUnit } from './beside.ts';
 import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
@@ -64,6 +65,8 @@ export interface Hands extends Reach {
   /** A variable that is not there and has no default fails the build. */
   strictSubstitutions: boolean;
   decryption: Pick<Decryption, 'of'>;
+  /** A Kustomization that this process works on. */
+  unitNamed: FindUnit;
   /** Holds changes back; null: nothing does. */
   gates: Gatekeeper | null;
   /** Writes progress and the inventory; resolves when the API server has it. */
@@ -142,7 +145,7 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
     const delivery = await holding(bundle, run, async () => {
       const carried = await carryOut(object, bundle, { ...run, base, signal });
       if (carried.error === null && cause !== 'drift') {
-        memory.brought = broughtBy(memory.brought, groundOf(bundle));
+        memory.brought = broughtBy(memory.brought, groundOf(object, bundle, groundOfParent(object, hands.unitNamed)));
         keepBundle(bundle, run);
       }
       // What was told is not told again by the next process.
@@ -190,7 +193,7 @@ async function holdToLast(
       const only = new Set(bundle.objects.filter((stored) => isOurs(stored, memory)).map(({ key }) => keyId(key)));
       const carried = await carryOut(object, bundle, { ...context, cause: 'rebuild', only });
       if (carried.error === null) {
-        if (isProven(object, bundle, carried)) memory.brought ??= groundOf(bundle);
+        if (isProven(object, bundle, carried)) memory.brought ??= groundOf(object, bundle, null);
         keepBundle(bundle, context);
       }
       return carried;
@@ -348,6 +351,7 @@ async function carryOut(
   const bodies = (): Promise<void> => loadBodies(object, bundle, context);
   const gate = policyGate(object, bundle, {
     gates: hands.gates,
+    unitNamed: hands.unitNamed,
     cluster: hands.cluster,
     there: apply.cluster,
     memory,

@@ -36,6 +36,7 @@ import { isNews } from '../../runtime/flux-object.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import type { Hands } from './act.ts';
 import { actDeliver, unitRef } from './act.ts';
+import { findUnit } from './beside.ts';
 import type { Seen, Step } from './decide.ts';
 import { decide } from './decide.ts';
 import type { Facts } from './facts.ts';
@@ -52,7 +53,7 @@ export interface KustomizationControllerOptions {
   kustomizations: FluxObjects;
   sources: SourceObjects;
   helmReleases: OnDemandObjects;
-  hands: Omit<Hands, 'saveProgress' | 'onAnswer' | keyof Leave>;
+  hands: Omit<Hands, 'saveProgress' | 'onAnswer' | 'unitNamed' | keyof Leave>;
   writer: StatusWriter;
   finisher: Finisher;
   queue: () => KeyedQueue;
@@ -100,6 +101,7 @@ export class KustomizationController {
         throw systemError('cancelled', text);
       },
       onAnswer: (unit, id) => this.#clusterNews.rejudge(unit, id),
+      unitNamed: (ref) => findUnit(ref, { ...options, memories }),
     };
     options.kustomizations.listen((id, object, before) => this.#onObject(id, object, before));
     options.sources.listen((kind, id, object, before) => this.#onSource({ kind, id }, object, before));

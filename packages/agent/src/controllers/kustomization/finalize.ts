@@ -162,6 +162,9 @@ async function passDeletion(
       revision: object.status?.lastAppliedRevision ?? '',
       since: object.status?.lastAppliedRevision ?? null,
       paths: [],
+      // It is no commit, whoever wrote what goes.
+      beside: () =>
+        Promise.resolve({ unknown: 'it is deleted in the cluster, and nobody tells by whom: break the glass' }),
       hasRemoteBases: false,
       bundleDigest: '',
       objects: going.map((key) => ({ key, action: 'delete' })),

@@ -9,9 +9,11 @@ import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Gatekeeper } from '../../gates/gatekeeper.ts';
 import type { GateRequest, Passage } from '../../gates/gate-request.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
+import { besideOf, sourceOf, type FindUnit } from './beside.ts';
 
 interface GateContext {
   gates: Gatekeeper | null;
+  unitNamed: FindUnit;
   /** Where the Flux objects are. */
   cluster: Cluster;
   /** Where the objects of the unit are, as who delivers them. */
@@ -50,7 +52,8 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     isDeclared: context.cause === 'routine' || context.cause === 'emergency',
     revision,
     since: memory.brought?.revision ?? null,
-    paths: readAnew(memory.brought, groundOf(bundle)),
+    paths: readAnew(memory.brought, bundle.reads),
+    beside: () => besideOf(object, groundOf(object, bundle, null), { ...context, find: context.unitNamed }),
     hasRemoteBases: bundle.reads.remotes.length > 0,
     bundleDigest: bundle.digest,
     objects,
@@ -75,13 +78,13 @@ export function subjectOf(
   object: Kustomization,
   memory: UnitMemory,
 ): Pick<GateRequest, 'ref' | 'uid' | 'labels' | 'source' | 'asked' | 'clusterName' | 'place'> {
-  const { metadata, spec } = object;
+  const { metadata } = object;
   const namespace = metadata.namespace ?? '';
   return {
     ref: { kind: 'Kustomization', namespace, name: metadata.name },
     uid: metadata.uid ?? '',
     labels: metadata.labels ?? {},
-    source: { kind: spec.sourceRef.kind, namespace: spec.sourceRef.namespace ?? namespace, name: spec.sourceRef.name },
+    source: sourceOf(object),
     asked: requestedAt(object) ?? '',
     clusterName: kubeConfigReference(object)?.name ?? 'own',
     place: memory.place ?? '',
