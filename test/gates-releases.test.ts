@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CHANGE } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -203,6 +204,28 @@ test('a release that would take a claim with it is not uninstalled without appro
   );
   await alice.says('Approve', change);
   await world.until(releases.key('store'), 'be gone', (object) => object === null);
+});
+
+test('a failed install takes what it made with it, and what it took over only where somebody approves', async () => {
+  const { world } = releases;
+  const { namespace } = world;
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  const claim = { group: '', version: 'v1', kind: 'PersistentVolumeClaim', namespace };
+  const metadata = { name: 'taken-data', namespace };
+  await world.cluster.create({ apiVersion: 'v1', kind: claim.kind, metadata, spec } as KubeObject);
+  await sleep(1_500);
+  const failing = { timeout: '2s', install: { remediation: { retries: 1 } }, uninstall: { disableWait: true } };
+  for (const name of ['fresh', 'taken']) {
+    const template = JSON.stringify({ apiVersion: 'v1', kind: claim.kind, metadata: { name: `${name}-data` }, spec });
+    await releases.chart(name, { 'templates/claim.yaml': template });
+    await releases.release(name, failing);
+  }
+  await isHeld(
+    'taken',
+    `waits for an approval by anybody of the deletion of PersistentVolumeClaim/${namespace}/taken-data`,
+  );
+  await world.event(releases.key('fresh'), 'UninstallSucceeded', (text) => text.includes('fresh.v1'));
+  expect((await world.get({ ...claim, name: 'taken-data' }))?.metadata.deletionTimestamp).toBeUndefined();
 });
 
 test('a policy that names drift holds its repair', async () => {

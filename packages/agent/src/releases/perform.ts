@@ -18,6 +18,7 @@ import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
 import { failureOf, Superseded, type ActionContext } from './context.ts';
 import { heedLockdowns, hookKeys, passReleaseGate, secretOf } from './gate.ts';
 import { correct } from './correct.ts';
+import { wereMadeSince } from './made-since.ts';
 import { chartOf, type ReleaseRecord } from './record.ts';
 import { removeObjects, removeRelease } from './remove-release.ts';
 import { keysOf } from './render.ts';
@@ -142,8 +143,9 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   if (last === null) return uninstallUnstored(task, context);
   const keys = await ownedKeys(task, last, context);
   const isRemedy = task.action === 'uninstall-remediation';
-  // What a failed install made goes as it came; anything else may hold what nobody wants to lose.
-  const isOfInstall = isRemedy && last.record.version === 1;
+  // What a failed install made goes as it came; anything else, such as what it took over, may hold what nobody wants to lose.
+  const isFirst = isRemedy && last.record.version === 1;
+  const isOfInstall = isFirst && (context.gates === null || (await wereMadeSince(last, keys, context)));
   const cause = isOfInstall ? 'rollback' : 'prune';
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
   const running = options.hooks ? (['pre-delete', 'post-delete'] as const) : [];
