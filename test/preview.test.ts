@@ -85,7 +85,9 @@ describe('plumb diff kustomization', () => {
 
   test('carries the change out in memory where it is asked to', async () => {
     const { code, out } = await plumb('diff', 'kustomization', 'apps', '--rehearse');
-    expect(out).toContain(`pruned\n  ConfigMap/${world.target}/old deleted\nnothing stands in its way\n`);
+    expect(out).toContain(
+      `pruned\n  ConfigMap/${world.target}/old deleted\nnothing stands in its way, where gates let it pass\n`,
+    );
     expect(out).toMatch(new RegExp(`stage 1: definitions.*\n {2}Namespace/${world.target} unchanged\nstage 2`));
     expect(code).toBe(1);
   });

@@ -156,9 +156,9 @@ test('lockdowns are a table, with how long they last', () => {
   const ended = { ...LOCKDOWN, metadata: { name: 'old' }, spec: { ...LOCKDOWN.spec, until: '2026-11-27T11:00:00Z' } };
   expect(lockdownTable([LOCKDOWN, ended], NOW)).toBe(
     [
-      'NAME       KIND     UNTIL                  LEFT    BY     ABOUT                         REASON',
-      'incident   freeze   2026-11-27T13:00:00Z   60m     olga   all units in namespace shop   down',
-      'old        freeze   2026-11-27T11:00:00Z   ended   olga   all units in namespace shop   down',
+      'NAME       KIND     UNTIL                  LEFT    BY     REASON   ABOUT',
+      'incident   freeze   2026-11-27T13:00:00Z   60m     olga   down     all units in namespace shop',
+      'old        freeze   2026-11-27T11:00:00Z   ended   olga   down     all units in namespace shop',
       '',
     ].join('\n'),
   );

@@ -9,7 +9,7 @@ export function lockdownTable(lockdowns: readonly Lockdown[], now: number): stri
     const { metadata, spec } = lockdown;
     const end = endTime(lockdown);
     const left = end <= now ? 'ended' : age(now, end);
-    return [metadata.name, lockdownKind(spec), spec.until, left, spec.by, lockdownText(spec), spec.reason];
+    return [metadata.name, lockdownKind(spec), spec.until, left, spec.by, spec.reason, lockdownText(spec)];
   });
-  return table([['NAME', 'KIND', 'UNTIL', 'LEFT', 'BY', 'ABOUT', 'REASON'], ...rows]);
+  return table([['NAME', 'KIND', 'UNTIL', 'LEFT', 'BY', 'REASON', 'ABOUT'], ...rows]);
 }

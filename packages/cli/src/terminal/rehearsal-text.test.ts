@@ -6,7 +6,7 @@ test('what a unit waits for is named by its kind', () => {
   const dependencies = ['Kustomization/flux-system/infrastructure', 'HelmRelease/flux-system/db'];
   const rehearsal = { plan: null, changes: [], dependencies, assumptions: [], error: null };
   expect(rehearsalText(rehearsal, (_, text) => text)).toBe(
-    `first waits for\n  ${dependencies.join('\n  ')}\nnothing stands in its way\n`,
+    `first waits for\n  ${dependencies.join('\n  ')}\nnothing stands in its way, where gates let it pass\n`,
   );
 });
 

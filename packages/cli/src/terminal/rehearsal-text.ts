@@ -34,7 +34,9 @@ export function rehearsalText(rehearsal: Rehearsal, paint: Paint): string {
   if (assumptions.length > 0)
     lines.push(paint('dim', 'taken for granted'), ...assumptions.map((text) => paint('dim', `  ${visible(text)}`)));
   lines.push(
-    error === null ? 'nothing stands in its way' : paint('red', `it would fail: ${visibleText(error.message)}`),
+    error === null
+      ? 'nothing stands in its way, where gates let it pass'
+      : paint('red', `it would fail: ${visibleText(error.message)}`),
   );
   return `${lines.join('\n')}\n`;
 }
