@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { PLAN, type Change, type JsonObject, type Plan } from '@plumb/api';
+import { PLAN, type Change, type ChangePlan, type JsonObject, type Plan } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, inPhase, installGates, Person, policy } from './support/gates.ts';
 import { configMap } from './support/manifests.ts';
@@ -102,8 +102,7 @@ interface Told {
 
 /** What is said without a cluster, by a policy, of what a file has. */
 async function judged(file: string, by: string): Promise<{ code: number; told: Told }> {
-  const { at } = change.status?.requirements?.[0] ?? { at: '' };
-  const what = ['--change', file, '-f', by, '-n', world.namespace, '--at', at, '--approved-by', 'alice=sre'];
+  const what = ['--change', file, '-f', by, '-n', world.namespace, '--approved-by', 'alice=sre'];
   const { code, out } = await plumb(['policy', 'test', ...what, '-o', 'json']);
   const { verdicts } = JSON.parse(out) as { verdicts: [Told] };
   return { code, told: verdicts[0] };
@@ -124,7 +123,9 @@ const OUTCOMES: Readonly<Record<string, string>> = {
 };
 
 test('G4: what a cluster recorded of a held change gets the same verdict by the same policy, without the cluster', async () => {
-  await writeFile(join(dir, 'raw.json'), await rawPlan());
+  const raw = await rawPlan();
+  expect((JSON.parse(raw) as ChangePlan).judgedAt).toBe(change.status?.plan?.at);
+  await writeFile(join(dir, 'raw.json'), raw);
   const { code, told } = await judged('raw.json', 'rules.yaml');
   const said = (change.status?.requirements ?? []).map(({ policy: id, rule, verdict, message }) => {
     return { policy: id, rule, outcome: OUTCOMES[verdict], message };

@@ -45,7 +45,11 @@ export const policyOptions = {
     '--approved-by <people>',
     'judge as if these people had approved, as user=group+group, with the groups that count',
   ),
-  at: text('--at <time>', null, 'judge windows as at this time, as 2026-11-03T12:00:00Z; by default now'),
+  at: text(
+    '--at <time>',
+    null,
+    'judge windows as at this time, as 2026-11-03T12:00:00Z; by default now, and of a recorded change when it was judged',
+  ),
   strict: flag('--strict', null, 'exit with 1 also where something is waited for, or cannot be judged here'),
   output: choice('-o, --output <format>', 'text for people, json, yaml, or github: annotations for GitHub Actions', [
     'text',

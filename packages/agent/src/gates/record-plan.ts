@@ -31,7 +31,8 @@ export async function recordPlan(
   const { name } = record.metadata;
   try {
     const contents = await request.contents();
-    const kept = await keepPlan(await planChange({ ...request, change, contents }), record, cluster, now);
+    const plan = { ...(await planChange({ ...request, change, contents })), judgedAt: formatTime(new Date(now)) };
+    const kept = await keepPlan(plan, record, cluster, now);
     await records.notePlan(record, kept, cluster);
   } catch (thrown) {
     signal.throwIfAborted();

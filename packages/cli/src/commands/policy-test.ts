@@ -63,7 +63,7 @@ async function judge(options: PolicyTestOptions, context: Context, asked: string
     const { policies, lockdowns, flaws } = await policiesAmong(objects, namespace, engine);
     refuseFlawed(flaws);
     const circumstances = { policies, lockdowns, approvedBy, now, engine, signal };
-    if (change.length > 0) return judgeRecorded(change, { ...circumstances, objects: given }, context);
+    if (change.length > 0) return judgeRecorded(options, { ...circumstances, objects: given }, context);
     const declared = await readDeclared(placeOf(asked, context), options, { given, tools });
     return runPolicies({ ...declared, ...circumstances, given });
   });
@@ -75,7 +75,7 @@ function refuseBeside({ revision, base }: PolicyTestOptions, asked: string): voi
 }
 
 async function judgeRecorded(
-  files: readonly string[],
+  { change: files, at }: Pick<PolicyTestOptions, 'change' | 'at'>,
   circumstances: Parameters<typeof judgeKnown>[1],
   { folder }: Context,
 ): Promise<PolicyReport> {
@@ -87,7 +87,9 @@ async function judgeRecorded(
         `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
       );
     });
-    verdicts.push(await judgeKnown(readRecorded(file, text), circumstances));
+    const known = readRecorded(file, text);
+    const now = at === '' ? (known.at ?? circumstances.now) : circumstances.now;
+    verdicts.push(await judgeKnown(known, { ...circumstances, now }));
   }
   return { verdicts, unjudged: [], failures: [], unchanged: 0, notes: [] };
 }

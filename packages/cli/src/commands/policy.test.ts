@@ -254,6 +254,11 @@ note: every object is judged as a new one, and nothing as deleted: --base says w
     expect(out).toContain('    apps/web.yaml: Deployment/shop/web: asks for 9 replicas\n');
     expect(out).toContain('passes          checks/ticket');
     expect(code).toBe(1);
+    write({ 'then.json': JSON.stringify({ ...plan, judgedAt: '2026-11-03T21:00:00Z' }) });
+    const then = await plumb('test', ...FILES, '--change', 'then.json');
+    expect(then.out).toContain('passes          windows');
+    const later = await plumb('test', ...FILES, '--change', 'then.json', '--at', '2026-11-04T21:00:00Z');
+    expect(later.out).toContain('waits           windows');
     expect(await plumb('test', 'fleet', ...FILES, '--change', 'plan.json')).toMatchObject({
       code: 2,
       err: 'plumb: --change has all that is judged: no folder, --revision or --base beside it\n',

@@ -65,6 +65,8 @@ export interface UnitVerdict {
 /** A change as it is known outside of the cluster that it is for. */
 export interface KnownChange {
   facts: ChangeFacts;
+  /** When gates were asked, in milliseconds since the epoch; left out where they were not, or nobody wrote it down. */
+  at?: number;
   contents: readonly Content[];
   /** Objects as they were, by keyId. */
   before: ReadonlyMap<string, KubeObject>;

@@ -32,7 +32,7 @@ function parsed(path: string, text: string) {
 }
 
 /** A recorded change as gates were told of it, but for what is masked in its record, or is not in it. */
-function recordedChange({ change, objects, unlisted }: ChangePlan): KnownChange {
+function recordedChange({ change, objects, unlisted, judgedAt }: ChangePlan): KnownChange {
   const applied = objects.filter(({ action }) => action !== 'delete');
   const contents = applied.flatMap(({ key, object, path }): Content[] =>
     object === null ? [] : [{ key, body: object, path }],
@@ -43,6 +43,7 @@ function recordedChange({ change, objects, unlisted }: ChangePlan): KnownChange 
   const left = applied.length - contents.length + unlisted;
   const unseen = applied.filter((one) => one.action === 'change' && one.role === undefined && one.oldObject === null);
   return {
+    ...(judgedAt !== undefined && { at: Date.parse(judgedAt) }),
     facts: { ...change, objects: objects.map(({ key, action }) => ({ key, action })) },
     contents,
     before: new Map(before),

@@ -1,5 +1,5 @@
 import * as Type from 'typebox';
-import { choice, count, flag, list, object, text } from '../build.ts';
+import { choice, count, flag, list, object, text, time } from '../build.ts';
 import type { Json, KubeObject } from '../../object.ts';
 import { person, unitFields } from './change.ts';
 import { CAUSES } from './common.ts';
@@ -96,6 +96,7 @@ const entry = object('What becomes of one object.', {
 export const changePlan = object('What a held change would do, object by object.', {
   apiVersion: Type.Literal('plumb.dev/v1'),
   kind: Type.Literal('ChangePlan'),
+  judgedAt: Type.Optional(time('When gates were asked, by the clock of the API server.')),
   change: facts,
   objects: list('What becomes of each object, what goes first.', entry),
   unlisted: count('Objects beyond those that are listed.'),
