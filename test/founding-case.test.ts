@@ -32,7 +32,7 @@ spec:
 
 const NOON = Date.parse('2026-12-01T20:00:00Z');
 const WINDOW = 'Tue 12:00–18:00 America/Los_Angeles';
-const NOT_HERS = `a change of user alice@shop.example: nobody else's passes in ${WINDOW}`;
+const NOT_HERS = `an approval by user alice@shop.example: only their changes pass in ${WINDOW}`;
 const CLOSED = `the window ${WINDOW}, opens 2026-12-01T20:00:00Z`;
 const NEXT_WEEK = `the window ${WINDOW}, opens 2026-12-08T20:00:00Z`;
 

@@ -176,7 +176,7 @@ test('G3: whoever edits a unit in the cluster is known to nobody: that waits, an
     return spec.unit.name === 'listed' && status?.phase === 'Pending';
   });
   expect(change.status?.message).toBe(
-    'waits for word of who the authors of this revision are: spec.commonMetadata changed in the cluster, and nobody tells by whom: bring it by a commit, or break the glass',
+    'waits for the authors of this revision to be known: spec.commonMetadata changed in the cluster, and nobody tells by whom: bring it by a commit, or break the glass',
   );
   await alice.says('Approve', change);
   await carol.says('Approve', change);
@@ -211,7 +211,7 @@ test('G3: a unit that another one brings is the work of whoever made the commits
 
 test('a change of somebody whom nobody knows waits, says so, and goes on once it is known who that is', async () => {
   const revision = await world.push(settings('4'), 'Change', EVE);
-  const why = `waits for word of which user ${EVE} is: ConfigMap ${world.namespace}/people does not tell`;
+  const why = `waits for a user of the cluster for ${EVE}: ConfigMap ${world.namespace}/people names none`;
   const change = await says(revision, why);
   await carol.says('Approve', change);
   await says(revision, why);

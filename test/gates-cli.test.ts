@@ -191,7 +191,7 @@ describe('somebody else', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^mallory approved /);
     expect(out.split('\n')[1]).toBe(
-      `nothing counts it so far (mallory is of shop, system:authenticated); waits for 2 approvals by group sre; plumb change show ${name} has the rules`,
+      `no rule counts it so far (mallory is of shop, system:authenticated); waits for 2 approvals by group sre; plumb change show ${name} has the rules`,
     );
     expect(await plumb(mallory, 'approve', name, '--by', 'alice')).toMatchObject({
       code: 2,

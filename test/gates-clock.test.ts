@@ -51,7 +51,10 @@ describe('the founding case: one named person, Tuesdays from noon to six in the 
   test('on Tuesday noon nothing passes that is not hers', async () => {
     await bench.time.set(NOON + 10 * MINUTE);
     revision = await bench.declare();
-    const change = await bench.held(revision, `waits for a change of user alice: nobody else's passes in ${WINDOW}`);
+    const change = await bench.held(
+      revision,
+      `waits for an approval by user alice: only their changes pass in ${WINDOW}`,
+    );
     await bob.says('Approve', change);
     await bench.time.wake('apps');
     await bench.held(revision, /^waits for a change of user alice/);
@@ -81,7 +84,7 @@ describe('the founding case: one named person, Tuesdays from noon to six in the 
 describe('G9: no clock opens a window early', () => {
   const OPENS = Date.parse('2026-12-02T12:00:00Z');
   const APART =
-    /^waits for a clock that can be believed, to tell whether a window is open: those of the agent and of the API server are \d+ s apart$/;
+    /^waits for a trusted clock, to tell whether a window is open: those of the agent and of the API server are \d+ s apart$/;
   const CLOSED = 'waits for the window daily 12:00–13:00 UTC, opens 2026-12-02T12:00:00Z';
   let bench: WindowBench;
   let revision: string;

@@ -163,7 +163,7 @@ test('a registry that is away holds, and the change passes when it is back', asy
   const revision = await runs('away', image.name);
   await isHeld(
     'away',
-    /^waits for word of the registry of image \S+: registry '127\.0\.0\.1:\d+' could not be asked: .*ECONNREFUSED/,
+    /^waits for an answer of the registry of image \S+: registry '127\.0\.0\.1:\d+' could not be asked: .*ECONNREFUSED/,
   );
   // What was in it is gone with it, and the image that it names is another one by now: what counts is its name.
   const back = await TestRegistry.start({ port: away.port });
@@ -182,7 +182,7 @@ test('keys and logins are read where the policy says, and what is missing holds'
   const revision = await runs('secret', image.name);
   await isHeld(
     'secret',
-    /^waits for the verdict of images\/signatures in \S+, which could not be had: Secret \S+\/cosign is not there$/,
+    /^waits for images\/signatures in \S+, which could not be evaluated: Secret \S+\/cosign is not there$/,
   );
   const stringData = { 'cosign.pub': key.pem };
   await world.cluster.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'cosign', namespace }, stringData });

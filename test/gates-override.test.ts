@@ -136,7 +136,7 @@ test('the status of a policy says whether it can be judged by, and what is wrong
   await policy(world, 'flawed', { select: { names: ['none'] }, forbid: [{ name: 'x', pattern: '(' }] });
   const forbid = await world.conditionIs(key('flawed'), 'Ready', 'False', 'InvalidSpec');
   expect(condition(forbid, 'Ready')?.message).toMatch(
-    /^it holds all that it selects, for it cannot be judged by: forbid\[0\]: \( is no pattern of RE2/,
+    /^the policy is invalid, and holds all that it selects: forbid\[0\]: \( is no pattern of RE2/,
   );
   await policy(world, 'odd', { select: { names: ['none'] }, checks: [{ name: 'odd', expression: 'object.' }] });
   const odd = await world.conditionIs(key('odd'), 'Ready', 'False', 'InvalidSpec');

@@ -92,7 +92,7 @@ const says = (revision: string, message: string): Promise<Change> =>
 test('a review of exactly the commit that is to be applied lets it pass, however late the forge answers', async () => {
   forge.fault = 'hang';
   const revision = await world.push(settings('2'), 'Change', ALICE);
-  await says(revision, 'or word of who said so elsewhere: GitHub has not answered yet');
+  await says(revision, 'or approvals given elsewhere: GitHub has not answered yet');
   expect(await value()).toBe('1');
   forge.model.pulls = [reviewed(12, revision, 'bob')];
   forge.wake();

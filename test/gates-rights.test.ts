@@ -124,7 +124,7 @@ const value = async (unit = 'apps'): Promise<string | undefined> => {
   return (object?.['data'] as { a?: string } | undefined)?.a;
 };
 const BLIND =
-  /^waits for word of what the policies say: objects of the kind (Cluster)?ReleasePolicy cannot be read: .*User "agent-of-\S+" cannot (list|watch) resource "(cluster)?releasepolicies"/;
+  /^waits until the policies can be read: objects of the kind (Cluster)?ReleasePolicy cannot be read: .*User "agent-of-\S+" cannot (list|watch) resource "(cluster)?releasepolicies"/;
 
 /** Waits until a unit says that policies cannot be read. */
 async function blind(unit: string): Promise<void> {

@@ -104,7 +104,7 @@ test('an expression that fails holds: nobody knows what it would have said', asy
   await world.kustomization('odd', { retryInterval: '1h' });
   await isHeld(
     'odd',
-    /^waits for the verdict of checks\/odd in ReleasePolicy\/\S+\/broken, which could not be had: .*no such key/,
+    /^waits for checks\/odd in ReleasePolicy\/\S+\/broken, which could not be evaluated: .*no such key/,
   );
   await remove('broken');
   const change = await changeOf(world, 'odd', 'be held');
@@ -166,7 +166,7 @@ test('a policy with a mistake holds what it selects, and says what is wrong', as
   await world.kustomization('wrong', { retryInterval: '1h' });
   await isHeld(
     'wrong',
-    /^waits for a mend of ReleasePolicy\/\S+\/wrong, which cannot be judged by: windows\[0\]: .*Mars\/Olympus/,
+    /^waits for a fix of ReleasePolicy\/\S+\/wrong, which is invalid: windows\[0\]: .*Mars\/Olympus/,
   );
   expect(await world.get(configMapKey(world.target, 'wrong'))).toBeNull();
   await policy(world, 'wrong', { select: { names: ['wrong'] } });

@@ -167,7 +167,7 @@ const ofObject = (row: Row, message: string): string => message.replace(`ConfigM
 
 /** A check that fails is told with where it stands. */
 function bare(row: Row, message: string): string {
-  const where = `the verdict of checks/rule in ReleasePolicy/${world.namespace}/${row.name}, which could not be had: `;
+  const where = `checks/rule in ReleasePolicy/${world.namespace}/${row.name}, which could not be evaluated: `;
   return ofObject(row, message.replace(where, ''));
 }
 

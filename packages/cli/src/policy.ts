@@ -168,7 +168,7 @@ export function approversOf({ approvedBy }: Pick<PolicyOptions, 'approvedBy'>): 
     const user = at < 0 ? one : one.slice(0, at);
     const groups = at < 0 ? [] : one.slice(at + 1).split('+');
     if (user === '' || groups.includes(''))
-      throw userError('invalid-spec', `--approved-by: '${one}' is nobody as alice=sre+oncall`);
+      throw userError('invalid-spec', `--approved-by: '${one}' is not of the form alice=sre+oncall`);
     return { user, groups };
   });
 }
@@ -176,7 +176,7 @@ export function approversOf({ approvedBy }: Pick<PolicyOptions, 'approvedBy'>): 
 /** @throws PlumbError that names every policy that cannot be judged by */
 export function refuseFlawed(flaws: readonly PolicyFlaw[]): void {
   if (flaws.length === 0) return;
-  const lines = flaws.map(({ policy, flaw }) => `${policy} cannot be judged by: ${flaw}`);
+  const lines = flaws.map(({ policy, flaw }) => `${policy} is invalid: ${flaw}`);
   throw userError('invalid-spec', lines.join('\n'));
 }
 

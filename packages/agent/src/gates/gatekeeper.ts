@@ -108,7 +108,7 @@ export class Gatekeeper {
    */
   async #isKnown(): Promise<boolean> {
     const known = await this.#objects.known();
-    if (typeof known === 'object') throw held(`waits for word of what the policies say: ${known.trouble}`, ASK_AGAIN);
+    if (typeof known === 'object') throw held(`waits until the policies can be read: ${known.trouble}`, ASK_AGAIN);
     return known === 'known';
   }
 

@@ -141,7 +141,7 @@ test('a registry that the policy does not allow is not asked', async () => {
 test('a registry that fails is told, and asked again', async () => {
   answer = () => Promise.reject(new Error(`away\n${'x'.repeat(999)}`));
   expect(await found(signatures)).toEqual({
-    waits: `word of the registry of image ${BY_DIGEST}: away ${'x'.repeat(495)}`,
+    waits: `an answer of the registry of image ${BY_DIGEST}: away ${'x'.repeat(495)}`,
   });
   await clock.advance(5_000);
   answer = async () => ({ digest: DIGEST, answers: [SIGNED] });
@@ -155,7 +155,7 @@ test('a registry that is late is not waited for, is asked once by all, and wakes
   const both = [found(signatures), found(signatures, [BY_DIGEST], { ref: other })];
   await clock.advance(1_000);
   for (const one of await Promise.all(both)) {
-    expect(one).toEqual({ waits: `word of the registry of image ${BY_DIGEST}` });
+    expect(one).toEqual({ waits: `an answer of the registry of image ${BY_DIGEST}` });
   }
   expect([asked.length, woken]).toEqual([1, []]);
   late.resolve({ digest: DIGEST, answers: [SIGNED] });

@@ -172,9 +172,9 @@ function toldOf({ image, named, isAllowed, known }: AskedOf): ToldOf {
   if (named === null) return { image, waits: `a name of image ${image} that can be read` };
   if (!isAllowed) return { image, waits: `image ${image} to be of a registry that may be asked` };
   const told = known === null || known.asking !== null ? null : known.told;
-  if (told === null) return { image, waits: `word of the registry of image ${image}` };
+  if (told === null) return { image, waits: `an answer of the registry of image ${image}` };
   return 'trouble' in told
-    ? { image, waits: `word of the registry of image ${image}: ${told.trouble}` }
+    ? { image, waits: `an answer of the registry of image ${image}: ${told.trouble}` }
     : { image, known: told };
 }
 
@@ -239,7 +239,7 @@ function askedOf<Evidence>(told: ToldOf, evidenceOf: (known: ImageKnown) => Evid
   if ('waits' in told) return told;
   const evidence = evidenceOf(told.known);
   return evidence === null
-    ? { image, waits: `word of the registry of image ${image}` }
+    ? { image, waits: `an answer of the registry of image ${image}` }
     : { image, digest: told.known.digest, evidence };
 }
 

@@ -141,7 +141,7 @@ export const ownMessages = {
     level: 'info',
     reason: 'Succeeded',
     channels: ['condition'],
-    text: () => 'it can be judged by',
+    text: () => 'the policy is valid',
     example: {},
   }),
   policyFlawed: message({
@@ -149,7 +149,7 @@ export const ownMessages = {
     level: 'error',
     reason: 'InvalidSpec',
     channels: ['condition'],
-    text: (p: { flaw: string }) => `it holds all that it selects, for it cannot be judged by: ${p.flaw}`,
+    text: (p: { flaw: string }) => `the policy is invalid, and holds all that it selects: ${p.flaw}`,
     example: {
       flaw: "windows[0]: 'Mars/Olympus' is no time zone; name one of the IANA database, such as Europe/Berlin",
     },

@@ -299,21 +299,25 @@ note: every object is judged as a new one, and nothing as deleted: --base says w
     [
       'an expression with a mistake',
       ['fleet', '-f', 'broken.yaml'],
-      /^plumb: ReleasePolicy\/flux-system\/replicas cannot be judged by: checks\/few: compilation failed: ERROR: /,
+      /^plumb: ReleasePolicy\/flux-system\/replicas is invalid: checks\/few: compilation failed: ERROR: /,
     ],
     [
       'a field that is not known',
       ['fleet', '-f', 'unknown.yaml'],
-      /^plumb: ReleasePolicy\/flux-system\/replicas cannot be judged by: spec.checkz is not known to this version\n$/,
+      /^plumb: ReleasePolicy\/flux-system\/replicas is invalid: spec.checkz is not known to this version\n$/,
     ],
     [
       'a lockdown with a mistake',
       ['fleet', '-f', 'lockdown.yaml'],
-      /^plumb: Lockdown\/incident cannot be judged by: checks\/few: compilation failed: ERROR: /,
+      /^plumb: Lockdown\/incident is invalid: checks\/few: compilation failed: ERROR: /,
     ],
     ['a policy that is given twice', ['fleet', '-f', 'policies/replicas.yaml,policies'], /replicas is given twice\n$/],
     ['what is no time', ['fleet', ...FILES, '--at', 'noon'], /--at: 'noon' is no time as 2026-11-03T12:00:00Z\n$/],
-    ['nobody', ['fleet', ...FILES, '--approved-by', '=sre'], /--approved-by: '=sre' is nobody as alice=sre\+oncall\n$/],
+    [
+      'nobody',
+      ['fleet', ...FILES, '--approved-by', '=sre'],
+      /--approved-by: '=sre' is not of the form alice=sre\+oncall\n$/,
+    ],
   ])('exits with 2 for %s', async (_what, args, message) => {
     write({
       'broken.yaml': POLICY.replace('<= 3', '<='),

@@ -27,5 +27,5 @@ function tell(heard: Heard, { who, change: before }: Decided): string {
   if (heard.outcome === 'told') return ENDS[phase] ?? message;
   const groups = who.groups.length === 0 ? 'no group' : `of ${who.groups.join(', ')}`;
   const { name } = before.metadata;
-  return `nothing counts it so far (${who.name} is ${groups}); ${message}; plumb change show ${name} has the rules`;
+  return `no rule counts it so far (${who.name} is ${groups}); ${message}; plumb change show ${name} has the rules`;
 }

@@ -145,7 +145,7 @@ describe('a decision', () => {
     [
       'does not count it',
       { outcome: 'not counted', change: change() },
-      'nothing counts it so far (alice is of sre); waits for 1 approval by anybody; plumb change show ks-apps-1 has the rules',
+      'no rule counts it so far (alice is of sre); waits for 1 approval by anybody; plumb change show ks-apps-1 has the rules',
     ],
   ])('says that the change %s', (_name, heard, text) => {
     expect(heardText(heard, decided)).toBe(`${text}\n`);

@@ -7,7 +7,7 @@ const WORDS: Readonly<Record<RuleOutcome, string>> = {
   denied: 'denied',
   warned: 'warns',
   waits: 'waits',
-  failed: 'holds',
+  failed: 'cannot be judged',
   unknown: 'not judged here',
 };
 

@@ -71,7 +71,7 @@ function policyLines(policies: Why['policies'], isOpen: boolean, now: number, pa
   return policies.flatMap((policy) => [
     paint('bold', visible(policy.policy)),
     ...(policy.maybe ? ['  governs only changes that touch what it names'] : []),
-    ...(policy.flaw === null ? [] : [`  holds all it selects, for it cannot be judged by: ${visible(policy.flaw)}`]),
+    ...(policy.flaw === null ? [] : [`  invalid, and holds all that it selects: ${visible(policy.flaw)}`]),
     ...ruleLines(policy.rules, isOpen, now, paint),
   ]);
 }

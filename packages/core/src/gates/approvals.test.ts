@@ -71,7 +71,7 @@ describe('how many, and by whom', () => {
   test('which accounts are of one person is missed only where it matters', () => {
     const unread = { identities: null };
     expect(judge({ count: 2 }, [bob, carol], unread)).toMatchObject(
-      waits(`word of which accounts are of one person: ${NAME} cannot be read`),
+      waits(`the identities of accounts: ${NAME} cannot be read`),
     );
     expect(judge({ count: 1 }, [bob], unread).verdict).toBe('Met');
     expect(judge({ count: 2 }, [bob], unread)).toMatchObject(waits('1 more approval by anybody'));
@@ -99,14 +99,14 @@ describe('an approval lasts', () => {
 
   test('and who waits is told that one counts no more', () => {
     expect(judge({ expiry: '1h', groups: ['sre'] }, aged(7_200_000))).toMatchObject(
-      waits('1 more approval by group sre (one is older than 1h0m0s and counts no more)'),
+      waits('1 more approval by group sre (one is older than 1h0m0s and no longer counts)'),
     );
   });
 
   test('nobody knows how long while the clock cannot be believed', () => {
     const clock = { clockTrouble: 'far apart' };
     expect(judge({ expiry: '1h' }, aged(1), clock)).toMatchObject(
-      waits('a clock that can be believed, to tell how old approvals are: far apart'),
+      waits('a trusted clock, to tell how old approvals are: far apart'),
     );
     expect(judge({ expiry: '1h' }, [], clock)).toMatchObject(waits('1 approval by anybody'));
     expect(judge({}, aged(1), clock).verdict).toBe('Met');
@@ -147,33 +147,33 @@ describe('where an author must not approve', () => {
     [
       'who the authors are',
       { change: change({ authors: { unknown: 'the remote is away' } }) },
-      'word of who the authors of this revision are: the remote is away',
+      'the authors of this revision to be known: the remote is away',
     ],
-    [
-      'a single author',
-      { change: change({ authors: knownAuthors([]) }) },
-      'word of who the authors of this revision are',
-    ],
+    ['a single author', { change: change({ authors: knownAuthors([]) }) }, 'the authors of this revision to be known'],
     [
       'where it is told who they are here',
       { identities: null, identitiesName: null },
-      'word of who the authors are in the cluster: the policy names no identitiesRef',
+      'the users that the authors are in the cluster: the policy names no identitiesRef',
     ],
-    ['what is told of it', { identities: null }, `word of who the authors are in the cluster: ${NAME} cannot be read`],
+    [
+      'what is told of it',
+      { identities: null },
+      `the users that the authors are in the cluster: ${NAME} cannot be read`,
+    ],
     [
       'anybody of that address',
       { change: change({ authors: knownAuthors([stranger]) }) },
-      `word of which user Mallory <mallory@example.com> is: ${NAME} does not tell`,
+      `a user of the cluster for Mallory <mallory@example.com>: ${NAME} names none`,
     ],
     [
       'one of several',
       { change: change({ authors: knownAuthors([{ name: 'a', email: 'alice@example.com' }, stranger]) }) },
-      `word of which user Mallory <mallory@example.com> is: ${NAME} does not tell`,
+      `a user of the cluster for Mallory <mallory@example.com>: ${NAME} names none`,
     ],
     [
       'which user an author is',
       { identities: [parseIdentity('usr: alice\ngit: alice@example.com')] },
-      `word of which user Alice Liddell <alice@example.com> is: ${NAME} does not tell`,
+      `a user of the cluster for Alice Liddell <alice@example.com>: ${NAME} names none`,
     ],
   ])('nothing counts while nobody knows %s', (_what, more, message) => {
     expect(judge(NOT, [bob, carol], more)).toEqual({ verdict: 'Missing', message, evidence: [] });

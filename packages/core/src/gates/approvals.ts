@@ -12,7 +12,7 @@ export function judgeApprovals(rule: ApprovalRule, input: ApprovalInput, elsewhe
   const given = input.approvals.filter((one) => isConsent(one) && isOneOf(rule, one));
   const isGiven = given.length > 0 || isEndorsed(elsewhere);
   if (expiry !== undefined && input.clockTrouble !== null && isGiven) {
-    return missing(`a clock that can be believed, to tell how old approvals are: ${input.clockTrouble}`);
+    return missing(`a trusted clock, to tell how old approvals are: ${input.clockTrouble}`);
   }
   const fresh = given.filter(({ at }) => isFresh(at, expiry, input.now));
   const others = fresh.filter(({ by }) => !authors.users.includes(spelling(by)));
@@ -23,7 +23,7 @@ export function judgeApprovals(rule: ApprovalRule, input: ApprovalInput, elsewhe
     return judgeEndorsed(rule, input, { counting, alone }, elsewhere);
   }
   if (count > 1 && input.identitiesName !== null && input.identities === null) {
-    return missing(`word of which accounts are of one person: ${input.identitiesName} cannot be read`);
+    return missing(`the identities of accounts: ${input.identitiesName} cannot be read`);
   }
   return { verdict: 'Met', message: `${count} of ${count} approved`, evidence: counting.map(evidenceOf) };
 }
@@ -40,7 +40,7 @@ function waitsFor(
   const left = rule.count - counting.length;
   const notes = [
     ...(fresh.length < given.length && rule.expiry !== undefined
-      ? [`one is older than ${formatDuration(parseDuration(rule.expiry))} and counts no more`]
+      ? [`one is older than ${formatDuration(parseDuration(rule.expiry))} and no longer counts`]
       : []),
     ...(others.length < fresh.length ? ['that of an author does not count'] : []),
   ];
@@ -80,17 +80,17 @@ export function ofOthers(approvals: readonly ApprovalFacts[], input: ApprovalInp
 /** The users whose approvals do not count; or why that cannot be told. */
 function authorUsers({ change, identities, identitiesName }: ApprovalInput): { users: string[] } | { unknown: string } {
   if ('unknown' in change.authors)
-    return { unknown: `word of who the authors of this revision are: ${change.authors.unknown}` };
-  if (change.authors.authors.length === 0) return { unknown: 'word of who the authors of this revision are' };
+    return { unknown: `the authors of this revision to be known: ${change.authors.unknown}` };
+  if (change.authors.authors.length === 0) return { unknown: 'the authors of this revision to be known' };
   if (identitiesName === null || identities === null) {
     const where = identitiesName === null ? 'the policy names no identitiesRef' : `${identitiesName} cannot be read`;
-    return { unknown: `word of who the authors are in the cluster: ${where}` };
+    return { unknown: `the users that the authors are in the cluster: ${where}` };
   }
   const users: string[] = [];
   for (const author of change.authors.authors) {
     const found = usersOf(author, identities);
     if (found === null) {
-      return { unknown: `word of which user ${author.name} <${author.email}> is: ${identitiesName} does not tell` };
+      return { unknown: `a user of the cluster for ${author.name} <${author.email}>: ${identitiesName} names none` };
     }
     users.push(...found);
   }

@@ -79,17 +79,17 @@ describe('where authors may not approve', () => {
   });
 
   test('it is waited for word of who an author is whom nobody knows, or who has no address', () => {
-    const why = 'word of which user Somebody <eve@example.test> is: ConfigMap shop/people does not tell';
+    const why = 'a user of the cluster for Somebody <eve@example.test>: ConfigMap shop/people names none';
     expect(judged(by('alice@example.test', 'eve@example.test'), ['carol'])).toBe(why);
-    expect(judged(by(''), ['carol'])).toBe('word of which user Somebody <> is: ConfigMap shop/people does not tell');
+    expect(judged(by(''), ['carol'])).toBe('a user of the cluster for Somebody <>: ConfigMap shop/people names none');
   });
 
   test('it is waited for word of who the authors are, and told why nobody knows', () => {
     expect(judged({ unknown: 'the remote is away' }, ['carol'])).toBe(
-      'word of who the authors of this revision are: the remote is away',
+      'the authors of this revision to be known: the remote is away',
     );
     expect(judged(by('alice@example.test'), ['carol'], { identities: null })).toBe(
-      'word of who the authors are in the cluster: ConfigMap shop/people cannot be read',
+      'the users that the authors are in the cluster: ConfigMap shop/people cannot be read',
     );
   });
 });

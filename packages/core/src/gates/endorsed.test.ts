@@ -56,7 +56,7 @@ describe('reviews count beside approvals', () => {
       {},
       { trouble: 'it is away' },
       [],
-      '1 approval by anybody, or word of who said so elsewhere: it is away',
+      '1 approval by anybody, or approvals given elsewhere: it is away',
     ],
     ['where there is nothing to review', {}, { parts: [] }, [], '1 approval by anybody'],
     ['one of two', { count: 2 }, said(review('bob')), [], '2 approvals by anybody, or 1 review of pull request 12'],
@@ -179,7 +179,7 @@ describe('an author does not review', () => {
 test('a review is as old as an approval may be', () => {
   const old = judge({ expiry: '30m' }, said(review('bob')));
   expect(old.message).toBe(
-    '1 approval by anybody, or 1 review of pull request 12 (that of github:bob is older than 30m0s and counts no more)',
+    '1 approval by anybody, or 1 review of pull request 12 (that of github:bob is older than 30m0s and no longer counts)',
   );
   expect(judge({ expiry: '2h' }, said(review('bob'))).verdict).toBe('Met');
   const trouble = { clockTrouble: 'they are apart' };

@@ -25,7 +25,7 @@ export function judgeEndorsed(
 ): Verdict {
   const { alone, counting } = approved;
   if ('trouble' in elsewhere)
-    return { ...alone, message: `${alone.message}, or word of who said so elsewhere: ${elsewhere.trouble}` };
+    return { ...alone, message: `${alone.message}, or approvals given elsewhere: ${elsewhere.trouble}` };
   const parts = elsewhere.parts.map((part) => judgePart(rule, part, { input, approved }));
   const evidence = [...new Set([...counting.map(evidenceOf), ...parts.flatMap(({ by }) => by.map(toldOf))])].slice(
     0,
@@ -91,12 +91,12 @@ function untimely(
   expiry: string | undefined,
   { now, from = -Infinity, clockTrouble }: ApprovalInput,
 ): string | null {
-  if (isOwnTime === true && clockTrouble !== null) return `counts once a clock can be believed: ${clockTrouble}`;
+  if (isOwnTime === true && clockTrouble !== null) return `counts once the clock is trusted: ${clockTrouble}`;
   if (isOwnTime === true && at - now > MOST_AHEAD)
     return `is dated ${new Date(at).toISOString()}, which is yet to come`;
   if (!(at >= from)) return 'is from before the lockdown';
   if (expiry === undefined || isFresh(at, expiry, now)) return null;
-  return `is older than ${formatDuration(parseDuration(expiry))} and counts no more`;
+  return `is older than ${formatDuration(parseDuration(expiry))} and no longer counts`;
 }
 
 function toldOf({ evidence, at }: Endorsement): string {

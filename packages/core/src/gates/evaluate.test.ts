@@ -69,7 +69,7 @@ describe('a policy that cannot be judged by', () => {
       });
     }
     expect(waits({ policies: [broken] })).toBe(
-      'waits for a mend of ReleasePolicy/shop/p, which cannot be judged by: forbid[0]: ( is no pattern of RE2',
+      'waits for a fix of ReleasePolicy/shop/p, which is invalid: forbid[0]: ( is no pattern of RE2',
     );
   });
 
@@ -148,9 +148,9 @@ describe('what rules over the content found', () => {
       'refused by images in ReleasePolicy/shop/p: 1; 2; 3; 4; 5; and 2 more',
     );
     expect(waits({ policies, findings: () => ({ trouble: 'no engine' }) })).toBe(
-      'waits for the verdict of images in ReleasePolicy/shop/p, which could not be had: no engine',
+      'waits for images in ReleasePolicy/shop/p, which could not be evaluated: no engine',
     );
-    expect(waits({ policies, findings: () => undefined })).toContain('could not be had: no answer');
+    expect(waits({ policies, findings: () => undefined })).toContain('could not be evaluated: no answer');
   });
 
   test.each([
@@ -201,7 +201,7 @@ describe('windows', () => {
 
   test('somebody passes in them by approving, and not by an override or a rejection', () => {
     const policies = [policy('p', { windows: [{ ...open, who }] })];
-    const needs = "waits for a change of group sre: nobody else's passes";
+    const needs = 'waits for an approval by group sre: only their changes pass';
     expect(waits({ policies })).toContain(needs);
     expect(verdicts({ policies })).toEqual(['held', { 'windows/who': 'Missing' }]);
     expect(verdicts({ policies, approvals: [bob] })[0]).toBe('open');
@@ -224,9 +224,7 @@ describe('windows', () => {
     for (const windows of [[open], [closed], [deny]]) {
       const verdict = judgeChange(input({ policies: [policy('p', { windows })], clockTrouble }));
       expect(verdict).toMatchObject({ state: 'held', opensAt: null });
-      expect(toldOfHeld(verdict)).toBe(
-        `waits for a clock that can be believed, to tell whether a window is open: ${clockTrouble}`,
-      );
+      expect(toldOfHeld(verdict)).toBe(`waits for a trusted clock, to tell whether a window is open: ${clockTrouble}`);
     }
     expect(verdicts({ policies: [policy('p', SRE)], approvals: [bob], clockTrouble })[0]).toBe('open');
   });
@@ -278,7 +276,7 @@ describe('who breaks the glass', () => {
     const at = (age: number): string => verdicts({ policies, approvals: [{ ...fire, at: NOW - age }] })[0];
     expect([HOUR - 1, HOUR].map(at)).toEqual(['open', 'held']);
     expect(waits({ policies, approvals: [fire], clockTrouble: 'far apart' })).toBe(
-      'waits for 1 approval by group sre (the override by olga counts once a clock can be believed: far apart)',
+      'waits for 1 approval by group sre (the override by olga counts once the clock is trusted: far apart)',
     );
   });
 });
@@ -361,7 +359,7 @@ describe('where approvals cannot be believed', () => {
   test('none counts, and whoever waits for one is told', () => {
     const parts = { policies: [policy('p', SRE)], approvals: [bob], distrust };
     expect(waits(parts)).toBe(
-      `waits for 1 approval by group sre, and for a cluster in which approvals can be believed: ${distrust}`,
+      `waits for 1 approval by group sre, and for admission that vouches for approvals: ${distrust}`,
     );
   });
 

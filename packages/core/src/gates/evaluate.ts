@@ -99,7 +99,7 @@ function isAskingPeople({ rule, verdict }: Requirement): boolean {
 function distrusted(why: string | null, approvals: readonly ApprovalFacts[]): Requirement[] {
   const base = { policy: 'approvals', generation: 0, rule: 'admission', verdict: 'Missing' } as const;
   if (why !== null) {
-    return [{ ...base, message: `a cluster in which approvals can be believed: ${why}`, evidence: [] }];
+    return [{ ...base, message: `admission that vouches for approvals: ${why}`, evidence: [] }];
   }
   if (approvals.length === 0) return [];
   const names = approvals.map(({ name, by }) => `${name} by ${by}`).join(', ');

@@ -189,7 +189,7 @@ describe('an answer of Jira', () => {
       says(issue('indeterminate', 'done')),
       'issue SHOP-1 of Jira at jira.example to be Approved or Done or in category indeterminate (it is indeterminate)',
     ],
-    ['none', says({}, 404), 'issue SHOP-1 of Jira at jira.example, which has none, or does not show it'],
+    ['none', says({}, 404), 'issue SHOP-1, which Jira at jira.example does not have or does not show'],
   ])('waits: %s', (_what, answer, waits) => {
     expect(read(answer)).toEqual({ waits });
   });
@@ -257,7 +257,7 @@ describe('an answer of ServiceNow', () => {
   });
 
   test('waits where there is none', () => {
-    expect(read(says({ result: [] }))).toEqual({ waits: `${what}, which has none, or does not show it` });
+    expect(read(says({ result: [] }))).toEqual({ waits: `${what}, which is not there or is not shown` });
   });
 
   test.each<[string, ExternalAnswer, string]>([

@@ -168,7 +168,7 @@ export function refusedBy({ status, headers }: ExternalAnswer): string | null {
 
 /** An issue as Jira's REST API of version 2 tells of it; one that was moved answers to its old key by its new one. */
 function readIssue({ statuses = [], statusCategories = [] }: JiraRule, { key, at, system, answer }: Context): Findings {
-  if (answer.status === 404) return { waits: `issue ${key} of ${system}, which has none, or does not show it` };
+  if (answer.status === 404) return { waits: `issue ${key}, which ${system} does not have or does not show` };
   const refused = refusedBy(answer);
   if (refused !== null) return { trouble: refused };
   const issue = parsed(answer.body);
@@ -204,7 +204,7 @@ function readChangeRequest({ states = ['implement'] }: ServiceNowRule, { key, at
   const records = fieldOf(parsed(answer.body), 'result');
   const what = `change request ${key} of ${system}`;
   if (!Array.isArray(records)) return { trouble: 'it tells of no change request' };
-  if (records.length === 0) return { waits: `${what}, which has none, or does not show it` };
+  if (records.length === 0) return { waits: `${what}, which is not there or is not shown` };
   const [record]: unknown[] = records;
   if (records.length > 1 || textOf(record, 'number') !== key) return { trouble: 'it tells of another change request' };
   const [approval, state] = [textOf(record, 'approval'), textOf(record, 'state')];

@@ -226,7 +226,7 @@ describe('vulnerabilities', () => {
   });
 
   test('of a report from the future, or without a time, are not asked', () => {
-    const waits = `${WANTED}: those that are there tell no time that can be`;
+    const waits = `${WANTED}: their time is missing or lies in the future`;
     expect(judged([report(-1, {})])).toEqual({ waits });
     expect(judged([altered(report(1, {}), { metadata: {} })])).toEqual({ waits });
   });
@@ -245,7 +245,7 @@ describe('vulnerabilities', () => {
       clockTrouble: 'it jumps',
     });
     expect(found).toEqual({
-      waits: 'a clock that can be believed, to tell how old vulnerability reports are: it jumps',
+      waits: 'a trusted clock, to tell how old vulnerability reports are: it jumps',
     });
   });
 });

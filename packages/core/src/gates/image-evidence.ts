@@ -114,7 +114,7 @@ export function vulnerabilityFindings(
   { now, clockTrouble }: JudgedAt,
 ): Findings {
   if (clockTrouble !== null && images.length > 0) {
-    return { waits: `a clock that can be believed, to tell how old vulnerability reports are: ${clockTrouble}` };
+    return { waits: `a trusted clock, to tell how old vulnerability reports are: ${clockTrouble}` };
   }
   return summed(
     images.map((asked) => ('waits' in asked ? { waits: asked.waits } : judgeReport(asked, { rule, signers, now }))),
@@ -131,7 +131,7 @@ function judgeReport(
   const newest = timed.toSorted((a, b) => (b.at ?? 0) - (a.at ?? 0))[0];
   const wanted = `a vulnerability report of image ${name} by ${signersText(signers)}`;
   if (newest === undefined) {
-    const why = reports.length > 0 ? 'those that are there tell no time that can be' : told(doubts);
+    const why = reports.length > 0 ? 'their time is missing or lies in the future' : told(doubts);
     return { waits: why === '' ? wanted : `${wanted}: ${why}` };
   }
   const time = formatTime(new Date(newest.at ?? 0));

@@ -22,15 +22,14 @@ export function judgeExternal(
     const base = { policy, generation, rule: name, evidence: [] };
     const missing = (message: string): Requirement => ({ ...base, verdict: 'Missing', message });
     const found = findings(policy, name) ?? { trouble: 'it was not asked' };
-    if ('trouble' in found) return missing(`an answer of ${systemOf(rule)}, which could not be had: ${found.trouble}`);
+    if ('trouble' in found) return missing(`an answer of ${systemOf(rule)}: ${found.trouble}`);
     if ('waits' in found) return missing(found.waits);
     const { broken, evidence = [], during } = found;
     if (broken.length > 0) return missing(`${systemOf(rule)} to say yes: ${broken.join('; ')}`);
     if (during === undefined) return { ...base, verdict: 'Met', message: 'let pass', evidence };
     const { from, to, of } = during;
     const told = (moment: number): string => formatTime(new Date(moment));
-    if (clockTrouble !== null)
-      return missing(`a clock that can be believed, to tell whether it is time for ${of}: ${clockTrouble}`);
+    if (clockTrouble !== null) return missing(`a trusted clock, to tell whether it is time for ${of}: ${clockTrouble}`);
     if (now >= to) return missing(`another time for ${of}, which ended ${told(to)}`);
     if (now >= from) return { ...base, verdict: 'Met', message: `let pass until ${told(to)}`, evidence };
     times.push(from);

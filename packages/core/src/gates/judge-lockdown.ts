@@ -68,7 +68,7 @@ export function judgeLockdown({ name, at, generation, spec, flaw }: LockdownFact
   const policy = `Lockdown/${name}`;
   const base = { policy, generation, verdict: 'Missing', evidence: [] } as const;
   if (flaw !== null) {
-    const message = `a mend or the deletion of ${policy}, which cannot be read: ${flaw}`;
+    const message = `a fix or the deletion of ${policy}, which is invalid: ${flaw}`;
     return { requirements: [{ ...base, rule: 'spec', message }], opensAt: null };
   }
   const until = Date.parse(spec.until);

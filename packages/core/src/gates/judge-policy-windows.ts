@@ -47,11 +47,11 @@ export function judgeWindowsOf(
   const allows = own.filter(({ type }) => type === 'Allow');
   if (allows.length > 0 && !counting.some(({ type }) => type === 'Allow')) {
     const people = [...new Set(allows.map(({ who }) => describePeople(who)))].join(' or ');
-    const message = `a change of ${people}: nobody else's passes in ${allows.map(describeWindow).join(', ')}`;
+    const message = `an approval by ${people}: only their changes pass in ${allows.map(describeWindow).join(', ')}`;
     return { requirements: [{ ...base, rule: WHO, verdict: 'Missing', message }], opensAt: null };
   }
   if (input.clockTrouble !== null) {
-    const message = `a clock that can be believed, to tell whether a window is open: ${input.clockTrouble}`;
+    const message = `a trusted clock, to tell whether a window is open: ${input.clockTrouble}`;
     return { requirements: [{ ...base, verdict: 'Missing', message }], opensAt: null };
   }
   const judged = judgeWindows(

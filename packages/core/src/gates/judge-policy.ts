@@ -14,7 +14,7 @@ export function judgePolicy(facts: PolicyFacts, input: Judging): Judged {
   const { spec, generation, namespace, flaw } = facts;
   const policy = policyId(facts);
   if (flaw !== null) {
-    const message = `a mend of ${policy}, which cannot be judged by: ${flaw}`;
+    const message = `a fix of ${policy}, which is invalid: ${flaw}`;
     return {
       requirements: [{ policy, generation, rule: 'spec', verdict: 'Missing', message, evidence: [] }],
       opensAt: null,
@@ -57,7 +57,7 @@ function overridden(
 ): Requirement {
   if (requirement.verdict !== 'Missing') return requirement;
   if (!isInTime) {
-    const why = `the override by ${approval.by} counts once a clock can be believed: ${clockTrouble}`;
+    const why = `the override by ${approval.by} counts once the clock is trusted: ${clockTrouble}`;
     return { ...requirement, message: `${requirement.message} (${why})` };
   }
   const message = `overridden by ${approval.by}: ${approval.override ?? ''}`;

@@ -15,7 +15,7 @@ export function askApprovals(rule: ApprovalRule, { policy, generation, among, in
   if (rule.when !== undefined) {
     const found = input.findings(policy, whenRule(rule));
     if (found === undefined || !('broken' in found)) {
-      const message = `the verdict of ${base.rule}, whose condition could not be evaluated: ${troubleOf(found)}`;
+      const message = `${base.rule}, whose condition could not be evaluated: ${troubleOf(found)}`;
       return [{ ...base, verdict: 'Missing', message, evidence: [] }];
     }
     if (found.broken.length > 0) return [];
@@ -40,13 +40,13 @@ export function judgeFindings(
 ): Requirement {
   const found = input.findings(policy, rule);
   if (found === undefined || !('broken' in found)) {
-    const unknown = `the verdict of ${rule} in ${policy}, which could not be had: ${troubleOf(found)}`;
+    const unknown = `${rule} in ${policy}, which could not be evaluated: ${troubleOf(found)}`;
     const message = found !== undefined && 'waits' in found ? found.waits : unknown;
     return { policy, generation, rule, verdict: 'Missing', message, evidence: [] };
   }
   const { evidence = [] } = found;
   const base = { policy, generation, rule, evidence };
-  if (found.broken.length === 0) return { ...base, verdict: 'Met', message: 'holds' };
+  if (found.broken.length === 0) return { ...base, verdict: 'Met', message: 'passes' };
   const verdict = action === 'Warn' ? 'Warned' : 'Denied';
   return { ...base, verdict, message: some(found.broken) };
 }

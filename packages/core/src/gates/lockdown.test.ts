@@ -51,7 +51,7 @@ describe('a lockdown', () => {
   test('that cannot be read stops what it selects', () => {
     const lockdowns = [{ ...lockdown('l', { until: '' }), flaw: 'spec.until is required' }];
     expect(waits({ lockdowns, approvals: [bob, fire] })).toBe(
-      'waits for a mend or the deletion of Lockdown/l, which cannot be read: spec.until is required',
+      'waits for a fix or the deletion of Lockdown/l, which is invalid: spec.until is required',
     );
     expect(judgeChange(input({ lockdowns })).opensAt).toBeNull();
   });

@@ -177,7 +177,7 @@ describe('what is signed counts as an approval of all of the change', () => {
       'one that is too old',
       tagged(by('bob', NOW - 3 * HOUR)),
       { rule: { expiry: '2h' } },
-      noted('that of git:bob is older than 2h0m0s and counts no more'),
+      noted('that of git:bob is older than 2h0m0s and no longer counts'),
     ],
     ['one that is a little ahead', tagged(by('bob', NOW + 30_000)), {}, null],
     [
@@ -190,7 +190,7 @@ describe('what is signed counts as an approval of all of the change', () => {
       'one while no clock can be believed',
       tagged(by('bob')),
       { clockTrouble: 'they are apart' },
-      noted('that of git:bob counts once a clock can be believed: they are apart'),
+      noted('that of git:bob counts once the clock is trusted: they are apart'),
     ],
     [
       'one where groups are named: whoever is on the list may',
@@ -205,7 +205,7 @@ describe('what is signed counts as an approval of all of the change', () => {
 
   test('but is found out of nothing that failed', () => {
     const trouble = { trouble: 'the remote is away' };
-    expect(waits({ signed: trouble })).toBe(`${NOBODY}word of who said so elsewhere: the remote is away`);
+    expect(waits({ signed: trouble })).toBe(`${NOBODY}approvals given elsewhere: the remote is away`);
     expect(waits({ signed: trouble }, { approvals: [approval('b', 'bob')] })).toBeNull();
   });
 
@@ -254,7 +254,7 @@ describe('beside reviews', () => {
     [
       'where neither can be had',
       { reviews: trouble, signed: { trouble: 'the remote is away' } },
-      `${NOBODY}word of who said so elsewhere: the forge is away; the remote is away`,
+      `${NOBODY}approvals given elsewhere: the forge is away; the remote is away`,
     ],
     ['where there is nothing to review', { reviews: { parts: [] }, signed: tagged(by('bob')) }, null],
     ['what nobody asked for does not count', { reviews: { parts: [review(1)] } }, `${NOBODY}1 review of 1`],

@@ -146,7 +146,7 @@ function waitingStatus(object: Kustomization, facts: Facts, { now }: Moment): Js
   return statusOf(object, facts, { conditions: conditions(object, changes, now) });
 }
 
-/** A failure told already is told no more, and counts no more. */
+/** A failure told already is told no more, and no longer counts. */
 function failedStatus(object: Kustomization, facts: Facts, said: Said, { now }: Moment): JsonObject {
   const history = isTold(object, said) ? null : failedHistory(object, facts, said, now);
   const retrying: Said = { ...said, reason: 'ProgressingWithRetry' };

@@ -119,7 +119,7 @@ export const approvalRule = object('Approvals that a change needs.', {
       maxLength: 10_240,
     }),
   ),
-  expiry: Type.Optional(duration('An approval older than this counts no more.')),
+  expiry: Type.Optional(duration('An approval older than this no longer counts.')),
   reviews: Type.Optional(reviewRule),
   signed: Type.Optional(signedRule),
   causes: causes('Causes that are governed. By default routine and prune.'),
