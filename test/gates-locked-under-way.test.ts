@@ -49,7 +49,8 @@ async function isHeld(name: string): Promise<void> {
     name,
     'be held',
     (seen) =>
-      says(seen, 'Ready') === 'False Gated' && /^waits for the end of lockdown /.test(messageOf(seen, 'Ready') ?? ''),
+      says(seen, 'Ready') === 'False Gated' &&
+      (messageOf(seen, 'Ready') ?? '').startsWith('waits for the end of lockdown '),
   );
 }
 

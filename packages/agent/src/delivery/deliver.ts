@@ -8,7 +8,7 @@ import { applyPlan } from './apply.ts';
 import type { DriftNote } from './drift.ts';
 import { dueDrift, explain, tellApart } from './drift.ts';
 import type { FoundDrift } from './tolerate.ts';
-import { isToBeLookedAt, keepMode, tolerate } from './tolerate.ts';
+import { isToBeLookedAt, keepMode, ownAmong, tolerate } from './tolerate.ts';
 import type { Gate } from './gate.ts';
 import { passGates } from './gate.ts';
 import { prune, thereUnseen } from './prune.ts';
@@ -51,19 +51,19 @@ export async function deliver(request: DeliveryRequest, context: ApplyContext): 
   unit.driftEnded = false;
   await live.watchKinds([...bundle.objects.map((object) => object.key), ...request.inventory]);
   confirmRecalled(unit, bundle, live);
-  const plan = planNow(request, context);
+  const plan = await withOwn(planNow(request, context), request, context);
   await passGates(plan, request.gates);
   const { left, looks, works } = partsOf(plan, context);
   if (works || looks.length > 0) await request.loadBodies();
   const before = inventoryBefore(request.inventory, plan);
   if (before.length > request.inventory.length) await request.saveInventory(before);
   const drift = tellApart(explain(plan, context), unit);
-  const { found, own, error: unread } = await tolerate(looks, context);
+  const { found, error: unread } = await tolerate(looks, context);
   keepMode(left, context);
   for (const { key } of left) if (live.get(keyId(key)) === undefined) changes.push({ key, action: 'skipped' });
   let pruned: Awaited<ReturnType<typeof prune>>;
   try {
-    await applyPlan(own.length === 0 ? plan : comparing(plan, own), context, changes);
+    await applyPlan(plan, context, changes);
     for (const { key, kind } of actionsOf(plan)) if (kind === 'skip') unit.letGo(keyId(key));
     if (request.cause !== 'drift') letGoOfUndeclared(context);
     const { cluster, hidesValues, parallel, signal } = context;
@@ -90,11 +90,16 @@ function partsOf(plan: Plan, context: ApplyContext): { left: Action[]; looks: Ac
   return { left, looks, works: actions.some(({ kind }) => kind !== 'skip' && kind !== 'tolerate') };
 }
 
-/** A plan that compares and applies what it left, where that is no drift. */
-function comparing(plan: Plan, own: readonly Action[]): Plan {
+/** A plan that applies what it would leave as drifted and that is none: gates are to see it. */
+async function withOwn(plan: Plan, { loadBodies }: DeliveryRequest, context: ApplyContext): Promise<Plan> {
+  const { applied } = context.unit;
+  const unknown = actionsOf(plan).filter(({ kind, key }) => kind === 'tolerate' && !applied.has(keyId(key)));
+  if (unknown.length === 0) return plan;
+  await loadBodies();
+  const own = await ownAmong(unknown, context);
   const stages = plan.stages.map((stage) => ({
     ...stage,
-    actions: stage.actions.map((action): Action => (own.includes(action) ? { ...action, kind: 'compare' } : action)),
+    actions: stage.actions.map((action): Action => (own.has(action) ? { ...action, kind: 'change' } : action)),
   }));
   return { ...plan, stages };
 }

@@ -40,9 +40,6 @@ export interface FoundDrift extends DriftNote {
   more: number;
 }
 
-/** It differs by our own apply of something else. */
-const OWN = 'own';
-
 /** A live object that is gone. */
 const GONE = 'gone';
 
@@ -61,12 +58,11 @@ export function isToBeLookedAt(action: Action, context: ApplyContext): boolean {
 /**
  * Looks at objects whose drift is left: what is new of it is to be told, and nothing is written. One that turns out to be as declared is taken
  * for our own. An object that cannot be read now is left for the next time.
- * @returns in `own` what did not drift at all: we made it so ourselves, for another declaration
  */
 export async function tolerate(
   actions: readonly Action[],
   context: ApplyContext,
-): Promise<{ found: FoundDrift[]; own: Action[]; error: PlumbError | null }> {
+): Promise<{ found: FoundDrift[]; error: PlumbError | null }> {
   const answers = await settleAll(actions, context.parallel, (action) => look(action, context));
   const values = answers.map((answer) => (answer.ok ? answer.value : null));
   const failures = answers.flatMap((answer, index) => {
@@ -76,10 +72,29 @@ export async function tolerate(
     return [context.hidesValues ? reworded(error, toldOf(error, action.key, true)) : error];
   });
   return {
-    found: values.filter((value) => value !== null && value !== OWN),
-    own: actions.filter((_, index) => values[index] === OWN),
+    found: values.filter((value) => value !== null),
     error: failures[0] ?? null,
   };
+}
+
+/** Which of these did not drift at all: we made them so ourselves, for another declaration. What cannot be read is none. */
+export async function ownAmong(actions: readonly Action[], context: ApplyContext): Promise<Set<Action>> {
+  const answers = await settleAll(actions, context.parallel, async (action) => {
+    const stored = storedOf(action, context);
+    const { live } = await see(stored, context);
+    if (live === null || live === UNSEEN) return false;
+    return isOwn(keyId(action.key), { declared: declaredOfOurs(stored, live, context), live }, context);
+  });
+  return new Set(actions.filter((_, index) => answers[index]?.ok === true && answers[index].value));
+}
+
+/** It differs by our own apply of something else. */
+function isOwn(
+  id: string,
+  { declared, live }: { declared: KubeObject; live: KubeObject },
+  { unit, fieldManager }: ApplyContext,
+): boolean {
+  return !unit.applied.has(id) && appliedOtherwise(declared, live, fieldManager);
 }
 
 /** What holds for objects that are not looked at again. */
@@ -100,7 +115,7 @@ function modeFor({ key, rules }: StoredObject, { live, drift }: ApplyContext): D
   return driftModeFor(rules, live.get(keyId(key))?.rules, drift);
 }
 
-async function look(action: Action, context: ApplyContext): Promise<FoundDrift | typeof OWN | null> {
+async function look(action: Action, context: ApplyContext): Promise<FoundDrift | null> {
   const { unit } = context;
   const stored = storedOf(action, context);
   const id = keyId(action.key);
@@ -109,7 +124,8 @@ async function look(action: Action, context: ApplyContext): Promise<FoundDrift |
   if (live === null) return hasRun(stored, unit) ? null : leave(stored, removal(stored), GONE, context);
   const declared = declaredOfOurs(stored, live, context);
   const drift = difference(stored, { declared, live }, context);
-  if (!unit.applied.has(id) && appliedOtherwise(declared, live, context.fieldManager)) return OWN;
+  // Only what gates have seen is applied: the next run asks them.
+  if (isOwn(id, { declared, live }, context)) return null;
   const match = matchesLive(declared, live, context.fieldManager);
   if (match === 'equal' || (match === 'undecided' && drift.paths.length === 0)) {
     record(stored, live, context);
