@@ -139,6 +139,7 @@ test('an approval counts for no other commit: a new one supersedes the change', 
   expect(held.spec.revision).toBe(third);
   await alice.says('Approve', held);
   await bob.says('Approve', held, { digest: change.spec.digest });
+  await world.judgedAnew('apps');
   await changeOf(world, 'apps', 'wait for one more', ({ status }) => {
     return status?.message === 'waits for 1 more approval by group sre';
   });

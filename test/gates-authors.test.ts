@@ -214,6 +214,7 @@ test('a change of somebody whom nobody knows waits, says so, and goes on once it
   const why = `waits for a user of the cluster for ${EVE}: ConfigMap ${world.namespace}/people names none`;
   const change = await says(revision, why);
   await carol.says('Approve', change);
+  await world.judgedAnew('apps');
   await says(revision, why);
   expect(await value()).toBe('3b');
   await world.edit(configMapKey(world.namespace, 'people'), { data: { eve: 'user: eve\ngit: eve@example.test' } });

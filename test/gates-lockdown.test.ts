@@ -39,6 +39,11 @@ const settings = (a: string): Record<string, string> => ({
   'apps/settings.yaml': configMap(world.target, 'settings', { a }),
 });
 
+const value = async (): Promise<string | undefined> => {
+  const object = await world.get(configMapKey(world.target, 'settings'));
+  return (object?.['data'] as { a?: string } | undefined)?.a;
+};
+
 test('a lockdown stops what is new, and what runs is still put right', async () => {
   const release = await lockdown(world, oncall, { reason: 'the database is on fire', until: soon(HOUR) });
   const revision = await world.push(settings('2'));
@@ -55,22 +60,35 @@ test('a lockdown stops what is new, and what runs is still put right', async () 
 });
 
 test('a lockdown beats approvals that were given', async () => {
-  await policy(world, 'one', { approvals: [{ name: 'one', count: 1, groups: ['sre'] }] });
+  const one = { name: 'one', count: 1, groups: ['sre'] };
+  await policy(world, 'one', { approvals: [one, { name: 'other', count: 1, users: ['oncall'] }] });
   const revision = await world.push(settings('3'));
   const change = await changeOf(world, 'apps', 'wait', inPhase('Pending'));
-  const release = await lockdown(world, oncall, { reason: 'audit', until: soon(HOUR) });
   await alice.says('Approve', change);
-  await changeOf(world, 'apps', 'be approved, and wait for the lockdown', ({ spec, status }) => {
-    return spec.revision === revision && status?.message?.startsWith('waits for the end of lockdown') === true;
+  await changeOf(world, 'apps', 'wait for the other one', ({ spec, status }) => {
+    return spec.revision === revision && status?.message === 'waits for 1 approval by user oncall';
   });
+  const release = await lockdown(world, oncall, { reason: 'audit', until: soon(HOUR) });
+  await oncall.says('Approve', change, { groups: ['system:masters', 'system:authenticated'] });
+  await world.judgedAnew('apps');
+  const held = await changeOf(world, 'apps', 'be approved, and wait for the lockdown alone', ({ spec, status }) => {
+    const met = status?.requirements?.filter(({ verdict }) => verdict === 'Met').map(({ rule }) => rule) ?? [];
+    return spec.revision === revision && met.includes('approvals/one') && met.includes('approvals/other');
+  });
+  expect(held.status?.phase).toBe('Pending');
+  expect(held.status?.message).toMatch(/^waits for the end of lockdown/);
+  expect(await value()).toBe('2');
   await release();
   await world.applied('apps', revision);
+  await policy(world, 'one', { approvals: [one] });
 });
 
 test('a lockdown ends by itself', async () => {
-  await lockdown(world, oncall, { reason: 'a short one', until: soon(4_000) });
+  await lockdown(world, oncall, { reason: 'a short one', until: soon(8_000) });
   const revision = await world.push(settings('4'));
-  const change = await changeOf(world, 'apps', 'wait', (one) => one.spec.revision === revision);
+  const change = await changeOf(world, 'apps', 'wait for it', ({ spec, status }) => {
+    return spec.revision === revision && /^waits for the end of lockdown .*a short one/.test(status?.message ?? '');
+  });
   await alice.says('Approve', change);
   await world.applied('apps', revision);
 });

@@ -132,6 +132,7 @@ describe('the life of a change', () => {
     await who('carol').says('Approve', stale);
     await who('carol').says('Approve', change, { digest: stale.spec.digest });
     await who('bob').says('Approve', change, { digest: stale.spec.digest });
+    await world.judgedAnew('apps');
     await says(change, 'waits for 2 approvals by group sre');
     expect(await value()).toBe('1');
   });

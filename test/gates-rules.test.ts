@@ -155,6 +155,7 @@ test('a policy that only warns lets pass', async () => {
   const revision = await world.push({ 'warned/a.yaml': configMap(world.target, 'warned', { a: '1' }) });
   await world.kustomization('warned', { retryInterval: '1h' });
   await world.applied('warned', revision);
+  await world.event(world.unitKey('warned'), 'PolicyWarning', (message) => message.includes('checks/never'));
 });
 
 test('a policy with a mistake holds what it selects, and says what is wrong', async () => {
