@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JsonObject, KindRef } from '@plumb/api';
+import { asPlumbError, type JsonObject, type KindRef, type PlumbError } from '@plumb/api';
 import type { ResourceInfo } from '../cluster.ts';
 import { aggregatedResources, classicGroupVersions, classicResources, DISCOVERY_ACCEPT } from './discovery-answer.ts';
 
@@ -16,7 +16,7 @@ export class Discovery {
   #resources: readonly ResourceInfo[] | undefined;
   #byKind = new Map<string, ResourceInfo>();
   /** Why nobody knows what a group and version (`apps/v1`) serves. */
-  #unknown = new Map<string, unknown>();
+  #unknown = new Map<string, PlumbError>();
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #paced: Promise<void> | undefined;
@@ -104,7 +104,7 @@ export class Discovery {
   }
 
   async #load(): Promise<void> {
-    const unknown = new Map<string, unknown>();
+    const unknown = new Map<string, PlumbError>();
     const [core, groups] = await Promise.all([this.#section('/api', unknown), this.#section('/apis', unknown)]);
     const resources = [...core, ...groups];
     const byKind = new Map<string, ResourceInfo>();
@@ -116,7 +116,7 @@ export class Discovery {
     this.#unknown = unknown;
   }
 
-  async #section(root: '/api' | '/apis', unknown: Map<string, unknown>): Promise<ResourceInfo[]> {
+  async #section(root: '/api' | '/apis', unknown: Map<string, PlumbError>): Promise<ResourceInfo[]> {
     const answer = await this.#getJson(root, DISCOVERY_ACCEPT);
     const aggregated = aggregatedResources(answer);
     if (aggregated !== null) return aggregated;
@@ -125,7 +125,7 @@ export class Discovery {
         return classicResources(await this.#getJson(`${root}/${version}`, 'application/json'));
       } catch (error) {
         // One aggregated API that is down must not hide all others.
-        unknown.set(root === '/api' ? `/${version}` : version, error);
+        unknown.set(root === '/api' ? `/${version}` : version, asPlumbError(error));
         return [];
       }
     });
