@@ -45,6 +45,11 @@ const SHAPING = [
   'prune',
 ] as const satisfies readonly (keyof Kustomization['spec'])[];
 
+/** Whether a field of the spec says which objects there are, how they are made or where they go. */
+export function isShaping(field: string): boolean {
+  return (SHAPING as readonly string[]).includes(field);
+}
+
 /** What a unit says itself of which objects there are, how they are made and where they go. */
 export function shapeOf({ spec }: Pick<Kustomization, 'spec'>): Digests {
   const said = SHAPING.filter((field) => spec[field] !== undefined);

@@ -106,17 +106,6 @@ export class GateObjects {
     return this.#lockdowns.all().map((object) => this.#lockdownOf(object));
   }
 
-  /** All that there is to judge by but people's word. */
-  get rules(): readonly object[] {
-    return [...this.policies, ...this.lockdowns];
-  }
-
-  /** Whether none of these is another now, or gone, and none has come. */
-  areStill(rules: readonly object[]): boolean {
-    const now = this.rules;
-    return now.length === rules.length && now.every((one, index) => one === rules[index]);
-  }
-
   /** What people said of one change, and why the API server vouches for none of it now; null when it does. */
   approvalsOf(namespace: string, changes: readonly string[]): { approvals: ApprovalFacts[]; distrust: string | null } {
     const vouched = vouchedSince(

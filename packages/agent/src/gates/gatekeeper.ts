@@ -15,6 +15,7 @@ import {
   isOver,
   judgeStandstill,
   locking,
+  policyId,
   toldOfHeld,
   type Cause,
   type ChangeFacts,
@@ -44,6 +45,8 @@ type Subject = Pick<GateRequest, 'ref' | 'labels' | 'source' | 'clusterName'>;
 const MOST_AUTHORS = 100;
 /** What cannot be read is asked for again after this long. Milliseconds. */
 const ASK_AGAIN = 5_000;
+/** How often a change is judged anew because rules are another by the time the verdict is there. */
+const MOST_TRIES = 3;
 /** A change is looked at again after this long, whatever wakes it. */
 const LOOK_AGAIN = 5 * 60_000;
 
@@ -84,18 +87,33 @@ export class Gatekeeper {
     if (request.objects.length === 0) return this.#rest(unit, request);
     if (!(await this.#isKnown())) return null;
     refuseApprovals(request.objects);
-    const { rules } = this.#objects;
-    const facts = await this.#judge.factsOf(request);
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const facts = await this.#judge.factsOf(request);
+      const policies = governing(this.#objects.policies, facts);
+      const rules = this.#rulesFor(facts);
+      const name = this.#records.nameOf({ unit, digest: facts.digest, cause: request.cause });
+      const record = this.#records.find(unit, name);
+      const { verdict, again } = await this.#judge.judge(request, { facts, policies, name });
+      // What it was judged by may be out of sight by now, or another: what was found by a policy says nothing of what it became meanwhile.
+      await this.#isKnown();
+      if (rules !== this.#rulesFor(facts)) continue;
+      if (verdict.state !== 'open') return this.#hold(request, facts, { verdict, again });
+      this.#guard(request, facts);
+      return this.#open(request, { digest: facts.digest, name, record, verdict });
+    }
+    throw held(
+      'waits until the policies that are about it are left as they are: each verdict was out of date',
+      ASK_AGAIN,
+    );
+  }
+
+  /** Names all rules that are about a change: policies, each as it is worded now, and lockdowns. */
+  #rulesFor(facts: ChangeFacts): string {
     const policies = governing(this.#objects.policies, facts);
-    const name = this.#records.nameOf({ unit, digest: facts.digest, cause: request.cause });
-    const record = this.#records.find(unit, name);
-    const { verdict, again } = await this.#judge.judge(request, { facts, policies, name });
-    // What it was judged by may be out of sight by now, or another: what was found by a policy says nothing of what it became meanwhile.
-    await this.#isKnown();
-    if (!this.#objects.areStill(rules)) return this.pass(request);
-    if (verdict.state !== 'open') return this.#hold(request, facts, { verdict, again });
-    this.#guard(request, facts);
-    return this.#open(request, { digest: facts.digest, name, record, verdict });
+    return JSON.stringify([
+      ...policies.map((policy) => [policyId(policy), policy.uid, policy.generation]),
+      ...this.#objects.lockdowns.map(({ name, at, generation }) => [name, at, generation]),
+    ]);
   }
 
   #guard({ declared, onGuarded }: GateRequest, facts: ChangeFacts): void {

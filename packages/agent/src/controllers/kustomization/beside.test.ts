@@ -16,6 +16,7 @@ function unit(name: string, namespace: string, path: string): Kustomization {
 
 const fields = { 'f:spec': { 'f:path': {} } };
 const OURS = { manager: APPLY_MANAGER, operation: 'Apply', fieldsV1: fields };
+const SUSPENDED = { manager: 'flux', operation: 'Update', fieldsV1: { 'f:spec': { 'f:suspend': {} } } };
 const ALICE = { manager: 'kubectl-edit', operation: 'Update', fieldsV1: { 'f:spec': { 'f:patches': {} } } };
 
 const now = (values: Ground['values'] = {}): Ground => {
@@ -65,6 +66,11 @@ test.each<[string, Case, unknown]>([
   [
     'whoever made the commits of what brings it',
     {},
+    { source: repo, range: { revision: 'main@sha1:9', since: 'main@sha1:1' } },
+  ],
+  [
+    'them, where somebody suspended it and let it go on',
+    { managed: [OURS, SUSPENDED] },
     { source: repo, range: { revision: 'main@sha1:9', since: 'main@sha1:1' } },
   ],
   [

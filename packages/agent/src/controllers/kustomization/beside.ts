@@ -1,7 +1,7 @@
 import { APPLY_MANAGER, keyId, KUSTOMIZATION, type Kustomization, type KubeObject, type UnitRef } from '@plumb/api';
 import { isSameUnit, ownedHash, ownerOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
-import { othersIn, shapeOf, type Ground } from '../../delivery/brought.ts';
+import { isShaping, othersIn, shapeOf, type Ground } from '../../delivery/brought.ts';
 import type { UnitMemory } from '../../delivery/unit.ts';
 import type { Beside, GateRequest } from '../../gates/gate-request.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
@@ -94,7 +94,10 @@ function isEdited({ object, memory }: Bringer, before: Pick<Ground, 'shape' | 'v
   return othersIn(before.shape, shapeOf(object)).length + othersIn(before.values, values).length > 0;
 }
 
-/** Whether it is just as we applied it, and nobody else has a say in its spec: names of field managers are free for all, what we own is not. */
+/**
+ * Whether it is just as we applied it, and nobody else has a say in what it makes (whoever suspends it and lets it go on has none): names of field
+ * managers are free for all, what we own is not.
+ */
 function isAsBrought(live: KubeObject, { applied, recalled }: UnitMemory): boolean {
   const id = idOf(live.metadata);
   const left = (applied.get(id) ?? recalled?.get(id))?.ownedHash ?? '';
@@ -102,7 +105,8 @@ function isAsBrought(live: KubeObject, { applied, recalled }: UnitMemory): boole
   const others = (live.metadata.managedFields ?? []).filter(
     ({ manager, operation }) => manager !== APPLY_MANAGER || operation !== 'Apply',
   );
-  return others.every(({ fieldsV1 }) => fieldsV1?.['f:spec'] === undefined);
+  const theirs = others.flatMap(({ fieldsV1 }) => Object.keys((fieldsV1?.['f:spec'] ?? {}) as object));
+  return !theirs.some((field) => isShaping(field.replace(/^f:/, '')));
 }
 
 function idOf({ namespace = '', name }: KubeObject['metadata']): string {
