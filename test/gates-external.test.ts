@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChangeRequirement, JsonObject, KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { changeOf, clusterPolicy, inPhase, installGates, policy } from './support/gates.ts';
@@ -171,12 +172,62 @@ test('a webhook is told of the change, and answers when it is ready', async () =
   });
 });
 
+test('a policy that is edited while another system is being asked is judged by as it is then', async () => {
+  const rules = (expression: string): JsonObject => ({
+    select: { names: ['edited'] },
+    checks: [{ name: 'ready', expression }],
+    external: [{ name: 'asked', retryInterval: '1s', webhook: { url, expression: 'response.body.yes == true' } }],
+  });
+  await clusterPolicy(world, 'edited', rules('true'));
+  const [asked, told] = [Promise.withResolvers<void>(), Promise.withResolvers<{ body: unknown }>()];
+  answer = () => {
+    asked.resolve();
+    return told.promise;
+  };
+  await push('edited', 'Sell more');
+  await world.kustomization('edited', { retryInterval: '1h' });
+  await asked.promise;
+  const edit = clusterPolicy(world, 'edited', rules('false'));
+  answer = () => ({ body: { yes: true } });
+  // Seen by then, and the answer is still waited for.
+  await sleep(400);
+  told.resolve({ body: { yes: true } });
+  await edit;
+  await isHeld('edited', /^refused by checks\/ready in /);
+  expect(await world.get(configMapKey(world.target, 'edited'))).toBeNull();
+});
+
+test('a change that passes and cannot be carried out has failed, and says why until one that can is there', async () => {
+  await asks('broken', { webhook: { url, expression: 'response.body.yes == true' } });
+  const broken = configMap(world.target, 'Not_A_Name', { a: '1' });
+  await world.push({ 'broken/a.yaml': broken });
+  await world.kustomization('broken', { retryInterval: '1h' });
+  await isHeld('broken', /^waits for /);
+  const held = await changeOf(world, 'broken', 'be held', inPhase('Pending'));
+  answer = () => ({ body: { yes: true } });
+  const failed = await changeOf(world, 'broken', 'fail', inPhase('Failed'));
+  expect(failed.metadata.uid).toBe(held.metadata.uid);
+  expect(failed.status).toMatchObject({
+    message: expect.stringContaining('Not_A_Name') as string,
+    decidedAt: expect.stringMatching(/^20/) as string,
+    endedAt: expect.stringMatching(/^20/) as string,
+    requirements: [{ rule: 'external/asked', verdict: 'Met' }],
+  });
+  answer = () => ({ status: 500, body: 'down' });
+  const mended = await world.push({ 'broken/a.yaml': configMap(world.target, 'a-name', { a: '1' }) });
+  await changeOf(world, 'broken', 'wait again', (one) => one.spec.revision === mended && inPhase('Pending')(one));
+  answer = () => ({ body: { yes: true } });
+  await world.applied('broken', mended);
+  await changeOf(world, 'broken', 'be applied', (one) => one.spec.revision === mended && inPhase('Applied')(one));
+  expect(await changeOf(world, 'broken', 'stay failed', inPhase('Failed'))).toMatchObject({ spec: failed.spec });
+});
+
 test('a policy of a namespace may not ask the agent itself', async () => {
   let asked = 0;
-  answer = () => ({ body: { yes: (asked += 1) > 0 } });
+  answer = ({ path }) => ({ body: { yes: (asked += path === '/inside' ? 1 : 0) > 0 } });
   await policy(world, 'inside', {
     select: { names: ['inside'] },
-    external: [{ name: 'asked', webhook: { url, expression: 'response.body.yes == true' } }],
+    external: [{ name: 'asked', webhook: { url: `${url}/inside`, expression: 'response.body.yes == true' } }],
   });
   await push('inside', 'Sell more');
   await world.kustomization('inside', { retryInterval: '1h' });
