@@ -33,6 +33,7 @@ import { Decryption, withoutDecryption } from './delivery/decryption/decryption.
 import type { Identities } from './delivery/decryption/identities.ts';
 import { Packs } from './delivery/packs.ts';
 import { Records } from './delivery/records.ts';
+import { sealing } from './delivery/seal.ts';
 import { remoteUses } from './delivery/remote-uses.ts';
 import { Remotes } from './delivery/remotes.ts';
 import { measureApiServers, tellOfApiServer } from './runtime/api-server.ts';
@@ -195,6 +196,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const decryption = decryptionOf(options, identities);
   const packs = new Packs(options.bodiesLimit);
   const records = options.records === undefined ? null : new Records({ ...options.records, clock, onFault });
+  const seal = sealing(options.records?.dir ?? null);
   const readSources = READ_KINDS.map((kind) => new OnDemandObjects(cluster, kind, { ...scope, clock }));
   const sources = new SourceObjects(git.objects, readSources);
   const find = (namespace: string, name: string): GitRepository | undefined =>
@@ -299,6 +301,7 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
       expressions: new Expressions(options.engine),
       remotes: options.remotes ?? null,
       strictSubstitutions: options.strictSubstitutions,
+      seal,
       decryption,
       customStageKinds: options.customStageKinds,
       overriddenManagers: options.overriddenManagers,

@@ -1,4 +1,4 @@
-import type { KubeObject } from '@plumb/api';
+import { KUSTOMIZATION, type KubeObject } from '@plumb/api';
 import { healthOf } from './health/health-of.ts';
 import type { Observed } from './observed.ts';
 import { ownerOf } from './owner.ts';
@@ -16,6 +16,11 @@ export function observe(object: KubeObject, manager: string): Observed {
     health: healthOf(object),
     owner: ownerOf(object, manager),
     ...(rules === DEFAULT_RULES ? {} : { rules }),
+    ...(isKustomization(object) ? { generation: object.metadata.generation ?? 0 } : {}),
     ...(hasFormerManagers(object, manager) ? { former: true } : {}),
   };
+}
+
+function isKustomization({ apiVersion, kind }: KubeObject): boolean {
+  return kind === KUSTOMIZATION.kind && apiVersion.startsWith(`${KUSTOMIZATION.group}/`);
 }

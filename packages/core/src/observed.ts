@@ -13,6 +13,8 @@ export interface Observed {
   owner: UnitRef | null;
   /** The rules the live object itself carries; they hold beside the declared ones. Left out: the defaults. */
   rules?: ObjectRules;
+  /** Of a Kustomization: which of its specs that is. */
+  generation?: number;
   /** It holds fields or notes of kubectl, which are taken over with the next change of its declaration. */
   former?: true;
 }

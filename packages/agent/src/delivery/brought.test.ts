@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { broughtBy, readAnew, type Ground } from './brought.ts';
+import type { KubeObject } from '@plumb/api';
+import { broughtBy, NO_BRINGERS, readAnew, valueOf, type Ground } from './brought.ts';
+import { sealing } from './seal.ts';
 
 const ground = (revision: string, digest: string, reads: Record<string, string | null>): Ground => {
-  return { revision, digest, reads: new Map(Object.entries(reads)), shape: {}, values: {}, parent: null };
+  return { revision, digest, reads: new Map(Object.entries(reads)), shape: {}, values: {}, ...NO_BRINGERS };
 };
 const FIRST = ground('1', 'a', { 'apps/k.yaml': 'k1', 'apps/a.yaml': 'a1' });
 
@@ -30,10 +32,30 @@ describe('whose work a change is', () => {
     expect(broughtBy(FIRST, { ...now, digest: 'b' }).revision).toBe('2');
   });
 
-  test('what brings the unit is remembered until more is known', () => {
-    const parent = { revision: '7', shape: {}, values: {} };
-    expect(broughtBy({ ...FIRST, parent }, { ...FIRST, revision: '2' })).toMatchObject({ revision: '2', parent });
-    expect(broughtBy({ ...FIRST, parent }, { ...FIRST, digest: 'b' }).parent).toBeNull();
+  describe('what brings the unit and what it is made of is remembered until more is known', () => {
+    const mark = { revision: '7', shape: {}, values: {}, ...NO_BRINGERS };
+    const before = { ...FIRST, values: { 'ConfigMap vars': 'v' }, parent: mark, configs: { 'ConfigMap vars': mark } };
+    const now = { ...before, ...NO_BRINGERS, revision: '2' };
+    const configs = { 'ConfigMap vars': mark };
+    test.each<[string, Ground, Partial<Ground>]>([
+      ['where nothing changed', now, { parent: mark, configs }],
+      ['where only commits of its own did', { ...now, digest: 'b' }, { parent: mark, configs }],
+      [
+        'not where it says something else',
+        { ...now, digest: 'b', shape: { 'spec.path': 'p' } },
+        { parent: null, configs },
+      ],
+      [
+        'not where that does',
+        { ...now, digest: 'b', values: { 'ConfigMap vars': 'w' } },
+        { parent: mark, configs: {} },
+      ],
+      ['not where it takes nothing of it', { ...now, digest: 'b', values: {} }, { parent: mark, configs: {} }],
+      ['not where more is', { ...now, parent: { ...mark, revision: '8' } }, { parent: { ...mark, revision: '8' } }],
+    ])('%s', (_when, one, kept) => {
+      expect(broughtBy(before, one)).toMatchObject({ revision: '2', ...kept });
+      expect(Object.keys(broughtBy(before, one).configs)).toEqual(Object.keys(kept.configs ?? configs));
+    });
   });
 
   test('it counts from the first that is known', () => {
@@ -57,4 +79,15 @@ describe('what is read anew', () => {
   test('is nothing where nothing was applied: all there is counts', () => {
     expect(readAnew(null, { ids: FIRST.reads })).toEqual([]);
   });
+});
+
+test.each(['ConfigMap', 'Secret'] as const)('of a %s counts what it says alone', async (kind) => {
+  const object = (version: string, a: string): KubeObject => {
+    return { apiVersion: 'v1', kind, metadata: { name: 'vars', resourceVersion: version }, data: { a } } as KubeObject;
+  };
+  const seal = sealing(null);
+  const value = await valueOf(kind, object('1', 'x'), seal);
+  expect(await valueOf(kind, object('2', 'x'), seal)).toBe(value);
+  expect(await valueOf(kind, object('2', 'y'), seal)).not.toBe(value);
+  expect(await valueOf(kind, null, seal)).not.toBe(value);
 });

@@ -1,30 +1,54 @@
 import { createHash } from 'node:crypto';
-import { printJson, type Kustomization } from '@plumb/api';
+import { keyId, printJson, type Kustomization, type KubeObject, type UnitRef } from '@plumb/api';
+import { ownerOf } from '@plumb/core';
 import type { ReadSet } from '@plumb/render';
+import type { ConfigKind } from '../runtime/watched-configs.ts';
 import type { Referenced } from './references.ts';
+import type { Seal } from './seal.ts';
 import type { StoredBundle } from './unit.ts';
 
 /** By name. */
 export type Digests = Readonly<Record<string, string>>;
 
-/** What a bundle was made from. */
-export interface Ground {
+/** What a unit was made from, as far as that says whose work it is. */
+export interface Mark extends Bringers {
   revision: string;
-  /** Digest of the bundle. */
-  digest: string;
-  reads: ReadSet['ids'];
   /** Of what the unit itself says of its objects, by field. */
   shape: Digests;
   /** Of what ConfigMaps and Secrets say of them. */
   values: Digests;
-  /** What the unit that brings this one was made from then; null where none does, or nobody knows. */
-  parent: Pick<Ground, 'revision' | 'shape' | 'values'> | null;
 }
 
-export function groundOf(unit: Pick<Kustomization, 'spec'>, bundle: StoredBundle, parent: Ground | null): Ground {
+/** What the units were made from that bring what this one is made from. */
+export interface Bringers {
+  /** The one that brings the unit itself; null where none does, or nobody knows. */
+  parent: Mark | null;
+  /** Those that bring its ConfigMaps and Secrets, as far as there are any and they are known. */
+  configs: Readonly<Record<string, Mark>>;
+}
+
+/** What a bundle was made from. */
+export interface Ground extends Mark {
+  /** Digest of the bundle. */
+  digest: string;
+  reads: ReadSet['ids'];
+}
+
+export const NO_BRINGERS: Bringers = { parent: null, configs: {} };
+
+export function groundOf(unit: Pick<Kustomization, 'spec'>, bundle: StoredBundle, bringers: Bringers): Ground {
   const { revision, digest, reads, values = {} } = bundle;
-  const mark = parent && { revision: parent.revision, shape: parent.shape, values: parent.values };
-  return { revision, digest, reads: reads.ids, shape: shapeOf(unit), values, parent: mark };
+  return { revision, digest, reads: reads.ids, shape: shapeOf(unit), values, ...bringers };
+}
+
+/** Units that bring each other one after the other, as far as they are remembered. */
+const MOST_MARKS = 4;
+
+export function markOf({ revision, shape, values, parent, configs }: Mark, depth = MOST_MARKS): Mark {
+  if (depth === 0) return { revision, shape, values, ...NO_BRINGERS };
+  const above = Object.entries(configs).map(([name, mark]): [string, Mark] => [name, markOf(mark, depth - 1)]);
+  const brings = { parent: parent && markOf(parent, depth - 1), configs: Object.fromEntries(above) };
+  return { revision, shape, values, ...brings };
 }
 
 const SHAPING = [
@@ -56,12 +80,44 @@ export function shapeOf({ spec }: Pick<Kustomization, 'spec'>): Digests {
   return Object.fromEntries(said.map((field) => [`spec.${field}`, digestOf(spec[field])]));
 }
 
-/** What is put in for variables. Of a Secret there is its version only, of which nobody can guess what it says. */
-export function valuesOf({ spec }: Pick<Kustomization, 'spec'>, referenced: Referenced): Digests {
-  const named = (spec.postBuild?.substituteFrom ?? []).map(({ kind, name }): [string, string] => {
-    const object = referenced.get(kind, name);
-    const { uid, resourceVersion } = object?.metadata ?? {};
-    return [`${kind} ${name}`, kind === 'Secret' ? `${uid} ${resourceVersion}` : digestOf(object?.['data'])];
+/** What is put in for variables. */
+export async function valuesOf(
+  { spec }: Pick<Kustomization, 'spec'>,
+  referenced: Referenced,
+  seal: Seal,
+): Promise<Digests> {
+  const named = (spec.postBuild?.substituteFrom ?? []).map(async ({ kind, name }): Promise<[string, string]> => {
+    return [`${kind} ${name}`, await valueOf(kind, referenced.get(kind, name), seal)];
+  });
+  return Object.fromEntries(await Promise.all(named));
+}
+
+/** Of what a Secret says nobody can guess it by this. */
+export async function valueOf(kind: ConfigKind, object: KubeObject | null, seal: Seal): Promise<string> {
+  const said = object?.['data'] ?? null;
+  return kind === 'Secret' ? seal(printJson(said)) : digestOf(said);
+}
+
+/** A ConfigMap or Secret that a unit brings, as it was read. */
+export interface BroughtConfig {
+  unit: UnitRef;
+  /** Of the object (`keyId`). */
+  id: string;
+  version: string;
+}
+
+/** Which of those that variables are taken from are brought by units, by name. */
+export function broughtConfigs(
+  { spec }: Pick<Kustomization, 'spec'>,
+  referenced: Referenced,
+): Readonly<Record<string, BroughtConfig>> {
+  const named = (spec.postBuild?.substituteFrom ?? []).flatMap(({ kind, name }): [string, BroughtConfig][] => {
+    const { metadata } = referenced.get(kind, name) ?? {};
+    const unit = metadata === undefined ? null : ownerOf({ metadata });
+    if (metadata === undefined || unit === null) return [];
+    const { namespace = '', uid, resourceVersion } = metadata;
+    const id = keyId({ group: '', version: 'v1', kind, namespace, name });
+    return [[`${kind} ${name}`, { unit, id, version: `${uid} ${resourceVersion}` }]];
   });
   return Object.fromEntries(named);
 }
@@ -82,10 +138,16 @@ export function othersIn(before: Digests, now: Digests): string[] {
  * commit, somebody else's: whose work it is counts from before it, until something changes for which all of it was asked.
  */
 export function broughtBy(before: Ground | null, now: Ground): Ground {
-  if (before === null || before.digest !== now.digest) return now;
-  const others = [...othersIn(before.shape, now.shape), ...othersIn(before.values, now.values)];
-  if (others.length > 0 || !isSameIds(before.reads, now.reads)) return before;
-  return { ...now, parent: now.parent ?? before.parent };
+  if (before === null) return now;
+  const shape = othersIn(before.shape, now.shape);
+  const values = othersIn(before.values, now.values);
+  const isMoot =
+    before.digest === now.digest && (shape.length + values.length > 0 || !isSameIds(before.reads, now.reads));
+  if (isMoot) return before;
+  // What is as it was is what those made of it that brought it then.
+  const kept = Object.entries(before.configs).filter(([name]) => name in now.values && !values.includes(name));
+  const parent = now.parent ?? (shape.length === 0 ? before.parent : null);
+  return { ...now, parent, configs: { ...Object.fromEntries(kept), ...now.configs } };
 }
 
 function isSameIds(before: ReadSet['ids'], now: ReadSet['ids']): boolean {

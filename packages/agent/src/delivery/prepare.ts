@@ -5,10 +5,11 @@ import { ownerLabels } from '@plumb/core';
 import type { Bundle, BuildOptions, BuildSpec, Remotes, Renderer } from '@plumb/render';
 import { isEncryptedSecret, mayMove } from '@plumb/render';
 import type { Artifact, RemoteBases } from '@plumb/sources';
-import { valuesOf } from './brought.ts';
+import { broughtConfigs, valuesOf } from './brought.ts';
 import type { Decryption } from './decryption/decryption.ts';
 import { hideSecrets } from './hide-secrets.ts';
 import type { Referenced } from './references.ts';
+import type { Seal } from './seal.ts';
 import { substitutionOf } from './substitution.ts';
 import type { StoredBundle } from './unit.ts';
 import { refill, storeBundle } from './unit.ts';
@@ -29,6 +30,7 @@ export interface BuildContext {
 export interface PrepareContext extends BuildContext {
   /** The bundle delivered last, which stands if nothing it was made from changed. */
   last: StoredBundle | null;
+  seal: Seal;
 }
 
 /** Artifact, spec and configuration to Bundle; the last bundle is taken again when everything it was made from is unchanged. */
@@ -41,8 +43,9 @@ export async function prepare(
   const { last, renderer, referenced, remotes: bases } = context;
   const specDigest = digestOf(unit, ref);
   const { versions: configs } = referenced;
-  const values = valuesOf(unit, referenced);
-  const stamp = { specDigest, configs, values, revision: artifact.revision, artifactDigest: artifact.digest };
+  const values = await valuesOf(unit, referenced, context.seal);
+  const brings = broughtConfigs(unit, referenced);
+  const stamp = { specDigest, configs, values, brings, revision: artifact.revision, artifactDigest: artifact.digest };
   const found = last === null ? {} : { last: last.reads.remotes };
   const remotes = bases === null ? undefined : { bases, since: performance.now(), ...found };
   if (last !== null && last.specDigest === specDigest && last.configs === configs) {

@@ -27,7 +27,7 @@ export interface Record {
   told: Map<string, string>;
 }
 
-const FORMAT = 6;
+const FORMAT = 7;
 
 type Row = [
   group: string,

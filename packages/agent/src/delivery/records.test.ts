@@ -7,6 +7,7 @@ import { FakeClock } from '@plumb/testkit';
 import { diskWay, onSmallDisk } from '@plumb/testkit/small-disk';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RecordsStory } from '../testing/full-records-process.ts';
+import { NO_BRINGERS } from './brought.ts';
 import { Records } from './records.ts';
 import { bodyOf, refill, storeBundle, UnitMemory } from './unit.ts';
 
@@ -89,7 +90,7 @@ test('a unit comes back with its bundle, without bodies, and with what was appli
     reads: new Map([['apps', null]]),
     shape: {},
     values: {},
-    parent: null,
+    ...NO_BRINGERS,
   };
   unit.vouched.set('shop/cart.v1', 'content');
   kept.note(unit);

@@ -76,7 +76,8 @@ export class Records {
     this.#inTurn(async () => {
       const names = await readdir(this.#dir).catch(() => []);
       for (const name of names) {
-        if (!uids.has(name.replace(/\.json$/, ''))) await rm(join(this.#dir, name), { force: true });
+        const [, uid] = /^(.*)\.json(?:\.tmp)?$/.exec(name) ?? [];
+        if (uid !== undefined && !uids.has(uid)) await rm(join(this.#dir, name), { force: true });
       }
     });
   }

@@ -32,7 +32,6 @@ export function record(stored: StoredObject, live: KubeObject, context: ApplyCon
     ownedHash: observed.ownedHash,
     uid: observed.uid,
     resourceVersion: observed.resourceVersion,
-    ...(live.metadata.generation === undefined ? {} : { generation: live.metadata.generation }),
     ...(drift === undefined ? {} : { drift }),
   });
   const seen = context.live.get(id);

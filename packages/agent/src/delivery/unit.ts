@@ -3,7 +3,7 @@ import { APPLY_MANAGER, parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
 import { declaredFor, declaredRules, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
 import type { Bundle, Origin, ReadSet } from '@plumb/render';
-import type { Digests, Ground } from './brought.ts';
+import type { BroughtConfig, Digests, Ground } from './brought.ts';
 import type { Destination } from './destination.ts';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
@@ -36,6 +36,8 @@ export interface StoredBundle {
   configs: string;
   /** Digests of what was put in for variables (delivery/brought.ts). */
   values?: Digests;
+  /** Units that bring what was put in, as far as this process has seen it. */
+  brings?: Readonly<Record<string, BroughtConfig>>;
   /** The artifact it was last found valid for. */
   revision: string;
   artifactDigest: string;
@@ -57,8 +59,6 @@ export interface UnknownMode {
 export interface AppliedRecord extends Applied {
   uid: string;
   resourceVersion: string;
-  /** Of the object as that apply left it; left out where it is not known any more. */
-  generation?: number;
   /** What the declaration says of drift. */
   drift?: DriftMode;
   /** What was said of it on the live object when that was last seen to differ. */
@@ -159,6 +159,8 @@ export class UnitMemory {
   vouched = new Map<string, string>();
   /** What is in force comes from, by what we did ourselves, whatever the status says; null where we do not know. */
   brought: Ground | null = null;
+  /** What was in force in the cluster that it went to before, until it is delivered to this one. */
+  elsewhere: Ground | null = null;
   failed: Failed | null = null;
   /** What gates are judged by has changed since a run was held, or while one was under way: the next one is not kept waiting. */
   judgeAgain = false;
@@ -220,6 +222,7 @@ export class UnitMemory {
     this.applied.clear();
     this.applied.changed = true;
     this.recalled = null;
+    this.elsewhere = this.brought ?? this.elsewhere;
     this.brought = null;
     this.vouched.clear();
     this.drifted.clear();
@@ -239,7 +242,7 @@ export class UnitMemory {
 
 export function storeBundle(
   bundle: Bundle,
-  stamp: Pick<StoredBundle, 'specDigest' | 'configs' | 'values' | 'revision' | 'artifactDigest'>,
+  stamp: Pick<StoredBundle, 'specDigest' | 'configs' | 'values' | 'brings' | 'revision' | 'artifactDigest'>,
   manager: string = APPLY_MANAGER,
 ): StoredBundle {
   const { digest, reads, warnings, secrets } = bundle;

@@ -5,8 +5,17 @@ import type { RevisionRange } from '@plumb/sources';
 import type { Content } from './content.ts';
 import type { PlanTrial } from './plan-change.ts';
 
-/** Beside those whose commits are new: nobody, whoever made the commits of another range, or somebody nobody knows. */
-export type Beside = null | { source: GateRequest['source']; range: RevisionRange } | { unknown: string };
+/** Commits of a source. */
+export interface SourceRange {
+  source: GateRequest['source'];
+  range: RevisionRange;
+}
+
+/**
+ * Beside those whose commits are new: nobody, whoever made the commits of other ranges, or somebody nobody knows. `isAll`: they are all there are, and
+ * no commit of its own source counts.
+ */
+export type Beside = null | { ranges: readonly SourceRange[]; isAll?: true } | { unknown: string };
 
 /** A change that is to pass. */
 export interface GateRequest {

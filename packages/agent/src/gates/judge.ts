@@ -125,11 +125,14 @@ export class Judge {
     const { ref, source, revision, since, paths, hasRemoteBases } = request;
     const { authors, clock, onChange } = this.#options;
     const ask = async (): Promise<Authorship> => {
-      const own = await authors(source, { revision, since, paths });
       const beside = await request.beside();
-      if (beside === null || 'unknown' in own) return own;
-      if (!('unknown' in beside)) return together(own, await authors(beside.source, beside.range));
-      const { authors: _known, ...said } = own;
+      const isOwn = beside === null || 'unknown' in beside || beside.isAll !== true;
+      const own = isOwn ? [{ source, range: { revision, since, paths } }] : [];
+      const ranges = beside === null || 'unknown' in beside ? own : [...own, ...beside.ranges];
+      const told = await Promise.all(ranges.map((one) => authors(one.source, one.range)));
+      const all = told.reduce(together);
+      if (beside === null || 'ranges' in beside || 'unknown' in all) return all;
+      const { authors: _known, ...said } = all;
       return { ...said, ...beside };
     };
     return askAuthors({ ask, hasRemoteBases, clock, onLate: () => onChange(ref) });

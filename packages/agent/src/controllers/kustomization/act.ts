@@ -9,7 +9,7 @@ import type { RemoteBases } from '@plumb/sources';
 import type { ApplyContext } from '../../delivery/apply.ts';
 import type { Artifacts } from '../../delivery/artifacts.ts';
 import type { Decryption } from '../../delivery/decryption/decryption.ts';
-import { broughtBy, groundOf } from '../../delivery/brought.ts';
+import { broughtBy, groundOf, NO_BRINGERS } from '../../delivery/brought.ts';
 import { deliver } from '../../delivery/deliver.ts';
 import type { Delivery } from '../../delivery/deliver.ts';
 import { refuseEmptying } from '../../delivery/gate.ts';
@@ -21,6 +21,7 @@ import type { Expressions } from '../../delivery/expressions.ts';
 import type { Packs } from '../../delivery/packs.ts';
 import { prepare, reload, timeoutOf, stands } from '../../delivery/prepare.ts';
 import type { Records } from '../../delivery/records.ts';
+import type { Seal } from '../../delivery/seal.ts';
 import { configsOf, knownVersions, readReferences, referencesOf, watchedVersions } from '../../delivery/references.ts';
 import type { Delivered, Settling, StoredBundle, StoredObject, UnitMemory } from '../../delivery/unit.ts';
 import type { WatchedConfigs } from '../../runtime/watched-configs.ts';
@@ -29,7 +30,7 @@ import type { Outcome } from '../../runtime/outcome.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import { actingAs, userOf } from '../../delivery/acting-as.ts';
 import { approach, siteOf, unreachable, type Reach } from '../../delivery/approach.ts';
-import { groundOfParent, type FindUnit } from './beside.ts';
+import { bringersOf, type FindUnit } from './beside.ts';
 import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
@@ -51,6 +52,7 @@ export interface Hands extends Reach {
   packs: Packs;
   /** Null: a restart reads everything from the cluster. */
   records: Records | null;
+  seal: Seal;
   signal: AbortSignal;
   parallel: number;
   stageTimeout: number;
@@ -145,7 +147,9 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
     const delivery = await holding(bundle, run, async () => {
       const carried = await carryOut(object, bundle, { ...run, base, signal });
       if (carried.error === null && cause !== 'drift') {
-        memory.brought = broughtBy(memory.brought, groundOf(object, bundle, groundOfParent(object, hands.unitNamed)));
+        const bringers = bringersOf(object, bundle, hands.unitNamed);
+        memory.brought = broughtBy(memory.brought, groundOf(object, bundle, bringers));
+        memory.elsewhere = null;
         keepBundle(bundle, run);
       }
       // What was told is not told again by the next process.
@@ -193,7 +197,7 @@ async function holdToLast(
       const only = new Set(bundle.objects.filter((stored) => isOurs(stored, memory)).map(({ key }) => keyId(key)));
       const carried = await carryOut(object, bundle, { ...context, cause: 'rebuild', only });
       if (carried.error === null) {
-        if (isProven(object, bundle, carried)) memory.brought ??= groundOf(object, bundle, null);
+        if (isProven(object, bundle, carried)) memory.brought ??= groundOf(object, bundle, NO_BRINGERS);
         keepBundle(bundle, context);
       }
       return carried;
@@ -352,6 +356,7 @@ async function carryOut(
   const gate = policyGate(object, bundle, {
     gates: hands.gates,
     unitNamed: hands.unitNamed,
+    seal: hands.seal,
     cluster: hands.cluster,
     there: apply.cluster,
     memory,

@@ -1,9 +1,10 @@
 import { APPLY_MANAGER, keyId, KUSTOMIZATION, type Kustomization, type KubeObject } from '@plumb/api';
 import { ownedHash, ownerLabels } from '@plumb/core';
 import { expect, test } from 'vitest';
-import { shapeOf, type Ground } from '../../delivery/brought.ts';
+import { NO_BRINGERS, shapeOf, valueOf, type Ground, type Mark } from '../../delivery/brought.ts';
+import type { Destination } from '../../delivery/destination.ts';
 import { UnitMemory } from '../../delivery/unit.ts';
-import { besideOf, groundOfParent, type Bringer } from './beside.ts';
+import { besideOf, bringersOf, type Bringer } from './beside.ts';
 
 const FLEET = { kind: 'Kustomization', namespace: 'flux-system', name: 'fleet' };
 const ID = keyId({ ...KUSTOMIZATION, namespace: 'shop', name: 'apps' });
@@ -17,41 +18,95 @@ function unit(name: string, namespace: string, path: string): Kustomization {
 const fields = { 'f:spec': { 'f:path': {} } };
 const OURS = { manager: APPLY_MANAGER, operation: 'Apply', fieldsV1: fields };
 const SUSPENDED = { manager: 'flux', operation: 'Update', fieldsV1: { 'f:spec': { 'f:suspend': {} } } };
+const VARS_OURS = { manager: APPLY_MANAGER, operation: 'Apply', fieldsV1: { 'f:data': { 'f:a': {} } } };
+const LABELLED = {
+  manager: 'kubectl-label',
+  operation: 'Update',
+  fieldsV1: { 'f:metadata': { 'f:labels': { 'f:x': {} } } },
+};
+const BY_HAND = { manager: 'kubectl-edit', operation: 'Update', fieldsV1: { 'f:data': { 'f:b': {} } } };
 const ALICE = { manager: 'kubectl-edit', operation: 'Update', fieldsV1: { 'f:spec': { 'f:patches': {} } } };
 
 const now = (values: Ground['values'] = {}): Ground => {
   const shape = shapeOf(unit('apps', 'shop', 'new'));
-  return { revision: 'main@sha1:5', digest: 'd', reads: new Map(), shape, values, parent: null };
+  return { revision: 'main@sha1:5', digest: 'd', reads: new Map(), shape, values, ...NO_BRINGERS };
 };
-const PARENT = { revision: 'main@sha1:1', shape: shapeOf(unit('fleet', 'flux-system', 'fleet')), values: {} };
+const PARENT: Mark = {
+  revision: 'main@sha1:1',
+  shape: shapeOf(unit('fleet', 'flux-system', 'fleet')),
+  values: {},
+  ...NO_BRINGERS,
+};
+const vars = (data: object, managed: readonly object[] = [VARS_OURS]): KubeObject => {
+  const labels = ownerLabels({ ...FLEET, name: 'vars' });
+  const metadata = { name: 'vars', namespace: 'shop', labels, managedFields: managed };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data } as unknown as KubeObject;
+};
+const seal = (text: string): Promise<string> => Promise.resolve(`sealed ${text}`);
+const VARS_ID = '/ConfigMap/shop/vars';
 
 interface Case {
   path?: string;
-  values?: Ground['values'];
   managed?: readonly object[];
   /** What the parent left, where it is another than what is there. */
   left?: string;
-  /** The parent as it is now. */
+  /** The parent as it is now, and what its own ConfigMaps say. */
   fleet?: Kustomization;
-  parent?: Ground['parent'];
-  moved?: boolean;
+  fleetValues?: Ground['values'];
+  parent?: Mark | null;
+  /** It went to another cluster before; by another spec.kubeConfig, or by the same. */
+  elsewhere?: 'said' | 'not said';
+  neverDelivered?: boolean;
+  /** The ConfigMap that variables are taken from, where it is another one than what is in force was made with. */
+  config?: KubeObject;
+  /** What the unit that brings the ConfigMap left of it. */
+  configLeft?: string;
+  configMark?: Mark;
 }
 
-async function asked({ path = 'old', values = {}, managed = [OURS], moved = false, ...more }: Case): Promise<unknown> {
+function bringerOf(name: string, object: Kustomization, left: readonly [id: string, hash: string]): Bringer {
+  const bringer: Bringer = { object, memory: new UnitMemory({ ...FLEET, name }, name), revision: 'main@sha1:9' };
+  bringer.memory.brought = { ...now(), ...PARENT };
+  const [id, hash] = left;
+  bringer.memory.applied.set(id, { desiredDigest: 'x', ownedHash: hash, uid: 'apps', resourceVersion: '1' });
+  return bringer;
+}
+
+async function asked({ path = 'old', managed = [OURS], config, ...more }: Case): Promise<unknown> {
   const object = unit('apps', 'shop', 'new');
   const live = { ...object, metadata: { ...object.metadata, managedFields: managed } } as unknown as KubeObject;
   const memory = new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'apps');
-  const { parent = PARENT, fleet = unit('fleet', 'flux-system', 'fleet') } = more;
-  memory.brought = { ...now(), shape: shapeOf(unit('apps', 'shop', path)), parent };
-  memory.moved = moved;
-  const bringer: Bringer = { object: fleet, memory: new UnitMemory(FLEET, 'fleet'), revision: 'main@sha1:9' };
-  bringer.memory.brought = { ...now(), ...PARENT };
+  const { parent = PARENT, fleet = unit('fleet', 'flux-system', 'fleet'), elsewhere, configMark } = more;
+  const configs = configMark === undefined ? {} : { 'ConfigMap vars': configMark };
+  const before = { ...now(), shape: shapeOf(unit('apps', 'shop', path)), parent, configs };
+  if (more.neverDelivered !== true) memory.brought = before;
+  if (elsewhere !== undefined) {
+    memory.brought = null;
+    memory.elsewhere = {
+      ...before,
+      shape: { ...before.shape, ...(elsewhere === 'said' && { 'spec.kubeConfig': 'a' }) },
+    };
+  }
+  // A new unit has none either.
+  memory.moved = true;
   const { left = ownedHash(live, APPLY_MANAGER) } = more;
-  bringer.memory.applied.set(ID, { desiredDigest: 'x', ownedHash: left, uid: 'apps', resourceVersion: '1' });
+  const bringers: Record<string, Bringer> = {
+    fleet: bringerOf('fleet', fleet, [ID, left]),
+    vars: bringerOf('vars', unit('vars', 'flux-system', 'fleet'), [
+      VARS_ID,
+      more.configLeft ?? ownedHash(config ?? vars({}), APPLY_MANAGER),
+    ]),
+  };
+  const { memory: ofFleet } = bringers['fleet'] as Bringer;
+  ofFleet.brought = { ...now(), ...PARENT, values: more.fleetValues ?? {} };
+  const values = config === undefined ? {} : { 'ConfigMap vars': await valueOf('ConfigMap', config, seal) };
   return besideOf(object, now(values), {
     memory,
-    cluster: { get: () => Promise.resolve(live) } as unknown as Parameters<typeof besideOf>[2]['cluster'],
-    find: ({ name }) => (name === 'fleet' ? bringer : null),
+    cluster: {
+      get: ({ kind }: { kind: string }) => Promise.resolve(kind === 'ConfigMap' ? (config ?? null) : live),
+    } as unknown as Parameters<typeof besideOf>[2]['cluster'],
+    find: ({ name }) => bringers[name] ?? null,
+    seal,
     signal: new AbortController().signal,
   });
 }
@@ -60,40 +115,80 @@ const repo = { kind: 'GitRepository', namespace: 'flux-system', name: 'repo' };
 const nobody = (what: string): object => ({
   unknown: `${what} changed in the cluster, and nobody tells by whom: bring it by a commit, or break the glass`,
 });
+const since = (...revisions: (string | null)[]): object => ({
+  ranges: revisions.map((one) => ({ source: repo, range: { revision: 'main@sha1:9', since: one } })),
+});
+const GRANDPARENT: Mark = { ...PARENT, revision: 'main@sha1:0' };
 
 test.each<[string, Case, unknown]>([
   ['nobody where nothing changed there', { path: 'new' }, null],
+  ['nobody, where it was never delivered', { neverDelivered: true }, null],
+  ['whoever made the commits of what brings it', {}, since('main@sha1:1')],
+  ['them, where somebody suspended it and let it go on', { managed: [OURS, SUSPENDED] }, since('main@sha1:1')],
+  ['all who made any, where nobody knows what it was made from before', { parent: null }, since(null)],
+  ['them, where that leads it to another cluster', { elsewhere: 'said' }, since('main@sha1:1')],
   [
-    'whoever made the commits of what brings it',
-    {},
-    { source: repo, range: { revision: 'main@sha1:9', since: 'main@sha1:1' } },
+    'somebody, where it is led to another cluster and says the same',
+    { elsewhere: 'not said' },
+    nobody('the cluster that it goes to'),
   ],
-  [
-    'them, where somebody suspended it and let it go on',
-    { managed: [OURS, SUSPENDED] },
-    { source: repo, range: { revision: 'main@sha1:9', since: 'main@sha1:1' } },
-  ],
-  [
-    'all who made any, where nobody knows what it was made from before',
-    { parent: null },
-    { source: repo, range: { revision: 'main@sha1:9', since: null } },
-  ],
-  ['somebody, of values that are put in', { path: 'new', values: { 'ConfigMap vars': 'v' } }, nobody('ConfigMap vars')],
   ['somebody, where others have a say in its spec', { managed: [OURS, ALICE] }, nobody('spec.path')],
   ['somebody who calls themselves as we do', { left: 'another' }, nobody('spec.path')],
-  ['somebody, where what brings it changed', { fleet: unit('fleet', 'flux-system', 'x') }, nobody('spec.path')],
-  ['somebody, where it goes elsewhere', { moved: true }, nobody('the cluster that it goes to')],
+  [
+    'somebody, where what brings it changed',
+    { fleet: { ...unit('fleet', 'flux-system', 'x'), metadata: { name: 'fleet', namespace: 'flux-system' } } },
+    nobody('spec.path of Kustomization flux-system/fleet'),
+  ],
+  [
+    'somebody, where what that takes values from changed',
+    { fleetValues: { 'ConfigMap gone': 'v' } },
+    nobody('ConfigMap gone of Kustomization flux-system/fleet'),
+  ],
+  [
+    'whoever made the commits that values came by',
+    { path: 'new', config: vars({ a: '2' }), configMark: PARENT },
+    since('main@sha1:1'),
+  ],
+  [
+    'them, though somebody put a label on it',
+    { path: 'new', config: vars({ a: '2' }, [VARS_OURS, LABELLED]), configMark: PARENT },
+    since('main@sha1:1'),
+  ],
+  ['all who made any there, where nobody knows since when', { path: 'new', config: vars({ a: '2' }) }, since(null)],
+  ['both', { config: vars({ a: '2' }), configMark: GRANDPARENT }, since('main@sha1:1', 'main@sha1:0')],
+  [
+    'somebody, of values that others have a say in',
+    { path: 'new', config: vars({ a: '2', b: '1' }, [VARS_OURS, BY_HAND]) },
+    nobody('ConfigMap vars'),
+  ],
+  [
+    'somebody, of values that are not as we applied them',
+    { path: 'new', config: vars({ a: '2' }), configLeft: 'x' },
+    nobody('ConfigMap vars'),
+  ],
 ])('a change of a unit in the cluster is of %s', async (_who, one, told) => {
   expect(await asked(one)).toEqual(told);
 });
 
-test.each<[string, number, string | undefined]>([
-  ['is known where the unit is as that left it', 2, 'main@sha1:1'],
-  ['is not where the unit was seen as it was before', 3, undefined],
-])('what brings a unit %s', (_what, generation, revision) => {
-  const memory = new UnitMemory(FLEET, 'fleet');
-  memory.brought = { ...now(), ...PARENT };
-  memory.applied.set(ID, { desiredDigest: 'x', ownedHash: 'h', uid: 'apps', resourceVersion: '1', generation });
-  const bringer: Bringer = { object: unit('fleet', 'flux-system', 'fleet'), memory, revision: '' };
-  expect(groundOfParent(unit('apps', 'shop', 'new'), () => bringer)?.revision).toBe(revision);
+test.each<[string, object, string | undefined]>([
+  ['is known where the unit is as that left it', {}, 'main@sha1:1'],
+  ['is not where the unit was seen as it was before', { generation: 3 }, undefined],
+  ['nor where it is not as that left it', { ownedHash: 'other' }, undefined],
+  ['nor of one that was deleted and made anew', { uid: 'other' }, undefined],
+])('what brings a unit %s', (_what, seen, revision) => {
+  const bringer = bringerOf('fleet', unit('fleet', 'flux-system', 'fleet'), [ID, 'h']);
+  const live = { get: () => ({ uid: 'apps', generation: 2, ownedHash: 'h', ...seen }) };
+  bringer.memory.destination = { live } as unknown as Destination;
+  expect(bringersOf(unit('apps', 'shop', 'new'), {}, () => bringer).parent?.revision).toBe(revision);
+});
+
+test('what brings a ConfigMap is known where that is as it was left', () => {
+  const bringer = bringerOf('vars', unit('vars', 'flux-system', 'vars'), [VARS_ID, 'h']);
+  const read = (version: string): Mark | undefined => {
+    const brings = { 'ConfigMap vars': { unit: { ...FLEET, name: 'vars' }, id: VARS_ID, version } };
+    const find = ({ name }: { name: string }): Bringer | null => (name === 'vars' ? bringer : null);
+    return bringersOf(unit('apps', 'shop', 'new'), { brings }, find).configs['ConfigMap vars'];
+  };
+  expect(read('apps 1')?.revision).toBe('main@sha1:1');
+  expect(read('apps 2')).toBeUndefined();
 });

@@ -1,9 +1,19 @@
 import { APPLY_MANAGER, keyId, KUSTOMIZATION, type Kustomization, type KubeObject, type UnitRef } from '@plumb/api';
-import { isSameUnit, ownedHash, ownerOf } from '@plumb/core';
+import { ownedHash, ownerOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
-import { isShaping, othersIn, shapeOf, type Ground } from '../../delivery/brought.ts';
-import type { UnitMemory } from '../../delivery/unit.ts';
-import type { Beside, GateRequest } from '../../gates/gate-request.ts';
+import {
+  isShaping,
+  markOf,
+  othersIn,
+  shapeOf,
+  valueOf,
+  type Bringers,
+  type Ground,
+  type Mark,
+} from '../../delivery/brought.ts';
+import type { Seal } from '../../delivery/seal.ts';
+import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
+import type { Beside, GateRequest, SourceRange } from '../../gates/gate-request.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
 import { objectId } from '../../runtime/flux-objects.ts';
 import type { SourceObjects } from '../../runtime/source-objects.ts';
@@ -37,14 +47,56 @@ export function sourceOf({ metadata, spec }: Kustomization): GateRequest['source
   return { kind, namespace, name };
 }
 
-/** What the unit that brings this one was made from, where this one is as that left it. */
-export function groundOfParent({ metadata }: Kustomization, find: FindUnit): Ground | null {
-  const { memory } = parentOf({ metadata }, find) ?? {};
-  const left = memory?.applied.get(idOf(metadata));
-  const isAsLeft =
-    left?.generation !== undefined && left.generation === metadata.generation && left.uid === metadata.uid;
-  return isAsLeft ? (memory?.brought ?? null) : null;
+/** What the units were made from that bring this one and what it is made of, as far as that is there as they left it. */
+export function bringersOf(
+  { metadata }: Pick<Kustomization, 'metadata'>,
+  { brings = {} }: Pick<StoredBundle, 'brings'>,
+  find: FindUnit,
+): Bringers {
+  const configs = Object.entries(brings).flatMap(([name, { unit, id, version }]): [string, Mark][] => {
+    const { brought, applied } = unitNamed(unit, find)?.memory ?? {};
+    const { uid, resourceVersion } = applied?.get(id) ?? {};
+    return brought && `${uid} ${resourceVersion}` === version ? [[name, markOf(brought)]] : [];
+  });
+  return { parent: markOfParent(metadata, find), configs: Object.fromEntries(configs) };
 }
+
+function markOfParent(metadata: Kustomization['metadata'], find: FindUnit): Mark | null {
+  const { memory } = parentOf({ metadata }, find) ?? {};
+  const id = idOf(metadata);
+  const left = memory?.applied.get(id);
+  const seen = memory?.destination?.live.get(id);
+  // It was made from this very spec, and that is what its parent applied.
+  const isAsLeft =
+    seen !== undefined &&
+    seen.uid === metadata.uid &&
+    seen.generation === metadata.generation &&
+    seen.ownedHash === left?.ownedHash;
+  if (!isAsLeft || !memory?.brought) return null;
+  return memory.uid === metadata.uid ? markOf(memory.brought, 0) : markOf(memory.brought);
+}
+
+interface Eyes {
+  cluster: Pick<Cluster, 'get'>;
+  find: FindUnit;
+  seal: Seal;
+  signal: AbortSignal;
+}
+
+/** What a unit is made from, before and now. */
+interface Difference {
+  object: Kustomization;
+  before: Mark;
+  now: Pick<Mark, 'shape' | 'values'>;
+  /** How many units that bring each other are looked at yet. */
+  depth: number;
+}
+
+type Found = { ranges: readonly SourceRange[] } | { unknown: readonly string[] };
+
+/** Units that bring each other one after the other. */
+const DEEPEST = 5;
+const KUBE_CONFIG = 'spec.kubeConfig';
 
 /**
  * Who changed a unit in the cluster since what is in force was made, beside those whose commits are new. What another unit brought is the work of those who
@@ -53,60 +105,122 @@ export function groundOfParent({ metadata }: Kustomization, find: FindUnit): Gro
 export async function besideOf(
   object: Kustomization,
   now: Ground,
-  context: { memory: UnitMemory; cluster: Pick<Cluster, 'get'>; find: FindUnit; signal: AbortSignal },
+  context: Eyes & { memory: UnitMemory },
 ): Promise<Beside> {
-  const { brought, moved } = context.memory;
-  if (moved) return nobodyKnows(['the cluster that it goes to']);
-  if (brought === null) return null;
-  const [shape, values] = [othersIn(brought.shape, now.shape), othersIn(brought.values, now.values)];
-  if (values.length > 0) return nobodyKnows([...shape, ...values]);
-  if (shape.length === 0) return null;
-  return (await bringers(object, brought, context)) ?? nobodyKnows(shape);
+  const { brought, elsewhere } = context.memory;
+  const before = brought ?? elsewhere;
+  if (before === null) return null;
+  // What leads to the cluster leads to another one now, and the unit says the same.
+  const isLedAway = brought === null && before.shape[KUBE_CONFIG] === now.shape[KUBE_CONFIG];
+  if (isLedAway) return nobodyKnows(['the cluster that it goes to']);
+  const found = await behind({ object, before, now, depth: DEEPEST }, context);
+  if ('unknown' in found) return nobodyKnows(found.unknown);
+  return found.ranges.length === 0 ? null : found;
 }
 
-/** Null where not all that the unit says is what another one brought by its commits. */
-async function bringers(
-  object: Kustomization,
-  { parent: mark }: Ground,
-  { cluster, find, signal }: { cluster: Pick<Cluster, 'get'>; find: FindUnit; signal: AbortSignal },
-): Promise<Exclude<Beside, { unknown: string }>> {
-  const { metadata } = object;
-  const { namespace = '', name } = metadata;
-  const live = await cluster.get({ ...KUSTOMIZATION, namespace, name }, { signal });
+async function behind({ object, before, now, depth }: Difference, eyes: Eyes): Promise<Found> {
+  const { namespace = '' } = object.metadata;
+  const shape = othersIn(before.shape, now.shape);
+  // What nothing is taken from any more makes no difference by what it says.
+  const values = othersIn(before.values, now.values).filter((name) => name in now.values);
+  const asked = [
+    ...(shape.length === 0 ? [] : [{ what: shape, of: behindUnit(object, { before: before.parent, depth }, eyes) }]),
+    ...values.map((name) => {
+      const config = { namespace, name, value: now.values[name] };
+      return { what: [name], of: behindConfig(config, { before: before.configs[name] ?? null, depth }, eyes) };
+    }),
+  ];
+  const found = await Promise.all(asked.map(async ({ what, of }): Promise<Found> => (await of) ?? { unknown: what }));
+  const unknown = found.flatMap((one) => ('unknown' in one ? one.unknown : []));
+  return unknown.length > 0 ? { unknown } : { ranges: found.flatMap((one) => ('ranges' in one ? one.ranges : [])) };
+}
+
+/** What is known of the unit that brings something. */
+interface Known {
+  /** What it was made from when it brought what was there before; null where nobody knows. */
+  before: Mark | null;
+  depth: number;
+}
+
+/** Null where not all that the unit says is what another one brought. */
+async function behindUnit({ metadata }: Kustomization, known: Known, eyes: Eyes): Promise<Found | null> {
+  const { namespace = '', name, uid } = metadata;
+  const live = await eyes.cluster.get({ ...KUSTOMIZATION, namespace, name }, { signal: eyes.signal });
   if (live === null || live.metadata.generation !== metadata.generation) return null;
-  const parent = parentOf(live, find);
-  if (parent === null || !isAsBrought(live, parent.memory)) return null;
-  const before = mark ?? parent.memory.brought;
-  const isSelf = isSameUnit(parent.memory.ref, { kind: KUSTOMIZATION.kind, namespace, name });
-  if (!isSelf && (before === null || isEdited(parent, before))) return null;
-  const range = { revision: parent.revision, since: mark?.revision ?? null };
-  return { source: sourceOf(parent.object), range };
+  const parent = parentOf(live, eyes.find);
+  if (parent === null || !isAsBrought(live, { id: idOf(metadata), has: hasShape }, parent.memory)) return null;
+  // The one that brings itself brings that it does.
+  if (parent.memory.uid === uid) return { ranges: [rangeOf(parent, known.before)] };
+  return behindBringer(parent, known, eyes);
+}
+
+/** Null where not all that the ConfigMap or Secret says is what a unit brought. */
+async function behindConfig(
+  { namespace, name, value }: { namespace: string; name: string; value: string | undefined },
+  known: Known,
+  eyes: Eyes,
+): Promise<Found | null> {
+  const [kind, called = ''] = name.split(' ');
+  if (kind !== 'ConfigMap' && kind !== 'Secret') return null;
+  const key = { group: '', version: 'v1', kind, namespace, name: called };
+  const live = await eyes.cluster.get(key, { signal: eyes.signal });
+  if (live === null || (await valueOf(kind, live, eyes.seal)) !== value) return null;
+  const bringer = parentOf(live, eyes.find);
+  if (bringer === null || !isAsBrought(live, { id: keyId(key), has: hasData }, bringer.memory)) return null;
+  return behindBringer(bringer, known, eyes);
+}
+
+/** Those whose commits the unit that brings it is made of, and whoever is behind that one: it may be changed in the cluster too. */
+async function behindBringer(bringer: Bringer, { before: mark, depth }: Known, eyes: Eyes): Promise<Found | null> {
+  const { object, memory } = bringer;
+  const before = mark ?? memory.brought;
+  if (memory.brought === null || before === null || depth === 0) return null;
+  const now = { shape: shapeOf(object), values: memory.brought.values };
+  const above = await behind({ object, before, now, depth: depth - 1 }, eyes);
+  if ('ranges' in above) return { ranges: [rangeOf(bringer, mark), ...above.ranges] };
+  const { namespace, name } = memory.ref;
+  return { unknown: above.unknown.map((what) => `${what} of Kustomization ${namespace}/${name}`) };
+}
+
+function rangeOf({ object, revision }: Bringer, before: Mark | null): SourceRange {
+  return { source: sourceOf(object), range: { revision, since: before?.revision ?? null } };
 }
 
 function parentOf(object: Pick<KubeObject, 'metadata'>, find: FindUnit): Bringer | null {
   const owner = ownerOf(object);
-  return owner?.kind === KUSTOMIZATION.kind ? find(owner) : null;
+  return owner === null ? null : unitNamed(owner, find);
 }
 
-/** Who brings it may be changed in the cluster too. */
-function isEdited({ object, memory }: Bringer, before: Pick<Ground, 'shape' | 'values'>): boolean {
-  const values = memory.brought?.values ?? {};
-  return othersIn(before.shape, shapeOf(object)).length + othersIn(before.values, values).length > 0;
+function unitNamed(ref: UnitRef, find: FindUnit): Bringer | null {
+  return ref.kind === KUSTOMIZATION.kind ? find(ref) : null;
 }
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Whether it is just as we applied it, and nobody else has a say in what it makes (whoever suspends it and lets it go on has none): names of field
- * managers are free for all, what we own is not.
+ * Whether it is just as we applied it, and nobody else has a say in what counts of it: names of field managers are free for all, what we own is not.
+ * @param has whether fields of another manager are some that count
  */
-function isAsBrought(live: KubeObject, { applied, recalled }: UnitMemory): boolean {
-  const id = idOf(live.metadata);
+function isAsBrought(
+  live: KubeObject,
+  { id, has }: { id: string; has: (fields: Fields) => boolean },
+  { applied, recalled }: UnitMemory,
+): boolean {
   const left = (applied.get(id) ?? recalled?.get(id))?.ownedHash ?? '';
   if (left === '' || left !== ownedHash(live, APPLY_MANAGER)) return false;
   const others = (live.metadata.managedFields ?? []).filter(
     ({ manager, operation }) => manager !== APPLY_MANAGER || operation !== 'Apply',
   );
-  const theirs = others.flatMap(({ fieldsV1 }) => Object.keys((fieldsV1?.['f:spec'] ?? {}) as object));
-  return !theirs.some((field) => isShaping(field.replace(/^f:/, '')));
+  return !others.some(({ fieldsV1 }) => has((fieldsV1 ?? {}) as Fields));
+}
+
+/** Whoever suspends a unit and lets it go on has no say in what it makes. */
+function hasShape(fields: Fields): boolean {
+  return Object.keys((fields['f:spec'] ?? {}) as Fields).some((field) => isShaping(field.replace(/^f:/, '')));
+}
+
+function hasData(fields: Fields): boolean {
+  return 'f:data' in fields || 'f:stringData' in fields;
 }
 
 function idOf({ namespace = '', name }: KubeObject['metadata']): string {

@@ -1,10 +1,11 @@
 import { keyId, type Kustomization } from '@plumb/api';
 import type { Action, Cause, ObjectFate, Plan } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
-import { groundOf, readAnew } from '../../delivery/brought.ts';
+import { groundOf, NO_BRINGERS, readAnew } from '../../delivery/brought.ts';
 import { contentsOf, fatesOf, guardOf, leavingOf, replacedIn, type Gate } from '../../delivery/gate.ts';
 import { usesSecrets } from '../../delivery/hide-secrets.ts';
 import { kubeConfigReference } from '../../delivery/remotes.ts';
+import type { Seal } from '../../delivery/seal.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Gatekeeper } from '../../gates/gatekeeper.ts';
 import type { GateRequest, Passage } from '../../gates/gate-request.ts';
@@ -14,6 +15,7 @@ import { besideOf, sourceOf, type FindUnit } from './beside.ts';
 interface GateContext {
   gates: Gatekeeper | null;
   unitNamed: FindUnit;
+  seal: Seal;
   /** Where the Flux objects are. */
   cluster: Cluster;
   /** Where the objects of the unit are, as who delivers them. */
@@ -53,7 +55,7 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     revision,
     since: memory.brought?.revision ?? null,
     paths: readAnew(memory.brought, bundle.reads),
-    beside: () => besideOf(object, groundOf(object, bundle, null), { ...context, find: context.unitNamed }),
+    beside: () => besideOf(object, groundOf(object, bundle, NO_BRINGERS), { ...context, find: context.unitNamed }),
     hasRemoteBases: bundle.reads.remotes.length > 0,
     bundleDigest: bundle.digest,
     objects,
