@@ -84,19 +84,19 @@ interface Told {
 }
 
 /** What the command says of the pull request, as a build server runs it. */
-function check({ at, by }: { at: number; by: string | null }): Promise<{ code: number; told: Told }> {
+async function check({ at, by }: { at: number; by: string | null }): Promise<{ code: number; told: Told }> {
   const { namespace, repository } = bench.world;
   const judged = ['--at', new Date(at).toISOString(), ...(by === null ? [] : ['--approved-by', by])];
   const args = ['policy', 'check', 'fleet', '--base', base, '-n', namespace, '-f', join(dir, 'policy.yaml')];
   const options = { cwd: repository.dir, env: { PATH: process.env['PATH'] } };
-  return new Promise((resolve, reject) => {
+  const { code, out } = await new Promise<{ code: number; out: string }>((resolve, reject) => {
     execFile(process.execPath, [MAIN, ...args, ...judged, '--strict', '-o', 'json'], options, (error, out, err) => {
-      const code = typeof error?.code === 'number' ? error.code : 0;
-      if (out === '') return reject(new Error(err));
-      const { verdicts } = JSON.parse(out) as { verdicts: [Told] };
-      resolve({ code, told: verdicts[0] });
+      if (out === '' || (error !== null && typeof error.code !== 'number')) return reject(new Error(err));
+      resolve({ code: Number(error?.code ?? 0), out });
     });
   });
+  const { verdicts } = JSON.parse(out) as { verdicts: [Told] };
+  return { code, told: verdicts[0] };
 }
 
 async function opensPullRequest(): Promise<void> {

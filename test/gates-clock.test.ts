@@ -57,7 +57,7 @@ describe('the founding case: one named person, Tuesdays from noon to six in the 
     );
     await bob.says('Approve', change);
     await bench.time.wake('apps');
-    await bench.held(revision, /^waits for a change of user alice/);
+    await bench.held(revision, /^waits for an approval by user alice/);
     expect(await bench.value()).toBe('1');
   });
 

@@ -19,8 +19,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await alice.cluster.close();
   await releases.close();
+  await alice.cluster.close();
   await rm(dir, { recursive: true, force: true });
 });
 

@@ -47,8 +47,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await registry.close();
   await world.close();
+  await registry.close();
 });
 
 const isKey = (name: Name): boolean => name.endsWith('key');

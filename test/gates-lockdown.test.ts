@@ -84,7 +84,7 @@ test('a lockdown beats approvals that were given', async () => {
 });
 
 test('a lockdown ends by itself', async () => {
-  await lockdown(world, oncall, { reason: 'a short one', until: soon(8_000) });
+  await lockdown(world, oncall, { reason: 'a short one', until: soon(20_000) });
   const revision = await world.push(settings('4'));
   const change = await changeOf(world, 'apps', 'wait for it', ({ spec, status }) => {
     return spec.revision === revision && /^waits for the end of lockdown .*a short one/.test(status?.message ?? '');

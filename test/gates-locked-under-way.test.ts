@@ -1,16 +1,20 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from '@plumb/api';
 import { ChaosProxy } from '@plumb/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { clusterPolicy, installGates, lockdown, Person } from './support/gates.ts';
-import { configMapTemplate, deploymentTemplate, messageOf, says, stored } from './support/release-facts.ts';
+import { answered, configMapTemplate, deploymentTemplate, messageOf, says, stored } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { configMapKey } from './support/world.ts';
 
 const CONFIG_MAP = { group: '', version: 'v1', kind: 'ConfigMap' } as const;
 const MANY = 24;
+
+// Several waits a test, each of which tells what it waited for.
+vi.setConfig({ testTimeout: 180_000 });
 
 let releases: Releases;
 let dir: string;
@@ -33,9 +37,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await oncall.cluster.close();
   await releases.close();
   await proxy.close();
+  await oncall.cluster.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -98,6 +102,8 @@ test('G6: a lockdown stops a release on its way to a remote cluster, and its end
   const stopped = await parts();
   expect(stopped).toBeLessThan(MANY);
   proxy.set({});
+  await answered(releases, 'many', await world.request(releases.key('many')));
+  expect(await parts()).toBe(stopped);
   await release();
   await releases.ready('many', 60_000);
   expect(await parts()).toBe(MANY);
@@ -120,6 +126,8 @@ test('G6: it stops what goes with a unit too', async () => {
   expect(left).toBeGreaterThan(0);
   proxy.set({});
   await world.request(releases.key('many'));
+  // What is being deleted answers no request: whatever still went would go within this time.
+  await sleep(2_000);
   expect(await parts()).toBe(left);
   await release();
   await world.until(releases.key('many'), 'be gone', isGone, 60_000);

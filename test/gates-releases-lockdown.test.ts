@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HelmRelease, JsonObject, KubeObject } from '@plumb/api';
 import { ChaosProxy } from '@plumb/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { installGates, lockdown, Person } from './support/gates.ts';
 import {
+  answered,
   configMapTemplate,
   deploymentTemplate,
   eventsOf,
@@ -22,6 +23,9 @@ import { Releases } from './support/releases.ts';
 
 const MANY = 24;
 const POD = { group: '', version: 'v1', kind: 'Pod' } as const;
+
+// Several waits a test, each of which tells what it waited for.
+vi.setConfig({ testTimeout: 180_000 });
 
 let releases: Releases;
 let dir: string;
@@ -42,9 +46,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await oncall.cluster.close();
   await releases.close();
   await proxy.close();
+  await oncall.cluster.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -169,8 +173,7 @@ test('G6: a lockdown that names drift ends a repair that is under way, and its e
   const left = await drifted();
   expect(left).toBeGreaterThan(0);
   expect(failuresOf(held)).toEqual([0, 0, 0]);
-  await world.request(releases.key('many'));
-  await isHeld('many');
+  await answered(releases, 'many', await world.request(releases.key('many')));
   expect(await drifted()).toBe(left);
   await release();
   await expect.poll(drifted, { timeout: 60_000, interval: 100 }).toBe(0);

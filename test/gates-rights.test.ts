@@ -60,11 +60,11 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const { cluster } of [agent, alice]) await cluster.close();
   for (const name of ['rest', 'policies'])
     for (const kind of ['ClusterRoleBinding', 'ClusterRole']) await world.cluster.delete(rightKey(kind, name));
   await world.close();
   await proxy.close();
+  for (const { cluster } of [agent, alice]) await cluster.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -142,10 +142,8 @@ test('G7: losing the right to read policies opens nothing that they hold, and sa
   const change = await pending(revision);
   await loseTheRight();
   await alice.says('Approve', change);
-  await world.request(world.unitKey('apps'));
   await blind('apps');
-  await world.request(world.unitKey('apps'));
-  await sleep(2_000);
+  await world.judgedAnew('apps');
   await blind('apps');
   expect(await value()).toBe('1');
   await getItBack();

@@ -89,8 +89,8 @@ function plumb(
   const env = { PATH: process.env['PATH'], ...environment };
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [MAIN, ...args], { cwd: dir, env }, (error, out, err) => {
-      if (out === '') return reject(new Error(err));
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out });
+      if (out === '' || (error !== null && typeof error.code !== 'number')) return reject(new Error(err));
+      resolve({ code: Number(error?.code ?? 0), out });
     });
   });
 }

@@ -138,6 +138,22 @@ describe('a signed tag', () => {
     });
   });
 
+  test('does not count by a date at which its key was still valid', async () => {
+    signTag(lab.repository, bob, 'approved/1', head);
+    const signed = Number(lab.repository.git(['for-each-ref', '--format=%(taggerdate:unix)', 'refs/tags/approved/1']));
+    const ended = new Date((signed + 86_400) * 1_000).toISOString().slice(0, 10).replaceAll('-', '');
+    const ssh = allowed(`bob valid-before="${ended}" ${bob.publicKey}`);
+    expect(await tags({ ssh })).toMatchObject({
+      'approved/1': { problem: expect.stringContaining('not valid when it was used') as string },
+    });
+  });
+
+  test('is not hidden by tags that nobody signed', async () => {
+    for (let at = 0; at < 22; at += 1) lab.repository.git(['tag', `approved/0${at}`, head]);
+    signTag(lab.repository, bob, 'approved/1', head);
+    expect(await tags()).toMatchObject({ 'approved/1': { holders: [['bob@example.test', 'bob']] } });
+  });
+
   test('of another commit, or with another name, is not looked at', async () => {
     signTag(lab.repository, bob, 'approved/parent', `${head}~1`);
     signTag(lab.repository, bob, 'v1', head);

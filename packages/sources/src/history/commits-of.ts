@@ -33,10 +33,10 @@ async function follow(
   const seen = new Set([head]);
   const open = [head];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (seen.size > MOST_COMMITS) return { tooMany: true, path };
     const step = await history.step(id, path);
     if (!('next' in step)) return step;
     if (step.touched !== null) found.set(id, step.touched);
+    if (found.size > MOST_COMMITS) return { tooMany: true, path };
     const next = step.next.filter((parent) => !seen.has(parent));
     for (const parent of next) seen.add(parent);
     open.push(...next);
@@ -82,7 +82,8 @@ class Looked {
     if (known !== undefined) return known;
     const raw = await this.#objects.raw(id);
     const facts = raw?.type === 'commit' ? readCommitFacts(raw.body) : undefined;
-    const found = facts === undefined ? { lacks: id } : (facts ?? { nameless: id });
+    // What it says is of no matter here, and there may be many.
+    const found = facts === undefined ? { lacks: id } : facts === null ? { nameless: id } : { ...facts, message: '' };
     this.#commits.set(id, found);
     return found;
   }

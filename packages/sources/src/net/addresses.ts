@@ -14,7 +14,8 @@ const LINK = listOf(
   [
     ['0.0.0.0', 8],
     ['169.254.0.0', 16],
-    ['224.0.0.0', 3],
+    ['224.0.0.0', 4],
+    ['255.255.255.255', 32],
     // Alibaba Cloud and Azure have their metadata outside of link-local addresses.
     ['100.100.100.200', 32],
     ['168.63.129.16', 32],

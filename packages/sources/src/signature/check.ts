@@ -9,6 +9,8 @@ export interface CheckContext {
   engine: Pick<Engine, 'openpgpVerify'> | undefined;
   /** A reading of performance.now(). */
   deadline: number;
+  /** Seconds since 1970 at which an SSH key has to be valid too, beside when it signed by its own word; left out as with git. */
+  validAt?: number;
   signal: AbortSignal;
 }
 
@@ -32,7 +34,8 @@ export async function check(
   const trimmed = signature.trim();
   const format = formatOfSignature(trimmed);
   if (format === 'ssh') {
-    const verdict = checkSshSignature({ payload, signature: trimmed, signedAt }, wanted.ssh);
+    const times = [signedAt, ...(context.validAt === undefined ? [] : [context.validAt])];
+    const verdict = checkSshSignature({ payload, signature: trimmed, times }, wanted.ssh);
     return told(`unable to verify Git ${kind} SSH signature`, verdict);
   }
   const prefix = `unable to verify Git ${kind}`;

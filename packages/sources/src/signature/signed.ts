@@ -43,7 +43,7 @@ export async function signedOf(question: SignedQuestion, context: SignedContext)
 async function lookHere(commit: string, question: SignedQuestion, context: SignedContext): Promise<SignedWords | null> {
   const mirror = await context.holding(commit);
   const { engine, signal } = context;
-  const bounds = { engine, signal, deadline: performance.now() + LOCAL_WITHIN };
+  const bounds = { engine, signal, deadline: performance.now() + LOCAL_WITHIN, validAt: Date.now() / 1_000 };
   const head = mirror === null ? null : await readHead(commit, question, { objects: mirror.objects, ...bounds });
   return head === null ? null : { commit, head, tags: [], left: 0 };
 }
@@ -57,12 +57,15 @@ async function lookThere(
   const { isWanted, isHeadWanted } = question;
   const listed = isWanted === null ? [] : await remote.list('tags', commit);
   const named = listed.filter((one) => one.commit === commit && isWanted?.(nameOf(one)) === true);
-  const tags = named.toSorted((a, b) => (a.ref < b.ref ? -1 : 1)).slice(0, MOST_TAGS);
+  // Those without a tag object cannot be signed, and take no place of one that may be.
+  const isSignable = ({ tag }: RemoteRef): number => (tag === undefined ? 1 : 0);
+  const tags = named.toSorted((a, b) => isSignable(a) - isSignable(b) || (a.ref < b.ref ? -1 : 1)).slice(0, MOST_TAGS);
   const ids = tags.flatMap(({ tag }) => tag ?? []);
   const wanted = [...(isHeadWanted ? [commit] : []), ...ids].map((id, at) => `+${id}:refs/plumb/signed/${at}`);
   if (wanted.length > 0 && !(await remote.fetch(wanted, 1, commit)))
     return { unknown: `the remote does not give out commit ${commit} and its tags` };
-  const reading = { objects: mirror.objects, engine: context.engine, deadline, signal };
+  const { engine } = context;
+  const reading = { objects: mirror.objects, engine, deadline, signal, validAt: Date.now() / 1_000 };
   const head = isHeadWanted ? await readHead(commit, question, reading) : null;
   if (isHeadWanted && head === null) return { unknown: `commit ${commit} is too large, or no commit` };
   const told: SignedTag[] = [];

@@ -18,8 +18,10 @@ beforeAll(() => {
 });
 afterAll(() => signing[Symbol.dispose]());
 
-const check = (keys: string, armour = signature, payload = PAYLOAD, signedAt = 0) =>
-  checkSshSignature({ payload, signature: armour, signedAt }, [{ name: 'ada.sshpub', text: keys }]);
+const check = (keys: string, armour = signature, payload = PAYLOAD, ...times: number[]) =>
+  checkSshSignature({ payload, signature: armour, times: times.length === 0 ? [0] : times }, [
+    { name: 'ada.sshpub', text: keys },
+  ]);
 const armoured = (blob: Buffer): string =>
   `-----BEGIN SSH SIGNATURE-----\n${blob.toString('base64')}\n-----END SSH SIGNATURE-----\n`;
 const blobOf = (armour: string): Buffer => Buffer.from(armour.replaceAll(/-----.*-----|\n/g, ''), 'base64');
@@ -56,6 +58,14 @@ describe('does not count', () => {
       'a key that was not valid yet',
       'the key was not valid when it was used',
       () => check(`ada valid-after=20260101 ${publicKey}`, signature, PAYLOAD, Date.UTC(2025, 11, 31) / 1000),
+    ],
+    [
+      'a key that is no longer valid, whatever its owner says of when that was',
+      'the key was not valid when it was used',
+      () => {
+        const times = [Date.UTC(2025, 0, 1) / 1000, Date.UTC(2026, 0, 2) / 1000];
+        return check(`ada valid-before=20260101 ${publicKey}`, signature, PAYLOAD, ...times);
+      },
     ],
     [
       'a key that was no longer valid',

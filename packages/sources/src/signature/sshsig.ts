@@ -45,15 +45,12 @@ export interface Signed {
   payload: Buffer;
   /** In armour. */
   signature: string;
-  /** When it was signed, as whoever signed it says: seconds since 1970. */
-  signedAt: number;
+  /** When the key must have been valid, such as when it was signed, as whoever signed it says: seconds since 1970. */
+  times: readonly number[];
 }
 
 /** @returns the key that made it, or why it does not count: Flux's words where it has some */
-export function checkSshSignature(
-  { payload, signature: armour, signedAt }: Signed,
-  files: readonly KeyFile[],
-): Verdict {
+export function checkSshSignature({ payload, signature: armour, times }: Signed, files: readonly KeyFile[]): Verdict {
   let parsed: SshSignature;
   try {
     parsed = parseSshSignature(armour);
@@ -64,7 +61,9 @@ export function checkSshSignature(
   const trusted = lists.flatMap(({ keys }) => keys).filter(({ key }) => key.blob.equals(parsed.publicKey));
   const unused = lists.flatMap(({ name, problems }) => problems.map((problem) => `'${name}' ${problem}`));
   if (trusted.length === 0) return refuse(['no matching key', ...unused.slice(0, MAX_PROBLEMS)].join('; '));
-  const valid = trusted.filter(({ validAfter, validBefore }) => signedAt >= validAfter && signedAt <= validBefore);
+  const valid = trusted.filter(({ validAfter, validBefore }) =>
+    times.every((time) => time >= validAfter && time <= validBefore),
+  );
   if (valid.length === 0) return refuse('the key was not valid when it was used');
   if (parsed.namespace !== NAMESPACE)
     return refuse(`the signature is for '${parsed.namespace.slice(0, 60)}', not for '${NAMESPACE}'`);

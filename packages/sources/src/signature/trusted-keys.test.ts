@@ -8,6 +8,16 @@ const encoded = (type: string, ...fields: Buffer[]): string =>
 const KEY = `ssh-ed25519 ${encoded('ssh-ed25519', Buffer.alloc(32, 7))}`;
 const DAY = Date.UTC(2026, 0, 31) / 1000;
 
+test.each([
+  ['ada@example,ada', ['ada@example', 'ada']],
+  ['"ada@example" namespaces="git,!file"', ['ada@example']],
+  ['no-touch-required', []],
+  ['namespaces="git"', []],
+  ['', []],
+])('a key behind %j is of %j', (before, names) => {
+  expect(parseTrustedKeys(`${before} ${KEY}`).keys).toMatchObject([{ names }]);
+});
+
 describe('a line', () => {
   test.each<[what: string, line: string, trust: object]>([
     ['of a public key file', `${KEY} ada@example`, {}],
@@ -39,6 +49,8 @@ describe('a line', () => {
     [`ssh-rsa ${encoded('ssh-rsa', Buffer.of(3), Buffer.alloc(64, 1))}`, 'an RSA key of 512 bits is not supported'],
     [`cert-authority ${KEY}`, 'certificates are not supported'],
     [`ada cert-authority,namespaces="git" ${KEY}`, 'certificates are not supported'],
+    [`ada namespaces="*,!git" ${KEY}`, "its namespaces '*,!git' do not include git"],
+    [`ada namespaces="git,!g*" ${KEY}`, "its namespaces 'git,!g*' do not include git"],
     [`ada namespaces="file" ${KEY}`, "its namespaces 'file' do not include git"],
     [`ada valid-after="soon" ${KEY}`, "valid-after 'soon' is not a date such as 20260131 or 20260131120000Z"],
     [`ada valid-after="20260231" ${KEY}`, "valid-after '20260231' is not a date such as 20260131 or 20260131120000Z"],

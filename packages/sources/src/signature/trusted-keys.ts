@@ -48,7 +48,7 @@ function parseLine(line: string): TrustedKey | string {
   const options = at === 0 ? [] : split(words[at - 1] ?? '', /,/);
   const trusted: TrustedKey = {
     key: EMPTY,
-    names: at === 0 ? [] : split(words[0] ?? '', /,/).map((name) => name.replaceAll('"', '')),
+    names: at === 0 || (at === 1 && isOptions(words[0] ?? '')) ? [] : split(words[0] ?? '', /,/).map(unquoted),
     validAfter: -Infinity,
     validBefore: Infinity,
     touchless: options.some((option) => option.toLowerCase() === 'no-touch-required'),
@@ -64,6 +64,15 @@ function parseLine(line: string): TrustedKey | string {
   }
 }
 
+/** Of the one word before a key nobody says whether it is whose it is, or what it may do. */
+function isOptions(word: string): boolean {
+  return split(word, /,/).some((part) => part.includes('=') || /^(no-touch-required|cert-authority)$/i.test(part));
+}
+
+function unquoted(text: string): string {
+  return text.replaceAll('"', '');
+}
+
 const EMPTY: SshKey = { blob: Buffer.alloc(0), fingerprint: '', verify: () => false };
 
 /** @returns why the key cannot be used with it; options of sshd that do not speak of signatures do nothing */
@@ -73,13 +82,20 @@ function applyOption(option: string, trusted: TrustedKey): string | null {
   const value = equals < 0 ? '' : option.slice(equals + 1).replaceAll('"', '');
   if (name === 'cert-authority') return 'certificates are not supported';
   if (name === 'namespaces')
-    return value.split(',').some(coversGit) ? null : `its namespaces '${value.slice(0, 60)}' do not include git`;
+    return includesGit(value.split(',')) ? null : `its namespaces '${value.slice(0, 60)}' do not include git`;
   if (name !== 'valid-after' && name !== 'valid-before') return null;
   const time = parseTime(value);
   if (time === null) return `${name} '${value.slice(0, 30)}' is not a date such as 20260131 or 20260131120000Z`;
   if (name === 'valid-after') trusted.validAfter = time;
   else trusted.validBefore = time;
   return null;
+}
+
+/** As in ssh_config, a pattern with `!` in front that fits takes out what others let in. */
+function includesGit(patterns: readonly string[]): boolean {
+  const negated = patterns.map((pattern) => /^\s*!(.*)$/.exec(pattern)?.[1]);
+  const isOut = negated.some((pattern) => pattern !== undefined && coversGit(pattern));
+  return !isOut && patterns.some((pattern, index) => negated[index] === undefined && coversGit(pattern));
 }
 
 /** Whether a pattern of ssh_config (`*`, `?`) fits the namespace of Git. */

@@ -137,6 +137,8 @@ export class ChaosProxy {
     if (refusal !== undefined) return refuse(response, refusal);
     if (fault === 'cut-before') return this.#cutOne(response);
     if (fault === 'delay') await sleep(50 + this.#random() * 750);
+    // Whoever asked has given up.
+    if (response.destroyed) return;
     if (fault === 'stale-list' && this.#answerStale(url, response)) return;
     const answer = this.#upstream.request({ method, path: url, headers: request.headers, body });
     answer.on('error', () => response.destroy());
