@@ -1,48 +1,73 @@
-import { expect, test } from 'vitest';
-import type { ObjectStore } from '../git/object-store.ts';
-import { commitsOf } from './commits-of.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openLab, SHOP, type Lab } from '../testing/lab.ts';
 
-const id = (at: number): string => at.toString(16).padStart(40, '0');
-const TREES = { empty: id(0xe0), old: id(0xe1), new: id(0xe2) };
+let lab: Lab;
+let clock = 1_700_000_000;
 
-function tree(entries: Readonly<Record<string, string>>): Buffer {
-  const parts = Object.entries(entries).map(([name, blob]) =>
-    Buffer.concat([Buffer.from(`100644 ${name}\0`), Buffer.from(blob, 'hex')]),
-  );
-  return Buffer.concat(parts);
+beforeEach(async () => {
+  lab = await openLab();
+});
+afterEach(() => lab[Symbol.asyncDispose]());
+
+/** A commit with these files in the folder apps, that main is then set to. @returns its id */
+function commit(by: string, files: Record<string, string>, ...parents: string[]): string {
+  clock += 1;
+  const { repository } = lab;
+  const blobs = Object.entries(files).map(([name, text]) => {
+    return `100644 blob ${repository.git(['hash-object', '-w', '--stdin'], text)}\t${name}\n`;
+  });
+  const apps = repository.git(['mktree'], blobs.join(''));
+  const tree = repository.git(['mktree'], `040000 tree ${apps}\tapps\n`);
+  const person = `${by} <${by}@example.test> ${clock} +0000`;
+  const lines = [`tree ${tree}`, ...parents.map((parent) => `parent ${parent}`), `author ${person}`];
+  const text = [...lines, `committer ${person}`, '', 'change'].join('\n');
+  const id = repository.git(['hash-object', '-t', 'commit', '-w', '--stdin'], text);
+  repository.git(['update-ref', 'refs/heads/main', id]);
+  return id;
 }
 
-/** A line of commits, each with a tree: the last is the head. */
-function line(trees: readonly string[]): Pick<ObjectStore, 'raw'> {
-  const bodies = new Map<string, { type: string; body: Buffer }>([
-    [TREES.empty, { type: 'tree', body: tree({}) }],
-    [TREES.old, { type: 'tree', body: tree({ 'a.yaml': id(0xb1) }) }],
-    [TREES.new, { type: 'tree', body: tree({ 'a.yaml': id(0xb2) }) }],
-  ]);
-  for (const [at, root] of trees.entries()) {
-    const parent = at === 0 ? '' : `parent ${id(0x1000 + at - 1)}\n`;
-    const who = `Somebody <${at}@example.test> 1700000000 +0000`;
-    const body = Buffer.from(`tree ${root}\n${parent}author ${who}\ncommitter ${who}\n\nchange\n`);
-    bodies.set(id(0x1000 + at), { type: 'commit', body });
-  }
-  const raw = (wanted: string): Promise<unknown> => {
-    const found = bodies.get(wanted);
-    return Promise.resolve(found === undefined ? null : { id: wanted, ...found });
-  };
-  return { raw } as Pick<ObjectStore, 'raw'>;
+async function told(head: string, since: string, ...paths: string[]): Promise<readonly string[] | string> {
+  await lab.publish();
+  const range = { revision: `main@sha1:${head}`, since: `main@sha1:${since}`, paths };
+  const found = await lab.sources.authors(SHOP, range, () => Promise.resolve(lab.request()));
+  return 'unknown' in found ? found.unknown : found.authors.map(({ name }) => name).sort();
 }
 
-async function touched(trees: readonly string[]): Promise<string[] | object> {
-  const told = await commitsOf(line(trees), id(0x1000 + trees.length - 1), ['a.yaml']);
-  return 'commits' in told ? told.commits.map((commit) => commit.id) : told;
-}
-
-test('thousands of commits that leave a path as it is are passed over', async () => {
-  const idle = Array<string>(3_000).fill(TREES.new);
-  expect(await touched([TREES.empty, TREES.old, ...idle])).toEqual([id(0x1002), id(0x1001)]);
+test('all whose work stands at a path that is read anew are authors, however long ago they wrote it', async () => {
+  const first = commit('ada', { a: '1' });
+  const evil = commit('alice', { a: '1', evil: '1' }, first);
+  const formatted = commit('carol', { a: '1', evil: '1\n' }, evil);
+  const other = commit('dan', { a: '2', evil: '1\n' }, formatted);
+  const head = commit('bob', { a: '3', evil: '1\n' }, other);
+  expect(await told(head, other)).toEqual(['bob']);
+  expect(await told(head, other, 'apps/evil')).toEqual(['alice', 'bob', 'carol']);
+  expect(await told(head, other, 'apps')).toEqual(['ada', 'alice', 'bob', 'carol', 'dan']);
+  expect(await told(head, other, 'apps/a/not-a-folder')).toEqual(['bob']);
 });
 
-test('a path that a thousand commits changed is the work of too many', async () => {
-  const busy = Array.from({ length: 1_100 }, (_, at) => (at % 2 === 0 ? TREES.old : TREES.new));
-  expect(await touched([TREES.empty, ...busy])).toEqual({ tooMany: true, path: 'a.yaml' });
+test('what was there, went, and came again is of who brought it back', async () => {
+  const first = commit('ada', { evil: '1' });
+  const gone = commit('dan', { a: '1' }, first);
+  const again = commit('alice', { a: '1', evil: '1' }, gone);
+  const other = commit('carol', { a: '2', evil: '1' }, again);
+  const head = commit('bob', { a: '3', evil: '1' }, other);
+  expect(await told(head, other, 'apps/evil')).toEqual(['alice', 'bob']);
+});
+
+test('a merge is followed to the side that it has it from', async () => {
+  const first = commit('ada', { a: '1' });
+  const side = commit('alice', { a: '1', evil: '1' }, first);
+  const main = commit('carol', { a: '2' }, first);
+  const merge = commit('dan', { a: '2', evil: '1' }, main, side);
+  const head = commit('bob', { a: '3', evil: '1' }, merge);
+  expect(await told(head, merge, 'apps/evil')).toEqual(['alice', 'bob']);
+});
+
+test('it is found out of a server that leaves files out', async () => {
+  lab.repository.git(['config', 'uploadpack.allowFilter', 'true']);
+  const first = commit('ada', { a: '1' });
+  const evil = commit('alice', { a: '1', evil: 'x'.repeat(5_000) }, first);
+  const other = commit('carol', { a: '2', evil: 'x'.repeat(5_000) }, evil);
+  const head = commit('bob', { a: '3', evil: 'x'.repeat(5_000) }, other);
+  expect(await told(head, other, 'apps/evil')).toEqual(['alice', 'bob']);
 });
