@@ -256,7 +256,10 @@ async function stop(
 ): Promise<Outcome<Facts>> {
   const { memory, hands } = context;
   const { release } = draft;
-  if (next.do === 'rest') await restAtGate(gatesOf(release, memory, hands), sight.known.snapshot);
+  if (next.do === 'rest') {
+    memory.unit.replacing.clear();
+    await restAtGate(gatesOf(release, memory, hands), sight.known.snapshot);
+  }
   if (next.do === 'exhausted') await recallMissed(release, sight, context);
   const holdsDrift = next.do !== 'rest' && state.name === 'Drifted';
   if (next.do !== 'rest' && !holdsDrift) draft.events.push(...(await repairInForce(release, context)));

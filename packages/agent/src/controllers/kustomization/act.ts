@@ -35,7 +35,7 @@ import { inputsOf, isInForce, retryIntervalOf } from './decide.ts';
 import { isPassing, saidOf } from './failures.ts';
 import type { Facts } from './facts.ts';
 import { NOTHING } from './facts.ts';
-import { policyGate } from './gate.ts';
+import { askedFor, policyGate } from './gate.ts';
 import { lastDelivered } from './last-delivered.ts';
 import { artifactMissing, openArtifact } from './open-artifact.ts';
 import { beginWait, endWait, goOnWaiting, resumeWait, revisionsOf } from './wait.ts';
@@ -386,23 +386,13 @@ async function carryOut(
   };
   try {
     const delivery = await deliver(request, apply);
-    const error = askedFor(delivery.error, memory);
+    const error = askedFor(delivery.error, context);
     await end(error);
     return { ...delivery, error };
   } catch (thrown) {
     await end(asPlumbError(thrown));
     throw thrown;
   }
-}
-
-/** What a delivery failed of is that gates have to be asked first, whatever else did not work out. */
-function askedFor(error: PlumbError | null, { replacing, guard }: UnitMemory): PlumbError | null {
-  // A repair says nothing of what is declared since.
-  if (!guard.isAsked) return error;
-  if (error === null) replacing.clear();
-  const isAsked = error !== null && [...replacing].some((id) => guard.guarded.has(id));
-  if (!isAsked || error.code === 'gated') return error;
-  return new PlumbError('gated', error.message, { fault: 'user', policy: 'retry', retryAfter: 0 });
 }
 
 function priorityOf(cause: Cause): Priority {

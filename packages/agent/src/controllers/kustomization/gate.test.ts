@@ -1,12 +1,12 @@
 import type { ObjectKey } from '@plumb/api';
-import { keyId } from '@plumb/api';
-import type { ActionKind, Plan } from '@plumb/core';
+import { keyId, userError, type PlumbError } from '@plumb/api';
+import type { ActionKind, Cause, Plan } from '@plumb/core';
 import { expect, test } from 'vitest';
 import { UnitMemory, type StoredBundle } from '../../delivery/unit.ts';
 import type { Gatekeeper } from '../../gates/gatekeeper.ts';
 import type { GateRequest } from '../../gates/gate-request.ts';
 import { kustomization } from '../../testing/builders.ts';
-import { causeOf, policyGate } from './gate.ts';
+import { askedFor, causeOf, policyGate } from './gate.ts';
 
 const KEY: ObjectKey = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
 
@@ -85,4 +85,20 @@ test('what must not be told is known once the bodies of a bundle are brought in'
   expect(requests[0]?.secrets).toEqual([]);
   await requests[0]?.contents();
   expect(requests[0]?.secrets).toEqual(['hunter2']);
+});
+
+const FAILED = userError('apply-failed', 'no');
+
+test.each<[what: string, error: PlumbError | null, of: { cause: Cause; isAsked: boolean }, told: string[]]>([
+  ['not once what is declared is delivered', null, { cause: 'routine', isAsked: true }, ['', '']],
+  ['not once nothing is to be done for it, whoever asked last', null, { cause: 'routine', isAsked: false }, ['', '']],
+  ['still after a repair', null, { cause: 'drift', isAsked: false }, ['', keyId(KEY)]],
+  ['still after what was delivered before came back', null, { cause: 'rebuild', isAsked: false }, ['', keyId(KEY)]],
+  ['whatever else failed', FAILED, { cause: 'routine', isAsked: true }, ['gated', keyId(KEY)]],
+  ['by no repair that fails', FAILED, { cause: 'drift', isAsked: false }, ['apply-failed', keyId(KEY)]],
+])('what is deleted to be made anew is asked for %s', (_what, error, { cause, isAsked }, told) => {
+  const memory = memoryWith(true);
+  memory.replacing.add(keyId(KEY));
+  memory.guard = { guarded: new Set([keyId(KEY)]), isAsked };
+  expect([askedFor(error, { memory, cause })?.code ?? '', [...memory.replacing].join()]).toEqual(told);
 });

@@ -1,4 +1,4 @@
-import { keyId, type Kustomization } from '@plumb/api';
+import { keyId, PlumbError, type Kustomization } from '@plumb/api';
 import type { Action, Cause, ObjectFate, Plan } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { groundOf, NO_BRINGERS, readAnew } from '../../delivery/brought.ts';
@@ -51,7 +51,7 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
   return {
     ...subjectOf(object, memory),
     cause,
-    isDeclared: context.cause === 'routine' || context.cause === 'emergency',
+    isDeclared: isOfDeclared(context.cause),
     revision,
     since: memory.brought?.revision ?? null,
     paths: readAnew(memory.brought, bundle.reads),
@@ -73,6 +73,23 @@ function requestOf(object: Kustomization, bundle: StoredBundle, plan: Plan, cont
     cluster,
     signal,
   };
+}
+
+/** Whether all that is declared now is delivered: a repair, or what was delivered before, says nothing of it. */
+function isOfDeclared(cause: Cause): boolean {
+  return cause === 'routine' || cause === 'emergency';
+}
+
+/** What a delivery failed of is that gates have to be asked first, whatever else did not work out. One that succeeds has nothing left to ask for. */
+export function askedFor(
+  error: PlumbError | null,
+  { memory, cause }: Pick<GateContext, 'memory' | 'cause'>,
+): PlumbError | null {
+  const { replacing, guard } = memory;
+  if (error === null && isOfDeclared(cause)) replacing.clear();
+  const isAsked = error !== null && guard.isAsked && [...replacing].some((id) => guard.guarded.has(id));
+  if (!isAsked || error.code === 'gated') return error;
+  return new PlumbError('gated', error.message, { fault: 'user', policy: 'retry', retryAfter: 0 });
 }
 
 /** What gates ask of the unit itself. */
