@@ -6,6 +6,7 @@ import { CHANGE } from '@plumb/api';
 import type { KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, inPhase, installGates, lockdown, Person, policy } from './support/gates.ts';
+import { configMapTemplate } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { condition } from './support/world.ts';
 
@@ -211,21 +212,37 @@ test('a failed install takes what it made with it, and what it took over only wh
   const { namespace } = world;
   const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
   const claim = { group: '', version: 'v1', kind: 'PersistentVolumeClaim', namespace };
-  const metadata = { name: 'taken-data', namespace };
-  await world.cluster.create({ apiVersion: 'v1', kind: claim.kind, metadata, spec } as KubeObject);
+  for (const name of ['taken-data', 'kept-data'])
+    await world.cluster.create({
+      apiVersion: 'v1',
+      kind: claim.kind,
+      metadata: { name, namespace },
+      spec,
+    } as KubeObject);
   await sleep(1_500);
   const failing = { timeout: '2s', install: { remediation: { retries: 1 } }, uninstall: { disableWait: true } };
-  for (const name of ['fresh', 'taken']) {
-    const template = JSON.stringify({ apiVersion: 'v1', kind: claim.kind, metadata: { name: `${name}-data` }, spec });
-    await releases.chart(name, { 'templates/claim.yaml': template });
+  // More than may go with a release that is not in trouble.
+  const settings = Array.from({ length: 12 }, (_, index) => configMapTemplate(`${index}`, { colour: 'red' })).join(
+    '---\n',
+  );
+  for (const name of ['fresh', 'taken', 'kept']) {
+    const annotations = name === 'kept' ? { 'helm.sh/resource-policy': 'keep' } : {};
+    const metadata = { name: `${name}-data`, annotations };
+    const template = JSON.stringify({ apiVersion: 'v1', kind: claim.kind, metadata, spec });
+    const more = name === 'kept' ? { 'templates/more.yaml': settings } : {};
+    await releases.chart(name, { ...more, 'templates/claim.yaml': template });
     await releases.release(name, failing);
   }
   await isHeld(
     'taken',
     `waits for an approval by anybody of the deletion of PersistentVolumeClaim/${namespace}/taken-data`,
   );
-  await world.event(releases.key('fresh'), 'UninstallSucceeded', (text) => text.includes('fresh.v1'));
-  expect((await world.get({ ...claim, name: 'taken-data' }))?.metadata.deletionTimestamp).toBeUndefined();
+  for (const name of ['fresh', 'kept'])
+    await world.event(releases.key(name), 'UninstallSucceeded', (text) => text.includes(`${name}.v1`));
+  for (const name of ['taken-data', 'kept-data']) {
+    const left = await world.get({ ...claim, name });
+    expect([left?.metadata.name, left?.metadata.deletionTimestamp]).toEqual([name, undefined]);
+  }
 });
 
 test('a policy that names drift holds its repair', async () => {

@@ -18,7 +18,7 @@ import { install, ownedKeys, rollback, upgrade } from './bring-in.ts';
 import { failureOf, Superseded, type ActionContext } from './context.ts';
 import { heedLockdowns, hookKeys, passReleaseGate, secretOf } from './gate.ts';
 import { correct } from './correct.ts';
-import { wereMadeSince } from './made-since.ts';
+import { takesOnlyMadeSince } from './made-since.ts';
 import { chartOf, type ReleaseRecord } from './record.ts';
 import { removeObjects, removeRelease } from './remove-release.ts';
 import { keysOf } from './render.ts';
@@ -145,7 +145,8 @@ async function uninstall(task: Task, context: ActionContext): Promise<Ended> {
   const isRemedy = task.action === 'uninstall-remediation';
   // What a failed install made goes as it came; anything else, such as what it took over, may hold what nobody wants to lose.
   const isFirst = isRemedy && last.record.version === 1;
-  const isOfInstall = isFirst && (context.gates === null || (await wereMadeSince(last, keys, context)));
+  const isGuarded = isFirst && (await context.gates?.keeper.isOnGuard()) === true;
+  const isOfInstall = isFirst && (!isGuarded || (await takesOnlyMadeSince(last, keys, context)));
   const cause = isOfInstall ? 'rollback' : 'prune';
   const options = { ...uninstallOptionsOf(context.release.spec), isRemedy };
   const running = options.hooks ? (['pre-delete', 'post-delete'] as const) : [];
