@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { KubeObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, clusterPolicy, inPhase, installGates, Person } from './support/gates.ts';
+import { historyOf, hook as testHook, podTemplate, says } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
 let releases: Releases;
@@ -93,4 +94,31 @@ test('a Job that a hook makes at each upgrade is no deletion', async () => {
     seen.add(await uidOf('Job', 'migrate'));
   }
   expect(seen.size).toBe(3);
+});
+
+test('what was rolled back to after a failed test is tested, and takes the place of the Pod that failed', async () => {
+  const { world } = releases;
+  await clusterPolicy(world, 'nothing-lost', { select: { names: ['crate'] }, limits: { maxDeletes: 0 } });
+  const behaviour = '{{ if .Values.broken }}fail, {{ end }}run=100ms';
+  const probe = podTemplate('probe', { behaviour, annotations: testHook('test') });
+  await releases.chart(
+    'crate',
+    chart({ 'values.yaml': 'colour: green\nbroken: false\n', 'templates/probe.yaml': probe }),
+  );
+  // Its hooks carry no mark of their release.
+  const spec = {
+    postRenderStrategy: 'nohooks',
+    test: { enable: true },
+    upgrade: { remediation: { retries: 1 } },
+  } as const;
+  await releases.release('crate', spec);
+  await releases.ready('crate');
+  await releases.release('crate', { ...spec, values: { broken: true, colour: 'red' } });
+  await releases.until('crate', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
+  const failed = await uidOf('Pod', 'crate-probe');
+  await releases.release('crate', spec);
+  const release = await releases.ready('crate');
+  expect(says(release, 'Ready')).toBe('True TestSucceeded');
+  expect(historyOf(release)[0]).toBe('v5 deployed rollback');
+  expect(await uidOf('Pod', 'crate-probe')).not.toBe(failed);
 });

@@ -10,7 +10,7 @@ import {
   unionOfKeys,
   upgradeOptionsOf,
 } from '@plumb/core';
-import type { InstallOptions, ServerSide, UpgradeOptions } from '@plumb/core';
+import type { HookEvent, InstallOptions, ServerSide, UpgradeOptions } from '@plumb/core';
 import type { RenderedRelease } from '@plumb/render';
 import type { StoredBundle } from '../delivery/unit.ts';
 import type { Passage } from '../gates/gate-request.ts';
@@ -146,9 +146,7 @@ async function prepare(
   const { revision: version } = wish;
   let rendered = await render(desired, wish, context);
   // Definitions that are left out are no part of the change.
-  const { enable: isTested } = testOptionsOf(context.release.spec);
-  const around = options.hooks ? Object.values(hookEvents(wish.isUpgrade ? 'upgrade' : 'install')) : [];
-  const running = [...around, ...(isTested ? (['test'] as const) : [])];
+  const running = eventsWith(options.hooks ? hookEvents(wish.isUpgrade ? 'upgrade' : 'install') : null, context);
   const change = { owned, makesNamespace, hooks: { running, recorded: last?.record.hooks ?? [] } };
   const brought = (): RenderedRelease => (crds === 'Skip' ? { ...rendered, crds: [] } : rendered);
   passing.passage = await passRendered(brought(), change, context);
@@ -211,6 +209,12 @@ function recordOf(
 
 function hookEvents(what: 'install' | 'upgrade' | 'rollback'): NonNullable<Deployment['hooks']> {
   return { before: `pre-${what}`, after: `post-${what}` };
+}
+
+/** All hooks that run with an action, those of the tests that come after it included. */
+function eventsWith(around: Deployment['hooks'], { release }: Pick<ActionContext, 'release'>): HookEvent[] {
+  const { enable: isTested } = testOptionsOf(release.spec);
+  return [...Object.values(around ?? {}), ...(isTested ? (['test'] as const) : [])];
 }
 
 /** Helm 4's mark of how a release is applied. Here it is by the server always; the mark is for whoever takes the release over. */
@@ -339,8 +343,9 @@ export async function rollback(task: Task, context: ActionContext): Promise<Ende
   const before = await ownedKeys(task, last, context);
   const bundle = stored(await bundleOf(record, context), record, release);
   const hooks = options.hooks ? hookEvents('rollback') : null;
-  const running = { running: hooks === null ? [] : Object.values(hooks), recorded: newest.hooks ?? [] };
-  const change = await rollbackChange({ record, from: old }, { owned: before, hooks: running }, context);
+  const recorded = [...(newest.hooks ?? []), ...(old.hooks ?? [])];
+  const ran = { running: eventsWith(hooks, context), recorded };
+  const change = await rollbackChange({ record, from: old }, { owned: before, hooks: ran }, context);
   const passage = await passReleaseGate(change, context);
   const superseded = await supersededBy(last, last, context);
   const ended = await deploy(

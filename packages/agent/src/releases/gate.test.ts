@@ -34,7 +34,13 @@ async function asked(
     inForce = EMPTY,
     replacing = new Set<string>(),
     onHeed = () => undefined,
-  }: { inForce?: Bundle; replacing?: Set<string>; onHeed?: (request: unknown) => void } = {},
+    isGoverned = true,
+  }: {
+    inForce?: Bundle;
+    replacing?: Set<string>;
+    onHeed?: (request: unknown) => void;
+    isGoverned?: boolean;
+  } = {},
 ): Promise<GateRequest> {
   const release = helmRelease({ spec: { targetNamespace: 'staging' } });
   const cluster = new MemoryCluster();
@@ -42,6 +48,7 @@ async function asked(
   const requests: GateRequest[] = [];
   const keeper = {
     isOnGuard: () => Promise.resolve(true),
+    governs: () => Promise.resolve(isGoverned),
     passLockdowns: (request: unknown) => Promise.resolve(onHeed(request)),
     pass: (request: GateRequest) => {
       requests.push(request);
@@ -225,6 +232,20 @@ describe('what a hook takes the place of', () => {
     expect(request.remade.map(({ name }) => name)).toEqual(remade);
     expect(request.leaving).toHaveLength(fates.length - 1);
   });
+
+  test.each([
+    ['Job', ['create']],
+    ['PersistentVolumeClaim', ['create', 'delete']],
+  ])(
+    'is no matter of gates where no rule is about the release, unless all limits protect it: %s',
+    async (kind, fates) => {
+      const wanted = { hooks: [hook(kind)] } as unknown as Partial<ReleaseChange['wanted']>;
+      const there = [namespace('staging'), live(kind)];
+      const hooks = { running, recorded: [] };
+      const request = await asked(wanted, { hooks }, there, { isGoverned: false });
+      expect(request.objects.map(({ action }) => action)).toEqual(fates);
+    },
+  );
 
   test('is deleted by hooks of an uninstall too', async () => {
     const recorded = [

@@ -42,7 +42,7 @@ export interface ReleaseChange {
   wanted: { bundle: Bundle; hooks: readonly HookText[]; crds: RenderedRelease['crds'] } | null;
   /** What it owns now. */
   owned: readonly ObjectKey[];
-  /** Hooks that run with it, by their events, and those that the newest record has. */
+  /** Hooks that run with it, by their events, and those of the records before it that may have made what is there. */
   hooks: { running: readonly HookEvent[]; recorded: readonly HookRecord[] };
   /** Its namespace is made where it is not there. */
   makesNamespace?: boolean;

@@ -1,6 +1,14 @@
 import { asPlumbError, HELM_APPLY_MANAGER, keyId, keyOf, parseApiVersion } from '@plumb/api';
 import type { KubeObject, ObjectKey } from '@plumb/api';
-import { deletesHook, isMadeAsHook, isSameUnit, ownerOf, releaseNamespaceOf, type HookEvent } from '@plumb/core';
+import {
+  deletesHook,
+  isMadeAsHook,
+  isProtectedByDefault,
+  isSameUnit,
+  ownerOf,
+  releaseNamespaceOf,
+  type HookEvent,
+} from '@plumb/core';
 import { hookObjects, type RenderedRelease } from '@plumb/render';
 import type { Content } from '../gates/content.ts';
 import { settleAll } from '../runtime/parallel.ts';
@@ -61,8 +69,17 @@ function nameless(apiVersion: string, kind: string): Omit<ObjectKey, 'namespace'
 }
 
 /**
- * What is there now and would be deleted by hooks of these events before they make theirs.
- * @param recorded hooks of the newest record
+ * Which objects gates are to see before a hook deletes them: where no rule is about the release, only what the limits that all have protect. Anything else is
+ * deleted by its name, unread.
+ */
+export async function seenByGates({ gates }: Pick<ActionContext, 'gates'>): Promise<(key: ObjectKey) => boolean> {
+  if (gates === null || !(await gates.keeper.isOnGuard())) return () => false;
+  return (await gates.keeper.governs(gates)) ? () => true : isProtectedByDefault;
+}
+
+/**
+ * What is there now and would be deleted by hooks of these events before they make theirs, of what gates are to see.
+ * @param recorded hooks of records whose hooks may have made it
  */
 export async function remadeByHooks(
   contents: readonly HookContent[],
@@ -70,8 +87,9 @@ export async function remadeByHooks(
   context: ActionContext,
 ): Promise<Remade[]> {
   const { unit, parallel } = context;
+  const isSeen = await seenByGates(context);
   const named = contents.filter(
-    ({ key, hook }) => key.name !== '' && running.some((event) => hook.events.includes(event)),
+    ({ key, hook }) => key.name !== '' && isSeen(key) && running.some((event) => hook.events.includes(event)),
   );
   if (named.length === 0) return [];
   const known = new Set((await hookContents(recorded.map(hookText), context)).map(({ key }) => keyId(key)));

@@ -120,7 +120,7 @@ async function test(task: Task, context: ActionContext): Promise<Ended> {
   };
   let error: PlumbError | null = null;
   try {
-    await runHooks({ record, hooks, timeout, save }, context);
+    await runHooks({ record, hooks, timeout, save, isStored: true }, context);
   } catch (thrown) {
     error = failureOf(thrown, context);
     if (error.code === 'cancelled') throw error;

@@ -49,6 +49,10 @@ interface Play {
   seen?: string;
   ttl?: number | null;
   before: () => Promise<unknown>;
+  /** No rule is about the release. */
+  isUngoverned?: boolean;
+  /** Hooks of a stored record run, as tests do. */
+  isStored?: boolean;
   /** It has completed as soon as it is made. */
   completes?: boolean;
   unwatched?: boolean;
@@ -61,14 +65,23 @@ async function run({
   unwatched = false,
   seen,
   completes = false,
-}: Play): Promise<{ phase: string; error: string }> {
+  isUngoverned = false,
+  isStored = false,
+}: Play): Promise<{ phase: string; error: string; requests: string[] }> {
   let reads = 0;
+  const requests: string[] = [];
   const played = clusterWith(cluster, {
     create: async (object, options) => {
+      requests.push('create');
       const made = await cluster.create(object, options);
       return completes ? end(COMPLETE) : made;
     },
+    delete: (key, options) => {
+      requests.push('delete');
+      return cluster.delete(key, options);
+    },
     get: async (key, options) => {
+      requests.push('get');
       // The first read is of what the hook's policy deletes before.
       reads += (await cluster.get(KEY)) === null ? 0 : 1;
       if (reads === 1) {
@@ -91,7 +104,12 @@ async function run({
   const context = {
     release: helmRelease(),
     unit,
-    gates: { keeper: { isOnGuard: () => Promise.resolve(seen !== undefined) } },
+    gates: {
+      keeper: {
+        isOnGuard: () => Promise.resolve(seen !== undefined),
+        governs: () => Promise.resolve(!isUngoverned),
+      },
+    },
     cluster: played,
     live,
     clock: { now: () => performance.now(), time: () => 0 },
@@ -100,12 +118,15 @@ async function run({
     signal,
     lasting: signal,
   } as unknown as ActionContext;
-  const running = runHooks({ record, hooks: [hook], timeout: 10_000, save: () => Promise.resolve() }, context);
+  const running = runHooks(
+    { record, hooks: [hook], timeout: 10_000, save: () => Promise.resolve(), isStored },
+    context,
+  );
   const error = await running.then(
     () => '',
     (thrown: unknown) => (thrown as Error).message,
   );
-  return { phase: hook.last_run.phase, error };
+  return { phase: hook.last_run.phase, error, requests };
 }
 
 describe('the Job of a hook that is gone when it is read', () => {
@@ -131,14 +152,17 @@ describe('the Job of a hook that is gone when it is read', () => {
 
 describe('what stands where a hook makes its Job', () => {
   const labels = { 'helm.toolkit.fluxcd.io/name': 'cart', 'helm.toolkit.fluxcd.io/namespace': 'shop' };
-  const there = (metadata: object = {}): Promise<KubeObject> =>
-    cluster.create({
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: { name: KEY.name, namespace: KEY.namespace, ...metadata },
-      spec: {},
-      status: { conditions: [COMPLETE] },
-    });
+  const there = (metadata: object = {}, fieldManager = 'kubectl'): Promise<KubeObject> =>
+    cluster.create(
+      {
+        apiVersion: 'batch/v1',
+        kind: 'Job',
+        metadata: { name: KEY.name, namespace: KEY.namespace, ...metadata },
+        spec: {},
+        status: { conditions: [COMPLETE] },
+      },
+      { fieldManager },
+    );
   const before = (): Promise<void> => Promise.resolve();
 
   test.each<[what: string, metadata: object, seen: 'it' | 'another' | null, goes: boolean]>([
@@ -157,5 +181,34 @@ describe('what stands where a hook makes its Job', () => {
     const now = await cluster.get(KEY);
     expect(now?.metadata.uid === uid).toBe(!goes);
     expect(ended.error).toMatch(goes ? /^$/ : /one is there that no hook of the release made/);
+  });
+
+  const HOOK = { annotations: { 'helm.sh/hook': 'test' } };
+  const as = (fieldManager: string, metadata: object): Promise<KubeObject> => there(metadata, fieldManager);
+
+  test.each<[what: string, made: () => Promise<KubeObject>, isStored: boolean, goes: boolean]>([
+    [
+      'goes, of a record that nobody tells whether it ran, where we made it as a hook',
+      () => as('helm-controller', HOOK),
+      true,
+      true,
+    ],
+    ['goes so where Helm did', () => as('helm', HOOK), true, true],
+    ['stays where it is no hook', () => as('helm-controller', {}), true, false],
+    ['stays where somebody else made it', () => as('kubectl', HOOK), true, false],
+    ['stays where the record is new, and gates have not seen it', () => as('helm-controller', HOOK), false, false],
+  ])('%s', async (_what, made, isStored, goes) => {
+    const { uid = '' } = (await made()).metadata;
+    const ended = await run({ before, completes: true, seen: 'another', isStored });
+    expect((await cluster.get(KEY))?.metadata.uid === uid).toBe(!goes);
+    expect(ended.phase).toBe(goes ? 'Succeeded' : '');
+  });
+
+  test('is not read before it goes where no rule is about the release', async () => {
+    const { uid } = (await there()).metadata;
+    const ended = await run({ before, completes: true, seen: 'another', isUngoverned: true });
+    expect(ended.requests.slice(0, 3)).toEqual(['delete', 'get', 'create']);
+    expect(ended.error).toBe('');
+    expect((await cluster.get(KEY))?.metadata.uid).not.toBe(uid);
   });
 });

@@ -17,7 +17,7 @@ import { sleep } from '../runtime/clock.ts';
 import { toldOf } from '../delivery/hide-secrets.ts';
 import { lastingOf, namespacedIn, type ActionContext } from './context.ts';
 import type { LiveChange } from '../delivery/live.ts';
-import { readHook } from './hook-fates.ts';
+import { readHook, seenByGates } from './hook-fates.ts';
 import { hookProgress, progressOfGone } from './hook-progress.ts';
 import { logsOf } from './logs.ts';
 import type { HookRecord, ReleaseRecord } from './record.ts';
@@ -32,6 +32,8 @@ export interface HookRun {
   timeout: number;
   /** Writes what is known of the hooks by now. */
   save: () => Promise<void>;
+  /** The record was stored with these hooks before: an earlier run of them, whether this record tells of it or not, may have made what is there. */
+  isStored?: boolean;
 }
 
 /** The hooks of an event, in Helm's order. @throws PlumbError that names the hook that failed, and why */
@@ -229,18 +231,18 @@ async function namedBy(...[hook, run, context]: Parameters<typeof objectsOf>): P
 
 /** Deletes what is there under the names of a hook's objects. */
 async function makeWay(hook: HookRecord, run: HookRun, context: ActionContext): Promise<void> {
-  const isGuarded = (await context.gates?.keeper.isOnGuard()) ?? false;
-  const hasRun = hook.last_run.phase !== '';
+  const isSeen = await seenByGates(context);
+  const isRecorded = run.isStored === true || hook.last_run.phase !== '';
   for (const key of await namedBy(hook, run, context)) {
-    if (!isGuarded) await remove(key, run.timeout, context);
-    const there = isGuarded ? await readHook(key, context) : null;
-    if (there !== null) await removeSeen(there, hasRun, run, context);
+    if (!isSeen(key)) await remove(key, run.timeout, context);
+    const there = isSeen(key) ? await readHook(key, context) : null;
+    if (there !== null) await removeSeen(there, isRecorded, run, context);
   }
 }
 
 /**
- * Deletes an object as it was read. Where gates are on guard, only what they have seen, or what a hook of the release made.
- * @param isRecorded the hook ran before
+ * Deletes an object as it was read. What gates are to see goes only where they have, or where a hook of the release made it.
+ * @param isRecorded a hook of its name ran before, or may have
  */
 async function removeSeen(
   there: KubeObject,
@@ -248,11 +250,11 @@ async function removeSeen(
   { timeout }: Pick<HookRun, 'timeout'>,
   context: ActionContext,
 ): Promise<void> {
-  const { unit, gates } = context;
+  const { unit } = context;
   const key = keyOf(there);
   const { uid = '' } = there.metadata;
   const isKnown = unit.remaking.get(keyId(key)) === uid || isMadeAsHook(there, unit.ref, isRecorded);
-  if (!isKnown && (await gates?.keeper.isOnGuard()) === true)
+  if (!isKnown && (await seenByGates(context))(key))
     throw failure(key, 'one is there that no hook of the release made, and whose deletion no gate has seen');
   await remove(key, timeout, context, uid);
 }

@@ -15,6 +15,11 @@ export function guardedKeys(
   return protectedKeys(governing(policies, supposed), supposed, keys);
 }
 
+/** Whether limits that every unit has by default protect an object. */
+export function isProtectedByDefault(key: ObjectKey): boolean {
+  return isProtected(DEFAULT_LIMITS, key);
+}
+
 /**
  * Which of these a change may not delete without an approval, whatever it is made for: limits say so.
  * @param policies those that govern the change
