@@ -209,6 +209,28 @@ test('G3: a unit that another one brings is the work of whoever made the commits
   });
 });
 
+test('G3: a unit that a commit removes goes when somebody else than who made it approves', async () => {
+  const files = { 'fleet/child.yaml': null, 'fleet/other.yaml': configMap(world.target, 'other', { a: '1' }) };
+  const revision = await world.push(files, 'Remove the unit', ALICE);
+  const isHeld = (one: Change): boolean => one.spec.cause === 'prune' && inPhase('Pending')(one);
+  const ofFleet = await changeOf(world, 'fleet', 'be held', (one) => {
+    return one.spec.revision === revision && inPhase('Pending')(one);
+  });
+  await carol.says('Approve', ofFleet);
+  await world.applied('fleet', revision);
+  const change = await changeOf(world, 'child', 'be held', (one) => {
+    return isHeld(one) && one.spec.authors.some(({ name }) => name === 'Alice Liddell');
+  });
+  await alice.says('Approve', change);
+  await changeOf(world, 'child', 'count none of an author', ({ metadata, status }) => {
+    return metadata.name === change.metadata.name && status?.message === NOBODY_ELSE;
+  });
+  expect(await world.get(configMapKey(world.target, 'child'))).not.toBeNull();
+  await carol.says('Approve', change);
+  await world.until(world.unitKey('child'), 'go', (object) => object === null);
+  expect(await world.get(configMapKey(world.target, 'child'))).toBeNull();
+});
+
 test('a change of somebody whom nobody knows waits, says so, and goes on once it is known who that is', async () => {
   const revision = await world.push(settings('4'), 'Change', EVE);
   const why = `waits for a user of the cluster for ${EVE}: ConfigMap ${world.namespace}/people names none`;

@@ -4,7 +4,15 @@ import { broughtBy, NO_BRINGERS, readAnew, valueOf, type Ground } from './brough
 import { sealing } from './seal.ts';
 
 const ground = (revision: string, digest: string, reads: Record<string, string | null>): Ground => {
-  return { revision, digest, reads: new Map(Object.entries(reads)), shape: {}, values: {}, ...NO_BRINGERS };
+  return {
+    uid: 'apps',
+    revision,
+    digest,
+    reads: new Map(Object.entries(reads)),
+    shape: {},
+    values: {},
+    ...NO_BRINGERS,
+  };
 };
 const FIRST = ground('1', 'a', { 'apps/k.yaml': 'k1', 'apps/a.yaml': 'a1' });
 
@@ -33,7 +41,7 @@ describe('whose work a change is', () => {
   });
 
   describe('what brings the unit and what it is made of is remembered until more is known', () => {
-    const mark = { revision: '7', shape: {}, values: {}, ...NO_BRINGERS };
+    const mark = { uid: 'fleet', revision: '7', shape: {}, values: {}, ...NO_BRINGERS };
     const before = { ...FIRST, values: { 'ConfigMap vars': 'v' }, parent: mark, configs: { 'ConfigMap vars': mark } };
     const now = { ...before, ...NO_BRINGERS, revision: '2' };
     const configs = { 'ConfigMap vars': mark };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { keyId, printJson, type Kustomization, type KubeObject, type UnitRef } from '@plumb/api';
 import { ownerOf } from '@plumb/core';
 import type { ReadSet } from '@plumb/render';
+import type { RevisionRange } from '@plumb/sources';
 import type { ConfigKind } from '../runtime/watched-configs.ts';
 import type { Referenced } from './references.ts';
 import type { Seal } from './seal.ts';
@@ -10,8 +11,16 @@ import type { StoredBundle } from './unit.ts';
 /** By name. */
 export type Digests = Readonly<Record<string, string>>;
 
+/** Commits of a source. */
+export interface SourceRange {
+  source: { kind: string; namespace: string; name: string };
+  range: RevisionRange;
+}
+
 /** What a unit was made from, as far as that says whose work it is. */
 export interface Mark extends Bringers {
+  /** Of the unit. */
+  uid: string;
   revision: string;
   /** Of what the unit itself says of its objects, by field. */
   shape: Digests;
@@ -36,19 +45,24 @@ export interface Ground extends Mark {
 
 export const NO_BRINGERS: Bringers = { parent: null, configs: {} };
 
-export function groundOf(unit: Pick<Kustomization, 'spec'>, bundle: StoredBundle, bringers: Bringers): Ground {
+export function groundOf(
+  unit: Pick<Kustomization, 'spec' | 'metadata'>,
+  bundle: StoredBundle,
+  bringers: Bringers,
+): Ground {
   const { revision, digest, reads, values = {} } = bundle;
-  return { revision, digest, reads: reads.ids, shape: shapeOf(unit), values, ...bringers };
+  const { uid = '' } = unit.metadata;
+  return { uid, revision, digest, reads: reads.ids, shape: shapeOf(unit), values, ...bringers };
 }
 
 /** Units that bring each other one after the other, as far as they are remembered. */
 const MOST_MARKS = 4;
 
-export function markOf({ revision, shape, values, parent, configs }: Mark, depth = MOST_MARKS): Mark {
-  if (depth === 0) return { revision, shape, values, ...NO_BRINGERS };
+export function markOf({ uid, revision, shape, values, parent, configs }: Mark, depth = MOST_MARKS): Mark {
+  if (depth === 0) return { uid, revision, shape, values, ...NO_BRINGERS };
   const above = Object.entries(configs).map(([name, mark]): [string, Mark] => [name, markOf(mark, depth - 1)]);
   const brings = { parent: parent && markOf(parent, depth - 1), configs: Object.fromEntries(above) };
-  return { revision, shape, values, ...brings };
+  return { uid, revision, shape, values, ...brings };
 }
 
 const SHAPING = [

@@ -85,6 +85,7 @@ test('a unit comes back with its bundle, without bodies, and with what was appli
   const unit = delivered('one');
   const kept = records();
   unit.brought = {
+    uid: 'one',
     revision: 'main@sha1:1',
     digest: 'd',
     reads: new Map([['apps', null]]),

@@ -18,7 +18,15 @@ test.each([
 });
 
 test('what was in force elsewhere is remembered of a unit that goes to another cluster, and of none that was delivered nowhere', () => {
-  const ground: Ground = { revision: '1', digest: 'd', reads: new Map(), shape: {}, values: {}, ...NO_BRINGERS };
+  const ground: Ground = {
+    uid: 'apps',
+    revision: '1',
+    digest: 'd',
+    reads: new Map(),
+    shape: {},
+    values: {},
+    ...NO_BRINGERS,
+  };
   const to = (place: string): Destination => ({ place }) as Destination;
   const unit = new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'apps');
   unit.goTo(to('a'));

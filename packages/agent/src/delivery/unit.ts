@@ -3,7 +3,7 @@ import { APPLY_MANAGER, parseJson, printJson, systemError } from '@plumb/api';
 import type { Applied, DriftMode, ObjectRules } from '@plumb/core';
 import { declaredFor, declaredRules, rulesOf, storedForm, unknownDriftMode } from '@plumb/core';
 import type { Bundle, Origin, ReadSet } from '@plumb/render';
-import type { BroughtConfig, Digests, Ground } from './brought.ts';
+import type { BroughtConfig, Digests, Ground, SourceRange } from './brought.ts';
 import type { Destination } from './destination.ts';
 import { Fights } from './fights.ts';
 import type { Pack } from './packs.ts';
@@ -178,6 +178,8 @@ export class UnitMemory {
   awaitingSince: number | null = null;
   /** While the unit is being deleted and waits for its objects to end: until when, in milliseconds. */
   terminateBy: number | null = null;
+  /** Told by the unit that brought it and was removed itself: the commits that did it. */
+  removedBy: readonly SourceRange[] | null = null;
   deletion: DeletionTrouble = { count: 0, told: '' };
   /** While the unit is being deleted and its cluster cannot be reached: since when, in milliseconds. */
   unreachedSince: number | null = null;

@@ -1,15 +1,9 @@
 import { ownMessages, PlumbError, say, type ChangeSpec, type ObjectKey, type UnitRef } from '@plumb/api';
 import type { Cause, ChangeFacts, ObjectFate } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
-import type { RevisionRange } from '@plumb/sources';
+import type { SourceRange } from '../delivery/brought.ts';
 import type { Content } from './content.ts';
 import type { PlanTrial } from './plan-change.ts';
-
-/** Commits of a source. */
-export interface SourceRange {
-  source: GateRequest['source'];
-  range: RevisionRange;
-}
 
 /**
  * Beside those whose commits are new: nobody, whoever made the commits of other ranges, or somebody nobody knows. `isAll`: they are all there are, and

@@ -1,10 +1,10 @@
 import { APPLY_MANAGER, keyId, KUSTOMIZATION, type Kustomization, type KubeObject } from '@plumb/api';
 import { ownedHash, ownerLabels } from '@plumb/core';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { NO_BRINGERS, shapeOf, valueOf, type Ground, type Mark } from '../../delivery/brought.ts';
 import type { Destination } from '../../delivery/destination.ts';
-import { UnitMemory } from '../../delivery/unit.ts';
-import { besideOf, bringersOf, type Bringer } from './beside.ts';
+import { UnitMemory, type StoredBundle } from '../../delivery/unit.ts';
+import { besideOf, besideRemoval, bringersOf, isRemovedBy, tellRemoved, type Bringer } from './beside.ts';
 
 const FLEET = { kind: 'Kustomization', namespace: 'flux-system', name: 'fleet' };
 const ID = keyId({ ...KUSTOMIZATION, namespace: 'shop', name: 'apps' });
@@ -29,9 +29,10 @@ const ALICE = { manager: 'kubectl-edit', operation: 'Update', fieldsV1: { 'f:spe
 
 const now = (values: Ground['values'] = {}): Ground => {
   const shape = shapeOf(unit('apps', 'shop', 'new'));
-  return { revision: 'main@sha1:5', digest: 'd', reads: new Map(), shape, values, ...NO_BRINGERS };
+  return { uid: 'apps', revision: 'main@sha1:5', digest: 'd', reads: new Map(), shape, values, ...NO_BRINGERS };
 };
 const PARENT: Mark = {
+  uid: 'fleet',
   revision: 'main@sha1:1',
   shape: shapeOf(unit('fleet', 'flux-system', 'fleet')),
   values: {},
@@ -118,7 +119,7 @@ const nobody = (what: string): object => ({
 const since = (...revisions: (string | null)[]): object => ({
   ranges: revisions.map((one) => ({ source: repo, range: { revision: 'main@sha1:9', since: one } })),
 });
-const GRANDPARENT: Mark = { ...PARENT, revision: 'main@sha1:0' };
+const VARS_BEFORE: Mark = { ...PARENT, uid: 'vars', revision: 'main@sha1:0' };
 
 test.each<[string, Case, unknown]>([
   ['nobody where nothing changed there', { path: 'new' }, null],
@@ -146,16 +147,16 @@ test.each<[string, Case, unknown]>([
   ],
   [
     'whoever made the commits that values came by',
-    { path: 'new', config: vars({ a: '2' }), configMark: PARENT },
-    since('main@sha1:1'),
+    { path: 'new', config: vars({ a: '2' }), configMark: VARS_BEFORE },
+    since('main@sha1:0'),
   ],
   [
     'them, though somebody put a label on it',
-    { path: 'new', config: vars({ a: '2' }, [VARS_OURS, LABELLED]), configMark: PARENT },
-    since('main@sha1:1'),
+    { path: 'new', config: vars({ a: '2' }, [VARS_OURS, LABELLED]), configMark: VARS_BEFORE },
+    since('main@sha1:0'),
   ],
   ['all who made any there, where nobody knows since when', { path: 'new', config: vars({ a: '2' }) }, since(null)],
-  ['both', { config: vars({ a: '2' }), configMark: GRANDPARENT }, since('main@sha1:1', 'main@sha1:0')],
+  ['both', { config: vars({ a: '2' }), configMark: VARS_BEFORE }, since('main@sha1:1', 'main@sha1:0')],
   [
     'somebody, of values that others have a say in',
     { path: 'new', config: vars({ a: '2', b: '1' }, [VARS_OURS, BY_HAND]) },
@@ -191,4 +192,85 @@ test('what brings a ConfigMap is known where that is as it was left', () => {
   };
   expect(read('apps 1')?.revision).toBe('main@sha1:1');
   expect(read('apps 2')).toBeUndefined();
+});
+
+describe('a removal', () => {
+  const key = { ...KUSTOMIZATION, namespace: 'shop', name: 'apps' };
+  const DELETED = { deletionTimestamp: '2026-01-01T00:00:00Z' };
+  const deleted = (object: Kustomization): Kustomization => {
+    return { ...object, metadata: { ...object.metadata, ...DELETED } };
+  };
+  const ROOT: Mark = { ...PARENT, uid: 'root', revision: 'main@sha1:2' };
+  const eyes = (...bringers: Bringer[]): Parameters<typeof tellRemoved>[2] => ({
+    memory: new UnitMemory(FLEET, 'none'),
+    cluster: { get: () => Promise.resolve(null) } as unknown as Parameters<typeof besideOf>[2]['cluster'],
+    find: ({ name }) => bringers.find(({ memory }) => memory.ref.name === name) ?? null,
+    seal,
+    signal: new AbortController().signal,
+  });
+
+  interface Removal {
+    /** What the parent declares now. */
+    declares?: readonly (typeof key)[];
+    parent?: Mark | null;
+    fleet?: Kustomization;
+    isGone?: boolean;
+    /** What brings the parent declares it no more. */
+    isParentRemoved?: boolean;
+    /** The parent told it before it went. */
+    isTold?: boolean;
+  }
+
+  async function removed({ declares = [], parent = PARENT, isGone = false, ...more }: Removal): Promise<unknown> {
+    const { isParentRemoved = false, isTold = false } = more;
+    const { fleet = unit('fleet', 'flux-system', 'fleet') } = more;
+    const labels = isParentRemoved ? ownerLabels({ ...FLEET, name: 'root' }) : {};
+    const object = { ...fleet, metadata: { ...fleet.metadata, labels } };
+    const bringer = bringerOf('fleet', isParentRemoved ? deleted(object) : object, ['', '']);
+    bringer.memory.bundle = { objects: declares.map((one) => ({ key: one })) } as unknown as StoredBundle;
+    bringer.memory.brought = { ...now(), ...PARENT, ...(isParentRemoved && { parent: ROOT }) };
+    const root = bringerOf('root', { ...fleet, metadata: { name: 'root', namespace: 'flux-system', uid: 'root' } }, [
+      '',
+      '',
+    ]);
+    root.memory.bundle = { objects: [] } as unknown as StoredBundle;
+    const memory = new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'apps');
+    memory.brought = { ...now(), parent };
+    const child: Bringer = { object: unit('apps', 'shop', 'new'), memory, revision: '' };
+    const all = [...(isGone ? [] : [bringer]), root];
+    if (isTold) await tellRemoved(bringer.object, [key], { ...eyes(root, child), memory: bringer.memory });
+    return besideRemoval(deleted(child.object), { ...eyes(...all), memory });
+  }
+
+  const unknown = { unknown: 'it is deleted in the cluster, and nobody tells by whom: break the glass' };
+  const by = (revision: string): object => ({ ...since(revision), isAll: true });
+
+  test.each<[string, Removal, unknown]>([
+    ['whoever made the commits by which what brought it declares it no more', {}, by('main@sha1:1')],
+    ['somebody, where it is declared yet', { declares: [key] }, unknown],
+    ['somebody, where what brought it is not here', { isGone: true }, unknown],
+    ['somebody, where its labels name one that did not bring it', { parent: { ...PARENT, uid: 'x' } }, unknown],
+    ['somebody, where nobody knows what brought it', { parent: null }, unknown],
+    ['somebody, where what brought it was edited', { fleet: unit('fleet', 'flux-system', 'x') }, unknown],
+    [
+      'whoever made the commits by which what brought it is removed itself',
+      { declares: [key], isParentRemoved: true },
+      by('main@sha1:2'),
+    ],
+    ['them, where that is gone already', { isParentRemoved: true, isTold: true, isGone: true }, by('main@sha1:2')],
+    [
+      'somebody, where that was deleted in the cluster',
+      { fleet: deleted(unit('fleet', 'flux-system', 'fleet')), isTold: true },
+      unknown,
+    ],
+  ])('is of %s', async (_who, one, told) => {
+    expect(await removed(one)).toEqual(told);
+  });
+
+  test('is judged anew when what brought the unit has been delivered', () => {
+    const object = unit('apps', 'shop', 'new');
+    expect(isRemovedBy(deleted(object), 'flux-system/fleet')).toBe(true);
+    expect(isRemovedBy(object, 'flux-system/fleet')).toBe(false);
+    expect(isRemovedBy(deleted(object), 'flux-system/other')).toBe(false);
+  });
 });

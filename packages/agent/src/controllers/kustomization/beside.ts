@@ -1,4 +1,12 @@
-import { APPLY_MANAGER, keyId, KUSTOMIZATION, type Kustomization, type KubeObject, type UnitRef } from '@plumb/api';
+import {
+  APPLY_MANAGER,
+  keyId,
+  KUSTOMIZATION,
+  type Kustomization,
+  type KubeObject,
+  type ObjectKey,
+  type UnitRef,
+} from '@plumb/api';
 import { ownedHash, ownerOf } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import {
@@ -10,10 +18,11 @@ import {
   type Bringers,
   type Ground,
   type Mark,
+  type SourceRange,
 } from '../../delivery/brought.ts';
 import type { Seal } from '../../delivery/seal.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
-import type { Beside, GateRequest, SourceRange } from '../../gates/gate-request.ts';
+import type { Beside, GateRequest } from '../../gates/gate-request.ts';
 import type { FluxObjects } from '../../runtime/flux-objects.ts';
 import { objectId } from '../../runtime/flux-objects.ts';
 import type { SourceObjects } from '../../runtime/source-objects.ts';
@@ -118,6 +127,56 @@ export async function besideOf(
   return found.ranges.length === 0 ? null : found;
 }
 
+/**
+ * Who is behind the removal of a unit: those by whose commits what brought it declares it no more, or is removed itself. Whoever deletes objects in the
+ * cluster is known to nobody.
+ */
+export async function besideRemoval(object: Kustomization, context: Eyes & { memory: UnitMemory }): Promise<Beside> {
+  const ranges = await behindRemoval({ object, memory: context.memory }, DEEPEST, context);
+  if (ranges !== null) return { ranges, isAll: true };
+  return { unknown: 'it is deleted in the cluster, and nobody tells by whom: break the glass' };
+}
+
+async function behindRemoval(
+  { object: { metadata }, memory: { brought, removedBy } }: Pick<Bringer, 'object' | 'memory'>,
+  depth: number,
+  eyes: Eyes,
+): Promise<readonly SourceRange[] | null> {
+  if (removedBy !== null) return removedBy;
+  const parent = parentOf({ metadata }, eyes.find);
+  const before = brought?.parent ?? null;
+  // Labels can be written by anybody: it is removed by the one that brought it.
+  if (parent === null || depth === 0 || markFrom(parent, before) === null) return null;
+  if (parent.object.metadata.deletionTimestamp !== undefined) return behindRemoval(parent, depth - 1, eyes);
+  const id = idOf(metadata);
+  const { bundle } = parent.memory;
+  if (bundle === null || bundle.objects.some(({ key }) => keyId(key) === id)) return null;
+  const found = await behindBringer(parent, { before, depth }, eyes);
+  return found !== null && 'ranges' in found ? found.ranges : null;
+}
+
+/** A unit that is removed takes along those that it brought, and may be gone before they ask who is behind it. */
+export async function tellRemoved(
+  object: Kustomization,
+  keys: readonly ObjectKey[],
+  context: Eyes & { memory: UnitMemory },
+): Promise<void> {
+  const { memory, find } = context;
+  const brought = keys
+    .filter(({ group, kind }) => kind === KUSTOMIZATION.kind && group === KUSTOMIZATION.group)
+    .flatMap((key) => find(key) ?? []);
+  const own = brought.filter((one) => one.memory.brought?.parent?.uid === memory.uid && one.memory !== memory);
+  if (own.length === 0) return;
+  const ranges = await behindRemoval({ object, memory }, DEEPEST, context);
+  for (const one of own) one.memory.removedBy = ranges;
+}
+
+/** Whether a unit is being deleted that another one brought. */
+export function isRemovedBy({ metadata }: Kustomization, id: string): boolean {
+  const owner = metadata.deletionTimestamp === undefined ? null : ownerOf({ metadata });
+  return owner?.kind === KUSTOMIZATION.kind && objectId(owner) === id;
+}
+
 async function behind({ object, before, now, depth }: Difference, eyes: Eyes): Promise<Found> {
   const { namespace = '' } = object.metadata;
   const shape = othersIn(before.shape, now.shape);
@@ -150,7 +209,7 @@ async function behindUnit({ metadata }: Kustomization, known: Known, eyes: Eyes)
   const parent = parentOf(live, eyes.find);
   if (parent === null || !isAsBrought(live, { id: idOf(metadata), has: hasShape }, parent.memory)) return null;
   // The one that brings itself brings that it does.
-  if (parent.memory.uid === uid) return { ranges: [rangeOf(parent, known.before)] };
+  if (parent.memory.uid === uid) return { ranges: [rangeOf(parent, markFrom(parent, known.before))] };
   return behindBringer(parent, known, eyes);
 }
 
@@ -171,8 +230,9 @@ async function behindConfig(
 }
 
 /** Those whose commits the unit that brings it is made of, and whoever is behind that one: it may be changed in the cluster too. */
-async function behindBringer(bringer: Bringer, { before: mark, depth }: Known, eyes: Eyes): Promise<Found | null> {
+async function behindBringer(bringer: Bringer, { before: brought, depth }: Known, eyes: Eyes): Promise<Found | null> {
   const { object, memory } = bringer;
+  const mark = markFrom(bringer, brought);
   const before = mark ?? memory.brought;
   if (memory.brought === null || before === null || depth === 0) return null;
   const now = { shape: shapeOf(object), values: memory.brought.values };
@@ -180,6 +240,11 @@ async function behindBringer(bringer: Bringer, { before: mark, depth }: Known, e
   if ('ranges' in above) return { ranges: [rangeOf(bringer, mark), ...above.ranges] };
   const { namespace, name } = memory.ref;
   return { unknown: above.unknown.map((what) => `${what} of Kustomization ${namespace}/${name}`) };
+}
+
+/** What another unit was made from that brought it before says nothing of this one. */
+function markFrom({ memory }: Bringer, before: Mark | null): Mark | null {
+  return before?.uid === memory.uid ? before : null;
 }
 
 function rangeOf({ object, revision }: Bringer, before: Mark | null): SourceRange {

@@ -36,7 +36,7 @@ import { isNews } from '../../runtime/flux-object.ts';
 import type { ConfigKey } from '../../runtime/watched-configs.ts';
 import type { Hands } from './act.ts';
 import { actDeliver, unitRef } from './act.ts';
-import { findUnit } from './beside.ts';
+import { findUnit, isRemovedBy } from './beside.ts';
 import type { Seen, Step } from './decide.ts';
 import { decide } from './decide.ts';
 import type { Facts } from './facts.ts';
@@ -459,7 +459,8 @@ export class KustomizationController {
   #wakeDependants(id: string): void {
     for (const unit of this.#options.kustomizations.ids()) {
       const object = this.#options.kustomizations.get(unit) as Kustomization;
-      if (dependenciesOf(object).some((dependency) => dependency.id === id)) this.#wake(unit);
+      const isNext = dependenciesOf(object).some((dependency) => dependency.id === id);
+      if (isNext || isRemovedBy(object, id)) this.#wake(unit);
     }
   }
 

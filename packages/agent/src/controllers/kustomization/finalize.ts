@@ -18,6 +18,7 @@ import { dropFinalizer } from '../../runtime/finalizer.ts';
 import type { Hands } from './act.ts';
 import { inventoryKeys, unitRef } from './act.ts';
 import type { Passage } from '../../gates/gate-request.ts';
+import { besideRemoval, tellRemoved } from './beside.ts';
 import { subjectOf } from './gate.ts';
 import { actingAs } from '../../delivery/acting-as.ts';
 import { approach, awaySaid, siteOf, type Site } from '../../delivery/approach.ts';
@@ -126,6 +127,7 @@ async function deleteOwned(
   for (const key of keys) memory.applied.delete(keyId(key));
   memory.drifted.clear();
   memory.tolerated.clear();
+  await tellRemoved(object, keys, { ...hands, memory, find: hands.unitNamed });
   const cluster = actingAs(object, { ...hands, cluster: site.cluster });
   const { changes, failures } = await prune(leftToDelete(keys, memory, site), {
     cluster,
@@ -162,9 +164,7 @@ async function passDeletion(
       revision: object.status?.lastAppliedRevision ?? '',
       since: object.status?.lastAppliedRevision ?? null,
       paths: [],
-      // It is no commit, whoever wrote what goes.
-      beside: () =>
-        Promise.resolve({ unknown: 'it is deleted in the cluster, and nobody tells by whom: break the glass' }),
+      beside: () => besideRemoval(object, { ...hands, memory, find: hands.unitNamed }),
       hasRemoteBases: false,
       bundleDigest: '',
       objects: going.map((key) => ({ key, action: 'delete' })),
