@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { PLAN, type Change, type ChangePlan, type JsonObject, type Plan } from '@plumb/api';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { changeOf, inPhase, installGates, Person, policy } from './support/gates.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { changeOf, clusterPolicy, inPhase, installGates, Person, policy } from './support/gates.ts';
 import { configMap } from './support/manifests.ts';
 import { World } from './support/world.ts';
 
@@ -42,6 +44,8 @@ let world: World;
 let dir: string;
 let alice: Person;
 let change: Change;
+/** The same, when its plan was made. */
+let before: Change;
 
 beforeAll(async () => {
   world = await World.start({ agent: false });
@@ -51,17 +55,17 @@ beforeAll(async () => {
   alice = await Person.named('alice', ['sre'], { dir });
   const { target } = world;
   await world.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: target } });
-  const before = { 'apps/settings.yaml': settings('1'), 'apps/going.yaml': configMap(target, 'going', { size: '1' }) };
-  const commit = await world.repository.commit(before);
+  const files = { 'apps/settings.yaml': settings('1'), 'apps/going.yaml': configMap(target, 'going', { size: '1' }) };
+  const commit = await world.repository.commit(files);
   await world.gitRepository();
   await world.kustomization('apps', { retryInterval: '1h' });
   await world.applied('apps', `main@sha1:${commit}`);
   await policy(world, 'rules', RULES);
   const revision = await world.push({ 'apps/settings.yaml': settings('9'), 'apps/going.yaml': null });
-  const held = await changeOf(world, 'apps', 'wait, with its plan', (one) => {
+  before = await changeOf(world, 'apps', 'wait, with its plan', (one) => {
     return one.spec.revision === revision && inPhase('Pending')(one) && one.status?.plan?.path !== undefined;
   });
-  await alice.says('Approve', held);
+  await alice.says('Approve', before);
   change = await changeOf(world, 'apps', 'wait for one more', (one) => {
     return one.status?.message?.includes('1 more approval') === true;
   });
@@ -108,9 +112,26 @@ async function judged(file: string, by: string): Promise<{ code: number; told: T
   return { code, told: verdicts[0] };
 }
 
+/** What is said of what a file has, by nothing else. */
+async function replayed(file: string): Promise<{ code: number; told: Told }> {
+  const { code, out } = await plumb(['policy', 'test', '--change', file, '-o', 'json']);
+  const { verdicts } = JSON.parse(out) as { verdicts: [Told] };
+  return { code, told: verdicts[0] };
+}
+
+/** The requirements of a change, as the command tells them. */
+function saidOf({ status }: Change): Told['rules'] {
+  return (status?.requirements ?? []).map(({ policy: id, rule, verdict, message }) => {
+    return { policy: id, rule, outcome: OUTCOMES[verdict] ?? verdict, message };
+  });
+}
+
+const plainRules = ({ rules }: Told): Told['rules'] =>
+  rules.map(({ policy: id, rule, outcome, message }) => ({ policy: id, rule, outcome, message }));
+
 /** The plan as the object beside the change has it. */
-async function rawPlan(): Promise<string> {
-  const key = { ...PLAN, namespace: world.namespace, name: change.metadata.name };
+async function rawPlan(of: Change = change): Promise<string> {
+  const key = { ...PLAN, namespace: world.namespace, name: of.metadata.name };
   const { spec } = (await world.cluster.get(key)) as unknown as Plan;
   return gunzipSync(Buffer.from(spec.data, 'base64')).toString();
 }
@@ -127,9 +148,7 @@ test('G4: what a cluster recorded of a held change gets the same verdict by the 
   expect((JSON.parse(raw) as ChangePlan).judgedAt).toBe(change.status?.plan?.at);
   await writeFile(join(dir, 'raw.json'), raw);
   const { code, told } = await judged('raw.json', 'rules.yaml');
-  const said = (change.status?.requirements ?? []).map(({ policy: id, rule, verdict, message }) => {
-    return { policy: id, rule, outcome: OUTCOMES[verdict], message };
-  });
+  const said = saidOf(change);
   expect(said.map(({ rule, outcome }) => `${rule} ${outcome}`)).toEqual([
     'checks/grows warned',
     'checks/few passes',
@@ -138,9 +157,7 @@ test('G4: what a cluster recorded of a held change gets the same verdict by the 
     'approvals/two waits',
     'windows waits',
   ]);
-  expect(told.rules.map(({ policy: id, rule, outcome, message }) => ({ policy: id, rule, outcome, message }))).toEqual(
-    said,
-  );
+  expect(plainRules(told)).toEqual(said);
   expect({ code, state: told.state }).toEqual({ code: 0, state: 'held' });
 });
 
@@ -160,4 +177,76 @@ test('and by another policy what that says, of the objects as they were and as t
   expect(told.rules).toMatchObject([
     { rule: 'checks/small', outcome: 'denied', message: `ConfigMap/${world.target}/settings: is 9, and was 1` },
   ]);
+});
+
+test('and by what was recorded with it what it waited for when its plan was made', async () => {
+  await writeFile(join(dir, 'raw.json'), await rawPlan());
+  const { told } = await replayed('raw.json');
+  expect(plainRules(told)).toEqual(saidOf(before));
+});
+
+describe('without any policy', () => {
+  const server = createServer((_request, response) => response.end(JSON.stringify({ yes: true })));
+  let undo: () => Promise<void>;
+  let held: Change;
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { namespace } = world;
+    const data = {
+      bob: `user: bob\ngit: bob@example.test\ngit: test@localhost`,
+      alice: 'user: alice\ngit: alice@example.test',
+      zoe: 'user: zoe\ngit: zoe@example.test',
+    };
+    await world.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'people', namespace }, data });
+    undo = await clusterPolicy(world, 'people', {
+      select: { names: ['pages'] },
+      identitiesRef: { name: 'people', namespace },
+      approvals: [{ name: 'other', count: 1, notAuthor: true }],
+      external: [{ name: 'asked', retryInterval: '1s', webhook: { url, expression: 'response.body.yes == true' } }],
+    });
+    const page = { 'pages/page.yaml': configMap(world.target, 'page', { size: '1', note: 'forbidden' }) };
+    await world.push(page, 'A page', 'Bob <bob@example.test>');
+    await world.kustomization('pages', { retryInterval: '1h' });
+    const first = await changeOf(world, 'pages', 'be let pass by the other system', ({ status }) => {
+      const asked = status?.requirements?.find(({ rule }) => rule === 'external/asked');
+      return asked?.verdict === 'Met' && status?.plan?.path !== undefined;
+    });
+    await alice.says('Approve', first);
+    await changeOf(world, 'pages', 'be approved by somebody else', ({ status }) => {
+      return (
+        status?.requirements?.some(({ rule, verdict }) => rule === 'approvals/other' && verdict === 'Met') === true
+      );
+    });
+    // The same change, of another revision: its plan is made anew, by all that is known by now.
+    const revision = await world.push({ 'README.md': 'Pages' }, 'Say what it is', 'Bob <bob@example.test>');
+    held = await changeOf(world, 'pages', 'wait, with another plan', ({ spec, status }) => {
+      const { path, digest } = status?.plan ?? {};
+      return spec.revision === revision && path !== undefined && digest !== first.status?.plan?.digest;
+    });
+  }, 120_000);
+
+  afterAll(async () => {
+    await undo();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  test('G4: what a cluster recorded of a held change is all that the verdict was made from', async () => {
+    const raw = await rawPlan(held);
+    await writeFile(join(dir, 'pages.json'), raw);
+    const { code, told } = await replayed('pages.json');
+    expect(plainRules(told).map(({ rule, outcome }) => `${rule} ${outcome}`)).toEqual([
+      'approvals/other passes',
+      'external/asked passes',
+      'checks/grows passes',
+      'checks/few passes',
+      'forbid/words warned',
+      'windows waits',
+    ]);
+    expect(plainRules(told)).toEqual(saidOf(held));
+    expect({ code, state: told.state }).toEqual({ code: 0, state: 'held' });
+    expect(raw).not.toContain('zoe');
+  });
 });

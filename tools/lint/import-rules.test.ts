@@ -93,6 +93,18 @@ const CASES: readonly Case[] = [
     complaint: 'for tests only',
   },
   {
+    name: 'what tests share may use the test library',
+    path: 'packages/core/src/testing/shared.ts',
+    code: importing('fast-check'),
+    complaint: null,
+  },
+  {
+    name: 'sources may not use what tests share',
+    path: 'packages/core/src/shared.ts',
+    code: importing('./testing/e.ts'),
+    complaint: 'for tests only',
+  },
+  {
     name: 'api needs no Node module',
     path: 'packages/api/src/a.ts',
     code: importing('node:fs'),

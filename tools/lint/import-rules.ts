@@ -71,8 +71,8 @@ function sourcePatterns(name: PackageName): Pattern[] {
   return patterns;
 }
 
-/** Tests, and the programs that they start. */
-const TESTS = ['*.test.ts', 'testing/*-process.ts'];
+/** Tests, what several of them share, and the programs that they start. */
+const TESTS = ['*.test.ts', 'testing/*.ts'];
 
 /** Tests may use the testkit and start what they need; their package's own imports stay within its rules. */
 function testPatterns(name: PackageName): Pattern[] {
@@ -106,7 +106,7 @@ function doors(name: PackageName): Pattern[] {
 }
 
 function testOnly(): Pattern[] {
-  return [{ group: TEST_LIBRARIES, message: 'for tests only' }];
+  return [{ group: [...TEST_LIBRARIES, '**/testing/*'], message: 'for tests only' }];
 }
 
 function pureRules(): Record<string, unknown> {

@@ -23,6 +23,7 @@ export * from './gates/images.ts';
 export * from './gates/people.ts';
 export * from './gates/phases.ts';
 export * from './gates/policy-flaw.ts';
+export * from './gates/recorded.ts';
 export { contributorsOf, reach } from './gates/contributors.ts';
 export { selectionProblem } from './gates/select.ts';
 export * from './gates/told.ts';

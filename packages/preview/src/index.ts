@@ -34,7 +34,7 @@ export { objectsIn } from './policy/declared.ts';
 export { clusterPolicies } from './policy/cluster-policies.ts';
 export { policiesAmong, isLockdown, isPolicy, type GivenPolicies, type PolicyFlaw } from './policy/read-policies.ts';
 export { readRepository, type Repository, type RepositoryTools } from './policy/read-repository.ts';
-export { readRecorded } from './policy/recorded-change.ts';
+export { readRecorded, replayRecorded } from './policy/recorded-change.ts';
 export { runPolicies, type PolicyReport, type PolicyRun } from './policy/policy-run.ts';
 export { judgeKnown, type Approver, type UnitVerdict } from './policy/judge-units.ts';
 export type { RuleOutcome, RuleVerdict } from './policy/rule-verdicts.ts';

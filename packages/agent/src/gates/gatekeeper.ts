@@ -93,11 +93,12 @@ export class Gatekeeper {
       const rules = this.#rulesFor(facts);
       const name = this.#records.nameOf({ unit, digest: facts.digest, cause: request.cause });
       const record = this.#records.find(unit, name);
-      const { verdict, again } = await this.#judge.judge(request, { facts, policies, name });
+      const judged = await this.#judge.judge(request, { facts, policies, name });
+      const { verdict } = judged;
       // What it was judged by may be out of sight by now, or another: what was found by a policy says nothing of what it became meanwhile.
       await this.#isKnown();
       if (rules !== this.#rulesFor(facts)) continue;
-      if (verdict.state !== 'open') return this.#hold(request, facts, { verdict, again });
+      if (verdict.state !== 'open') return this.#hold(request, facts, judged);
       this.#guard(request, facts);
       return this.#open(request, { digest: facts.digest, name, record, verdict });
     }
@@ -274,7 +275,7 @@ export class Gatekeeper {
   }
 
   /** @returns null where the change has to pass all the same */
-  async #hold(request: GateRequest, facts: ChangeFacts, { verdict, again }: Judged): Promise<null> {
+  async #hold(request: GateRequest, facts: ChangeFacts, { verdict, record, again }: Judged): Promise<null> {
     const { cluster, revision } = request;
     const authors = await this.#judge.authorsOf(request, facts);
     const spec: ChangeSpec = {
@@ -290,7 +291,7 @@ export class Gatekeeper {
       const change = await this.#records.hold(spec, facts, verdict, cluster);
       if (request.isDeclared) await this.#records.supersede(spec, cluster);
       const { now } = this.#judge.now();
-      await recordPlan({ ...this.#options, records: this.#records, now }, request, facts, change);
+      await recordPlan({ ...this.#options, records: this.#records, now }, request, { facts, record }, change);
     } catch (thrown) {
       if (!isEnding(thrown) || request.cause !== 'prune') throw thrown;
       // Nobody can approve anything in a namespace that is being deleted, and it would never be gone.

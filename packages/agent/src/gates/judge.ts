@@ -1,13 +1,14 @@
 import { keyId, type KubeObject, type PolicySpec } from '@plumb/api';
 import {
   governing,
-  judgeChange,
+  judgeRecorded,
   locking,
   protectedKeys,
   type Authorship,
   type ChangeFacts,
   type Elsewhere,
   type Findings,
+  type GateRecord,
   type GateVerdict,
   type LockdownFacts,
   type ObjectFate,
@@ -49,6 +50,8 @@ interface Kept {
 
 export interface Judged {
   verdict: GateVerdict;
+  /** What it was made from. */
+  record: GateRecord;
   /** In how many milliseconds other systems are to be asked anew; null: never. */
   again: number | null;
 }
@@ -176,10 +179,10 @@ export class Judge {
     const identities = await this.#identities.read(places, request);
     const endorsements = await this.#endorsements(request, policies, { facts, findings: found });
     request.signal.throwIfAborted();
-    const record = this.#records.find(unitOf(request), name);
+    const before = this.#records.find(unitOf(request), name);
     // What people say may have come meanwhile.
     const { approvals, distrust } = this.#approvalsOf(request, { facts, name });
-    const judged = judgeChange({
+    const { verdict: judged, record } = judgeRecorded({
       change: facts,
       policies: this.#objects.policies,
       lockdowns: this.#objects.lockdowns,
@@ -188,7 +191,7 @@ export class Judge {
       identities: ({ namespace, name: named }) => identities.get(`${namespace}/${named}`) ?? null,
       findings: findingsIn(found),
       endorsements: (policy, rule) => endorsements.get(findingKey(policy, rule)),
-      earlier: record?.status?.requirements ?? [],
+      earlier: before?.status?.requirements ?? [],
       ...this.now(),
     });
     // They go into the Change, events and conditions: whatever a message of a rule tells of the objects.
@@ -196,7 +199,7 @@ export class Judge {
     const requirements = judged.requirements.map((one) => ({ ...one, message: hide(one.message) }));
     const verdict = { ...judged, requirements };
     const asks = verdict.requirements.some(({ policy, rule }) => endorsements.has(findingKey(policy, rule)));
-    return { verdict, again: asks ? Math.min(again ?? REVIEWS_AGAIN, REVIEWS_AGAIN) : again };
+    return { verdict, record, again: asks ? Math.min(again ?? REVIEWS_AGAIN, REVIEWS_AGAIN) : again };
   }
 
   #endorsements(

@@ -91,6 +91,34 @@ test('what changes of an object goes where there is no room for that either', ()
   expect(second).toEqual(entry('small'));
 });
 
+/** A record of so many characters, of which none compress. */
+function record(characters: number): NonNullable<ChangePlan['judged']> {
+  const judged = {
+    distrust: null,
+    now: 0,
+    clockTrouble: null,
+    policies: [],
+    lockdowns: [],
+    approvals: [],
+    earlier: [],
+  };
+  return { ...judged, identities: [], endorsements: [], findings: [{ waits: noise(characters) }] };
+}
+
+test('what it was judged by is kept, beside large objects too', () => {
+  const plan = { ...planOf(entry('large', { object: body(noise(4_000_000)) })), judged: record(200_000) };
+  const { data } = packPlan(plan);
+  expect(data.length).toBeLessThanOrEqual(LONGEST_PLAN);
+  expect(unpacked(data)).toMatchObject({ judged: plan.judged });
+});
+
+test('what it was judged by is left out where it is large, and that is told', () => {
+  const plan = { ...planOf(entry('a')), judged: record(300_000) };
+  const kept = unpacked(packPlan(plan).data);
+  const unjudged = 'what it was judged by is 294 KiB, of which there is room for 256';
+  expect(kept).toEqual({ ...planOf(entry('a')), unjudged });
+});
+
 test('many objects that compress well have room', () => {
   const objects = Array.from({ length: 500 }, (_, index) => entry(`a${index}`, { object: body('x'.repeat(4_000)) }));
   expect(packPlan(planOf(...objects)).left).toBe(0);

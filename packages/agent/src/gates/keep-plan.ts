@@ -41,8 +41,12 @@ export async function keepPlan(plan: ChangePlan, change: Change, cluster: Cluste
   };
 }
 
+/** What a verdict was made from goes first where it is larger. Characters of JSON. */
+const LARGEST_RECORD = 256 * 1024;
+
 /** A plan as it is stored, with so much of it as one request takes. `left`: objects that are not whole in it. */
-export function packPlan(plan: ChangePlan): { text: string; data: string; left: number } {
+export function packPlan(given: ChangePlan): { text: string; data: string; left: number } {
+  const plan = withFitting(given);
   for (let room = MOST_ROOM; ; room /= 2) {
     const objects = fitted(plan.objects, room);
     const text = printJson({ ...plan, objects });
@@ -51,6 +55,14 @@ export function packPlan(plan: ChangePlan): { text: string; data: string; left: 
     const left = objects.filter((one, index) => one.outcome === 'unread' || one !== plan.objects[index]).length;
     return { text, data, left: left + plan.unlisted };
   }
+}
+
+function withFitting({ judged, ...plan }: ChangePlan): ChangePlan {
+  if (judged === undefined) return plan;
+  const size = sizeOf(judged);
+  if (size <= LARGEST_RECORD) return { ...plan, judged };
+  const kilobytes = Math.ceil(size / 1024);
+  return { ...plan, unjudged: `what it was judged by is ${kilobytes} KiB, of which there is room for 256` };
 }
 
 /** Of what has no room the largest goes first, and what objects are before what changes of them. */

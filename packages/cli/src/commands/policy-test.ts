@@ -5,12 +5,14 @@ import {
   judgeKnown,
   policiesAmong,
   readRecorded,
+  replayRecorded,
   readRepository,
   runPolicies,
   type PolicyReport,
   type PolicyRun,
   type Repository,
   type RepositoryTools,
+  type UnitVerdict,
 } from '@plumb/preview';
 import { localRange } from '@plumb/sources';
 import type { Context } from '../context.ts';
@@ -36,7 +38,10 @@ export const policyTestOptions = {
     null,
     'what was there before: only what changes since is judged, with oldObject and deletions; by default nothing was',
   ),
-  change: list('--change <files>', 'judge changes as clusters recorded them (ChangePlan, JSON), not a folder'),
+  change: list(
+    '--change <files>',
+    'judge changes as clusters recorded them (ChangePlan, JSON), not a folder; without policies by what was recorded with them',
+  ),
   ...policyOptions,
 } as const;
 
@@ -53,8 +58,13 @@ export function runPolicyTest(
 
 async function judge(options: PolicyTestOptions, context: Context, asked: string): Promise<PolicyReport> {
   const { namespace, policy, change } = options;
-  if (policy.length === 0) throw userError('invalid-spec', 'say which policies are tested: --policy policy.yaml');
+  if (policy.length === 0 && change.length === 0)
+    throw userError('invalid-spec', 'say which policies are tested: --policy policy.yaml');
   if (change.length > 0) refuseBeside(options, asked);
+  if (policy.length === 0) {
+    refuseOther(options);
+    return replayAll(change, context);
+  }
   const [now, approvedBy] = [timeOf(options), approversOf(options)];
   const objects = await policyObjects(policy, context);
   const given = [...(await givenObjects(options)), ...lookedUp(objects, namespace)];
@@ -74,24 +84,42 @@ function refuseBeside({ revision, base }: PolicyTestOptions, asked: string): voi
   throw userError('invalid-spec', '--change has all that is judged: no folder, --revision or --base beside it');
 }
 
+function refuseOther({ with: given, approvedBy, at }: PolicyTestOptions): void {
+  if (given === '' && approvedBy.length === 0 && at === '') return;
+  const why = 'without --policy a recorded change is judged by what was recorded with it';
+  throw userError('invalid-spec', `${why}: no --with, --approved-by or --at beside it`);
+}
+
 async function judgeRecorded(
   { change: files, at }: Pick<PolicyTestOptions, 'change' | 'at'>,
   circumstances: Parameters<typeof judgeKnown>[1],
-  { folder }: Context,
+  context: Context,
 ): Promise<PolicyReport> {
-  const verdicts: PolicyReport['verdicts'] = [];
+  const verdicts: UnitVerdict[] = [];
   for (const file of files) {
-    const text = await readFile(resolve(folder, file), 'utf8').catch((error: unknown) => {
-      throw systemError(
-        'invalid-path',
-        `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    });
-    const known = readRecorded(file, text);
+    const known = readRecorded(file, await textOf(file, context));
     const now = at === '' ? (known.at ?? circumstances.now) : circumstances.now;
     verdicts.push(await judgeKnown(known, { ...circumstances, now }));
   }
+  return reportOf(verdicts);
+}
+
+/** What clusters found, by nothing but what they recorded. */
+async function replayAll(files: readonly string[], context: Context): Promise<PolicyReport> {
+  const verdicts: UnitVerdict[] = [];
+  for (const file of files) verdicts.push(replayRecorded(file, await textOf(file, context)));
+  return reportOf(verdicts);
+}
+
+function reportOf(verdicts: UnitVerdict[]): PolicyReport {
   return { verdicts, unjudged: [], failures: [], unchanged: 0, notes: [] };
+}
+
+function textOf(file: string, { folder }: Context): Promise<string> {
+  return readFile(resolve(folder, file), 'utf8').catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw systemError('invalid-path', `${file} cannot be read: ${why}`);
+  });
 }
 
 async function readDeclared(

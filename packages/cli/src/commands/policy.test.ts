@@ -259,6 +259,14 @@ note: every object is judged as a new one, and nothing as deleted: --base says w
     expect(then.out).toContain('passes          windows');
     const later = await plumb('test', ...FILES, '--change', 'then.json', '--at', '2026-11-04T21:00:00Z');
     expect(later.out).toContain('waits           windows');
+    expect(await plumb('test', '--change', 'plan.json')).toMatchObject({
+      code: 2,
+      err: 'plumb: plan.json does not say what it was judged by: it has no record of that; name policies to judge it by: --policy policy.yaml\n',
+    });
+    expect(await plumb('test', '--change', 'plan.json', ...TUESDAY)).toMatchObject({
+      code: 2,
+      err: 'plumb: without --policy a recorded change is judged by what was recorded with it: no --with, --approved-by or --at beside it\n',
+    });
     expect(await plumb('test', 'fleet', ...FILES, '--change', 'plan.json')).toMatchObject({
       code: 2,
       err: 'plumb: --change has all that is judged: no folder, --revision or --base beside it\n',

@@ -27,6 +27,11 @@ describe('by default', () => {
       Array.from({ length: 7 }, (_, index) => fate('Namespace', `n${index}`, 'delete', '')),
       'the deletion of Namespace/n0, Namespace/n1, Namespace/n2, Namespace/n3, Namespace/n4 and 2 more',
     ],
+    [
+      'some, in whichever order they go',
+      ['b', 'a'].map((name) => fate('Namespace', name, 'delete', '')),
+      'the deletion of Namespace/a, Namespace/b',
+    ],
   ])('%s does not go', (_what, objects, text) => {
     expect(beyond(DEFAULT_LIMITS, objects, 100)).toEqual([text]);
   });

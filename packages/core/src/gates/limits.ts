@@ -60,7 +60,8 @@ function isMeant({ kind, namespace, name }: ProtectedObject, key: ObjectKey): bo
   );
 }
 
+/** In whichever order they go, it reads the same. */
 function named(keys: readonly ObjectKey[]): string {
-  const shown = keys.slice(0, NAMED).map(displayKey).join(', ');
+  const shown = keys.map(displayKey).toSorted().slice(0, NAMED).join(', ');
   return keys.length <= NAMED ? shown : `${shown} and ${keys.length - NAMED} more`;
 }

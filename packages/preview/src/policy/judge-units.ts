@@ -125,17 +125,21 @@ export async function judgeKnown(known: KnownChange, circumstances: Circumstance
     ...governed.map((one): Ruling => ({ id: policyId(one), spec: one.spec, flaw: one.flaw })),
   ];
   const judged = { change: facts, ruling, found, contents, knowsSigned, gaps };
-  const counted = (action: string): number => facts.objects.filter((one) => one.action === action).length;
   return {
     unit: facts.unit,
     cluster: facts.cluster,
     cause: facts.cause,
-    counts: { create: counted('create'), change: counted('change'), delete: counted('delete') },
+    counts: countsOf(facts),
     state: verdict.state,
     policies: ruling.map(({ id }) => id),
     rules: ruleVerdicts(verdict.requirements, judged).map((rule) => masked(rule, hide)),
     notes,
   };
+}
+
+export function countsOf({ objects }: ChangeFacts): UnitVerdict['counts'] {
+  const counted = (action: string): number => objects.filter((one) => one.action === action).length;
+  return { create: counted('create'), change: counted('change'), delete: counted('delete') };
 }
 
 function masked(rule: RuleVerdict, hide: KnownChange['hide']): RuleVerdict {

@@ -1,12 +1,12 @@
 import type { ChangePlan, KubeObject, PlannedObject } from '@plumb/api';
 import { keyId, keyOf, printJson } from '@plumb/api';
-import type { PolicyFacts } from '@plumb/core';
+import { judgeRecorded, type GateInput, type PolicyFacts } from '@plumb/core';
 import { createEngine } from '@plumb/engine';
 import fc from 'fast-check';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { judgeKnown, type KnownChange, type UnitVerdict } from './judge-units.ts';
-import { readRecorded } from './recorded-change.ts';
+import { readRecorded, replayRecorded } from './recorded-change.ts';
 import { NO_GAPS } from './rule-verdicts.ts';
 import { clusterPolicy, configMap } from './testing/bench.ts';
 
@@ -140,6 +140,57 @@ describe('a recorded change', () => {
       'forbid/words': 'unknown',
     });
     expect(verdict.notes).toEqual(['7 of its objects are not listed in its record: limits are judged without them']);
+  });
+
+  describe('by what was recorded with it alone', () => {
+    const asked: Pick<GateInput, 'findings' | 'identities' | 'endorsements'> = {
+      findings: (_policy, rule) => {
+        const large = [`ConfigMap/shop/a: has 9`];
+        return rule === 'checks/size' ? { broken: large } : { broken: [] };
+      },
+      identities: () => null,
+      endorsements: () => undefined,
+    };
+    const said = { approvals: [], distrust: null, earlier: [], clockTrouble: null };
+    const entries = [entry('create', configMap('a', { size: '9' }), null)];
+    const change = { ...facts, objects: entries.map(({ key, action }) => ({ key, action })) };
+    const { now } = circumstances;
+    const input = { change, policies: SEVERAL, lockdowns: [], ...said, ...asked, now };
+    const judged = judgeRecorded(input).record as unknown as NonNullable<ChangePlan['judged']>;
+    const again = (more: Partial<ChangePlan>): UnitVerdict =>
+      replayRecorded('plan.json', printJson(planOf(entries, more) as never));
+
+    test('is told as it was told, and when that was', () => {
+      const verdict = again({ judged });
+      expect(verdict).toMatchObject({ state: 'rejected', policies: ['ClusterReleasePolicy/rules'] });
+      expect(verdict.rules[0]).toEqual({
+        policy: 'ClusterReleasePolicy/rules',
+        rule: 'checks/size',
+        outcome: 'denied',
+        message: 'ConfigMap/shop/a: has 9',
+        places: [{ path: 'a.yaml', message: 'ConfigMap/shop/a: has 9' }],
+      });
+      expect(verdict.notes).toEqual([
+        'this is what the cluster found at 2026-11-03T12:00:00Z, from what it recorded then: nothing that came later counts',
+      ]);
+      expect(again({ judged, unlisted: 7 }).notes[1]).toContain('7 of its objects are not listed');
+    });
+
+    test.each([
+      ['an older plan', {}, 'plan.json does not say what it was judged by: it has no record of that; name policies'],
+      [
+        'one without room for it',
+        { unjudged: 'it is large' },
+        'plan.json does not say what it was judged by: it is large; name',
+      ],
+      [
+        'one that was spoilt',
+        { judged: { ...judged, policies: [null] } },
+        'what plan.json was judged by cannot be judged by again: ',
+      ],
+    ])('is not made up for %s', (_what, more, message) => {
+      expect(() => again(more)).toThrow(message);
+    });
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import {
   checkChangePlan,
   displayKey,
+  formatTime,
   keyId,
   parseJson,
   printJson,
@@ -10,12 +11,60 @@ import {
   type KubeObject,
 } from '@plumb/api';
 import { type Content, MASK } from '@plumb/agent';
-import type { KnownChange } from './judge-units.ts';
+import { governing, locking, policyId, replay, type ChangeFacts, type Findings, type GateRecord } from '@plumb/core';
+import { countsOf, type KnownChange, type UnitVerdict } from './judge-units.ts';
+import { lockdownId } from './read-policies.ts';
+import { knownVerdicts } from './rule-verdicts.ts';
 
 /** The plan of a change that a cluster recorded. @param path the file, for messages @throws PlumbError `invalid-spec` */
 export function readRecorded(path: string, text: string): KnownChange {
+  return recordedChange(planIn(path, text));
+}
+
+/**
+ * What a cluster said of a change, found anew from nothing but its record.
+ * @param path the file, for messages
+ * @throws PlumbError `invalid-spec` where it is no record, or has not all that was judged by
+ */
+export function replayRecorded(path: string, text: string): UnitVerdict {
+  const plan = planIn(path, text);
+  const { judged, unjudged = 'it has no record of that' } = plan;
+  const other = 'name policies to judge it by: --policy policy.yaml';
+  if (judged === undefined)
+    throw userError('invalid-spec', `${path} does not say what it was judged by: ${unjudged}; ${other}`);
+  const { facts, contents } = recordedChange(plan);
+  try {
+    const verdict = replayed(facts, contents, judged as unknown as GateRecord);
+    return { ...verdict, notes: [...verdict.notes, ...unlistedNote(plan.unlisted)] };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw userError('invalid-spec', `what ${path} was judged by cannot be judged by again: ${why}; ${other}`);
+  }
+}
+
+function replayed(facts: ChangeFacts, contents: readonly Content[], record: GateRecord): UnitVerdict {
+  const { policies, lockdowns, now, clockTrouble } = record;
+  const { state, requirements, isEmergency } = replay(facts, record);
+  const locked = locking(lockdowns, facts, clockTrouble === null ? now : null, isEmergency);
+  const found = (policy: string, rule: string): Findings | undefined =>
+    record.findings.find((one) => one.policy === policy && one.rule === rule)?.told;
+  const at = formatTime(new Date(now));
+  return {
+    unit: facts.unit,
+    cluster: facts.cluster,
+    cause: isEmergency ? 'emergency' : facts.cause,
+    counts: countsOf(facts),
+    state,
+    policies: [...locked.map(lockdownId), ...governing(policies, facts).map(policyId)],
+    rules: knownVerdicts(requirements, { found, contents }),
+    notes: [`this is what the cluster found at ${at}, from what it recorded then: nothing that came later counts`],
+  };
+}
+
+/** @throws PlumbError `invalid-spec` */
+function planIn(path: string, text: string): ChangePlan {
   const checked = checkChangePlan(parsed(path, text));
-  if (checked.ok) return recordedChange(checked.value);
+  if (checked.ok) return checked.value;
   const [first] = checked.problems;
   throw userError(
     'invalid-spec',

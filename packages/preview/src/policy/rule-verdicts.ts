@@ -73,8 +73,22 @@ export function ruleVerdicts(requirements: readonly Requirement[], judged: Judge
   return [...told, ...ruling.flatMap((facts) => perhapsAsked(facts, judged, isTold))];
 }
 
+/** The verdicts on a change as a cluster came to them, which knew all that it asked. */
+export function knownVerdicts(
+  requirements: readonly Requirement[],
+  judged: Pick<Judged, 'found' | 'contents'>,
+): RuleVerdict[] {
+  return requirements.map((requirement) => {
+    const { policy, rule, message } = requirement;
+    return { policy, rule, outcome: outcomeOf(requirement, judged), message, places: placesOf(requirement, judged) };
+  });
+}
+
 /** What rules over the content say begins with the object that they say it of. */
-function placesOf({ policy, rule }: Requirement, { found, contents }: Judged): RuleVerdict['places'] {
+function placesOf(
+  { policy, rule }: Requirement,
+  { found, contents }: Pick<Judged, 'found' | 'contents'>,
+): RuleVerdict['places'] {
   const finding = found(policy, rule);
   if (finding === undefined || !('broken' in finding)) return [];
   return finding.broken.map((message) => {
@@ -100,7 +114,7 @@ function perhapsAsked(facts: Ruling, judged: Judged, isTold: (policy: string, ru
   });
 }
 
-function outcomeOf({ policy, rule, verdict }: Requirement, { found }: Judged): RuleOutcome {
+function outcomeOf({ policy, rule, verdict }: Requirement, { found }: Pick<Judged, 'found'>): RuleOutcome {
   const condition = found(policy, `${rule}/when`);
   if (verdict === 'Missing' && condition !== undefined && 'trouble' in condition) return 'failed';
   switch (verdict) {

@@ -92,11 +92,38 @@ const entry = object('What becomes of one object.', {
   fields: list('What would change of one that is there.', field),
 });
 
+const kept = (description: string) => list(description, Type.Unsafe<Json>(Type.Unknown()));
+const why = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
+
+const judged = object(
+  'All that the verdict was made from when the plan was made, beside the change: by it alone the same verdict comes about again. Left out where there was no room for it.',
+  {
+    policies: kept(
+      'Policies that govern the change, or held it before: kind, namespace, name, generation, uid, spec, flaw.',
+    ),
+    lockdowns: kept('Lockdowns that may be in force for it: name, at, generation, spec, flaw.'),
+    approvals: kept('Approvals of this digest: name, by, groups, decision, digest, override, at, vouched.'),
+    distrust: why('Why no approval could be believed; null where they could.'),
+    identities: kept(
+      'Of each ConfigMap that was asked, by namespace and name, the people who have to do with the change; null where it could not be read.',
+    ),
+    findings: kept('What was found by rules over the content and by other systems: policy, rule, told.'),
+    endorsements: kept('What was said elsewhere, in reviews and in what is signed: policy, rule, told.'),
+    earlier: kept('What was found of this change before: its requirements.'),
+    now: Type.Number({
+      description: 'The time it was judged at, by the clock of the API server. Milliseconds since the epoch.',
+    }),
+    clockTrouble: why('Why that time could not be believed; null where it could.'),
+  },
+);
+
 /** The whole plan of a held change, as it is kept beside it. */
 export const changePlan = object('What a held change would do, object by object.', {
   apiVersion: Type.Literal('plumb.dev/v1'),
   kind: Type.Literal('ChangePlan'),
   judgedAt: Type.Optional(time('When gates were asked, by the clock of the API server.')),
+  judged: Type.Optional(judged),
+  unjudged: Type.Optional(text('Why judged is left out.')),
   change: facts,
   objects: list('What becomes of each object, what goes first.', entry),
   unlisted: count('Objects beyond those that are listed.'),
