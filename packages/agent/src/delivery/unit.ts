@@ -155,7 +155,7 @@ export class UnitMemory {
   /** What is known of the expressions in its spec. */
   readonly expressions = new SpecExpressions();
   delivered: Delivered | null = null;
-  /** Of a release: digests of what its records say, by their names, as we brought it into force ourselves (releases/vouched.ts). */
+  /** Of a release: digests of what its records say, by their names, as we brought it into force ourselves or found it (releases/vouched.ts). */
   vouched = new Map<string, string>();
   /** What is in force comes from, by what we did ourselves, whatever the status says; null where we do not know. */
   brought: Ground | null = null;

@@ -243,15 +243,17 @@ export class Gatekeeper {
     throw held(toldOfHeld(judged), Math.min(wait, LOOK_AGAIN));
   }
 
-  /** Whether any policy or lockdown is about a unit, whatever is done to it. While nobody knows, one is. */
+  /**
+   * Whether any policy is about a unit, whatever is done to it.
+   * @throws PlumbError `gated` while nobody knows what policies say
+   */
   async governs(request: Subject): Promise<boolean> {
-    const known = await this.#objects.known();
-    if (known !== 'known') return known !== 'none';
-    const { policies, lockdowns } = this.#objects;
-    const isAsked = [...policies, ...lockdowns].some(({ spec }) => spec.select?.namespaceSelector !== undefined);
+    if (!(await this.#isKnown())) return false;
+    const { policies } = this.#objects;
+    const isAsked = policies.some(({ spec }) => spec.select?.namespaceSelector !== undefined);
     const namespaceLabels = isAsked ? await this.#objects.labelsOf(request.ref.namespace) : null;
     const facts = { ...standing({ ...request, cause: 'routine' }), namespaceLabels };
-    return governing(policies.map(whateverTouched), facts).length > 0 || this.isLocked(request, null);
+    return governing(policies.map(whateverTouched), facts).length > 0;
   }
 
   /**

@@ -28,7 +28,6 @@ import { lastOf, snapshotOf } from './snapshots.ts';
 import { madeWithIn, type StoredRelease } from './storage.ts';
 import { createNamespace } from './target-namespace.ts';
 import { desiredIn, lastIn, NOTHING_DONE, type Ended, type Task } from './task.ts';
-import { vouchFor } from './vouched.ts';
 
 // Installs, upgrades and rollbacks: what brings a release into force.
 
@@ -294,7 +293,6 @@ async function deployedEnd(
   context: ActionContext,
 ): Promise<Ended> {
   const [newest] = records;
-  if (error === null && newest !== undefined) vouchFor(context.unit, newest.record);
   const snapshots = await Promise.all(
     records.map(({ record }, index) => {
       const more = index === 0 ? { action: what.action, ociDigest: what.ociDigest } : {};

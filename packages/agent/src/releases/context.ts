@@ -8,6 +8,7 @@ import type { LiveObjects } from '../delivery/live.ts';
 import type { UnitMemory } from '../delivery/unit.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ReleaseGates } from './gate.ts';
+import type { ReleaseRecord } from './record.ts';
 import type { ReleaseStore } from './storage.ts';
 
 /** What lets work wait without holding a worker. */
@@ -48,6 +49,8 @@ export interface ActionContext {
    * @throws PlumbError `cancelled` when the object is gone or not ours any more
    */
   announce: (snapshot: ReleaseSnapshot | null, owned: readonly ObjectKey[]) => Promise<void>;
+  /** What the record says is known to be ours from now on, whenever this process ends. */
+  vouch: (record: ReleaseRecord) => Promise<void>;
   /** Called when an apply's answer is in. */
   onAnswer: (id: string) => void;
 }

@@ -78,6 +78,8 @@ export async function deploy(deployment: Deployment, context: ActionContext): Pr
     const replaced: StoredRelease[] = [];
     for (const old of superseded) replaced.push(await context.store.update(old, withStatus(old.record, 'superseded')));
     Object.assign(record.info, { status: 'deployed', description: deployment.done });
+    // Before anybody can see that it is in force: it would be taken for somebody else's.
+    await context.vouch(record);
     await save();
     return { records: [stored, ...replaced], ...told(seen.delivery, deployment), error: null };
   } catch (thrown) {

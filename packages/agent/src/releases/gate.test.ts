@@ -6,7 +6,8 @@ import type { GateRequest } from '../gates/gate-request.ts';
 import { helmRelease } from '../testing/builders.ts';
 import type { ActionContext } from './context.ts';
 import { isWhatRuns, passReleaseGate, rollbackChange, type ReleaseChange } from './gate.ts';
-import { vouchFor } from './vouched.ts';
+import type { ReleaseRecord } from './record.ts';
+import { contentOf, vouchFor } from './vouched.ts';
 
 const EMPTY = { digest: 'b', objects: [] } as unknown as Bundle;
 
@@ -99,10 +100,11 @@ test('a change that leaves every object as it is writes a record, and heeds lock
 });
 
 describe('brought back', () => {
-  const record = { name: 'cart', namespace: 'shop', version: 1, info: {}, manifest: '' };
-  const causeWhere = async (isKnown: boolean, governs: boolean): Promise<unknown[]> => {
+  const record: ReleaseRecord = { name: 'cart', namespace: 'shop', version: 1, info: { status: 'superseded' } };
+  const other = { ...record, manifest: 'kind: Pod' };
+  const causeWhere = async (known: ReleaseRecord | null, governs: boolean): Promise<unknown[]> => {
     const unit = { vouched: new Map<string, string>() };
-    if (isKnown) vouchFor(unit, record);
+    if (known !== null) vouchFor(unit, known, contentOf(known));
     const keeper = { governs: () => Promise.resolve(governs) };
     const context = { unit, gates: { keeper }, release: helmRelease(), cluster: new MemoryCluster() };
     const change = await rollbackChange(
@@ -113,12 +115,14 @@ describe('brought back', () => {
     return [change.cause, change.isDeclared];
   };
 
-  test.each<[string, boolean, boolean, string]>([
-    ['to what came through the gates is one', true, true, 'rollback'],
-    ['to anything, where nothing governs the release, is one', false, false, 'rollback'],
-    ['to what others made or edited is judged as any change', false, true, 'routine'],
-  ])('a rollback %s', async (_what, isKnown, governs, cause) => {
-    expect(await causeWhere(isKnown, governs)).toEqual([cause, false]);
+  test.each<[string, ReleaseRecord | null, boolean, string]>([
+    ['to what came through the gates is one', record, true, 'rollback'],
+    ['to anything, where no policy governs the release, is one', other, false, 'rollback'],
+    ['to what others edited is judged as any change', other, true, 'routine'],
+    ['to what others made is judged as any change', { ...record, version: 2 }, true, 'routine'],
+    ['to anything, where nothing is known of the release, is one', null, true, 'rollback'],
+  ])('a rollback %s', async (_what, known, governs, cause) => {
+    expect(await causeWhere(known, governs)).toEqual([cause, false]);
   });
 });
 

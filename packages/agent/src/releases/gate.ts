@@ -33,7 +33,7 @@ import type { HookRecord, ReleaseRecord } from './record.ts';
 import { bundleOf } from './render.ts';
 import type { StoredRelease } from './storage.ts';
 import { targetNamespaceOf } from './target-namespace.ts';
-import { contentOf, isVouchedFor } from './vouched.ts';
+import { contentOf, isStrange } from './vouched.ts';
 
 /** What is to become of a release. */
 export interface ReleaseChange {
@@ -157,19 +157,24 @@ export interface ReleaseGates extends Subject {
   cluster: GateRequest['cluster'];
 }
 
-/** The change of a rollback to a stored release. One that nobody knows to have come through the gates that govern it now is judged as any other change. */
+/** The change of a rollback to a stored release. One that others made or edited, where a policy governs it, is judged as any other change. */
 export async function rollbackChange(
   { record, from }: { record: ReleaseRecord; from: ReleaseRecord },
   { owned, hooks }: Pick<ReleaseChange, 'owned' | 'hooks'>,
   context: ActionContext,
 ): Promise<ReleaseChange> {
   const bundle = await bundleOf(record, context);
-  const isKnown = isVouchedFor(context.unit, from, contentOf(from)) || !(await isGoverned(context.gates));
+  const { unit, release, gates } = context;
+  const isDoubted =
+    isStrange(unit, { named: from, content: contentOf(from) }, release.status?.history) && (await isGoverned(gates));
   const wanted = { bundle, hooks: (record.hooks ?? []).map(hookText), crds: [] };
-  return { cause: isKnown ? 'rollback' : 'routine', isDeclared: false, wanted, owned, hooks };
+  return { cause: isDoubted ? 'routine' : 'rollback', isDeclared: false, wanted, owned, hooks };
 }
 
-/** Whether any policy or lockdown is about a release. */
+/**
+ * Whether any policy is about a release.
+ * @throws PlumbError `gated` while nobody knows
+ */
 export async function isGoverned(gates: Pick<ReleaseGates, 'keeper' | keyof Subject> | null): Promise<boolean> {
   return gates !== null && (await gates.keeper.governs(gates));
 }

@@ -1,10 +1,7 @@
-import type { KubeObject } from '@plumb/api';
-import { HELM_APPLY_MANAGER } from '@plumb/api';
-import { MemoryCluster } from '@plumb/testkit';
+import type { ReleaseSnapshot } from '@plumb/api';
 import { describe, expect, test } from 'vitest';
-import { storeBundle } from '../delivery/unit.ts';
 import type { ReleaseRecord } from './record.ts';
-import { contentOf, isInPlace, isVouchedFor, vouchFor } from './vouched.ts';
+import { contentOf, isStrange, isVouchedFor, vouchFor } from './vouched.ts';
 
 const record: ReleaseRecord = {
   name: 'cart',
@@ -45,7 +42,7 @@ describe('what a record says', () => {
 
 test('a record is vouched for by its own name only', () => {
   const ours = unit();
-  vouchFor(ours, record);
+  vouchFor(ours, record, contentOf(record));
   expect(isVouchedFor(ours, record, contentOf(record))).toBe(true);
   expect(isVouchedFor(ours, { ...record, version: 2 }, contentOf(record))).toBe(false);
   expect(isVouchedFor(ours, record, contentOf({ ...record, manifest: 'colour: pink' }))).toBe(false);
@@ -53,36 +50,34 @@ test('a record is vouched for by its own name only', () => {
 
 test('of very many the oldest are forgotten', () => {
   const ours = unit();
-  for (let version = 1; version <= 40; version += 1) vouchFor(ours, { ...record, version });
+  for (let version = 1; version <= 40; version += 1) vouchFor(ours, { ...record, version }, contentOf(record));
   expect(ours.vouched.size).toBe(32);
   expect(isVouchedFor(ours, { ...record, version: 40 }, contentOf(record))).toBe(true);
   expect(isVouchedFor(ours, record, contentOf(record))).toBe(false);
 });
 
-describe('what a record holds', () => {
-  const map = (colour: string): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'settings', namespace: 'shop' },
-    data: { colour },
-  });
-  const bundle = (body: KubeObject) => {
-    const key = { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'settings' };
-    const objects = [{ key, body, digest: 'd', origin: { path: 'a.yaml', document: 0 }, ignored: [] }];
-    const reads = { rules: '', ids: new Map(), remotes: [] };
-    const stamp = { specDigest: '', configs: '', revision: '', artifactDigest: '' };
-    return storeBundle({ digest: 'b', objects, reads, warnings: [], secrets: [] }, stamp, HELM_APPLY_MANAGER);
-  };
+describe('among records in force', () => {
+  const deployed = (version: number): ReleaseSnapshot =>
+    ({ name: 'cart', namespace: 'shop', version, status: 'deployed' }) as ReleaseSnapshot;
+  const failed = (version: number): ReleaseSnapshot => ({ ...deployed(version), status: 'failed' });
+  const edited = { ...record, manifest: 'colour: pink' };
+  const second = { ...record, version: 2 };
 
-  test.each<[string, KubeObject | null, boolean]>([
-    ['is what runs', map('green'), true],
-    ['is not what runs', map('pink'), false],
-    ['is not there', null, false],
-  ])('%s', async (_what, live, expected) => {
-    const cluster = new MemoryCluster();
-    await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
-    if (live !== null) await cluster.apply(live, { fieldManager: HELM_APPLY_MANAGER });
-    const context = { cluster, parallel: 2, signal: new AbortController().signal };
-    expect(await isInPlace(bundle(map('green')), context)).toBe(expected);
+  test.each<[string, { known: ReleaseRecord | null; found: ReleaseRecord; history?: ReleaseSnapshot[] }, boolean]>([
+    ['where nothing is known of the release is believed', { known: null, found: record }, false],
+    [
+      'of which only the like-named is known is believed',
+      { known: { ...record, name: 'cart.v1' }, found: record },
+      false,
+    ],
+    ['as we know it is ours', { known: record, found: record, history: [deployed(1)] }, false],
+    ['that was edited is strange', { known: record, found: edited, history: [deployed(1)] }, true],
+    ['of a number that we never made is strange', { known: record, found: second, history: [deployed(1)] }, true],
+    ['of a number of which ours failed is strange', { known: record, found: second, history: [failed(2)] }, true],
+    ['that another replica brought in is believed', { known: record, found: second, history: [deployed(2)] }, false],
+  ])('one %s', (_what, { known, found, history = [] }, expected) => {
+    const ours = unit();
+    if (known !== null) vouchFor(ours, known, contentOf(known));
+    expect(isStrange(ours, { named: found, content: contentOf(found) }, history)).toBe(expected);
   });
 });

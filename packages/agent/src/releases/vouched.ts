@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
-import { asPlumbError, HELM_APPLY_MANAGER, printJson } from '@plumb/api';
-import { matchesLive } from '@plumb/core';
-import { declaredOf, type StoredBundle, type UnitMemory } from '../delivery/unit.ts';
-import { settleAll } from '../runtime/parallel.ts';
-import type { ActionContext } from './context.ts';
+import { printJson, type ReleaseSnapshot } from '@plumb/api';
+import type { UnitMemory } from '../delivery/unit.ts';
 import { chartOf, type ReleaseRecord } from './record.ts';
 
-// What the agent brought into force itself, through whatever gates there were, by the records it made: one that says otherwise was edited by others, or is theirs.
+// What records said that the agent brought into force itself, or found and believed: one that says otherwise was edited by others, or is theirs.
 
 /** Records of one release that are remembered. */
 const MOST = 32;
@@ -29,11 +26,11 @@ export function contentOf(record: ReleaseRecord): string {
     .digest('hex');
 }
 
-/** From now on what this record says is known to be ours. */
-export function vouchFor({ vouched }: Vouching, record: ReleaseRecord): void {
-  const id = idOf(record);
+/** From now on what this record says is known. `content` is as `contentOf` has it of the record. */
+export function vouchFor({ vouched }: Vouching, named: Named, content: string): void {
+  const id = idOf(named);
   vouched.delete(id);
-  vouched.set(id, contentOf(record));
+  vouched.set(id, content);
   const [oldest] = vouched.keys();
   if (vouched.size > MOST && oldest !== undefined) vouched.delete(oldest);
 }
@@ -43,21 +40,25 @@ export function isVouchedFor({ vouched }: Vouching, named: Named, content: strin
   return vouched.get(idOf(named)) === content;
 }
 
-/** Whether each object is as a stored release has it already: then nothing comes of what the record says. */
-export async function isInPlace(
-  { objects }: Pick<StoredBundle, 'objects'>,
-  { cluster, parallel, signal }: Pick<ActionContext, 'cluster' | 'parallel' | 'signal'>,
-): Promise<boolean> {
-  const answers = await settleAll(objects, parallel, async (stored) => {
-    const live = (await cluster.resource(stored.key)) === null ? null : await cluster.get(stored.key, { signal });
-    return live !== null && matchesLive(declaredOf(stored, live), live, HELM_APPLY_MANAGER) === 'equal';
-  });
-  return answers.every((answer) => {
-    if (answer.ok) return answer.value;
-    // Who may not look at it cannot say that it is.
-    if (asPlumbError(answer.error).code === 'api-forbidden') return false;
-    throw answer.error;
-  });
+/**
+ * Whether a record is not what the agent knows of its release. Of a release that it knows nothing of, none is; nor is one that the status has as deployed and
+ * the agent has not: another replica brought that in.
+ */
+export function isStrange(
+  { vouched }: Vouching,
+  { named, content }: { named: Named; content: string },
+  history: readonly ReleaseSnapshot[] = [],
+): boolean {
+  const id = idOf(named);
+  const known = vouched.get(id);
+  if (known !== undefined) return known !== content;
+  const isTold = history.some((one) => idOf(one) === id && one.status === 'deployed');
+  const release = releaseIn(id);
+  return !isTold && vouched.keys().some((other) => releaseIn(other) === release);
+}
+
+function releaseIn(id: string): string {
+  return id.slice(0, id.lastIndexOf('.v'));
 }
 
 function idOf({ namespace, name, version }: Named): string {

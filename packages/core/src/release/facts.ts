@@ -69,7 +69,7 @@ export interface ReleaseFacts {
   /** Null when there is no record. */
   readonly last: LastRelease | null;
   readonly wanted: WantedRelease;
-  /** Gates govern the release, and nobody knows that the record in force came through them: others may have made it what it is. */
+  /** A policy governs the release, and others made or edited the record in force since the agent knows of it. */
   readonly doubted: boolean;
   /** Whether somebody is at work on the release who is still alive: an action of this process, or whoever else the caller takes for alive. */
   readonly held: boolean;

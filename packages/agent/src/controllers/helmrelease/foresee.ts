@@ -73,7 +73,7 @@ export async function foreseeRelease(
     signal,
     defaultServiceAccount: undefined,
     gates: null,
-    parallel: 1,
+    records: null,
     storage: { ready: () => Promise.resolve(), entries: () => undefined, note: () => undefined },
   };
   try {

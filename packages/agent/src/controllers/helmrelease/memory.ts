@@ -13,8 +13,6 @@ export interface KnownRelease {
   mark: string;
   /** What the record says (releases/vouched.ts), as it was read; null where we wrote it ourselves. */
   content: string | null;
-  /** It was compared with what runs, and is another. */
-  isOther?: true;
 }
 
 /** A reconciliation under way: it may take several runs, for nothing that is waited for holds a worker. */

@@ -30,7 +30,7 @@ import { digestOfValues, lastOf, snapshotOf } from '../../releases/snapshots.ts'
 import { takesSecrets } from '../../releases/values.ts';
 import { markIn, markOf, ReleaseStore, type ReleaseEntry, type StoredRelease } from '../../releases/storage.ts';
 import type { StoredEntry } from '../../releases/stored-releases.ts';
-import { contentOf, isVouchedFor, isInPlace, vouchFor } from '../../releases/vouched.ts';
+import { contentOf, isStrange, isVouchedFor, vouchFor } from '../../releases/vouched.ts';
 import { requestedAt } from '../../runtime/flux-object.ts';
 import type { Hands } from './act.ts';
 import type { KnownRelease, ReleaseMemory, Underway } from './memory.ts';
@@ -39,7 +39,7 @@ import { sourceOf } from './source.ts';
 /** What looking at a release takes. */
 export interface Sight extends Pick<
   Hands,
-  'cluster' | 'over' | 'clock' | 'engine' | 'signal' | 'defaultServiceAccount' | 'gates' | 'parallel'
+  'cluster' | 'over' | 'clock' | 'engine' | 'signal' | 'defaultServiceAccount' | 'gates' | 'records'
 > {
   clusters: Pick<Hands['clusters'], 'own'>;
   storage: Pick<Hands['storage'], 'ready' | 'entries' | 'note'>;
@@ -149,31 +149,25 @@ async function lookAt(release: HelmRelease, place: Place, context: Context): Pro
     memory.known = known;
   }
   const known = memory.known ?? { last: null, snapshot: null, mark: '', content: null };
-  return { store, entries, read, known, isDoubted: await isDoubted(release, { known, read }, context) };
+  return { store, entries, read, known, isDoubted: await isDoubted(release, known, context) };
 }
 
 /**
- * Whether nobody knows that the release in force came through the gates that govern it now: others made or edited its record, or what was known of it is lost.
- * One that is what runs already is believed: nothing comes of that.
+ * Whether others made or edited the record in force, where a policy governs the release. One that the agent knows nothing against is believed, and known from
+ * then on: as it was found, or as others made it while no policy was there.
  */
 async function isDoubted(
   release: HelmRelease,
-  { known, read }: Pick<Look, 'known' | 'read'>,
+  { last, content }: KnownRelease,
   { memory: { unit }, hands }: Context,
 ): Promise<boolean> {
-  const { last, content } = known;
   if (last?.status !== 'deployed' || content === null || isVouchedFor(unit, last, content)) return false;
-  const { gates } = hands;
-  if (!(await isGoverned(gates && { ...subjectOf(release, unit), keeper: gates }))) return false;
-  if (known.isOther) return true;
-  const stored = await read();
-  const cluster = actingAs(release, { ...hands, cluster: siteOf({ memory: unit, hands }).cluster });
-  if (stored !== null && (await isInPlace(await bundleIn(stored, { release, cluster }), { ...hands, cluster }))) {
-    vouchFor(unit, stored.record);
-    return false;
-  }
-  known.isOther = true;
-  return true;
+  const { gates, records } = hands;
+  const subject = gates && { ...subjectOf(release, unit), keeper: gates };
+  if (isStrange(unit, { named: last, content }, release.status?.history) && (await isGoverned(subject))) return true;
+  vouchFor(unit, last, content);
+  records?.note(unit);
+  return false;
 }
 
 /** The release that is in force, by the status, whatever is declared by now; null where none is known to be. */
@@ -397,6 +391,11 @@ export function actionContext(
     signal: AbortSignal.any([lasting, cancelled]),
     lasting,
     announce,
+    vouch: async (record) => {
+      vouchFor(unit, record, contentOf(record));
+      hands.records?.note(unit);
+      await hands.records?.flush();
+    },
     onAnswer: (id) => hands.onAnswer(unit, id),
   };
 }

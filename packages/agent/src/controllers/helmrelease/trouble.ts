@@ -1,4 +1,11 @@
-import { asPlumbError, helmReleaseMessages as messages, say, type PlumbError, type Said } from '@plumb/api';
+import {
+  asPlumbError,
+  helmReleaseMessages as messages,
+  ownMessages,
+  say,
+  type PlumbError,
+  type Said,
+} from '@plumb/api';
 import type { ActionName } from '@plumb/core';
 
 /** What kept a reconciliation from going on, as it is told. */
@@ -25,5 +32,6 @@ export async function trying<T>(work: Promise<T>, said: (error: PlumbError) => S
 }
 
 export function stateTrouble(error: PlumbError): Trouble {
+  if (error.code === 'gated') return new Trouble(say(ownMessages.gated, { why: error.message }), error);
   return new Trouble(say(messages.stateFailed, { error: error.message }), error);
 }
