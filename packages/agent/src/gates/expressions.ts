@@ -212,15 +212,18 @@ async function evaluate(runs: readonly Run[], request: ExpressionRequest): Promi
   });
   const found = new Map<string, Findings>();
   const failed: Run[] = [];
+  const troubles = new Map<string, Made>();
   const hide = hiderOf(request);
   for (const [index, run] of runs.entries()) {
     const result = results[index] ?? { error: 'no answer' };
     // The error may quote what a Secret holds.
     if ('error' in result) {
-      const trouble = isSecret(run.content) ? 'it failed on a Secret' : await hide(result.error, run);
-      found.set(findingKey(run.id, run.rule), { trouble: trouble ?? HIDDEN });
+      const key = findingKey(run.id, run.rule);
+      // One is told of each rule.
+      if (!troubles.has(key)) troubles.set(key, { text: result.error, ...run });
     } else if (!result.value) failed.push(run);
   }
+  for (const [key, trouble] of await shownOf(troubles, hide)) found.set(key, { trouble });
   const messages = await messagesOf(failed, { engine, signal, hide });
   for (const [index, { id, rule, content }] of failed.entries()) {
     const key = findingKey(id, rule);
@@ -232,31 +235,52 @@ async function evaluate(runs: readonly Run[], request: ExpressionRequest): Promi
   return found;
 }
 
+async function shownOf(troubles: ReadonlyMap<string, Made>, hide: Hider): Promise<[key: string, trouble: string][]> {
+  const told = await hide([...troubles.values()]);
+  return [...troubles].map(([key, { content }], index) => {
+    return [key, isSecret(content) ? 'it failed on a Secret' : (told[index] ?? HIDDEN)];
+  });
+}
+
 /** What to tell of each run that failed. A Secret is told of in the words of the policy only. */
 async function messagesOf(
   failed: readonly Run[],
   { engine, signal, hide }: Pick<ExpressionRequest, 'engine' | 'signal'> & { hide: Hider },
 ): Promise<string[]> {
   const usual = failed.map(({ check, expression }) => check?.message ?? `does not hold: ${expression}`);
+  const counted = new Map<string, number>();
   const asked = failed
     .map((run, index) => ({ ...run, index }))
-    .filter(({ check, content }) => check?.messageExpression !== undefined && !isSecret(content));
+    .filter(({ check, content }) => check?.messageExpression !== undefined && !isSecret(content))
+    .filter(({ id, rule }) => {
+      const key = findingKey(id, rule);
+      counted.set(key, (counted.get(key) ?? 0) + 1);
+      return (counted.get(key) ?? 0) <= MOST_MADE;
+    });
   if (asked.length === 0) return usual;
   const texts = asked.map(({ check }) => ({ expression: check?.messageExpression ?? '', string: true as const }));
   const results = await engine.celEval({ ...framed(texts, asked), signal });
-  for (const [at, { index, check, content }] of asked.entries()) {
+  const made = asked.flatMap(({ index, check, content }, at): (Made & { index: number })[] => {
     const result = results[at];
-    if (result === undefined || !('text' in result) || result.text === '') continue;
-    const told = await hide(result.text, { content, expression: check?.messageExpression ?? '' });
-    if (told !== null) usual[index] = told;
-  }
+    if (result === undefined || !('text' in result) || result.text === '') return [];
+    return [{ index, text: result.text, content, expression: check?.messageExpression ?? '' }];
+  });
+  const told = await hide(made);
+  for (const [at, { index }] of made.entries()) usual[index] = told[at] ?? usual[index] ?? '';
   return usual;
 }
 
 const HIDDEN = 'it failed on what may hold a secret';
+/** Characters of a text that an expression made; a record takes no more. */
+const LONGEST_MADE = 2_048;
+/** Texts that the expression of a rule makes, each of another object: fewer are told. */
+const MOST_MADE = 10;
 
-/** Takes out of a text that an expression made what is secret, now or before; null where nobody can tell what may be shown of it. */
-type Hider = (text: string, from: Pick<Run, 'content' | 'expression'>) => Promise<string | null>;
+/** A text that an expression made. */
+type Made = Pick<Run, 'content' | 'expression'> & { text: string };
+
+/** Takes out of texts what is secret, now or before; null where nobody can tell what may be shown of one. */
+type Hider = (made: readonly Made[]) => Promise<(string | null)[]>;
 
 function hiderOf({ contents, live, secrets = [], hidesOld = false, signal }: ExpressionRequest): Hider {
   const read = async (): Promise<string[] | null> => {
@@ -270,12 +294,22 @@ function hiderOf({ contents, live, secrets = [], hidesOld = false, signal }: Exp
     }
   };
   let known: Promise<string[] | null> | undefined;
-  return async (text, { content, expression }) => {
+  return async (made) => {
     // What is known of the change as a whole is of no object.
-    if (content === null) return text;
-    if (hidesOld && /\boldObject\b/.test(expression)) return null;
+    const own = made.filter(({ content }) => content !== null);
+    if (own.length === 0) return made.map(({ text }) => text);
     const values = await (known ??= read());
-    return values === null ? null : withoutPieces(text, values);
+    const shown =
+      values &&
+      withoutPieces(
+        own.map(({ text }) => text.slice(0, LONGEST_MADE)),
+        values,
+      );
+    return made.map((one) => {
+      if (one.content === null) return one.text;
+      if (hidesOld && /\boldObject\b/.test(one.expression)) return null;
+      return shown?.[own.indexOf(one)] ?? null;
+    });
   };
 }
 

@@ -25,12 +25,11 @@ test.each([
   ['nothing that is shorter than eight characters', 'correct horse battery', 'correct horse battery'],
   ['nothing of a short text', 'correct', 'correct'],
 ])('%s is taken out of a text', (_what, text, shown) => {
-  expect(withoutPieces(text, ['correct-horse-battery', 'short'])).toBe(shown);
+  expect(withoutPieces(['other', text], ['correct-horse-battery', 'short'])).toEqual(['other', shown]);
 });
 
-test('a long value takes no long time', () => {
-  const value = 'correct-horse-battery.'.repeat(50_000);
-  const began = performance.now();
-  expect(withoutPieces(`it is ${value.slice(0, 4_000)}`, [value, value])).toBe('it is ***');
-  expect(performance.now() - began).toBeLessThan(10_000);
+test.each(['correct-horse-battery.', 'x'])('many texts and long values of %j are gone through once', (word) => {
+  const value = word.repeat(Math.ceil(1_000_000 / word.length));
+  const texts = Array<string>(200).fill(`it is ${value.slice(0, 2_000)}`);
+  expect(new Set(withoutPieces(texts, [value, value]))).toEqual(new Set(['it is ***']));
 });

@@ -25,24 +25,28 @@ function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-/** A text without what it has in common with any of these values. */
-export function withoutPieces(text: string, values: readonly string[]): string {
-  const isHidden = new Uint8Array(text.length);
-  // Texts are short, and values may be a megabyte: what is looked up is what the text has.
-  const places = new Map<string, number[]>();
-  for (let at = 0; at + SHORTEST_PIECE <= text.length; at++) {
-    const piece = text.slice(at, at + SHORTEST_PIECE);
-    places.set(piece, [...(places.get(piece) ?? []), at]);
+/** Texts without what they have in common with any of these values. Takes time in proportion to all of them together. */
+export function withoutPieces(texts: readonly string[], values: readonly string[]): string[] {
+  const hidden = texts.map((text) => new Uint8Array(text.length));
+  // Texts are short, and values may be a megabyte: what is looked up is what the texts have.
+  const places = new Map<string, { text: number; at: number }[]>();
+  for (const [index, text] of texts.entries()) {
+    for (let at = 0; at + SHORTEST_PIECE <= text.length; at++) {
+      const piece = text.slice(at, at + SHORTEST_PIECE);
+      const known = places.get(piece) ?? [];
+      places.set(piece, known);
+      known.push({ text: index, at });
+    }
   }
   for (const value of values) {
     for (let at = 0; at + SHORTEST_PIECE <= value.length; at++) {
       const piece = value.slice(at, at + SHORTEST_PIECE);
-      for (const place of places.get(piece) ?? []) isHidden.fill(1, place, place + SHORTEST_PIECE);
+      for (const place of places.get(piece) ?? []) hidden[place.text]?.fill(1, place.at, place.at + SHORTEST_PIECE);
       // Once is enough: a value may repeat itself.
       places.delete(piece);
     }
   }
-  return maskedWhere(text, isHidden);
+  return texts.map((text, index) => maskedWhere(text, hidden[index] ?? new Uint8Array(text.length)));
 }
 
 function maskedWhere(text: string, isHidden: Uint8Array): string {
