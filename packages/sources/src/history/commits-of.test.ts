@@ -71,3 +71,9 @@ test('it is found out of a server that leaves files out', async () => {
   const head = commit('bob', { a: '3', evil: 'x'.repeat(5_000) }, other);
   expect(await told(head, other, 'apps/evil')).toEqual(['alice', 'bob']);
 });
+
+test('what is moved to another name is of who moved it', async () => {
+  const first = commit('ada', { a: '1', evil: '1' });
+  const moved = commit('bob', { a: '1', other: '1' }, first);
+  expect(await told(moved, first, 'apps/other')).toEqual(['bob']);
+});

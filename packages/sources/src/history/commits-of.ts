@@ -34,7 +34,7 @@ async function follow(
   const open = [head];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
     const step = await history.step(id, path);
-    if (!('next' in step)) return step;
+    if (!('next' in step)) return 'lacks' in step ? { ...step, path } : step;
     if (step.touched !== null) found.set(id, step.touched);
     if (found.size > MOST_COMMITS) return { tooMany: true, path };
     const next = step.next.filter((parent) => !seen.has(parent));

@@ -7,11 +7,11 @@ export type Work = CommitFacts & { id: string };
 
 /**
  * The commits of a range, the head first, and whether it goes back: nothing of it is new, or something that was there before is in it no more. Or why
- * they cannot be told: one of them is not here, does not say whose it is, or there are too many, of what stands at `path` where that is told.
+ * they cannot be told: one of them is not here, does not say whose it is, or there are too many, of those of what stands at `path` where that is told.
  */
 export type Range =
   | { commits: readonly Work[]; isBack: boolean }
-  | { lacks: string }
+  | { lacks: string; path?: string }
   | { nameless: string }
   | { tooMany: true; path?: string };
 

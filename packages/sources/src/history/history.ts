@@ -122,10 +122,11 @@ async function lookThere(asked: Wanted, { fetching, holding }: HistoryContext): 
 /** What is told of a range. @param since the revision it is counted from */
 export function toldOf(range: Range, since: string | null): Told {
   const than = since === null ? 'nothing of it was applied yet' : `counted from ${since}, which was applied last`;
-  if ('tooMany' in range && range.path !== undefined)
-    return nothing(
-      `what is at ${oneLine(range.path).slice(0, 200)}, which it reads anew, is the work of too many commits`,
-    );
+  if ('path' in range && range.path !== undefined) {
+    const why = 'tooMany' in range ? 'is the work of too many commits' : 'is older than the history that can be had';
+    const next = 'move it to another name, which makes it the work of whoever does, or break the glass';
+    return nothing(`what is at ${oneLine(range.path).slice(0, 200)}, which it reads anew, ${why}: ${next}`);
+  }
   if ('tooMany' in range) return nothing(`it has more than ${MOST_COMMITS} commits, ${than}`);
   if ('lacks' in range) return nothing(`commit ${range.lacks} of its history is not to be had (${than})`);
   if ('nameless' in range) return nothing(`commit ${range.nameless} does not say who wrote and committed it`);
