@@ -201,7 +201,7 @@ describe('what stands where a hook makes its Job', () => {
     const { uid = '' } = (await made()).metadata;
     const ended = await run({ before, completes: true, seen: 'another', isStored });
     expect((await cluster.get(KEY))?.metadata.uid === uid).toBe(!goes);
-    expect(ended.phase).toBe(goes ? 'Succeeded' : '');
+    expect(ended.phase).toBe(goes ? 'Succeeded' : 'Failed');
   });
 
   test('is not read before it goes where no rule is about the release', async () => {

@@ -72,7 +72,13 @@ async function runOne(hook: HookRecord, run: HookRun, context: ActionContext): P
   const timeOf = (): string => new Date(clock.time()).toISOString();
   // Helm records what holds for one that says nothing, once it has run.
   if ((hook.delete_policies ?? []).length === 0) hook.delete_policies = ['before-hook-creation'];
-  if (deletesHook(hook, 'before-hook-creation')) await makeWay(hook, run, context);
+  const started_at = timeOf();
+  if (deletesHook(hook, 'before-hook-creation'))
+    await makeWay(hook, run, context).catch((thrown: unknown) => {
+      // Else a test that cannot even begin would count as one that did not fail.
+      hook.last_run = { started_at, completed_at: timeOf(), phase: 'Failed' };
+      throw asPlumbError(thrown);
+    });
   hook.last_run = { started_at: timeOf(), phase: 'Running' };
   await run.save();
   try {
