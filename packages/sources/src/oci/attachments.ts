@@ -28,9 +28,10 @@ const AT_ONCE = 4;
  */
 export async function attachmentsOf(repository: Repository, digest: string): Promise<Attachment[]> {
   const referrers = await repository.referrers(digest);
-  const bundles = referrers.filter(
-    ({ artifactType = '' }) => artifactType.startsWith(BUNDLE) || UNTOLD.includes(artifactType),
-  );
+  // A registry lists them in any order, and what is told of them should not change with it.
+  const bundles = referrers
+    .filter(({ artifactType = '' }) => artifactType.startsWith(BUNDLE) || UNTOLD.includes(artifactType))
+    .toSorted((a, b) => ((a.digest ?? '') < (b.digest ?? '') ? -1 : 1));
   const tag = digest.replace(':', '-');
   const signatures = await layersAt(repository, `${tag}.sig`, SIMPLE_SIGNING);
   const statements = await layersAt(repository, `${tag}.att`, ENVELOPE);

@@ -22,7 +22,14 @@ const byRoot = (root = recorded.root): SigningTrust => ({ keys: [], root });
 async function answerOf(path: string, digest: string, trust: SigningTrust): Promise<ImageAnswer | undefined> {
   const { signal } = new AbortController();
   const repository = `${registry.host}/${path}`;
-  return (await read({ repository, reference: digest, logins: [], trusts: [trust], signal })).answers[0];
+  const [answer] = (await read({ repository, reference: digest, logins: [], trusts: [trust], signal })).answers;
+  // Signatures first: those that refer to an image come by their digests.
+  return (
+    answer && {
+      signed: answer.signed.toSorted((a, b) => Number(a.statement !== null) - Number(b.statement !== null)),
+      doubts: answer.doubts.toSorted((a, b) => Number(b.isSignature) - Number(a.isSignature)),
+    }
+  );
 }
 
 /** All of it moved to another image, as whoever may write to a registry can. */
