@@ -296,19 +296,14 @@ function hiderOf({ contents, live, secrets = [], hidesOld = false, signal }: Exp
   let known: Promise<string[] | null> | undefined;
   return async (made) => {
     // What is known of the change as a whole is of no object.
-    const own = made.filter(({ content }) => content !== null);
-    if (own.length === 0) return made.map(({ text }) => text);
+    if (made.every(({ content }) => content === null)) return made.map(({ text }) => text);
     const values = await (known ??= read());
-    const shown =
-      values &&
-      withoutPieces(
-        own.map(({ text }) => text.slice(0, LONGEST_MADE)),
-        values,
-      );
-    return made.map((one) => {
-      if (one.content === null) return one.text;
-      if (hidesOld && /\boldObject\b/.test(one.expression)) return null;
-      return shown?.[own.indexOf(one)] ?? null;
+    const cut = made.map(({ text }) => text.slice(0, LONGEST_MADE));
+    const shown = values && withoutPieces(cut, values);
+    return made.map(({ content, text, expression }, index) => {
+      if (content === null) return text;
+      if (hidesOld && /\boldObject\b/.test(expression)) return null;
+      return shown?.[index] ?? null;
     });
   };
 }

@@ -20,6 +20,7 @@ import {
   type Cause,
   type ChangeFacts,
   type GateVerdict,
+  type PolicyFacts,
 } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { hideSecrets } from '../delivery/hide-secrets.ts';
@@ -90,14 +91,14 @@ export class Gatekeeper {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const facts = await this.#judge.factsOf(request);
       const policies = governing(this.#objects.policies, facts);
-      const rules = this.#rulesFor(facts);
+      const rules = this.#named(policies);
       const name = this.#records.nameOf({ unit, digest: facts.digest, cause: request.cause });
       const record = this.#records.find(unit, name);
       const judged = await this.#judge.judge(request, { facts, policies, name });
       const { verdict } = judged;
       // What it was judged by may be out of sight by now, or another: what was found by a policy says nothing of what it became meanwhile.
       await this.#isKnown();
-      if (rules !== this.#rulesFor(facts)) continue;
+      if (rules !== this.#named(governing(this.#objects.policies, facts))) continue;
       if (verdict.state !== 'open') return this.#hold(request, facts, judged);
       this.#guard(request, facts);
       return this.#open(request, { digest: facts.digest, name, record, verdict });
@@ -108,9 +109,8 @@ export class Gatekeeper {
     );
   }
 
-  /** Names all rules that are about a change: policies, each as it is worded now, and lockdowns. */
-  #rulesFor(facts: ChangeFacts): string {
-    const policies = governing(this.#objects.policies, facts);
+  /** Names policies, each as it is worded now, and all lockdowns. */
+  #named(policies: readonly PolicyFacts[]): string {
     return JSON.stringify([
       ...policies.map((policy) => [policyId(policy), policy.uid, policy.generation]),
       ...this.#objects.lockdowns.map(({ name, at, generation }) => [name, at, generation]),
@@ -233,8 +233,7 @@ export class Gatekeeper {
    */
   async passLockdowns(request: Subject & Pick<GateRequest, 'cause' | 'objects'>): Promise<void> {
     if (!(await this.#isKnown())) return;
-    const isAsked = this.#objects.lockdowns.some(({ spec }) => spec.select?.namespaceSelector !== undefined);
-    const namespaceLabels = isAsked ? await this.#objects.labelsOf(request.ref.namespace) : null;
+    const namespaceLabels = await this.#labelsFor(this.#objects.lockdowns, request);
     const change = { ...standing(request), namespaceLabels, objects: request.objects };
     const time = this.#judge.now();
     const judged = judgeStandstill({ change, lockdowns: this.#objects.lockdowns, ...time });
@@ -250,10 +249,18 @@ export class Gatekeeper {
   async governs(request: Subject): Promise<boolean> {
     if (!(await this.#isKnown())) return false;
     const { policies } = this.#objects;
-    const isAsked = policies.some(({ spec }) => spec.select?.namespaceSelector !== undefined);
-    const namespaceLabels = isAsked ? await this.#objects.labelsOf(request.ref.namespace) : null;
+    const namespaceLabels = await this.#labelsFor(policies, request);
     const facts = { ...standing({ ...request, cause: 'routine' }), namespaceLabels };
     return governing(policies.map(whateverTouched), facts).length > 0;
+  }
+
+  /** Labels of the namespace of a unit, where one of these rules selects by them; null where none does, or nobody knows them. */
+  async #labelsFor(
+    rules: readonly { spec: { select?: Selection } }[],
+    { ref }: Subject,
+  ): Promise<ChangeFacts['namespaceLabels']> {
+    const isAsked = rules.some(({ spec }) => spec.select?.namespaceSelector !== undefined);
+    return isAsked ? this.#objects.labelsOf(ref.namespace) : null;
   }
 
   /**

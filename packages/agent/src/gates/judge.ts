@@ -4,6 +4,7 @@ import {
   judgeRecorded,
   locking,
   protectedKeys,
+  referredNamespace,
   type Authorship,
   type ChangeFacts,
   type Elsewhere,
@@ -261,7 +262,7 @@ function placeOf(
   namespace: string,
 ): { namespace: string; name: string } | null {
   if (reference === undefined) return null;
-  return { name: reference.name, namespace: namespace === '' ? (reference.namespace ?? '') : namespace };
+  return { name: reference.name, namespace: referredNamespace(reference, namespace) };
 }
 
 function hasExpressions({ checks = [], approvals, external = [] }: PolicySpec): boolean {

@@ -63,6 +63,14 @@ export class LateAnswers<Told extends object> {
     return known;
   }
 
+  /** The answer that counts now; null where it is not there in time. */
+  async answerTo(question: Question<Told>, patience: Omit<Patience, 'clock'>): Promise<Told | Trouble | null> {
+    const known = this.ask(question);
+    const { clock } = this.#options;
+    const isTold = known.asking === null || (await isInTime(known.asking, { clock, ...patience }));
+    return isTold ? known.told : null;
+  }
+
   /** Ends when nothing is on its way. */
   async done(): Promise<void> {
     await Promise.all([...this.#known.values()].map(({ asking }) => asking));

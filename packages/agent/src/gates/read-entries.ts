@@ -1,4 +1,5 @@
 import type { KubeObject } from '@plumb/api';
+import { referredNamespace } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 
 export interface Reading {
@@ -23,12 +24,9 @@ export interface Entries {
  * Reads what a policy names. @param own the namespace of the policy, where all that it names is; empty for what stands above namespaces
  * @throws PlumbError when it cannot be read, Error in words for people when it is not there
  */
-export async function readEntries(
-  { kind = 'ConfigMap', name, namespace: named = '' }: EntriesPlace,
-  own: string,
-  { cluster, signal }: Reading,
-): Promise<Entries> {
-  const namespace = own === '' ? named : own;
+export async function readEntries(place: EntriesPlace, own: string, { cluster, signal }: Reading): Promise<Entries> {
+  const { kind = 'ConfigMap', name } = place;
+  const namespace = referredNamespace(place, own);
   const id = `${kind} ${namespace}/${name}`;
   const object = await cluster.get({ group: '', version: 'v1', kind, namespace, name }, { signal });
   if (object === null) throw new Error(`${id} is not there`);

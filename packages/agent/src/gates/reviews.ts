@@ -1,5 +1,5 @@
 import { oneLine, type KubeObject, type ReviewRule } from '@plumb/api';
-import { spelling, type EndorsedPart, type Endorsement, type Endorsements } from '@plumb/core';
+import { referredNamespace, spelling, type EndorsedPart, type Endorsement, type Endorsements } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { RangeCommit } from '@plumb/sources';
 import type { Clock } from '../runtime/clock.ts';
@@ -10,7 +10,7 @@ import type { PullRequest } from './forges/forge.ts';
 import { gitea } from './forges/gitea.ts';
 import { github } from './forges/github.ts';
 import { gitlab } from './forges/gitlab.ts';
-import { isInTime, LateAnswers, type Trouble } from './late-answers.ts';
+import { LateAnswers, type Trouble } from './late-answers.ts';
 
 /** The commits that a revision is made of since what was applied last, and the address they come from; or why they cannot be told. */
 export type SourceCommits = { commits: readonly RangeCommit[]; isNew: boolean; url: string } | { unknown: string };
@@ -63,26 +63,19 @@ const PUBLIC: Readonly<Record<ReviewRule['provider'], string>> = {
 /** Reviews at forges, as rules of approvals ask for them. */
 export class Reviews {
   readonly #cluster: Cluster;
-  readonly #clock: Clock;
   readonly #answers: LateAnswers<Endorsements>;
   readonly #end = new AbortController();
 
   constructor({ cluster, clock }: { cluster: Cluster; clock: Clock }) {
     this.#cluster = cluster;
-    this.#clock = clock;
     this.#answers = new LateAnswers({ clock, most: MOST_ANSWERS });
   }
 
   /** What reviewers said; a forge that is slow is not waited for. */
   async ask(question: ReviewQuestion): Promise<Endorsements> {
-    const known = this.#answers.ask({
-      key: question.id,
-      ask: () => this.#findOut(question),
-      countsFor: () => GOOD_FOR,
-    });
-    const patience = { clock: this.#clock, within: WITHIN, onLate: question.onLate };
-    const isTold = known.asking === null || (await isInTime(known.asking, patience));
-    return isTold && known.told !== null ? known.told : { trouble: `${question.rule.provider} has not answered yet` };
+    const asked = { key: question.id, ask: () => this.#findOut(question), countsFor: () => GOOD_FOR };
+    const told = await this.#answers.answerTo(asked, { within: WITHIN, onLate: question.onLate });
+    return told ?? { trouble: `${question.rule.provider} has not answered yet` };
   }
 
   done(): void {
@@ -111,7 +104,7 @@ export class Reviews {
   }
 
   async #apiOf({ provider, url, secretRef }: ReviewRule, namespace: string): Promise<ForgeApi> {
-    const place = { namespace: namespace === '' ? (secretRef.namespace ?? '') : namespace, name: secretRef.name };
+    const place = { namespace: referredNamespace(secretRef, namespace), name: secretRef.name };
     const tokenIn = `Secret ${place.namespace}/${place.name}`;
     const signal = this.#end.signal;
     const key = { group: '', version: 'v1', kind: 'Secret', ...place };

@@ -3,7 +3,7 @@ import { contributorsOf, fits, type SignedFacts } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { KeyFile, SignedQuestion, SignedWords } from '@plumb/sources';
 import type { Clock } from '../runtime/clock.ts';
-import { isInTime, LateAnswers, type Trouble } from './late-answers.ts';
+import { LateAnswers, type Trouble } from './late-answers.ts';
 import { readEntries } from './read-entries.ts';
 import { newCommits, type SourceCommits } from './reviews.ts';
 
@@ -36,26 +36,19 @@ const OPENPGP = '.asc';
 /** Signatures in Git, as rules of approvals ask for them. */
 export class Signatures {
   readonly #cluster: Cluster;
-  readonly #clock: Clock;
   readonly #answers: LateAnswers<SignedFacts | Trouble>;
   readonly #end = new AbortController();
 
   constructor({ cluster, clock }: { cluster: Cluster; clock: Clock }) {
     this.#cluster = cluster;
-    this.#clock = clock;
     this.#answers = new LateAnswers({ clock, most: MOST_ANSWERS });
   }
 
   /** What is signed; a remote that is slow is not waited for. */
   async ask(question: SignaturesQuestion): Promise<SignedFacts | Trouble> {
-    const known = this.#answers.ask({
-      key: question.id,
-      ask: () => this.#findOut(question),
-      countsFor: () => GOOD_FOR,
-    });
-    const patience = { clock: this.#clock, within: WITHIN, onLate: question.onLate };
-    const isTold = known.asking === null || (await isInTime(known.asking, patience));
-    return isTold && known.told !== null ? known.told : { trouble: 'what is signed in Git is still being looked for' };
+    const asked = { key: question.id, ask: () => this.#findOut(question), countsFor: () => GOOD_FOR };
+    const told = await this.#answers.answerTo(asked, { within: WITHIN, onLate: question.onLate });
+    return told ?? { trouble: 'what is signed in Git is still being looked for' };
   }
 
   done(): void {

@@ -167,6 +167,11 @@ export interface Identity {
   logins: readonly string[];
 }
 
+/** The namespace that a policy's reference leads to: its own, and where it stands above namespaces (`''`) the one that the reference names. */
+export function referredNamespace(reference: { namespace?: string }, own: string): string {
+  return own === '' ? (reference.namespace ?? '') : own;
+}
+
 export function policyId({ kind, namespace, name }: Pick<PolicyFacts, 'kind' | 'namespace' | 'name'>): string {
   return namespace === '' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
 }

@@ -10,6 +10,7 @@ import type {
   PolicyFacts,
   Requirement,
 } from './facts.ts';
+import { referredNamespace } from './facts.ts';
 import type { Earlier } from './lost.ts';
 
 /** All that a verdict is made from: the same input, the same verdict. */
@@ -71,7 +72,7 @@ export function approvalInput(
   const { change, approvals, now, clockTrouble } = input;
   const base = { change, approvals, now, clockTrouble };
   if (reference === undefined) return { ...base, identities: null, identitiesName: null };
-  const place = { name: reference.name, namespace: namespace === '' ? (reference.namespace ?? '') : namespace };
+  const place = { name: reference.name, namespace: referredNamespace(reference, namespace) };
   const identitiesName = `ConfigMap ${place.namespace}/${place.name}`;
   return { ...base, identities: input.identities(place), identitiesName };
 }

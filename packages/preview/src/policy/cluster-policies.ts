@@ -1,5 +1,5 @@
 import { CLUSTER_RELEASE_POLICY, RELEASE_POLICY, userError, type KindRef, type KubeObject } from '@plumb/api';
-import { policyFacts, type PolicyFacts } from '@plumb/core';
+import { policyFacts, referredNamespace, type PolicyFacts } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { asking, type GateCluster } from '../gates/asking.ts';
 
@@ -29,7 +29,7 @@ export async function clusterPolicies(
   for (const { spec, namespace } of policies) {
     const { identitiesRef } = spec;
     if (identitiesRef === undefined) continue;
-    const place = namespace === '' ? (identitiesRef.namespace ?? '') : namespace;
+    const place = referredNamespace(identitiesRef, namespace);
     const object = await cluster
       .get({ ...CONFIG_MAP, namespace: place, name: identitiesRef.name }, { signal })
       .catch(() => null);

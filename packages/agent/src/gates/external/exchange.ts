@@ -1,5 +1,11 @@
 import { asPlumbError, oneLine, PlumbError, type ExternalRule, type KubeObject } from '@plumb/api';
-import { externalTimes, headerProblem, type ExternalAnswer, type ExternalQuestion } from '@plumb/core';
+import {
+  externalTimes,
+  headerProblem,
+  referredNamespace,
+  type ExternalAnswer,
+  type ExternalQuestion,
+} from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import { proxied } from '@plumb/sources';
 import { guardedLookup, tenantProblem } from './addresses.ts';
@@ -61,7 +67,7 @@ async function send({ namespace, question }: Exchange, sending: Sending): Promis
   const { login, ...how } = sending;
   const url = new URL(question.url);
   const isTenants = namespace !== '';
-  const problem = isTenants ? tenantProblem(url.hostname.replace(/^\[|\]$/g, '')) : null;
+  const problem = isTenants ? tenantProblem(url.hostname) : null;
   if (problem !== null) throw new Error(problem);
   const { status, headers, body } = await proxied(url, {
     ...how,
@@ -80,11 +86,12 @@ interface Reference {
 
 /** @throws Error in words for people where it cannot be read */
 async function readSecret(
-  { name, namespace = '' }: Reference,
+  reference: Reference,
   own: string,
   { cluster, signal }: { cluster: Cluster; signal: AbortSignal },
 ): Promise<Record<string, string>> {
-  const place = own === '' ? namespace : own;
+  const { name } = reference;
+  const place = referredNamespace(reference, own);
   const key = { group: '', version: 'v1', kind: 'Secret', namespace: place, name };
   let secret: KubeObject | null;
   try {

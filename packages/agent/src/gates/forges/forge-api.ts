@@ -37,7 +37,7 @@ export class ForgeApi {
     this.#access = access;
     const { host, hostname } = new URL(access.url);
     this.#host = host;
-    const problem = access.isTenants ? tenantProblem(hostname.replace(/^\[|\]$/g, '')) : null;
+    const problem = access.isTenants ? tenantProblem(hostname) : null;
     if (problem !== null) throw new Error(`${host} cannot be asked: ${problem}`);
   }
 
