@@ -1,7 +1,7 @@
 import type { KubeObject } from '@plumb/api';
-import { userError } from '@plumb/api';
+import { systemError, userError } from '@plumb/api';
 import { FakeClock, MemoryCluster } from '@plumb/testkit';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { kustomization } from '../testing/builders.ts';
 import type { EventRecord } from './events.ts';
 import { EventRecorder } from './events.ts';
@@ -96,4 +96,56 @@ test('what cannot be written is dropped and counted, and fails nobody', async ()
   cluster.faults.fail(refused);
   await tell(failed);
   expect(dropped).toEqual([refused]);
+});
+
+describe('where the API server does not answer', () => {
+  const lost = systemError('api-unavailable', 'connection lost');
+  const told = async (): Promise<void> => {
+    const telling = tell(failed);
+    await clock.advance(60_000);
+    await telling;
+  };
+
+  test('an event is written again', async () => {
+    cluster.faults.fail(lost, 4);
+    await told();
+    expect(await written()).toMatchObject([{ message: 'no', count: 1 }]);
+    expect(dropped).toEqual([]);
+  });
+
+  test('it is counted again on the one there is', async () => {
+    await tell(failed);
+    cluster.faults.fail(lost);
+    await told();
+    expect(await written()).toMatchObject([{ message: 'no', count: 2 }]);
+  });
+
+  test('it is there once if only the answer was lost', async () => {
+    cluster.faults.fail(lost, 1, ({ verb }) => verb === 'create');
+    const remove = cluster.faults.add({
+      after: () => {
+        remove();
+        throw lost;
+      },
+    });
+    await told();
+    expect(await written()).toMatchObject([{ message: 'no', count: 1 }]);
+    expect(dropped).toEqual([]);
+  });
+
+  test('it is dropped after five tries', async () => {
+    cluster.faults.fail(lost, 5);
+    await told();
+    expect(await written()).toEqual([]);
+    expect(dropped).toEqual([lost]);
+  });
+
+  test('none of more than a thousand waits for another try', async () => {
+    cluster.faults.fail(lost, 1_001);
+    const many = Array.from({ length: 1_001 }, (_, index) => tell({ ...failed, message: `no ${index}` }));
+    await clock.advance(60_000);
+    await Promise.all(many);
+    expect(dropped.length).toBeGreaterThan(0);
+    expect(dropped.length + (await written()).length).toBe(1_001);
+  });
 });

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '@plumb/api';
 import { asPlumbError } from '@plumb/api';
+import { backoffDelay } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { Clock } from './clock.ts';
+import { sleep } from './clock.ts';
 
 /** What people are told about one object: a core Event in its namespace. */
 export interface EventRecord {
@@ -28,8 +30,15 @@ const MESSAGE_LIMIT = 1_024;
 const REMEMBERED = 1_000;
 /** A name has at most 253 characters; the time and the serial number need some of them. */
 const NAME_PART = 230;
+/** How often one write is tried, and with how many events waiting none is tried again. */
+const TRIES = 5;
+const WAITING = 1_000;
+const RETRY_DELAYS = { min: 1_000, max: 15_000 };
 
-/** Records core Events. Losing one must never fail the work it tells of: what cannot be written is counted and dropped. */
+/**
+ * Records core Events. Losing one must never fail the work it tells of: what cannot be written, after some tries where the
+ * API server did not answer, is counted and dropped.
+ */
 export class EventRecorder {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
@@ -64,8 +73,35 @@ export class EventRecorder {
     if (sent !== undefined && now - sent.at < FOLD_WINDOW && (await this.#countUp(sent, now))) return;
     const namespace = about.metadata.namespace ?? 'default';
     const name = `${about.metadata.name.slice(0, NAME_PART)}.${now.toString(16)}${(this.#serial++ % 4096).toString(16).padStart(3, '0')}`;
-    await this.#cluster.create(this.#body(about, component, event, { name, namespace, now }));
+    await this.#create(this.#body(about, component, event, { name, namespace, now }));
     this.#remember(fold, { name, namespace, count: 1, at: now });
+  }
+
+  async #create(body: KubeObject): Promise<void> {
+    let tried = 0;
+    await this.#insistently(async () => {
+      tried += 1;
+      try {
+        await this.#cluster.create(body);
+      } catch (thrown) {
+        // The name is this recorder's own: an earlier try was carried out, and only its answer lost.
+        if (tried === 1 || asPlumbError(thrown).code !== 'api-conflict') throw thrown;
+      }
+    });
+  }
+
+  async #insistently(write: () => Promise<unknown>): Promise<void> {
+    for (let failures = 1; ; failures++) {
+      try {
+        await write();
+        return;
+      } catch (thrown) {
+        const { code } = asPlumbError(thrown);
+        const isUnheard = code === 'api-unavailable' || code === 'timeout';
+        if (!isUnheard || failures === TRIES || this.#pending.size > WAITING) throw thrown;
+        await sleep(this.#clock, backoffDelay(failures, this.#clock.random(), RETRY_DELAYS));
+      }
+    }
   }
 
   /** @returns false when the Event is not there any more: events are kept for an hour, or less */
@@ -73,12 +109,9 @@ export class EventRecorder {
     sent.count += 1;
     sent.at = now;
     const key = { group: '', version: 'v1', kind: 'Event', namespace: sent.namespace, name: sent.name };
+    const patch = { count: sent.count, lastTimestamp: seconds(this.#clock.time()) };
     try {
-      await this.#cluster.patch(
-        key,
-        { count: sent.count, lastTimestamp: seconds(this.#clock.time()) },
-        { type: 'merge' },
-      );
+      await this.#insistently(() => this.#cluster.patch(key, patch, { type: 'merge' }));
       return true;
     } catch (thrown) {
       if (asPlumbError(thrown).code !== 'api-not-found') throw thrown;
