@@ -77,3 +77,12 @@ test('what is moved to another name is of who moved it', async () => {
   const moved = commit('bob', { a: '1', other: '1' }, first);
   expect(await told(moved, first, 'apps/other')).toEqual(['bob']);
 });
+
+test('the message is that of the revision, also where its commit had a hand in what is read anew', async () => {
+  const first = commit('ada', { a: '1' });
+  const head = commit('bob', { a: '2' }, first);
+  await lab.publish();
+  const range = { revision: `main@sha1:${head}`, since: `main@sha1:${first}`, paths: ['apps/a'] };
+  const found = await lab.sources.authors(SHOP, range, () => Promise.resolve(lab.request()));
+  expect(found).toMatchObject({ message: 'change' });
+});

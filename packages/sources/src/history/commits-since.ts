@@ -36,8 +36,7 @@ export async function commitsSince(objects: Commits, head: string, since: string
   while (level.length > 0) {
     const next: string[] = [];
     for await (const [id, facts] of readAll(objects, level)) {
-      if (facts === undefined) return { lacks: id };
-      if (facts === null) return { nameless: id };
+      if (!('tree' in facts)) return facts;
       commits.push({ ...facts, id });
       const fresh = isBack ? [] : facts.parents.filter((parent) => !before.has(parent));
       next.push(...unseen(fresh, seen, MOST_COMMITS + 1));
@@ -70,7 +69,7 @@ async function historyOf(objects: Commits, commit: string): Promise<Set<string>>
   while (level.length > 0) {
     const next: string[] = [];
     for await (const [, facts] of readAll(objects, level)) {
-      next.push(...unseen(facts?.parents ?? [], found, MOST_BEFORE));
+      next.push(...unseen('tree' in facts ? facts.parents : [], found, MOST_BEFORE));
     }
     level = next;
   }
@@ -86,15 +85,21 @@ function unseen(ids: readonly string[], seen: Set<string>, most: number): string
   });
 }
 
-type Read = readonly [id: string, facts: CommitFacts | null | undefined];
+type Unread = { lacks: string } | { nameless: string };
 
-/** Undefined for what is not here as a commit of a sound size, null for one that does not say whose it is. */
+/** Or what is missing: it is not here as a commit of a sound size, or does not say whose it is. */
+export async function factsOf(objects: Commits, id: string): Promise<CommitFacts | Unread> {
+  const raw = await objects.raw(id);
+  const facts = raw?.type === 'commit' ? readCommitFacts(raw.body) : undefined;
+  if (facts === undefined) return { lacks: id };
+  return facts ?? { nameless: id };
+}
+
+type Read = readonly [id: string, facts: CommitFacts | Unread];
+
 async function* readAll(objects: Commits, ids: readonly string[]): AsyncGenerator<Read> {
   for (let at = 0; at < ids.length; at += AT_A_TIME) {
-    const read = ids.slice(at, at + AT_A_TIME).map(async (id): Promise<Read> => {
-      const raw = await objects.raw(id);
-      return [id, raw?.type === 'commit' ? readCommitFacts(raw.body) : undefined];
-    });
+    const read = ids.slice(at, at + AT_A_TIME).map(async (id): Promise<Read> => [id, await factsOf(objects, id)]);
     yield* await Promise.all(read);
   }
 }

@@ -89,8 +89,9 @@ async function look(objects: Pick<ObjectStore, 'raw'>, { head, since, paths }: W
   if (paths.length === 0 || !('commits' in range)) return range;
   const made = await commitsOf(objects, head, paths);
   if (!('commits' in made)) return made;
-  const all = new Map([...range.commits, ...made.commits].map((commit) => [commit.id, commit]));
-  return all.size > MOST_COMMITS ? { tooMany: true } : { ...range, commits: [...all.values()] };
+  const known = new Set(range.commits.map(({ id }) => id));
+  const all = [...range.commits, ...made.commits.filter(({ id }) => !known.has(id))];
+  return all.length > MOST_COMMITS ? { tooMany: true } : { ...range, commits: all };
 }
 
 async function lookThere(asked: Wanted, { fetching, holding }: HistoryContext): Promise<Range> {
