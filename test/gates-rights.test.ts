@@ -167,6 +167,6 @@ test('nor does it let a new change pass, be it of a unit that no policy selects,
   await world.applied('apps', revision);
 });
 
-test('nothing went wrong beside', async () => {
-  expect(await world.problems()).toEqual([]);
+test('nothing went wrong beside, but for requests that were under way when connections were cut', async () => {
+  expect((await world.problems()).filter((one) => !one.includes('connection lost'))).toEqual([]);
 });
