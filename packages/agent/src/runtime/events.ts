@@ -109,9 +109,12 @@ export class EventRecorder {
     sent.count += 1;
     sent.at = now;
     const key = { group: '', version: 'v1', kind: 'Event', namespace: sent.namespace, name: sent.name };
-    const patch = { count: sent.count, lastTimestamp: seconds(this.#clock.time()) };
+    const last = seconds(this.#clock.time());
     try {
-      await this.#insistently(() => this.#cluster.patch(key, patch, { type: 'merge' }));
+      // More may have been counted meanwhile.
+      await this.#insistently(() =>
+        this.#cluster.patch(key, { count: sent.count, lastTimestamp: last }, { type: 'merge' }),
+      );
       return true;
     } catch (thrown) {
       if (asPlumbError(thrown).code !== 'api-not-found') throw thrown;
