@@ -2,7 +2,7 @@ import type { ObjectKey } from '@plumb/api';
 import { keyId } from '@plumb/api';
 import { DEFAULT_RULES } from '@plumb/core';
 import type { RemoteRead, RemoteTreeRead } from '@plumb/render';
-import type { Ground } from './brought.ts';
+import type { Ground, SourceRange } from './brought.ts';
 import type { StoredBundle, StoredObject, UnitMemory } from './unit.ts';
 
 /** What the last apply of an object left: digest of what was sent, hash of what we own of the answer. */
@@ -22,6 +22,8 @@ export interface Record {
   brought: Ground | null;
   /** `UnitMemory.vouched`. */
   vouched: Map<string, string>;
+  /** `UnitMemory.removedBy`. */
+  removedBy: UnitMemory['removedBy'];
   applied: Map<string, Recalled>;
   /** What was told of drift that is left (delivery/tolerate.ts). */
   told: Map<string, string>;
@@ -58,6 +60,7 @@ interface File {
   brought?: Omit<Ground, 'reads'> & { reads?: Ids };
   /** Where there are any. */
   vouched?: [string, string][];
+  removedBy?: readonly SourceRange[];
   bundle: Pick<
     StoredBundle,
     'digest' | 'specDigest' | 'configs' | 'values' | 'revision' | 'artifactDigest' | 'warnings'
@@ -73,7 +76,7 @@ interface File {
 
 /** A unit's delivered bundle, without bodies, and what its apply left; null before its first delivery. `maker` names the program. */
 export function writeRecord(unit: UnitMemory, maker: string): string | null {
-  const { uid, bundle, applied, place, actor, brought, unproven, tolerated, vouched } = unit;
+  const { uid, bundle, applied, place, actor, brought, unproven, tolerated, vouched, removedBy } = unit;
   if (bundle === null) return null;
   const { digest, specDigest, configs, values = {}, revision, artifactDigest, warnings, reads } = bundle;
   const ignored = [...new Set(bundle.objects.map((object) => object.ignored))];
@@ -94,6 +97,7 @@ export function writeRecord(unit: UnitMemory, maker: string): string | null {
     actor: unproven ? null : actor,
     ...(brought === null ? {} : { brought: broughtRow(brought, reads.ids) }),
     ...(vouched.size === 0 ? {} : { vouched: [...vouched] }),
+    ...(removedBy === null ? {} : { removedBy }),
     bundle: { digest, specDigest, configs, values, revision, artifactDigest, warnings },
     rules: reads.rules,
     reads: [...reads.ids],
@@ -145,6 +149,7 @@ function recordOf(file: File, maker: string): Record {
     actor: file.actor,
     brought: brought === undefined ? null : { ...brought, reads: brought.reads ? new Map(brought.reads) : ids },
     vouched: new Map(file.vouched),
+    removedBy: file.removedBy ?? null,
     told: new Map(file.told),
     bundle: file.maker === maker ? { ...file.bundle, objects, reads, unknownModes: [], pack } : null,
   };

@@ -94,12 +94,15 @@ test('a unit comes back with its bundle, without bodies, and with what was appli
     ...NO_BRINGERS,
   };
   unit.vouched.set('shop/cart.v1', 'content');
+  const source = { kind: 'GitRepository', namespace: 'shop', name: 'apps' };
+  unit.removedBy = [{ source, range: { revision: 'main@sha1:2', since: 'main@sha1:1' } }];
   kept.note(unit);
   await kept.flush();
   const again = new UnitMemory(REF, 'one');
   await records().recall(again);
   expect(again.brought).toEqual(unit.brought);
   expect([...again.vouched]).toEqual([['shop/cart.v1', 'content']]);
+  expect(again.removedBy).toEqual(unit.removedBy);
   const { pack: _before, objects: before, ...rest } = unit.bundle ?? bundleOf();
   expect(again.bundle).toMatchObject(rest);
   expect(again.bundle?.objects.map(({ pack: _pack, ...object }) => object)).toEqual(

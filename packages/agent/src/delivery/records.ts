@@ -51,6 +51,7 @@ export class Records {
     unit.unproven = record.actor === null;
     unit.brought = record.brought;
     unit.vouched = record.vouched;
+    unit.removedBy = record.removedBy;
     unit.toldBefore = record.told;
   }
 

@@ -55,6 +55,14 @@ test('what was edited in the cluster too is of no answer on commits', async () =
   expect(await second?.commits()).toEqual({ unknown: 'edited' });
 });
 
+test.each([
+  [{}, 'its unit is made of commits of what brings it, of which reviews and signatures do not count'],
+  [{ isAll: true as const }, 'it is made of commits of what brings it, of which reviews and signatures do not count'],
+])('commits of what brings a unit are of no answer: %j', async (more, unknown) => {
+  const { asked } = await askedOf({ reviews }, { beside: () => Promise.resolve({ ranges: [], ...more }) });
+  expect(await asked.reviews[0]?.commits()).toEqual({ unknown });
+});
+
 test('units of one source and range share no answer where one of them is made of remote bases too', async () => {
   const both = { reviews, signed };
   const [plain, same, based] = [

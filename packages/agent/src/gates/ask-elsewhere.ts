@@ -70,7 +70,9 @@ async function askOne(
 
 function besideCommits(beside: Beside): string | null {
   if (beside === null) return null;
-  return 'unknown' in beside ? beside.unknown : 'its unit was changed by commits of what brings it';
+  if ('unknown' in beside) return beside.unknown;
+  const what = beside.isAll === true ? 'it is' : 'its unit is';
+  return `${what} made of commits of what brings it, of which reviews and signatures do not count`;
 }
 
 interface Asking {

@@ -1,7 +1,7 @@
 import type { Authorship } from '@plumb/core';
 import { FakeClock } from '@plumb/testkit';
 import { describe, expect, test } from 'vitest';
-import { askAuthors, readsAuthors, type AuthorsQuestion } from './authors.ts';
+import { askAuthors, authorsTogether, readsAuthors, type AuthorsQuestion } from './authors.ts';
 
 const KNOWN: Authorship = { authors: [{ name: 'Alice', email: 'alice@example.test' }], message: 'm', verified: true };
 
@@ -55,5 +55,45 @@ describe('an answer', () => {
     expect(await asked(() => Promise.resolve(KNOWN), { hasRemoteBases: true })).toEqual({
       unknown: 'it is made of remote bases too, of which they are not looked up',
     });
+  });
+});
+
+describe('what several ranges of commits tell together', () => {
+  const apps = { kind: 'GitRepository', namespace: 'shop', name: 'apps' };
+  const fleet = { ...apps, name: 'fleet' };
+  const bob: Authorship = {
+    ...KNOWN,
+    authors: [{ name: 'Bob', email: 'bob@example.test' }],
+    message: 'b',
+    signer: 'k',
+  };
+
+  test('is each author once, and else what the own one tells', () => {
+    const both = { ...bob, authors: [...KNOWN.authors, ...bob.authors] };
+    const told = authorsTogether([
+      { source: apps, told: KNOWN },
+      { source: fleet, told: both },
+    ]);
+    expect(told).toEqual({ ...KNOWN, authors: both.authors });
+  });
+
+  test.each([
+    ['of another source that is not', fleet, false],
+    ['of what the same source had before', apps, true],
+  ])('is verified beside a range %s: %j', (_what, source, verified) => {
+    const told = authorsTogether([
+      { source: apps, told: KNOWN },
+      { source, told: { ...bob, verified: false } },
+    ]);
+    expect(told).toMatchObject({ verified });
+  });
+
+  test('is nothing where nobody knows of one', () => {
+    const unknown = { unknown: 'it is not here' };
+    const told = authorsTogether([
+      { source: apps, told: KNOWN },
+      { source: apps, told: unknown },
+    ]);
+    expect(told).toEqual(unknown);
   });
 });

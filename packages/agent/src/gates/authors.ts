@@ -1,4 +1,4 @@
-import { oneLine, type ApprovalRule, type ExternalRule, type PolicyCheck } from '@plumb/api';
+import { oneLine, type ApprovalRule, type ChangeAuthor, type ExternalRule, type PolicyCheck } from '@plumb/api';
 import { readsSource, type Authorship } from '@plumb/core';
 import type { Clock } from '../runtime/clock.ts';
 import { isInTime, troubleOf } from './late-answers.ts';
@@ -43,6 +43,36 @@ export async function askAuthors({ ask, hasRemoteBases, clock, onLate }: Authors
     .then(bounded);
   if (await isInTime(answer, { clock, within: WITHIN, onLate })) return answer;
   return { unknown: 'they are still being looked for' };
+}
+
+/** What a range of commits of a source tells. */
+interface Told {
+  source: { kind: string; namespace: string; name: string };
+  told: Authorship;
+}
+
+/** Of all ranges together, the own one first: each author once. What is known of one part alone is not known of all. */
+export function authorsTogether(all: readonly Told[]): Authorship {
+  const sources = all.map(({ source: { kind, namespace, name } }) => `${kind}/${namespace}/${name}`);
+  return all
+    .map(({ told }, index) => {
+      // A source tells of what it has on offer whether that is signed, and of what it had before no more.
+      const isAgain = sources.indexOf(sources[index] ?? '') < index;
+      return isAgain && !('unknown' in told) ? { ...told, verified: true } : told;
+    })
+    .reduce(both);
+}
+
+function both(own: Authorship, other: Authorship): Authorship {
+  if ('unknown' in own) return own;
+  if ('unknown' in other) return other;
+  const known = new Set(own.authors.map(spelling));
+  const authors = [...own.authors, ...other.authors.filter((one) => !known.has(spelling(one)))];
+  return { ...own, authors, verified: own.verified && other.verified };
+}
+
+function spelling({ name, email }: ChangeAuthor): string {
+  return JSON.stringify([name, email]);
 }
 
 function bounded(told: Authorship): Authorship {

@@ -19,7 +19,7 @@ import type { Engine } from '@plumb/engine';
 import type { ReadImage, RevisionRange, SignedQuestion, SignedWords } from '@plumb/sources';
 import { hidingSecrets } from '../delivery/hide-secrets.ts';
 import { askElsewhere } from './ask-elsewhere.ts';
-import { askAuthors, readsAuthors } from './authors.ts';
+import { askAuthors, authorsTogether, readsAuthors } from './authors.ts';
 import { changeDigest, changeName, isNews, type ChangeRecords } from './change-records.ts';
 import { findingKey, type Content } from './content.ts';
 import { ExternalAnswers } from './external/external.ts';
@@ -133,9 +133,12 @@ export class Judge {
       const isOwn = beside === null || 'unknown' in beside || beside.isAll !== true;
       const own = isOwn ? [{ source, range: { revision, since, paths } }] : [];
       const ranges = beside === null || 'unknown' in beside ? own : [...own, ...beside.ranges];
-      const told = await Promise.all(ranges.map((one) => authors(one.source, one.range)));
-      const all = told.reduce(together);
-      if (beside === null || 'ranges' in beside || 'unknown' in all) return all;
+      const told = await Promise.all(
+        ranges.map(async (one) => ({ source: one.source, told: await authors(one.source, one.range) })),
+      );
+      const all = authorsTogether(told);
+      if (beside === null || 'ranges' in beside) return all;
+      if ('unknown' in all) return beside;
       const { authors: _known, ...said } = all;
       return { ...said, ...beside };
     };
@@ -248,13 +251,6 @@ function withRemade(facts: ChangeFacts, request: GateRequest, policies: readonly
   const leaving = [...request.leaving, ...deleted.map((key) => `replaces ${keyId(key)}`)];
   const objects = [...facts.objects, ...deleted.map((key): ObjectFate => ({ key, action: 'delete' }))];
   return { ...facts, objects, digest: changeDigest({ unit: unitOf(request), place, bundleDigest, leaving }) };
-}
-
-/** What is known of one part alone is not known of both. */
-function together(own: Authorship, other: Authorship): Authorship {
-  if ('unknown' in own) return own;
-  if ('unknown' in other) return other;
-  return { ...own, authors: [...own.authors, ...other.authors], verified: own.verified && other.verified };
 }
 
 function placeOf(

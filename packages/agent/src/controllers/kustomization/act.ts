@@ -150,6 +150,9 @@ async function deliverThere(object: Kustomization, source: Source | undefined, r
         const bringers = bringersOf(object, bundle, hands.unitNamed);
         memory.brought = broughtBy(memory.brought, groundOf(object, bundle, bringers));
         memory.elsewhere = null;
+        const wasRemoved = memory.removedBy !== null;
+        memory.removedBy = null;
+        if (wasRemoved) hands.records?.note(memory);
         keepBundle(bundle, run);
       }
       // What was told is not told again by the next process.

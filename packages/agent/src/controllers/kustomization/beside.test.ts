@@ -54,6 +54,10 @@ interface Case {
   /** The parent as it is now, and what its own ConfigMaps say. */
   fleet?: Kustomization;
   fleetValues?: Ground['values'];
+  /** The path that it was delivered with, where it says another one now. */
+  fleetPath?: string;
+  /** What it delivered last, and how many remote bases that is made of. */
+  delivered?: { revision: string; remotes: number };
   parent?: Mark | null;
   /** It went to another cluster before; by another spec.kubeConfig, or by the same. */
   elsewhere?: 'said' | 'not said';
@@ -63,6 +67,8 @@ interface Case {
   /** What the unit that brings the ConfigMap left of it. */
   configLeft?: string;
   configMark?: Mark;
+  /** No unit that brings anything is worked on here. */
+  isAbsent?: boolean;
 }
 
 function bringerOf(name: string, object: Kustomization, left: readonly [id: string, hash: string]): Bringer {
@@ -71,6 +77,15 @@ function bringerOf(name: string, object: Kustomization, left: readonly [id: stri
   const [id, hash] = left;
   bringer.memory.applied.set(id, { desiredDigest: 'x', ownedHash: hash, uid: 'apps', resourceVersion: '1' });
   return bringer;
+}
+
+function noteDelivered(fleet: UnitMemory, { fleetPath = 'fleet', fleetValues = {}, delivered }: Case): void {
+  const shape = shapeOf(unit('fleet', 'flux-system', fleetPath));
+  fleet.brought = { ...now(), ...PARENT, shape, values: fleetValues };
+  if (delivered === undefined) return;
+  const remotes = Array.from({ length: delivered.remotes }, () => ({ url: 'https://example.test/base' }));
+  const reads = { ids: new Map([['fleet/apps.yaml', 'a']]), remotes };
+  fleet.bundle = { revision: delivered.revision, reads } as unknown as StoredBundle;
 }
 
 async function asked({ path = 'old', managed = [OURS], config, ...more }: Case): Promise<unknown> {
@@ -98,15 +113,14 @@ async function asked({ path = 'old', managed = [OURS], config, ...more }: Case):
       more.configLeft ?? ownedHash(config ?? vars({}), APPLY_MANAGER),
     ]),
   };
-  const { memory: ofFleet } = bringers['fleet'] as Bringer;
-  ofFleet.brought = { ...now(), ...PARENT, values: more.fleetValues ?? {} };
+  noteDelivered((bringers['fleet'] as Bringer).memory, more);
   const values = config === undefined ? {} : { 'ConfigMap vars': await valueOf('ConfigMap', config, seal) };
   return besideOf(object, now(values), {
     memory,
     cluster: {
       get: ({ kind }: { kind: string }) => Promise.resolve(kind === 'ConfigMap' ? (config ?? null) : live),
     } as unknown as Parameters<typeof besideOf>[2]['cluster'],
-    find: ({ name }) => bringers[name] ?? null,
+    find: ({ name }) => (more.isAbsent === true ? null : (bringers[name] ?? null)),
     seal,
     signal: new AbortController().signal,
   });
@@ -134,11 +148,40 @@ test.each<[string, Case, unknown]>([
     nobody('the cluster that it goes to'),
   ],
   ['somebody, where others have a say in its spec', { managed: [OURS, ALICE] }, nobody('spec.path')],
+  [
+    'somebody, where what brings it is not at work here',
+    { isAbsent: true },
+    nobody('spec.path, brought by Kustomization flux-system/fleet that is not at work here,'),
+  ],
   ['somebody who calls themselves as we do', { left: 'another' }, nobody('spec.path')],
   [
     'somebody, where what brings it changed',
     { fleet: { ...unit('fleet', 'flux-system', 'x'), metadata: { name: 'fleet', namespace: 'flux-system' } } },
     nobody('spec.path of Kustomization flux-system/fleet'),
+  ],
+  [
+    'somebody, where what brings it was delivered with what it says no more',
+    { fleetPath: 'x' },
+    nobody('spec.path of Kustomization flux-system/fleet'),
+  ],
+  [
+    'whoever made the commits that it was delivered with, too, where they were taken back',
+    { delivered: { revision: 'main@sha1:7', remotes: 0 } },
+    {
+      ranges: ['main@sha1:9', 'main@sha1:7'].map((revision) => {
+        return { source: repo, range: { revision, since: 'main@sha1:1' } };
+      }),
+    },
+  ],
+  [
+    'them alone, where that is what it was made from',
+    { delivered: { revision: 'main@sha1:1', remotes: 0 } },
+    since('main@sha1:1'),
+  ],
+  [
+    'somebody, where what brings it is made of remote bases',
+    { delivered: { revision: 'main@sha1:9', remotes: 1 } },
+    nobody('spec.path'),
   ],
   [
     'somebody, where what that takes values from changed',
@@ -200,14 +243,20 @@ describe('a removal', () => {
   const deleted = (object: Kustomization): Kustomization => {
     return { ...object, metadata: { ...object.metadata, ...DELETED } };
   };
+  let noted: string[] = [];
   const ROOT: Mark = { ...PARENT, uid: 'root', revision: 'main@sha1:2' };
   const eyes = (...bringers: Bringer[]): Parameters<typeof tellRemoved>[2] => ({
     memory: new UnitMemory(FLEET, 'none'),
     cluster: { get: () => Promise.resolve(null) } as unknown as Parameters<typeof besideOf>[2]['cluster'],
     find: ({ name }) => bringers.find(({ memory }) => memory.ref.name === name) ?? null,
+    records: { note: ({ ref }) => noted.push(ref.name) },
     seal,
     signal: new AbortController().signal,
   });
+
+  const bundleOf = (keys: readonly (typeof key)[]): StoredBundle => {
+    return { objects: keys.map((one) => ({ key: one })), reads: { remotes: [] } } as unknown as StoredBundle;
+  };
 
   interface Removal {
     /** What the parent declares now. */
@@ -227,17 +276,18 @@ describe('a removal', () => {
     const labels = isParentRemoved ? ownerLabels({ ...FLEET, name: 'root' }) : {};
     const object = { ...fleet, metadata: { ...fleet.metadata, labels } };
     const bringer = bringerOf('fleet', isParentRemoved ? deleted(object) : object, ['', '']);
-    bringer.memory.bundle = { objects: declares.map((one) => ({ key: one })) } as unknown as StoredBundle;
+    bringer.memory.bundle = bundleOf(declares);
     bringer.memory.brought = { ...now(), ...PARENT, ...(isParentRemoved && { parent: ROOT }) };
     const root = bringerOf('root', { ...fleet, metadata: { name: 'root', namespace: 'flux-system', uid: 'root' } }, [
       '',
       '',
     ]);
-    root.memory.bundle = { objects: [] } as unknown as StoredBundle;
+    root.memory.bundle = bundleOf([]);
     const memory = new UnitMemory({ kind: 'Kustomization', namespace: 'shop', name: 'apps' }, 'apps');
     memory.brought = { ...now(), parent };
     const child: Bringer = { object: unit('apps', 'shop', 'new'), memory, revision: '' };
     const all = [...(isGone ? [] : [bringer]), root];
+    noted = [];
     if (isTold) await tellRemoved(bringer.object, [key], { ...eyes(root, child), memory: bringer.memory });
     return besideRemoval(deleted(child.object), { ...eyes(...all), memory });
   }
@@ -265,6 +315,7 @@ describe('a removal', () => {
     ],
   ])('is of %s', async (_who, one, told) => {
     expect(await removed(one)).toEqual(told);
+    expect(noted).toEqual(one.isTold === true ? ['apps'] : []);
   });
 
   test('is judged anew when what brought the unit has been delivered', () => {

@@ -20,6 +20,7 @@ import {
   type Mark,
   type SourceRange,
 } from '../../delivery/brought.ts';
+import type { Records } from '../../delivery/records.ts';
 import type { Seal } from '../../delivery/seal.ts';
 import type { StoredBundle, UnitMemory } from '../../delivery/unit.ts';
 import type { Beside, GateRequest } from '../../gates/gate-request.ts';
@@ -159,16 +160,20 @@ async function behindRemoval(
 export async function tellRemoved(
   object: Kustomization,
   keys: readonly ObjectKey[],
-  context: Eyes & { memory: UnitMemory },
+  context: Eyes & { memory: UnitMemory; records: Pick<Records, 'note'> | null },
 ): Promise<void> {
-  const { memory, find } = context;
+  const { memory, find, records } = context;
   const brought = keys
     .filter(({ group, kind }) => kind === KUSTOMIZATION.kind && group === KUSTOMIZATION.group)
     .flatMap((key) => find(key) ?? []);
   const own = brought.filter((one) => one.memory.brought?.parent?.uid === memory.uid && one.memory !== memory);
   if (own.length === 0) return;
   const ranges = await behindRemoval({ object, memory }, DEEPEST, context);
-  for (const one of own) one.memory.removedBy = ranges;
+  for (const one of own) {
+    one.memory.removedBy = ranges;
+    // Before it is compared with what is there, its record knows more of it than this process.
+    if (one.memory.recalled === null) records?.note(one.memory);
+  }
 }
 
 /** Whether a unit is being deleted that another one brought. */
@@ -189,7 +194,17 @@ async function behind({ object, before, now, depth }: Difference, eyes: Eyes): P
       return { what: [name], of: behindConfig(config, { before: before.configs[name] ?? null, depth }, eyes) };
     }),
   ];
-  const found = await Promise.all(asked.map(async ({ what, of }): Promise<Found> => (await of) ?? { unknown: what }));
+  const found = await Promise.all(
+    asked.map(async ({ what, of }): Promise<Found> => {
+      const told = (await of) ?? { unknown: what };
+      if (!('absent' in told)) return told;
+      const { namespace: place, name } = told.absent;
+      // Another replica may work on it.
+      return {
+        unknown: what.map((one) => `${one}, brought by Kustomization ${place}/${name} that is not at work here,`),
+      };
+    }),
+  );
   const unknown = found.flatMap((one) => ('unknown' in one ? one.unknown : []));
   return unknown.length > 0 ? { unknown } : { ranges: found.flatMap((one) => ('ranges' in one ? one.ranges : [])) };
 }
@@ -201,15 +216,21 @@ interface Known {
   depth: number;
 }
 
+/** What is to bring something is none of those that this process works on. */
+interface Absent {
+  absent: UnitRef;
+}
+
 /** Null where not all that the unit says is what another one brought. */
-async function behindUnit({ metadata }: Kustomization, known: Known, eyes: Eyes): Promise<Found | null> {
+async function behindUnit({ metadata }: Kustomization, known: Known, eyes: Eyes): Promise<Found | Absent | null> {
   const { namespace = '', name, uid } = metadata;
   const live = await eyes.cluster.get({ ...KUSTOMIZATION, namespace, name }, { signal: eyes.signal });
   if (live === null || live.metadata.generation !== metadata.generation) return null;
   const parent = parentOf(live, eyes.find);
-  if (parent === null || !isAsBrought(live, { id: idOf(metadata), has: hasShape }, parent.memory)) return null;
+  if (parent === null) return absentOf(live);
+  if (!isAsBrought(live, { id: idOf(metadata), has: hasShape }, parent.memory)) return null;
   // The one that brings itself brings that it does.
-  if (parent.memory.uid === uid) return { ranges: [rangeOf(parent, markFrom(parent, known.before))] };
+  if (parent.memory.uid === uid) return { ranges: rangesOf(parent, markFrom(parent, known.before)) };
   return behindBringer(parent, known, eyes);
 }
 
@@ -218,14 +239,15 @@ async function behindConfig(
   { namespace, name, value }: { namespace: string; name: string; value: string | undefined },
   known: Known,
   eyes: Eyes,
-): Promise<Found | null> {
+): Promise<Found | Absent | null> {
   const [kind, called = ''] = name.split(' ');
   if (kind !== 'ConfigMap' && kind !== 'Secret') return null;
   const key = { group: '', version: 'v1', kind, namespace, name: called };
   const live = await eyes.cluster.get(key, { signal: eyes.signal });
   if (live === null || (await valueOf(kind, live, eyes.seal)) !== value) return null;
   const bringer = parentOf(live, eyes.find);
-  if (bringer === null || !isAsBrought(live, { id: keyId(key), has: hasData }, bringer.memory)) return null;
+  if (bringer === null) return absentOf(live);
+  if (!isAsBrought(live, { id: keyId(key), has: hasData }, bringer.memory)) return null;
   return behindBringer(bringer, known, eyes);
 }
 
@@ -235,9 +257,15 @@ async function behindBringer(bringer: Bringer, { before: brought, depth }: Known
   const mark = markFrom(bringer, brought);
   const before = mark ?? memory.brought;
   if (memory.brought === null || before === null || depth === 0) return null;
+  // What stands elsewhere is no work of these commits.
+  if (memory.bundle !== null && memory.bundle.reads.remotes.length > 0) return null;
   const now = { shape: shapeOf(object), values: memory.brought.values };
-  const above = await behind({ object, before, now, depth: depth - 1 }, eyes);
-  if ('ranges' in above) return { ranges: [rangeOf(bringer, mark), ...above.ranges] };
+  const { shape: delivered } = memory.brought;
+  // It was delivered with what it says no more: what it brought then may be there yet.
+  const between = othersIn(before.shape, delivered).filter((field) => delivered[field] !== now.shape[field]);
+  const above: Found =
+    between.length > 0 ? { unknown: between } : await behind({ object, before, now, depth: depth - 1 }, eyes);
+  if ('ranges' in above) return { ranges: [...rangesOf(bringer, mark), ...above.ranges] };
   const { namespace, name } = memory.ref;
   return { unknown: above.unknown.map((what) => `${what} of Kustomization ${namespace}/${name}`) };
 }
@@ -247,13 +275,22 @@ function markFrom({ memory }: Bringer, before: Mark | null): Mark | null {
   return before?.uid === memory.uid ? before : null;
 }
 
-function rangeOf({ object, revision }: Bringer, before: Mark | null): SourceRange {
-  return { source: sourceOf(object), range: { revision, since: before?.revision ?? null } };
+/** Up to what its source has on offer, and to what was delivered last, where that was taken back since. */
+function rangesOf({ object, memory, revision }: Bringer, before: Mark | null): SourceRange[] {
+  const since = before?.revision ?? null;
+  const delivered = memory.bundle?.revision ?? revision;
+  const ends = delivered === since ? [revision] : [...new Set([revision, delivered])];
+  return ends.map((end) => ({ source: sourceOf(object), range: { revision: end, since } }));
 }
 
 function parentOf(object: Pick<KubeObject, 'metadata'>, find: FindUnit): Bringer | null {
   const owner = ownerOf(object);
   return owner === null ? null : unitNamed(owner, find);
+}
+
+function absentOf(object: KubeObject): Absent | null {
+  const owner = ownerOf(object);
+  return owner?.kind === KUSTOMIZATION.kind ? { absent: owner } : null;
 }
 
 function unitNamed(ref: UnitRef, find: FindUnit): Bringer | null {

@@ -127,7 +127,7 @@ async function deleteOwned(
   for (const key of keys) memory.applied.delete(keyId(key));
   memory.drifted.clear();
   memory.tolerated.clear();
-  await tellRemoved(object, keys, { ...hands, memory, find: hands.unitNamed });
+  await tellRemoved(object, goingOf(keys, site), { ...hands, memory, find: hands.unitNamed });
   const cluster = actingAs(object, { ...hands, cluster: site.cluster });
   const { changes, failures } = await prune(leftToDelete(keys, memory, site), {
     cluster,
@@ -155,7 +155,7 @@ async function passDeletion(
 ): Promise<Partial<Passage> | { held: Said; heldFor: number }> {
   // What was deleted is only waited for.
   if (memory.terminateBy !== null) return {};
-  const going = keys.filter((key) => allowsPruning(live.get(keyId(key))?.rules ?? DEFAULT_RULES));
+  const going = goingOf(keys, { live });
   try {
     const passage = await hands.gates?.pass({
       ...subjectOf(object, memory),
@@ -189,6 +189,11 @@ async function passDeletion(
     if (error.code !== 'gated') throw thrown;
     return { held: say(ownMessages.gated, { why: error.message }), heldFor: error.retryAfter ?? 0 };
   }
+}
+
+/** What asks to stay is left. */
+function goingOf(keys: readonly ObjectKey[], { live }: Pick<Site, 'live'>): ObjectKey[] {
+  return keys.filter((key) => allowsPruning(live.get(keyId(key))?.rules ?? DEFAULT_RULES));
 }
 
 /** Once the end of what was deleted is waited for, only what the watch shows and is not going yet is looked at again. */
