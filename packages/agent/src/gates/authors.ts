@@ -66,12 +66,13 @@ export function authorsTogether(all: readonly Told[]): Authorship {
 function both(own: Authorship, other: Authorship): Authorship {
   if ('unknown' in own) return own;
   if ('unknown' in other) return other;
-  const known = new Set(own.authors.map(spelling));
-  const authors = [...own.authors, ...other.authors.filter((one) => !known.has(spelling(one)))];
+  const known = new Set(own.authors.map(authorId));
+  const authors = [...own.authors, ...other.authors.filter((one) => !known.has(authorId(one)))];
   return { ...own, authors, verified: own.verified && other.verified };
 }
 
-function spelling({ name, email }: ChangeAuthor): string {
+/** As Git has them: who is one person is told by identities. */
+function authorId({ name, email }: ChangeAuthor): string {
   return JSON.stringify([name, email]);
 }
 

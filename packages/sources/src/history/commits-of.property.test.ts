@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ObjectStore } from '../git/object-store.ts';
+import { commitOf, madeUpId as id, storeOf, treeOf } from '../testing/stored-objects.ts';
 import { commitsOf } from './commits-of.ts';
-
-const id = (at: number): string => at.toString(16).padStart(40, '0');
 
 /** A commit as drawn: what is in its files, by path, and how far back its parents are. */
 interface Drawn {
@@ -23,13 +22,11 @@ const commitAt = (at: number): string => id(0x1000 + at);
 const parentsOf = ({ back }: Drawn, at: number): number[] => back.map((by) => at - by).filter((parent) => parent >= 0);
 
 function stored(commits: readonly Drawn[]): Pick<ObjectStore, 'raw'> {
-  const objects = new Map<string, { type: string; body: Buffer }>();
+  const objects = new Map<string, ReturnType<typeof treeOf>>();
   const put = (entries: readonly [string, string][]): string => {
-    const body = Buffer.concat(
-      entries.map(([name, of]) => Buffer.concat([Buffer.from(`${name}\0`), Buffer.from(of, 'hex')])),
-    );
-    const own = createHash('sha1').update(body).digest('hex');
-    objects.set(own, { type: 'tree', body });
+    const tree = treeOf(entries);
+    const own = createHash('sha1').update(tree.body).digest('hex');
+    objects.set(own, tree);
     return own;
   };
   const folder = (given: Drawn['files'], prefix: string): [string, string][] => {
@@ -46,16 +43,9 @@ function stored(commits: readonly Drawn[]): Pick<ObjectStore, 'raw'> {
     ];
   };
   for (const [at, one] of commits.entries()) {
-    const parents = parentsOf(one, at).map((parent) => `parent ${commitAt(parent)}\n`);
-    const who = 'Somebody <a@example.test> 1700000000 +0000';
-    const head = `tree ${put(folder(one.files, ''))}\n${parents.join('')}author ${who}\ncommitter ${who}\n\nchange\n`;
-    objects.set(commitAt(at), { type: 'commit', body: Buffer.from(head) });
+    objects.set(commitAt(at), commitOf(put(folder(one.files, '')), parentsOf(one, at).map(commitAt)));
   }
-  const raw = (wanted: string): Promise<unknown> => {
-    const found = objects.get(wanted);
-    return Promise.resolve(found === undefined ? null : { id: wanted, ...found });
-  };
-  return { raw } as Pick<ObjectStore, 'raw'>;
+  return storeOf(objects);
 }
 
 /** What is said of one path, commit by commit. */

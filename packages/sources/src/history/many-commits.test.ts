@@ -1,36 +1,23 @@
 import { expect, test } from 'vitest';
 import type { ObjectStore } from '../git/object-store.ts';
+import { commitOf, madeUpId as id, storeOf, treeOf } from '../testing/stored-objects.ts';
 import { commitsOf } from './commits-of.ts';
 import { toldOf } from './history.ts';
 
-const id = (at: number): string => at.toString(16).padStart(40, '0');
 const TREES = { empty: id(0xe0), old: id(0xe1), new: id(0xe2) };
-
-function tree(entries: Readonly<Record<string, string>>): Buffer {
-  const parts = Object.entries(entries).map(([name, blob]) =>
-    Buffer.concat([Buffer.from(`100644 ${name}\0`), Buffer.from(blob, 'hex')]),
-  );
-  return Buffer.concat(parts);
-}
 
 /** A line of commits, each with a tree: the last is the head. */
 function line(trees: readonly string[]): Pick<ObjectStore, 'raw'> {
-  const bodies = new Map<string, { type: string; body: Buffer }>([
-    [TREES.empty, { type: 'tree', body: tree({}) }],
-    [TREES.old, { type: 'tree', body: tree({ 'a.yaml': id(0xb1) }) }],
-    [TREES.new, { type: 'tree', body: tree({ 'a.yaml': id(0xb2) }) }],
+  const objects = new Map([
+    [TREES.empty, treeOf([])],
+    [TREES.old, treeOf([['100644 a.yaml', id(0xb1)]])],
+    [TREES.new, treeOf([['100644 a.yaml', id(0xb2)]])],
   ]);
   for (const [at, root] of trees.entries()) {
-    const parent = at === 0 ? '' : `parent ${id(0x1000 + at - 1)}\n`;
-    const who = `Somebody <${at}@example.test> 1700000000 +0000`;
-    const body = Buffer.from(`tree ${root}\n${parent}author ${who}\ncommitter ${who}\n\nchange\n`);
-    bodies.set(id(0x1000 + at), { type: 'commit', body });
+    const parents = at === 0 ? [] : [id(0x1000 + at - 1)];
+    objects.set(id(0x1000 + at), commitOf(root, parents, `${at}@example.test`));
   }
-  const raw = (wanted: string): Promise<unknown> => {
-    const found = bodies.get(wanted);
-    return Promise.resolve(found === undefined ? null : { id: wanted, ...found });
-  };
-  return { raw } as Pick<ObjectStore, 'raw'>;
+  return storeOf(objects);
 }
 
 async function touched(trees: readonly string[]): Promise<string[] | object> {
