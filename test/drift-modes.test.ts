@@ -264,6 +264,7 @@ test('from warn to correct all of it is put right at once, and told', async () =
 
 test('ignore: nothing is told, and from ignore to warn it is', async () => {
   await mode('Ignore');
+  await answered();
   const before = await told('DriftDetected');
   await world.edit(map('settings'), { data: { colour: 'white' } });
   await answered();

@@ -137,6 +137,7 @@ test('once it is served the source is waited for, then its artifact, then its ta
 });
 
 test('what happens is told with both revisions', async () => {
+  await world.event(world.unitKey('apps'), 'ReconciliationSucceeded');
   const events = (await world.events(world.unitKey('apps'))) as unknown as KubeObject[];
   const told = events.filter(({ reason }) => reason === 'ReconciliationSucceeded');
   expect(told.map(({ metadata }) => metadata.annotations)).toEqual([

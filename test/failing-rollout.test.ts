@@ -15,17 +15,17 @@ test('a rollout that does not get ready in time is told with what it waits for',
     'apps/cart.yaml': deployment(target, 'cart', { image: 'shop/cart:unready' }),
   });
   await world.gitRepository();
-  await world.kustomization('apps', { wait: true, timeout: '3s' });
+  await world.kustomization('apps', { wait: true, timeout: '10s' });
   const waiting = await world.conditionIs(world.unitKey('apps'), 'Healthy', 'Unknown', 'Progressing');
   expect(condition(waiting, 'Ready')?.status).toBe('Unknown');
   expect(condition(waiting, 'Reconciling')?.message).toBe(
-    `Running health checks for revision main@sha1:${commit} with a timeout of 3s`,
+    `Running health checks for revision main@sha1:${commit} with a timeout of 10s`,
   );
 
   const failed = await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'HealthCheckFailed');
   expect(condition(failed, 'Ready')?.message).toMatch(
     new RegExp(
-      `^health check failed after 3\\S*s: timeout waiting for: \\[Deployment/${target}/cart status: 'InProgress'`,
+      `^health check failed after \\S+s: timeout waiting for: \\[Deployment/${target}/cart status: 'InProgress'`,
     ),
   );
   expect(condition(failed, 'Healthy')).toMatchObject({ status: 'False', reason: 'HealthCheckFailed' });
@@ -55,7 +55,7 @@ test('a commit overtakes a rollout that is still waited for', async () => {
 
 test('a request while a rollout is waited for is answered once, when its end is known', async () => {
   const { target } = world;
-  await world.cluster.patch(world.unitKey('apps'), { spec: { timeout: '3s' } }, { type: 'merge' });
+  await world.cluster.patch(world.unitKey('apps'), { spec: { timeout: '10s' } }, { type: 'merge' });
   await world.push({ 'apps/cart.yaml': deployment(target, 'cart', { image: 'shop/cart:unready' }) });
   await world.conditionIs(world.unitKey('apps'), 'Healthy', 'Unknown', 'Progressing');
   const token = await world.request(world.unitKey('apps'));

@@ -87,10 +87,11 @@ describe('flux reconcile helmrelease', () => {
       {
         'values.yaml': 'colour: green\n',
         'templates/settings.yaml': configMapTemplate('settings', { colour: '{{ .Values.colour }}' }),
-        'templates/web.yaml': deploymentTemplate('web', { behaviour: 'slow-start=2s' }),
+        'templates/web.yaml': deploymentTemplate('web', { behaviour: 'slow-start=5s' }),
       },
       '1.1.0',
     );
+    await releases.until('cart', 'have it under way', ({ status }) => status?.history?.[0]?.version === 2);
     const cart = await reconcile('cart');
     expect(isReady(cart)).toBe(true);
     expect(release(cart).status?.history?.[0]).toMatchObject({ version: 2, chartVersion: '1.1.0' });

@@ -54,7 +54,7 @@ test('what runs is waited for on, while something newer is held', async () => {
 });
 
 test('that what runs does not get healthy is told, while something newer is held', async () => {
-  await world.kustomization('ill', { ...waitingFor('never'), path: './apps', timeout: '8s', retryInterval: '1h' });
+  await world.kustomization('ill', { ...waitingFor('never'), path: './apps', timeout: '15s', retryInterval: '1h' });
   await world.conditionIs(world.unitKey('ill'), 'Healthy', 'Unknown', 'Progressing');
   await policy(world, 'ill', TWO('ill'));
   await world.push(settings('3'));

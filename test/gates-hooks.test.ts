@@ -64,6 +64,7 @@ test('a hook deletes no claim that is there without an approval', async () => {
     object: `PersistentVolumeClaim/${world.namespace}/data`,
     action: 'delete',
   });
+  await world.conditionIs(releases.key('cart'), 'Ready', 'False', 'Gated');
   expect(await uidOf('PersistentVolumeClaim', 'data')).toBe(before);
   await alice.says('Approve', change);
   await releases.ready('cart');

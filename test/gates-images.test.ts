@@ -13,6 +13,7 @@ import type { JsonObject } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changeOf, clusterPolicy, installGates, policy } from './support/gates.ts';
 import { configMap, deployment } from './support/manifests.ts';
+import { keptPort } from './support/ports.ts';
 import { condition, World } from './support/world.ts';
 
 const DAY = 86_400_000;
@@ -155,7 +156,7 @@ test('a vulnerability above the limit refuses, unless VEX says that the image is
 });
 
 test('a registry that is away holds, and the change passes when it is back', async () => {
-  const away = await TestRegistry.start();
+  const away = await TestRegistry.start({ port: keptPort() });
   const image = await away.image('shop/web');
   await signImage({ registry: away, image, by: key, as: 'bundle' });
   await away.close();

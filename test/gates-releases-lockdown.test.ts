@@ -119,6 +119,7 @@ test('an upgrade that a lockdown ends counts as no failure, and is tried again a
   expect(failuresOf(await isHeld('stop'))).toEqual([0, 0, 0]);
   expect(await recordsOf(releases, 'stop')).toEqual(['v2 failed', 'v1 deployed']);
   await releases.release('stop', { upgrade, values: { stuck: false } });
+  await releases.answered('stop');
   await isHeld('stop');
   await release();
   expect(historyOf(await releases.ready('stop'))[0]).toBe('v3 deployed upgrade');

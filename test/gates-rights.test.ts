@@ -133,6 +133,15 @@ async function blind(unit: string): Promise<void> {
   );
 }
 
+/** Until it is blind, what it saw last is what holds: asks a unit whose change is held until it says so. */
+async function untilBlind(unit: string): Promise<void> {
+  const message = async (): Promise<string> => {
+    await world.judgedAnew(unit);
+    return condition(await world.get(world.unitKey(unit)), 'Ready')?.message ?? '';
+  };
+  await expect.poll(message, { timeout: 60_000 }).toMatch(BLIND);
+}
+
 function pending(revision: string): Promise<Change> {
   return changeOf(world, 'apps', 'wait', (one) => one.spec.revision === revision && inPhase('Pending')(one));
 }
@@ -141,8 +150,8 @@ test('G7: losing the right to read policies opens nothing that they hold, and sa
   const revision = await world.push(settings('2'));
   const change = await pending(revision);
   await loseTheRight();
+  await untilBlind('apps');
   await alice.says('Approve', change);
-  await blind('apps');
   await world.judgedAnew('apps');
   await blind('apps');
   expect(await value()).toBe('1');
@@ -152,9 +161,12 @@ test('G7: losing the right to read policies opens nothing that they hold, and sa
 });
 
 test('nor does it let a new change pass, be it of a unit that no policy selects, until the right is back', async () => {
+  await pending(await world.push(settings('3')));
   await loseTheRight();
-  const revision = await world.push({ ...settings('3'), ...settings('1', 'other') });
+  await untilBlind('apps');
+  const revision = await world.push({ ...settings('4'), ...settings('1', 'other') });
   await world.kustomization('other', { retryInterval: '1h' });
+  await world.judgedAnew('apps');
   await blind('apps');
   await blind('other');
   expect([await value(), await value('other')]).toEqual(['2', undefined]);

@@ -12,6 +12,7 @@ import {
   recordsOf,
   REFUSED_SERVICE,
   says,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { condition } from './support/world.ts';
@@ -41,9 +42,9 @@ async function failure(name: string, reason: string, records = ['v1 deployed']):
   expect(main?.['data']).toEqual({ colour: 'green' });
   expect(await recordsOf(releases, name)).toEqual(records);
   expect(historyOf(release).at(-1)).toBe('v1 deployed install');
-  expect((await eventsOf(releases, name)).filter((event) => event.startsWith(`${reason}: `))).toEqual([
-    `${reason}: ${message}`,
-  ]);
+  const told = async (): Promise<string[]> =>
+    (await eventsOf(releases, name)).filter((event) => event.startsWith(`${reason}: `));
+  await expect.poll(told, TOLD_WITHIN).toEqual([`${reason}: ${message}`]);
   return message;
 }
 

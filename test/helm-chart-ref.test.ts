@@ -57,6 +57,7 @@ test('one from an OCIRepository is told apart by its digest', async () => {
   expect(status).toMatchObject({ lastAttemptedRevision: version, lastAttemptedRevisionDigest: digest });
   expect(status?.history?.[0]).toMatchObject({ chartName: 'oci', chartVersion: version, ociDigest: digest });
   expect(await dataOf('oci')).toEqual({ colour: 'green', version });
+  await releases.world.event(releases.key('oci'), 'InstallSucceeded');
   const [event] = await releases.world.cluster
     .list({ group: '', version: 'v1', kind: 'Event' }, { namespace: releases.world.namespace })
     .then(({ items }) => items.filter((one) => String(one['message']).includes(`oci@${version}`)));

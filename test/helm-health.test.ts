@@ -63,6 +63,8 @@ const legacy = { waitStrategy: { name: 'legacy' } };
 const poller = { waitStrategy: { name: 'poller' } };
 const READY = 'True InstallSucceeded';
 const LATE = 'False InstallFailed';
+/** What is to be ready has time to be made; what is waited for never comes. */
+const timeoutFor = (expected: string): string => (expected.startsWith('True') ? '20s' : '1s');
 
 describe('an install waits', () => {
   test.each<[string, ChartFiles, Record<string, unknown>, string]>([
@@ -80,7 +82,7 @@ describe('an install waits', () => {
     ['for a kind of its own, with poller', CUSTOM, poller, LATE],
     ['for no kind of its own with legacy', CUSTOM, legacy, READY],
   ])('%s', async (_what, files, spec, expected) => {
-    expect((await installed(files, spec))[1]).toBe(expected);
+    expect((await installed(files, { timeout: timeoutFor(expected), ...spec }))[1]).toBe(expected);
   });
 
   test('no longer than its own timeout, whatever the others are', async () => {
@@ -146,7 +148,7 @@ describe('healthCheckExprs', () => {
   const phase = (name: string): ChartFiles => ({ 'templates/till.yaml': till(`{phase: ${name}}`) });
 
   test.each([
-    ['Open', '1s', READY],
+    ['Open', '20s', READY],
     ['Opening', '1s', LATE],
     // It has failed: that is not waited for.
     ['Broken', '10m', LATE],
@@ -157,8 +159,8 @@ describe('healthCheckExprs', () => {
   test('are asked in place of the usual rules', async () => {
     const current = "status.conditions.exists(c, c.reason == 'Opening')";
     const healthCheckExprs = [{ apiVersion: API, kind: 'Till', current }];
-    expect((await installed(CUSTOM, { healthCheckExprs }))[1]).toBe(READY);
-    expect((await installed(phase('Broken'), {}))[1]).toBe(READY);
+    expect((await installed(CUSTOM, { timeout: '20s', healthCheckExprs }))[1]).toBe(READY);
+    expect((await installed(phase('Broken'), { timeout: '20s' }))[1]).toBe(READY);
   });
 
   test('go on at once when an object changes', async () => {

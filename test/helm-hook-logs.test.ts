@@ -76,7 +76,7 @@ test('one whose Pods are gone by then says so', async () => {
 
 test('one that never ran on any node says so', async () => {
   const job = jobTemplate('job', FAILS).replace('restartPolicy', 'nodeSelector: {none: here}\n      restartPolicy');
-  expect(await told('nowhere', job, { timeout: '1s' })).toBe('it has no log: its Pod was given no node');
+  expect(await told('nowhere', job, { timeout: '6s' })).toBe('it has no log: its Pod was given no node');
 });
 
 test('who may not read logs is told that the log cannot be read', async () => {

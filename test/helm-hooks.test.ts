@@ -131,12 +131,12 @@ test('one that does not end fails when its time is over', async () => {
     ...MAIN,
     'templates/job.yaml': jobTemplate('job', { behaviour: 'run=60s', annotations: hook('post-upgrade') }),
   });
-  await releases.release('long', { upgrade: { timeout: '1s' } });
+  await releases.release('long', { upgrade: { timeout: '5s' } });
   await releases.ready('long');
-  await releases.release('long', { upgrade: { timeout: '1s' }, values: { colour: 'red' } });
+  await releases.release('long', { upgrade: { timeout: '5s' }, values: { colour: 'red' } });
   const release = await releases.until('long', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
   expect(messageOf(release, 'Ready')).toMatch(
-    /: post-upgrade hooks failed: hook Job\/\S+\/long-job failed: it did not end within 1s/,
+    /: post-upgrade hooks failed: hook Job\/\S+\/long-job failed: it did not end within 5s/,
   );
   expect(historyOf(release)).toEqual(['v2 failed upgrade', 'v1 deployed install']);
 });

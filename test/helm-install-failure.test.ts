@@ -55,10 +55,12 @@ test('an object that the API server refuses fails the install, which is recorded
   });
   expect(await recordsOf(releases, 'refused')).toEqual(['v1 failed']);
   expect(await releases.object('ConfigMap', 'refused-settings')).toBeNull();
-  expect(await eventsOf(releases, 'refused')).toEqual([
-    `InstallFailed: ${messageOf(release, 'Released')}`,
-    'RetriesExceeded: Failed to install after 1 attempt(s)',
-  ]);
+  await expect
+    .poll(() => eventsOf(releases, 'refused'), TOLD_WITHIN)
+    .toEqual([
+      `InstallFailed: ${messageOf(release, 'Released')}`,
+      'RetriesExceeded: Failed to install after 1 attempt(s)',
+    ]);
 });
 
 test.each<{ what: string; name: string; files: ChartFiles; values?: Record<string, unknown>; text: RegExp }>([
@@ -125,19 +127,19 @@ test('a hook that fails is named, and nothing comes after it', async () => {
 
 test('what is not ready in time fails the install, and stays to be looked at', async () => {
   await releases.chart('slow', { 'templates/web.yaml': deploymentTemplate('web', { behaviour: 'never-ready' }) });
-  await releases.release('slow', { install: { timeout: '2s' } });
+  await releases.release('slow', { install: { timeout: '8s' } });
   const running = await releases.until(
     'slow',
     'be told of',
-    (seen) => says(seen, 'Reconciling') === 'True Progressing',
+    (seen) => says(seen, 'Reconciling') === 'True Progressing' && historyOf(seen).length > 0,
   );
-  expect(messageOf(running, 'Reconciling')).toBe("Running 'install' action with timeout of 2s");
+  expect(messageOf(running, 'Reconciling')).toBe("Running 'install' action with timeout of 8s");
   expect(says(running, 'Ready')).toBe('Unknown Progressing');
   expect(messageOf(running, 'Ready')).toBe(messageOf(running, 'Reconciling'));
   expect(historyOf(running)).toEqual(['v1 pending-install install']);
   await stored(releases, 'slow', 1, 'pending-install');
   const release = await releases.until('slow', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
-  expect(messageOf(release, 'Ready')).toMatch(/Deployment\/\S+\/slow-web.*not ready within 2s/);
+  expect(messageOf(release, 'Ready')).toMatch(/Deployment\/\S+\/slow-web.*not ready within 8s/);
   expect(failuresOf(release)).toEqual([1, 1, 0]);
   expect(await releases.object('Deployment', 'slow-web', 'apps')).not.toBeNull();
 });

@@ -10,10 +10,10 @@ import { configMapTemplate, hook, jobTemplate, recordsOf, stored } from './suppo
 import { Releases } from './support/releases.ts';
 import { Replica } from './support/replica.ts';
 
-/** A third of what an agent uses by default, so that the scenario is short. Milliseconds. */
-const DURATION = 5_000;
+/** Less than what an agent uses by default, so that the scenario is short. Milliseconds. */
+const DURATION = 10_000;
 /** How long is waited for anything; tests beside it may take the processor. */
-const PATIENCE = 60_000;
+const PATIENCE = 90_000;
 const REPLICAS = ['replica-a', 'replica-b'] as const;
 const NAMES = Array.from({ length: 12 }, (_, index) => `unit-${String(index).padStart(2, '0')}`);
 
@@ -42,8 +42,11 @@ async function start(name: string): Promise<void> {
 const agreed = async (count: number, since: number): Promise<void> => {
   await Promise.all([...replicas.values()].map((replica) => replica.agreed(count, since, PATIENCE)));
 };
-const declare = (colour: string): Promise<unknown> =>
-  Promise.all(NAMES.map((name) => releases.release(name, { values: { colour } })));
+/** Those that are named stay in their second action until somebody ends it. */
+const declare = (colour: string, staying: readonly string[] = []): Promise<unknown> =>
+  Promise.all(
+    NAMES.map((name) => releases.release(name, { timeout: '5m', values: { colour, stays: staying.includes(name) } })),
+  );
 const ready = (): Promise<unknown> => Promise.all(NAMES.map((name) => releases.ready(name, PATIENCE)));
 const colours = (): Promise<unknown[]> =>
   Promise.all(
@@ -59,9 +62,10 @@ const writes = async (): Promise<AuditedRequest[]> =>
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'plumb-helm-replicas-'));
   releases = await Releases.start({ agent: false, audit: true, nodes: true });
+  const behaviour = 'run={{ if and .Values.stays (eq (int .Release.Revision) 2) }}10m{{ else }}100ms{{ end }}';
   const files = {
     'templates/main.yaml': configMapTemplate('main', { colour: '{{ .Values.colour }}' }),
-    'templates/job.yaml': jobTemplate('job', { behaviour: 'run=2s', annotations: hook('pre-upgrade') }),
+    'templates/job.yaml': jobTemplate('job', { behaviour, annotations: hook('pre-upgrade') }),
   };
   for (const name of NAMES) await releases.chart(name, files);
 }, 120_000);
@@ -71,7 +75,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-vi.setConfig({ testTimeout: 150_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 test('two replicas share releases, and each is installed by one', async () => {
   const since = Date.now();
@@ -90,7 +94,7 @@ test('two replicas share releases, and each is installed by one', async () => {
 
 test('what one that is killed had under way is unlocked and done by the other', async () => {
   const lost = NAMES.filter((name) => owners.get(name) === 'replica-a');
-  await declare('red');
+  await declare('red', lost);
   for (const name of lost) await stored(releases, name, 2, 'pending-upgrade');
   await replicas.get('replica-a')?.end('SIGKILL');
   replicas.delete('replica-a');

@@ -12,6 +12,7 @@ import {
   recordsOf,
   request,
   says,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 import { configMapKey, namespaceKey, type StartAgent } from './support/world.ts';
@@ -90,8 +91,9 @@ test('a tenant without rights is refused in one message, and nothing is stored o
   expect(messageOf(release, 'Ready')).toMatch(cannot('create', 'secrets'));
   expect(await recordsOf(releases, 'shop')).toEqual([]);
   expect(await isThere('shop-main')).toBe(false);
-  const told = await eventsOf(releases, 'shop');
-  expect(told.filter((text) => cannot('create', 'secrets').test(text))).toHaveLength(1);
+  const told = async (): Promise<string[]> =>
+    (await eventsOf(releases, 'shop')).filter((text) => cannot('create', 'secrets').test(text));
+  await expect.poll(told, TOLD_WITHIN).toHaveLength(1);
 });
 
 test('with a role it is installed, by itself', async () => {

@@ -10,6 +10,7 @@ import {
   podTemplate,
   recordsOf,
   says,
+  TOLD_WITHIN,
 } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
 
@@ -49,8 +50,9 @@ test('tests run after an install, and are told', async () => {
   expect(says(release, 'Released')).toBe('True InstallSucceeded');
   expect(testsOf(release)).toEqual({ 'good-a': 'Succeeded', 'good-b': 'Succeeded' });
   expect(historyOf(release)).toEqual(['v1 deployed install']);
-  const events = await eventsOf(releases, 'good');
-  expect(events.map((text) => text.slice(0, text.indexOf(':')))).toEqual(['InstallSucceeded', 'TestSucceeded']);
+  const reasons = async (): Promise<string[]> =>
+    (await eventsOf(releases, 'good')).map((text) => text.slice(0, text.indexOf(':')));
+  await expect.poll(reasons, TOLD_WITHIN).toEqual(['InstallSucceeded', 'TestSucceeded']);
 });
 
 test('until they have run the release waits for them', async () => {

@@ -83,6 +83,7 @@ test('a tenant whose rights are gone cannot prune, and says so; the entry stays'
     { rules: [] },
     { type: 'merge' },
   );
+  await tenant.untilMay('patch', false);
   await world.push({ 'apps/settings.yaml': configMap(world.target, 'other', { a: '1' }) });
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'False', 'ReconciliationFailed');
   const unit = await world.get(world.unitKey('apps'));
@@ -137,6 +138,7 @@ test('drift that is left shows nothing of an object that the tenant may not read
   await tenant.grant(ALL_VERBS.filter((verb) => verb !== 'get'));
   await tenant.untilMay('get', false);
   await mode('warn');
+  await world.judgedAnew('apps');
   await world.edit(configMapKey(world.target, 'other'), { data: { a: 'of another' } });
   const told = await world.event(world.unitKey('apps'), 'DriftDetected', () => true);
   expect(told).toBe(`drift detected: ConfigMap/${world.target}/other: somebody changed it; it is left so`);
@@ -158,6 +160,7 @@ test.each([
   await tenant.grant(ALL_VERBS.filter((verb) => verb !== 'get'));
   await tenant.untilMay('get', false);
   await mode(word);
+  await world.judgedAnew('apps');
   await world.cluster.delete(other);
   const unit = world.unitKey('apps');
   if (word === 'warn') await world.conditionIs(unit, 'Drifted', 'True', 'DriftDetected');

@@ -66,7 +66,7 @@ test('an agent killed while it applies has its inventory written for all it made
   await world.gitRepository();
   await world.kustomization('apps');
 
-  running = await world.spawnAgent({ applies: 2 });
+  running = await world.spawnAgent({ applies: 1 });
   await thereAre(3);
   await kill(running);
   const made = await managed();
@@ -120,7 +120,7 @@ test('an agent killed while it prunes has lost nothing it still has to delete', 
   const gone = Object.fromEntries(names.slice(5).map((name) => [`apps/${name}.yaml`, null]));
   const commit = await world.repository.commit(gone);
   await world.requestSource();
-  running = await world.spawnAgent();
+  running = await world.spawnAgent({ applies: 2 });
   // Those of one kind go together, so many at a time: the kill comes while most are still there.
   await world.until(configMapKey(target, 'map-290'), 'be gone', (object) => object === null);
   await kill(running);

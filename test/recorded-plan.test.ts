@@ -200,11 +200,13 @@ describe('without any policy', () => {
       zoe: 'user: zoe\ngit: zoe@example.test',
     };
     await world.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'people', namespace }, data });
+    // One question for both revisions, so that its answer is there when the plan of the second is made.
+    const webhook = { url, body: "{'digest': dyn(change.digest)}", expression: 'response.body.yes == true' };
     undo = await clusterPolicy(world, 'people', {
       select: { names: ['pages'] },
       identitiesRef: { name: 'people', namespace },
       approvals: [{ name: 'other', count: 1, notAuthor: true }],
-      external: [{ name: 'asked', retryInterval: '1s', webhook: { url, expression: 'response.body.yes == true' } }],
+      external: [{ name: 'asked', retryInterval: '1s', cache: '10m', webhook }],
     });
     const page = { 'pages/page.yaml': configMap(world.target, 'page', { size: '1', note: 'forbidden' }) };
     await world.push(page, 'A page', 'Bob <bob@example.test>');

@@ -9,6 +9,7 @@ import type { RemoteBases } from '@plumb/sources';
 import { createRemoteBases } from '@plumb/sources';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace } from './support/manifests.ts';
+import { keptPort } from './support/ports.ts';
 import { Repository } from './support/repository.ts';
 import { condition, configMapKey, statusOf, World } from './support/world.ts';
 
@@ -47,7 +48,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'plumb-remote-bases-'));
   world = await World.start({ agent: false });
   const { target } = world;
-  git = await startGitServer({ dir: join(dir, 'git') });
+  git = await startGitServer({ dir: join(dir, 'git'), port: keptPort() });
   base = await Repository.clone(await git.create('base'), dir);
   await base.commit({
     'deploy/kustomization.yaml': 'resources: [settings.yaml]\n',

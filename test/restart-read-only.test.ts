@@ -219,7 +219,8 @@ test('the record of a unit that is gone goes, and so do its metrics', async () =
   await world.cluster.delete(world.unitKey('apps'));
   await world.until(world.unitKey('apps'), 'be gone', (unit) => unit === null);
   const { metrics } = world.agent;
-  await expect.poll(() => [...metrics.lines()].filter((line) => line.includes('kind="Kustomization"'))).toEqual([]);
+  const ofUnits = (): string[] => [...metrics.lines()].filter((line) => line.includes('kind="Kustomization"'));
+  await expect.poll(ofUnits, { timeout: 30_000 }).toEqual([]);
   await world.stopAgent();
   expect(await readdir(dir)).toEqual([]);
   expect(await world.problems()).toEqual([]);

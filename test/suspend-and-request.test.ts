@@ -25,6 +25,8 @@ const handled = (object: KubeObject | null): string | undefined => statusOf(obje
 test('a suspended unit touches nothing: neither drift nor a commit', async () => {
   const { target } = world;
   await world.suspend('apps', true);
+  // What comes later of the same kind is seen later.
+  await world.judgedAnew('other');
   const before = await world.get(world.unitKey('apps'));
   await world.edit(configMapKey(target, 'settings'), { data: { colour: 'red' } });
   const revision = await world.push({

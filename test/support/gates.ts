@@ -56,7 +56,7 @@ async function untilOld(cluster: Cluster): Promise<void> {
 }
 
 /** What stands above namespaces is in force within this time, and nothing tells of the moment. Milliseconds. */
-const IN_FORCE_WITHIN = 1_000;
+const IN_FORCE_WITHIN = 2_000;
 
 /** Everybody who is known may approve: what counts is up to policies. */
 const APPROVERS: readonly KubeObject[] = [
@@ -148,7 +148,7 @@ export async function changeOf(
   what: string,
   holds: (change: Change) => boolean = () => true,
 ): Promise<Change> {
-  const over = AbortSignal.timeout(30_000);
+  const over = AbortSignal.timeout(60_000);
   const { namespace } = world;
   let seen: Change[] = [];
   while (!over.aborted) {

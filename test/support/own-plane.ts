@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +9,7 @@ import { connect, type Cluster, type RequestCounter } from '@plumb/kube';
 import { startControlPlane, type ControlPlane } from '@plumb/sandbox';
 import { createDownloads, createGitSources } from '@plumb/sources';
 import { CLUSTER_PATH, ENGINE_PATH } from './paths.ts';
-
-/** Below those that the system gives to connections (ip(7), ip_local_port_range): nobody takes it while the plane is stopped. */
-const PORTS = { first: 20_000, after: 32_000 };
+import { keptPort } from './ports.ts';
 
 /** A control plane of one scenario's own, that it may stop, start and set back. It keeps its address. */
 export class OwnPlane {
@@ -31,7 +28,7 @@ export class OwnPlane {
   /** `audit` notes every request in `auditLog`. */
   static async start({ audit = false }: { audit?: boolean } = {}): Promise<OwnPlane> {
     const dir = await mkdtemp(join(tmpdir(), 'plumb-plane-'));
-    const port = randomInt(PORTS.first, PORTS.after);
+    const port = keptPort();
     const plane = await startControlPlane({ clusterPath: CLUSTER_PATH, dir: join(dir, 'plane'), port, audit });
     const own = new OwnPlane(dir, plane, audit);
     const cluster = await own.connect();

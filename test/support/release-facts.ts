@@ -51,7 +51,7 @@ export async function recordsOf(
 }
 
 /** An Event is written beside the status, and may come a moment after it. */
-export const TOLD_WITHIN = { timeout: 10_000 };
+export const TOLD_WITHIN = { timeout: 45_000 };
 
 /** Reasons and messages of all events about a release, oldest first, without repetition. */
 export async function eventsOf(releases: Releases, name: string): Promise<string[]> {

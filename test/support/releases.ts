@@ -194,7 +194,7 @@ export class Releases {
     });
   }
 
-  async until(name: string, what: string, holds: (release: HelmRelease) => boolean, ms = 30_000): Promise<HelmRelease> {
+  async until(name: string, what: string, holds: (release: HelmRelease) => boolean, ms = 60_000): Promise<HelmRelease> {
     const found = await this.world.until(
       this.key(name),
       what,
@@ -205,7 +205,7 @@ export class Releases {
   }
 
   /** Waits until it is ready at what is declared now. */
-  ready(name: string, ms = 30_000): Promise<HelmRelease> {
+  ready(name: string, ms = 60_000): Promise<HelmRelease> {
     return this.until(
       name,
       'be Ready at its generation',

@@ -258,7 +258,7 @@ export class World {
     key: ObjectKey,
     what: string,
     holds: (object: KubeObject | null) => boolean,
-    ms = 30_000,
+    ms = 60_000,
   ): Promise<KubeObject | null> {
     const over = AbortSignal.timeout(ms);
     let last: KubeObject | null = null;
@@ -302,7 +302,7 @@ export class World {
     key: ObjectKey,
     reason: string,
     holds: (message: string) => boolean = () => true,
-    ms = 15_000,
+    ms = 45_000,
   ): Promise<string> {
     const selection = {
       namespace: key.namespace,

@@ -23,6 +23,7 @@ export type * from './schema/gates/signed.ts';
 export * from './names.ts';
 export * from './conditions.ts';
 export * from './duration.ts';
+export * from './some.ts';
 export type * from './reasons.ts';
 export * from './time.ts';
 export * from './messages.ts';

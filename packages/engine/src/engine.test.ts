@@ -45,7 +45,7 @@ const slow = [
     'kustomization.yaml',
     'resources: [many.yaml]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: all}\n    spec: {replicas: 2}\n',
   ),
-  file('many.yaml', Array.from({ length: 300 }, (_, index) => deployment(`d${index}`)).join('---\n')),
+  file('many.yaml', Array.from({ length: 900 }, (_, index) => deployment(`d${index}`)).join('---\n')),
 ];
 
 function build(
@@ -214,7 +214,7 @@ describe('a request that takes too long', () => {
     const engine = engineWith();
     await build(engine);
     const before = (await engine.usage()).cpuSeconds;
-    await expect(build(engine, slow, { deadline: 150 })).rejects.toMatchObject({ code: 'timeout' });
+    await expect(build(engine, slow, { deadline: 500 })).rejects.toMatchObject({ code: 'timeout' });
     await running(engine, 0);
     expect((await engine.usage()).cpuSeconds - before).toBeGreaterThan(0.02);
   });
@@ -241,7 +241,7 @@ describe('a request that takes too long', () => {
     const engine = engineWith();
     const first = build(engine, slow);
     await expect(build(engine, small, { deadline: 30 })).rejects.toMatchObject({ code: 'timeout' });
-    expect((await first).objects).toHaveLength(300);
+    expect((await first).objects).toHaveLength(900);
   });
 });
 
@@ -292,7 +292,7 @@ describe('a cancelled request', () => {
     const cancelled = build(engine, slow, { signal: abort.signal });
     setTimeout(() => abort.abort(), 20);
     await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(performance.now() - started).toBeLessThan(1_500);
     expect((await build(engine)).objects).toHaveLength(1);
   });
 
@@ -346,9 +346,7 @@ describe('a helper that dies', () => {
     const bomb = file('a.yaml', `apiVersion: v1\nkind: T\nmetadata: {name: a}\na: &a [x]\n${levels.join('\n')}\n`);
     await expect(build(engine, [file('kustomization.yaml', 'resources: [a.yaml]'), bomb])).rejects.toMatchObject({
       code: 'crashed',
-      message: expect.stringMatching(
-        /^the helper ended \(exit code 3\): engine: out of memory: \d+ MiB used, 48 MiB allowed$/,
-      ) as string,
+      message: 'the helper ended (exit code 3): engine: out of memory: more than 48 MiB used',
     });
   });
 });

@@ -89,7 +89,7 @@ async function read(server: string, proxy: string): Promise<unknown> {
   };
   const client = connectRemote(remoteOf(JSON.stringify(kubeconfig), RULES));
   cleanups.push(() => client.close());
-  return client.get(CONFIG_MAP, { signal: AbortSignal.timeout(2_000) });
+  return client.get(CONFIG_MAP, { signal: AbortSignal.timeout(10_000) });
 }
 
 describe('a server behind a proxy', () => {

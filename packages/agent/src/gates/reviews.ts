@@ -1,4 +1,4 @@
-import { oneLine, type KubeObject, type ReviewRule } from '@plumb/api';
+import { oneLine, some, type KubeObject, type ReviewRule } from '@plumb/api';
 import { referredNamespace, spelling, type EndorsedPart, type Endorsement, type Endorsements } from '@plumb/core';
 import type { Cluster } from '@plumb/kube';
 import type { RangeCommit } from '@plumb/sources';
@@ -168,7 +168,6 @@ function whyNone(other: PullRequest | null): string {
 }
 
 function namedCommits(ids: readonly string[]): string {
-  const shown = ids.slice(0, NAMED).map((id) => id.slice(0, 12));
-  const more = ids.length <= NAMED ? '' : ` and ${ids.length - NAMED} more`;
-  return `commit${ids.length === 1 ? '' : 's'} ${shown.join(', ')}${more}`;
+  const short = ids.map((id) => id.slice(0, 12));
+  return `commit${ids.length === 1 ? '' : 's'} ${some(short, NAMED)}`;
 }

@@ -130,7 +130,7 @@ test('what another has written meanwhile is read once, and stays where the statu
   await cluster.patch(KEY, { status: another }, { type: 'merge', subresource: 'status' });
   cluster.clearRequests();
   const writing = writer.write(ID, status('c'));
-  await vi.waitUntil(() => patches() === 1);
+  await vi.waitUntil(() => patches() === 1, 10_000);
   await clock.advance(250);
   await expect(writing).resolves.toBe(true);
   expect(await served()).toEqual({ ...status('c'), lastAttemptedRevision: 'b' });
@@ -144,7 +144,7 @@ test('where the watch shows in time what another has written, nothing is read', 
   cluster.faults.fail(refused, 1, ({ verb }) => verb === 'patch');
   cluster.clearRequests();
   const writing = writer.write(ID, status('b'));
-  await vi.waitUntil(() => patches() === 1);
+  await vi.waitUntil(() => patches() === 1, 10_000);
   await cluster.patch(KEY, { metadata: { labels: { by: 'another' } } }, { type: 'merge' });
   await clock.advance(250);
   await expect(writing).resolves.toBe(true);
@@ -157,9 +157,9 @@ test('while what another has written cannot be read, nothing is written over it'
   const away = systemError('api-unavailable', 'away', { fault: 'system', policy: 'retry' });
   cluster.faults.fail(away, 1, ({ verb }) => verb === 'get');
   const writing = writer.write(ID, status('a'));
-  await vi.waitUntil(() => patches() === 2);
+  await vi.waitUntil(() => patches() === 2, 10_000);
   await clock.advance(250);
-  await vi.waitUntil(() => patches() === 3);
+  await vi.waitUntil(() => patches() === 3, 10_000);
   await clock.advance(499);
   expect(patches()).toBe(3);
   await clock.advance(1);
@@ -195,7 +195,7 @@ test('I4: what was to be written before the server went back is not written over
   objects.note(lost);
   const rewound = new Promise<void>((resolve) => objects.listenRewound(resolve));
   const writing = writer.write(ID, status('next'));
-  await vi.waitUntil(() => patches() === 1);
+  await vi.waitUntil(() => patches() === 1, 10_000);
   await clock.advance(250);
   await rewound;
   expect(objects.get(ID)?.['status']).toEqual(status('restored'));
@@ -213,7 +213,7 @@ test('what was to be written of an object that is gone is not written to the one
   const writing = writer.write(ID, status('old'));
   await cluster.delete(KEY);
   await cluster.create(unit());
-  await vi.waitUntil(() => ![before, undefined].includes(objects.get(ID)?.metadata.uid));
+  await vi.waitUntil(() => ![before, undefined].includes(objects.get(ID)?.metadata.uid), 10_000);
   await clock.advance(60_000);
   await expect(writing).resolves.toBe(false);
   expect(await served()).not.toMatchObject({ lastAppliedRevision: 'old' });
@@ -223,7 +223,7 @@ test('a status that is overtaken while it waits to be sent again is never sent',
   const away = systemError('api-unavailable', 'away', { fault: 'system', policy: 'retry' });
   cluster.faults.fail(away, 1, ({ verb }) => verb === 'patch');
   const writing = writer.write(ID, status('a'));
-  await vi.waitUntil(() => patches() === 1);
+  await vi.waitUntil(() => patches() === 1, 10_000);
   void writer.write(ID, status('b'));
   await clock.advance(250);
   await expect(writing).resolves.toBe(true);
@@ -237,7 +237,7 @@ test('the last status of an agent that stops is written, though another has writ
   stop.abort();
   await cluster.patch(KEY, { metadata: { labels: { by: 'another' } } }, { type: 'merge' });
   const writing = writer.write(ID, status('last'));
-  await vi.waitUntil(() => patches() === 2);
+  await vi.waitUntil(() => patches() === 2, 10_000);
   await clock.advance(250);
   await expect(writing).resolves.toBe(true);
   expect(await served()).toEqual(status('last'));

@@ -1,18 +1,12 @@
 import { formatDuration } from '../duration.ts';
 import { displayKey, type ObjectKey } from '../object.ts';
 import { DRIFT_ANNOTATION } from '../names.ts';
+import { some } from '../some.ts';
 import { message } from './message.ts';
 
 type Named = Pick<ObjectKey, 'kind' | 'namespace' | 'name'>;
 
 const CART = { kind: 'Deployment', namespace: 'shop', name: 'cart' };
-const MAX_PATHS = 10;
-
-/** `a, b and 3 more`: an event must stay readable however much was changed. */
-function some(items: readonly string[]): string {
-  if (items.length <= MAX_PATHS) return items.join(', ');
-  return `${items.slice(0, MAX_PATHS).join(', ')} and ${items.length - MAX_PATHS} more`;
-}
 
 /** One field that differs, its values as texts: hidden where they are secret, and short. */
 export interface FieldDrift {

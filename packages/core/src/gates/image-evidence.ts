@@ -1,4 +1,4 @@
-import { formatTime, parseDuration, type ImageSigners, type Json, type VulnerabilityRule } from '@plumb/api';
+import { formatTime, parseDuration, some, type ImageSigners, type Json, type VulnerabilityRule } from '@plumb/api';
 import type { Findings } from './facts.ts';
 import { maySign, signersText, signerText, type Signer } from './image-signers.ts';
 import { scanReport, SEVERITIES, type ScanReport, type Severity, type UnreadableReport } from './scan-report.ts';
@@ -90,7 +90,7 @@ export function signatureFindings(signers: ImageSigners, images: readonly Asked<
     const name = named(asked);
     if (by.length > 0) return { evidence: `${name} is signed by ${by.join(', ')}` };
     if (doubts.length === 0) return { waits: `a signature of image ${name} by ${signersText(signers)}` };
-    return { broken: `image ${name} is not signed by ${signersText(signers)}: ${told(doubts)}` };
+    return { broken: `image ${name} is not signed by ${signersText(signers)}: ${some(doubts, TOLD)}` };
   });
   return summed(found);
 }
@@ -131,7 +131,7 @@ function judgeReport(
   const newest = timed.toSorted((a, b) => (b.at ?? 0) - (a.at ?? 0))[0];
   const wanted = `a vulnerability report of image ${name} by ${signersText(signers)}`;
   if (newest === undefined) {
-    const why = reports.length > 0 ? 'their time is missing or lies in the future' : told(doubts);
+    const why = reports.length > 0 ? 'their time is missing or lies in the future' : some(doubts, TOLD);
     return { waits: why === '' ? wanted : `${wanted}: ${why}` };
   }
   const time = formatTime(new Date(newest.at ?? 0));
@@ -145,9 +145,8 @@ function judgeReport(
   const counted = `${remaining.length} vulnerabilities${cleared === 0 ? '' : `, ${cleared} more taken away by VEX`}`;
   if (worse.length === 0) return { evidence: `${name} has ${counted}, by a report of ${time} by ${newest.by}` };
   const worst = worse.toSorted((a, b) => rank(b.severity) - rank(a.severity));
-  const list = told(
-    unique(worst.map(({ ids, severity }) => `${ids[0] ?? 'one'} (${severity ?? 'of unknown severity'})`)),
-  );
+  const texts = worst.map(({ ids, severity }) => `${ids[0] ?? 'one'} (${severity ?? 'of unknown severity'})`);
+  const list = some(unique(texts), TOLD);
   return { broken: `image ${name} has vulnerabilities above ${rule.maxSeverity}, by the report of ${time}: ${list}` };
 }
 
@@ -163,11 +162,6 @@ function named({ image, digest }: { image: string; digest: string }): string {
 
 const TOLD = 5;
 
-function told(texts: readonly string[]): string {
-  const shown = texts.slice(0, TOLD).join(', ');
-  return texts.length <= TOLD ? shown : `${shown} and ${texts.length - TOLD} more`;
-}
-
 type Found = { broken: string } | { waits: string } | { evidence: string };
 
 /** What is broken goes before what is waited for: waiting would not mend it. */
@@ -176,10 +170,7 @@ function summed(found: readonly Found[]): Findings {
   const broken = found.flatMap((one) => ('broken' in one ? [one.broken] : []));
   if (broken.length > 0) return { broken, evidence };
   const waits = found.flatMap((one) => ('waits' in one ? [one.waits] : []));
-  return waits.length > 0 ? { waits: waiting(waits) } : { broken, evidence };
-}
-
-function waiting(texts: readonly string[]): string {
-  const shown = texts.slice(0, TOLD).join(', and for ');
-  return texts.length <= TOLD ? shown : `${shown}, and for ${texts.length - TOLD} more`;
+  return waits.length > 0
+    ? { waits: some(waits, TOLD, { between: ', and for ', last: ', and for ' }) }
+    : { broken, evidence };
 }

@@ -1,4 +1,4 @@
-import type { ApprovalRule } from '@plumb/api';
+import { some, type ApprovalRule } from '@plumb/api';
 import type { Cause } from '../plan.ts';
 import { judgeApprovals } from './approvals.ts';
 import { isAbout, type Occasion } from './causes.ts';
@@ -48,15 +48,10 @@ export function judgeFindings(
   const base = { policy, generation, rule, evidence };
   if (found.broken.length === 0) return { ...base, verdict: 'Met', message: 'passes' };
   const verdict = action === 'Warn' ? 'Warned' : 'Denied';
-  return { ...base, verdict, message: some(found.broken) };
+  return { ...base, verdict, message: some(found.broken, TOLD, { between: '; ', last: '; and ' }) };
 }
 
 const TOLD = 5;
-
-function some(texts: readonly string[]): string {
-  const shown = texts.slice(0, TOLD).join('; ');
-  return texts.length <= TOLD ? shown : `${shown}; and ${texts.length - TOLD} more`;
-}
 
 /** The rules of a policy that ask what the objects hold, for such changes. */
 export function contentRules(

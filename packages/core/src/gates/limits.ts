@@ -1,4 +1,4 @@
-import { displayKey, keyId, type LimitRule, type ObjectKey, type ProtectedObject } from '@plumb/api';
+import { displayKey, keyId, some, type LimitRule, type ObjectKey, type ProtectedObject } from '@plumb/api';
 import type { ChangeFacts } from './facts.ts';
 import { fitsOne, isKind } from './glob.ts';
 
@@ -62,6 +62,5 @@ function isMeant({ kind, namespace, name }: ProtectedObject, key: ObjectKey): bo
 
 /** In whichever order they go, it reads the same. */
 function named(keys: readonly ObjectKey[]): string {
-  const shown = keys.map(displayKey).toSorted().slice(0, NAMED).join(', ');
-  return keys.length <= NAMED ? shown : `${shown} and ${keys.length - NAMED} more`;
+  return some(keys.map(displayKey).toSorted(), NAMED);
 }

@@ -189,7 +189,7 @@ test('a connection that fell silent is found by PING and replaced', async () => 
   const fake = await start();
   const hop = await Hop.before(fake.port);
   cleanups.push(() => hop.close());
-  const cluster = client(fake, { port: hop.port, keepAlive: { interval: 50, deadline: 50 } });
+  const cluster = client(fake, { port: hop.port, keepAlive: { interval: 50, deadline: 1_000 } });
   await cluster.get(named('a'));
   hop.freeze();
   expect(await cluster.get(named('b'))).toMatchObject({ metadata: { name: 'b' } });
@@ -199,12 +199,12 @@ test('a connection that fell silent is found by PING and replaced', async () => 
 describe('a server that does not answer', () => {
   test('costs no more than the deadline, and the stream is reset', async () => {
     const fake = await start();
-    const cluster = client(fake, { limits: { timeout: 100, body: 1_000_000 } });
+    const cluster = client(fake, { limits: { timeout: 1_000, body: 1_000_000 } });
     await cluster.discover();
     const held = holding(fake, 1);
     await expect(cluster.get(named('a'))).rejects.toMatchObject({
       code: 'timeout',
-      message: expect.stringContaining('0.1 s'),
+      message: expect.stringContaining('1 s'),
     });
     const [request] = (await held)[0]!;
     if (!streamOf(request).closed) await once(streamOf(request), 'close');

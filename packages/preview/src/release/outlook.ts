@@ -1,6 +1,6 @@
 import type { Foreseen, ReleaseRecord, Secrets } from '@plumb/agent';
 import type { JsonObject, KubeObject } from '@plumb/api';
-import { formatDuration, parseJson } from '@plumb/api';
+import { formatDuration, parseJson, some } from '@plumb/api';
 import { dependenciesOf, fieldChanges, releaseNamespaceOf, unitDriftMode, versionedChartName } from '@plumb/core';
 import type { ActionName } from '@plumb/core';
 import type { BuiltRelease } from './build-release.ts';
@@ -21,9 +21,6 @@ export interface Seen {
   /** Objects are not what the record of the release says, and would be put right. */
   differs: boolean;
 }
-
-/** Most values that are named one by one. */
-const MOST = 10;
 
 export function outlookOf(foreseen: Foreseen, seen: Seen): Outlook {
   const { declared, built } = seen;
@@ -128,11 +125,10 @@ function differences(before: MadeWith, after: MadeWith, secrets: Secrets): strin
   const paths = fieldChanges(holding(before.values), holding(after.values)).map(({ path }) =>
     path.replace(/^values\.?/, ''),
   );
-  const named = paths.slice(0, MOST).map((path) => secrets.message(path));
-  const more = paths.length > MOST ? `, and ${paths.length - MOST} more` : '';
+  const named = some(paths.map((path) => secrets.message(path)));
   return [
     ...(before.chart === after.chart ? [] : [`chart: ${after.chart}, before ${before.chart}`]),
-    ...(paths.length === 0 ? [] : [`values that differ: ${named.join(', ')}${more}`]),
+    ...(paths.length === 0 ? [] : [`values that differ: ${named}`]),
   ];
 }
 
