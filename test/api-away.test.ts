@@ -47,11 +47,11 @@ beforeAll(async () => {
   const sourceRef = { kind: 'GitRepository', name: 'shop' };
   await apply(UNIT, { sourceRef, path: './shop', interval: '10m', retryInterval: '2s', prune: true, timeout: '1m' });
   await until(UNIT, isAt(revision));
-}, 180_000);
+});
 
 afterAll(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-}, 60_000);
+});
 
 function apply({ group, version, kind, namespace, name }: ObjectKey, spec: object): Promise<KubeObject> {
   const object = { apiVersion: `${group}/${version}`, kind, metadata: { name, namespace }, spec };
@@ -107,35 +107,31 @@ async function writtenSince(moment: number): Promise<string[]> {
 const MAPS = ['a', 'b', 'c'].map((name) => `patch configmaps/${name}`);
 const STATUSES = ['patch gitrepositories/shop', 'patch kustomizations/shop'];
 
-test(
-  'the API server goes and comes back: said once, asked rarely, no write but what is new',
-  { timeout: 180_000 },
-  async () => {
-    notices.length = 0;
-    await plane.stop();
-    requests.take();
-    const fetchedBefore = toGit.connections;
-    await sleep(AWAY_MS);
-    const during = requests.take();
-    expect(notices).toEqual([expect.stringMatching(/^the API server has not answered since \d{4}-/)]);
-    expect(running.cluster.connection.awayFor()).toBeGreaterThan(AWAY_MS / 2);
-    // One probe with its pauses, and what each watch tried before it waited.
-    expect(during.length).toBeLessThan(20 + AWAY_MS / 1_000);
-    // At most the fetch that was under way: there is nobody to tell of another.
-    expect(toGit.connections - fetchedBefore).toBeLessThan(AWAY_MS / 1_000 / 2);
-    const back = Date.now();
-    await plane.again();
-    await running.cluster.connection.back(AbortSignal.timeout(30_000));
-    const revision = await commit('two');
-    await request();
-    await until(UNIT, isAt(revision));
-    await until(configMapKey(NAMESPACE, 'a'), holds('two'));
-    expect(notices).toHaveLength(2);
-    expect(notices[1]).toMatch(/^the API server answers again after [\d.]+ s$/);
-    const written = await writtenSince(back);
-    expect(written.filter((write) => !STATUSES.includes(write)).toSorted()).toEqual(MAPS);
-  },
-);
+test('the API server goes and comes back: said once, asked rarely, no write but what is new', async () => {
+  notices.length = 0;
+  await plane.stop();
+  requests.take();
+  const fetchedBefore = toGit.connections;
+  await sleep(AWAY_MS);
+  const during = requests.take();
+  expect(notices).toEqual([expect.stringMatching(/^the API server has not answered since \d{4}-/)]);
+  expect(running.cluster.connection.awayFor()).toBeGreaterThan(AWAY_MS / 2);
+  // One probe with its pauses, and what each watch tried before it waited.
+  expect(during.length).toBeLessThan(20 + AWAY_MS / 1_000);
+  // At most the fetch that was under way: there is nobody to tell of another.
+  expect(toGit.connections - fetchedBefore).toBeLessThan(AWAY_MS / 1_000 / 2);
+  const back = Date.now();
+  await plane.again();
+  await running.cluster.connection.back(AbortSignal.timeout(30_000));
+  const revision = await commit('two');
+  await request();
+  await until(UNIT, isAt(revision));
+  await until(configMapKey(NAMESPACE, 'a'), holds('two'));
+  expect(notices).toHaveLength(2);
+  expect(notices[1]).toMatch(/^the API server answers again after [\d.]+ s$/);
+  const written = await writtenSince(back);
+  expect(written.filter((write) => !STATUSES.includes(write)).toSorted()).toEqual(MAPS);
+});
 
 test(
   'etcd is set back to an older state: what was delivered since is delivered again',

@@ -44,7 +44,7 @@ describe.each([
   { seed: 1, http1: false },
   { seed: 2, http1: true },
 ])('a connection that goes wrong in every way, seed $seed, HTTP/1.1 $http1', ({ seed, http1 }) => {
-  test('I5: in the end the cluster equals Git, and the inventory the cluster', { timeout: 120_000 }, async () => {
+  test('I5: in the end the cluster equals Git, and the inventory the cluster', async () => {
     const { world, proxy } = await start(seed, { http1 });
     const random = seededRandom(seed);
     const churn = new Churn(world, random, ['shop', 'cart', 'till']);
@@ -100,13 +100,15 @@ test(
   },
 );
 
-test('a single lost event is noticed within the interval of the check', { timeout: 120_000 }, async () => {
+test('a single lost event is noticed within the interval of the check', async () => {
   const { world, proxy } = await start(4);
   const churn = new Churn(world, seededRandom(4), ['shop']);
   await churn.begin();
   proxy.set({ 'drop-event': 1 });
   const key = { group: '', version: 'v1', kind: 'ConfigMap', namespace: world.namespace, name: 'shop-one' };
   await world.edit(key, { data: { value: 'unseen' } });
+  // Another event may be the first that is dropped.
+  await sleep(300);
   await expect.poll(() => proxy.happened.get('drop-event') ?? 0, { timeout: 30_000 }).toBeGreaterThan(0);
   proxy.set({});
   expect((await world.get(key))?.['data']).toEqual({ value: 'unseen' });

@@ -6,7 +6,7 @@ const SCRIPT = 'sandbox.plumb.dev/behaviour';
 
 let world: World;
 beforeAll(async () => {
-  world = await World.start();
+  world = await World.start({ agent: { dependencyInterval: 120_000 } });
 });
 afterAll(() => world.close());
 
@@ -40,7 +40,7 @@ test('three units come up in the order they name, each as soon as the one before
   const began = performance.now();
   await world.applied('second', revision);
   await world.applied('third', revision);
-  // Thirty seconds is what a unit that only looks again from time to time would need.
+  // A unit that only looks again from time to time would need two minutes.
   expect(performance.now() - began).toBeLessThan(25_000);
   const created = (object: { metadata: { creationTimestamp?: string } } | null): number =>
     Date.parse(object?.metadata.creationTimestamp ?? '');

@@ -6,11 +6,14 @@ import { Requests } from './support/requests.ts';
 import { configMapKey, World } from './support/world.ts';
 
 const EVERY_MS = 20;
-/** Five at once, and then after 1 and 2 seconds; the next waits for 4. */
-const BEFORE_LONG_PAUSE = 5 + 2;
+/** Five at once, and then after 1, 2 and 4 seconds. */
+const AT_ONCE = 5;
+const CORRECTIONS = AT_ONCE + 3;
 const LONG_PAUSE_MS = 4_000;
-/** The next may fall just within. */
-const MOST_CORRECTIONS = BEFORE_LONG_PAUSE + 1;
+/** Of those pauses together; an event may be seen late. */
+const LEAST_PAUSES_MS = 5_500;
+/** The next, after 8, may fall just within. */
+const MOST_CORRECTIONS = CORRECTIONS + 1;
 
 const requests = new Requests();
 let world: World;
@@ -52,8 +55,8 @@ function insist(): { stop: () => Promise<number> } {
   };
 }
 
-/** Counts how often the object is green again, by watch, until told to stop. */
-async function corrections(counted: { count: number }, signal: AbortSignal): Promise<void> {
+/** Notes when the object is green again, by watch, until told to stop. */
+async function corrections(times: number[], signal: AbortSignal): Promise<void> {
   const { items, resourceVersion } = await world.cluster.list(configMapKey(world.target, 'fought'), {
     namespace: world.target,
     fieldSelector: 'metadata.name=fought',
@@ -63,7 +66,7 @@ async function corrections(counted: { count: number }, signal: AbortSignal): Pro
   try {
     for await (const event of world.cluster.watch(configMapKey(world.target, 'fought'), selection)) {
       if (event.type !== 'modified') continue;
-      if (seen === 'red' && colour(event.object) === 'green') counted.count += 1;
+      if (seen === 'red' && colour(event.object) === 'green') times.push(performance.now());
       seen = colour(event.object);
     }
   } catch (error) {
@@ -74,8 +77,8 @@ async function corrections(counted: { count: number }, signal: AbortSignal): Pro
 test('a controller that insists is named, and put right ever more slowly; its neighbour is put right at once', async () => {
   const { target } = world;
   const over = new AbortController();
-  const counted = { count: 0 };
-  const counting = corrections(counted, over.signal);
+  const times: number[] = [];
+  const noting = corrections(times, over.signal);
   requests.take();
   const controller = insist();
   expect(await world.event(world.unitKey('apps'), 'DriftLoop')).toMatch(
@@ -86,18 +89,20 @@ test('a controller that insists is named, and put right ever more slowly; its ne
   );
   expect([...world.agent.metrics.lines()]).toContain('plumb_drift_loops 1');
 
-  await expect.poll(() => counted.count, { timeout: 30_000 }).toBe(BEFORE_LONG_PAUSE);
+  await expect.poll(() => times.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(CORRECTIONS - 1);
   const neighbour = configMapKey(target, 'quiet');
   const began = performance.now();
   await world.edit(neighbour, { data: { colour: 'red' } });
   await world.until(neighbour, 'be green again', (object) => colour(object) === 'green');
   expect(performance.now() - began).toBeLessThan(LONG_PAUSE_MS - 1_000);
 
+  await expect.poll(() => times.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(CORRECTIONS);
   const writes = await controller.stop();
   over.abort();
-  await counting;
+  await noting;
+  expect((times[CORRECTIONS - 1] ?? 0) - (times[AT_ONCE - 1] ?? 0)).toBeGreaterThan(LEAST_PAUSES_MS);
   expect(writes).toBeGreaterThan(2 * MOST_CORRECTIONS);
-  expect(counted.count).toBeLessThanOrEqual(MOST_CORRECTIONS);
+  expect(times.length).toBeLessThanOrEqual(MOST_CORRECTIONS);
   const sent = requests.take();
   expect(sent.filter((request) => request === 'apply configmaps').length).toBeLessThanOrEqual(MOST_CORRECTIONS + 1);
   expect(sent.length).toBeLessThanOrEqual(5 * MOST_CORRECTIONS);

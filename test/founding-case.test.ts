@@ -63,7 +63,7 @@ beforeAll(async () => {
   await writeFile(path, POLICY);
   const [same] = (await objectsIn(path, Buffer.from(POLICY))) as unknown as [ReleasePolicy];
   await policy(bench.world, same.metadata.name, same.spec as never);
-}, 120_000);
+});
 
 afterAll(async () => {
   for (const { cluster } of people.values()) await cluster.close();
@@ -141,4 +141,4 @@ test('the founding case: what a check says before a change is merged is what the
   expect(opened).toBeGreaterThanOrEqual(NOON);
   expect(opened).toBeLessThan(NOON + 360 * MINUTE);
   expect(await bench.value()).toBe('merged');
-}, 180_000);
+});

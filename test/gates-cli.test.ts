@@ -262,7 +262,7 @@ describe('why', () => {
   });
 });
 
-describe('a lockdown', { timeout: 180_000 }, () => {
+describe('a lockdown', () => {
   const stops = (): string[] => ['--namespace', world.namespace, '--reason', 'incident 12'];
 
   test('stops the units that are selected at once, until it is ended', async () => {
@@ -302,7 +302,7 @@ describe('a lockdown', { timeout: 180_000 }, () => {
   });
 });
 
-describe('a lockdown that lets pass what people approve and what holds checks', { timeout: 180_000 }, () => {
+describe('a lockdown that lets pass what people approve and what holds checks', () => {
   test('says what is in force, and the change waits for it beside its policies', async () => {
     const { namespace } = world;
     await plumb(alice, 'approve', change.metadata.name, '--wait=false');

@@ -86,7 +86,7 @@ test('a policy that is worded otherwise lets pass what it says now, and that is 
   expect(told).toContain(`held by a policy that was edited since: ReleasePolicy/${world.namespace}/p: ${words}`);
 });
 
-test('the changes of a unit go with it, that of its deletion as the last', async () => {
+test('the changes of a unit go with it, that of its deletion not before it was approved', async () => {
   await world.cluster.delete(world.unitKey('apps'), { propagationPolicy: 'Foreground' });
   const change = await changeOf(world, 'apps', 'wait', inPhase('Pending'));
   expect(change.spec.cause).toBe('prune');

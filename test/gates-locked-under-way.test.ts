@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from '@plumb/api';
 import { ChaosProxy } from '@plumb/testkit';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clusterPolicy, installGates, lockdown, Person } from './support/gates.ts';
 import { answered, configMapTemplate, deploymentTemplate, messageOf, says, stored } from './support/release-facts.ts';
 import { Releases } from './support/releases.ts';
@@ -14,8 +14,6 @@ const CONFIG_MAP = { group: '', version: 'v1', kind: 'ConfigMap' } as const;
 const MANY = 24;
 
 // Several waits a test, each of which tells what it waited for.
-vi.setConfig({ testTimeout: 180_000 });
-
 let releases: Releases;
 let dir: string;
 /** Leads to the cluster as a kubeConfig names it. */
@@ -105,7 +103,7 @@ test('G6: a lockdown stops a release on its way to a remote cluster, and its end
   await answered(releases, 'many', await world.request(releases.key('many')));
   expect(await parts()).toBe(stopped);
   await release();
-  await releases.ready('many', 60_000);
+  await releases.ready('many');
   expect(await parts()).toBe(MANY);
 });
 

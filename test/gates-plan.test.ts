@@ -207,9 +207,9 @@ test('a plan goes with its change', async () => {
   const { namespace } = world;
   const { name } = change.metadata;
   await world.cluster.delete({ ...CHANGE, namespace, name });
+  // Garbage collection looks for kinds that are new to it every half minute.
   await world.until({ ...PLAN, namespace, name }, 'be gone', (object) => object === null, 120_000);
   expect((await plumb(alice, 'change', 'diff', name)).code).toBe(2);
-  // Garbage collection looks for kinds that are new to it every half minute.
 });
 
 test('a plan that is not the one of the change is refused', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HelmRelease, JsonObject, KubeObject } from '@plumb/api';
 import { ChaosProxy } from '@plumb/testkit';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installGates, lockdown, Person } from './support/gates.ts';
 import {
   answered,
@@ -25,8 +25,6 @@ const MANY = 24;
 const POD = { group: '', version: 'v1', kind: 'Pod' } as const;
 
 // Several waits a test, each of which tells what it waited for.
-vi.setConfig({ testTimeout: 180_000 });
-
 let releases: Releases;
 let dir: string;
 let proxy: ChaosProxy;
@@ -153,7 +151,7 @@ test('G6: a lockdown that names drift ends a repair that is under way, and its e
   const parts = `{{- range until ${MANY} }}\n---\n${each.replaceAll('.Release', '$.Release')}{{- end }}\n`;
   await releases.chart('many', { 'templates/parts.yaml': parts });
   await releases.release('many', { driftDetection: { mode: 'enabled' } });
-  await releases.ready('many', 60_000);
+  await releases.ready('many');
   const names = Array.from({ length: MANY }, (_, index) => `many-${index}`);
   const drifted = async (): Promise<number> => {
     const found = await Promise.all(names.map((name) => releases.object('ConfigMap', name)));

@@ -1,6 +1,6 @@
 import type { JsonObject, KubeObject } from '@plumb/api';
 import { SAMPLE_CHARTS, type SampleChart } from '@plumb/testkit';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cleanUp, labelsOf, plain, recordOf, resultOf, type Result } from './support/compare.ts';
 import { Helm } from './support/helm.ts';
 import { HELM_RUNS } from './support/paths.ts';
@@ -19,8 +19,6 @@ afterAll(async () => {
   await helm.close();
   await releases.close();
 });
-vi.setConfig({ testTimeout: 180_000 });
-
 const { apps, manifests } = SAMPLE_CHARTS;
 const ALL = { ...apps, ...manifests } as Record<string, SampleChart>;
 /** What the API server refuses, where values say so. */
@@ -55,9 +53,9 @@ async function byPlumb(name: string, [first, second, third]: JsonObject[]): Prom
   const upgrade = { remediation: { retries: 0, remediateLastFailure: true } };
   const spec = { timeout: '60s', upgrade, uninstall: { keepHistory: true } };
   await releases.release(name, { ...spec, values: first });
-  await releases.ready(name, 60_000);
+  await releases.ready(name);
   await releases.release(name, { ...spec, values: second });
-  await releases.ready(name, 60_000);
+  await releases.ready(name);
   await releases.release(name, { ...spec, values: { ...third, refused: true } });
   const given = await releases.until(name, 'be given up', (seen) => says(seen, 'Stalled') !== undefined, 60_000);
   expect(historyOf(given)[0]).toBe('v4 deployed rollback');

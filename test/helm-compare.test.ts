@@ -1,6 +1,6 @@
 import type { JsonObject, KubeObject } from '@plumb/api';
 import { SAMPLE_CHARTS, type SampleChart } from '@plumb/testkit';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cleanUp, labelsOf, plain, recordOf, resultOf } from './support/compare.ts';
 import { Helm } from './support/helm.ts';
 import { HELM_RUNS } from './support/paths.ts';
@@ -19,8 +19,6 @@ afterAll(async () => {
   await helm.close();
   await releases.close();
 });
-vi.setConfig({ testTimeout: 120_000 });
-
 const { apps, manifests, surroundings } = SAMPLE_CHARTS;
 const ALL = { ...apps, ...manifests, ...surroundings } as Record<string, SampleChart>;
 
@@ -60,9 +58,9 @@ test.runIf(HELM_RUNS).each(CASES)('%s', async (sample, name, first, second) => {
   await cleanUp(releases);
 
   await releases.release(name, { values: first, timeout: '60s' });
-  await releases.ready(name, 60_000);
+  await releases.ready(name);
   await releases.release(name, { values: second, timeout: '60s' });
-  await releases.ready(name, 60_000);
+  await releases.ready(name);
   const ours = await resultOf(releases, name);
   await releases.world.cluster.delete(releases.key(name));
   await releases.world.until(releases.key(name), 'be gone', (object) => object === null, 60_000);

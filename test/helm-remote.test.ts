@@ -33,13 +33,13 @@ beforeAll(async () => {
   home = releases.world.namespace;
   await far.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: home } });
   await kubeconfig('far');
-}, 180_000);
+});
 
 afterAll(async () => {
   await releases.close();
   await far.close();
   await plane.close();
-}, 60_000);
+});
 
 async function kubeconfig(name: string, text?: string): Promise<void> {
   const value = Buffer.from(text ?? (await plane.kubeconfigText())).toString('base64');
@@ -155,28 +155,24 @@ test('a record that somebody deleted there is missed by the next run', async () 
   expect((await records(far, 'back')).at(-1)).toBe('v3 deployed');
 });
 
-test(
-  'a cluster that goes away is told of, and what was declared meanwhile is done when it is back',
-  { timeout: 180_000 },
-  async () => {
-    await releases.chart('spent', { 'templates/bad.yaml': REFUSED_SERVICE });
-    await releases.release('spent', FAR);
-    await releases.until('spent', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
-    await plane.stop();
-    await releases.release('shop', { ...FAR, values: { colour: 'white' } });
-    await untilSays('shop', /^the cluster at .* \(Secret\/\S+\/far\) has not answered since /, 60_000);
-    const there = await releases.world.get(releases.key('shop'));
-    expect(historyOf(there as unknown as HelmRelease)[0]).toMatch(/^v3 deployed upgrade$/);
-    await releases.chart('near', MAIN);
-    await releases.release('near');
-    await releases.ready('near');
-    await plane.again();
-    const release = await releases.ready('shop', 90_000);
-    expect(historyOf(release)[0]).toBe('v4 deployed upgrade');
-    expect(isColoured('white')(await far.get(main('shop')))).toBe(true);
-    expect(says(release, 'Ready')).toBe('True UpgradeSucceeded');
-  },
-);
+test('a cluster that goes away is told of, and what was declared meanwhile is done when it is back', async () => {
+  await releases.chart('spent', { 'templates/bad.yaml': REFUSED_SERVICE });
+  await releases.release('spent', FAR);
+  await releases.until('spent', 'be stalled', (seen) => says(seen, 'Stalled') !== undefined);
+  await plane.stop();
+  await releases.release('shop', { ...FAR, values: { colour: 'white' } });
+  await untilSays('shop', /^the cluster at .* \(Secret\/\S+\/far\) has not answered since /, 60_000);
+  const there = await releases.world.get(releases.key('shop'));
+  expect(historyOf(there as unknown as HelmRelease)[0]).toMatch(/^v3 deployed upgrade$/);
+  await releases.chart('near', MAIN);
+  await releases.release('near');
+  await releases.ready('near');
+  await plane.again();
+  const release = await releases.ready('shop', 90_000);
+  expect(historyOf(release)[0]).toBe('v4 deployed upgrade');
+  expect(isColoured('white')(await far.get(main('shop')))).toBe(true);
+  expect(says(release, 'Ready')).toBe('True UpgradeSucceeded');
+});
 
 test('what was given up there is tried again when its cluster is back', async () => {
   expect(await releases.world.event(releases.key('spent'), 'ReleaseRecovery')).toBe(
@@ -184,7 +180,7 @@ test('what was given up there is tried again when its cluster is back', async ()
   );
 });
 
-test('one that goes away while an upgrade waits leaves nothing locked', { timeout: 180_000 }, async () => {
+test('one that goes away while an upgrade waits leaves nothing locked', async () => {
   const web = { 'templates/web.yaml': `{{ if .Values.web }}\n${deploymentTemplate('web')}{{ end }}\n` };
   await releases.chart('cut', { ...MAIN, ...web });
   await releases.release('cut', { ...FAR, upgrade: { timeout: '5m' } });

@@ -68,7 +68,7 @@ beforeAll(async () => {
     'templates/job.yaml': jobTemplate('job', { behaviour, annotations: hook('pre-upgrade') }),
   };
   for (const name of NAMES) await releases.chart(name, files);
-}, 120_000);
+});
 afterAll(async () => {
   for (const { replica } of all) await replica.end('SIGKILL');
   await releases.close();

@@ -69,7 +69,7 @@ beforeAll(async () => {
   await world.applied('base', first);
   await Promise.all(['neighbour', ...cases.map(({ name }) => name)].map((name) => world.kustomization(name)));
   await Promise.all(['neighbour', ...cases.map(({ name }) => name)].map((name) => world.applied(name, first)));
-}, 120_000);
+});
 afterAll(() => world.close());
 
 /** The API server takes a namespaced object only with a namespace. */

@@ -89,7 +89,7 @@ beforeAll(async () => {
     await admit(row);
   }
   for (const row of ROWS) admission.set(row.name, await admitted(row));
-}, 120_000);
+});
 
 afterAll(async () => {
   for (const row of ROWS) {

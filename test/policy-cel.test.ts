@@ -107,7 +107,7 @@ beforeAll(async () => {
   );
   await inPieces(ALL, publish);
   await inPieces(ALL, inForce);
-}, 120_000);
+});
 
 afterAll(async () => {
   await inPieces(ALL, async (row) => {

@@ -76,7 +76,7 @@ beforeAll(async () => {
     const object = { apiVersion: 'plumb.dev/v1', kind: 'ReleasePolicy', metadata: { name }, spec };
     await writeFile(join(dir, `${name}.yaml`), JSON.stringify(object));
   }
-}, 120_000);
+});
 
 afterAll(async () => {
   await alice.cluster.close();
@@ -227,7 +227,7 @@ describe('without any policy', () => {
       const { path, digest } = status?.plan ?? {};
       return spec.revision === revision && path !== undefined && digest !== first.status?.plan?.digest;
     });
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await undo();

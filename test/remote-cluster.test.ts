@@ -48,14 +48,14 @@ beforeAll(async () => {
     'far/other.yaml': configMap(world.target, 'other', { a: '1' }),
     'near/settings.yaml': configMap(world.target, 'near', { a: '1' }),
   });
-}, 180_000);
+});
 
 afterAll(async () => {
   await world.close();
   await far.close();
   await plane.close();
   await rm(dir, { recursive: true });
-}, 60_000);
+});
 
 async function createNamespace(cluster: Cluster, name: string): Promise<void> {
   await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
@@ -170,42 +170,38 @@ describe('a unit with a kubeconfig', () => {
   });
 });
 
-test(
-  'a cluster that is down: its units say since when, ask rarely, and go on by themselves; nobody else notices',
-  { timeout: 180_000 },
-  async () => {
-    await world.kustomization('near');
-    await world.conditionIs(world.unitKey('near'), 'Ready', 'True');
-    notices.length = 0;
-    const stoppedAt = Date.now();
-    await plane.stop();
-    const downAt = Date.now();
-    requests.take();
-    const object = await says('far', /^the cluster at .* \(Secret\/.*\/far\) has not answered since 20.*: /);
-    const since = Date.parse(/since (\S+Z)/.exec(messageOf(object))?.[1] ?? '');
-    expect(since).toBeGreaterThan(stoppedAt - 10_000);
-    expect(since).toBeLessThan(downAt + 10_000);
-    const revision = await world.push({
-      'near/settings.yaml': configMap(world.target, 'near', { a: '2' }),
-      'far/settings.yaml': configMap(world.target, 'settings', { colour: 'white' }),
-    });
-    await world.applied('near', revision);
-    const token = await world.request(world.unitKey('far'));
-    await world.until(world.unitKey('far'), 'answer', (seen) => statusOf(seen).lastHandledReconcileAt === token);
-    await sleep(AWAY_MS);
-    // One probe with its pauses, and what each watch tried before it waited.
-    expect(requests.take().length).toBeLessThan(30 + AWAY_MS / 1_000);
-    expect(notices).toEqual([expect.stringMatching(/^the cluster at .* has not answered since/)]);
-    await plane.again();
-    await world.applied('far', revision);
-    expect(colour('white')(await far.get(settings()))).toBe(true);
-    await far.patch(settings(), { data: { colour: 'blue' } }, { type: 'merge' });
-    await until(far, settings(), colour('white'));
-    expect(notices[1]).toMatch(/answers again$/);
-  },
-);
+test('a cluster that is down: its units say since when, ask rarely, and go on by themselves; nobody else notices', async () => {
+  await world.kustomization('near');
+  await world.conditionIs(world.unitKey('near'), 'Ready', 'True');
+  notices.length = 0;
+  const stoppedAt = Date.now();
+  await plane.stop();
+  const downAt = Date.now();
+  requests.take();
+  const object = await says('far', /^the cluster at .* \(Secret\/.*\/far\) has not answered since 20.*: /);
+  const since = Date.parse(/since (\S+Z)/.exec(messageOf(object))?.[1] ?? '');
+  expect(since).toBeGreaterThan(stoppedAt - 10_000);
+  expect(since).toBeLessThan(downAt + 10_000);
+  const revision = await world.push({
+    'near/settings.yaml': configMap(world.target, 'near', { a: '2' }),
+    'far/settings.yaml': configMap(world.target, 'settings', { colour: 'white' }),
+  });
+  await world.applied('near', revision);
+  const token = await world.request(world.unitKey('far'));
+  await world.until(world.unitKey('far'), 'answer', (seen) => statusOf(seen).lastHandledReconcileAt === token);
+  await sleep(AWAY_MS);
+  // One probe with its pauses, and what each watch tried before it waited.
+  expect(requests.take().length).toBeLessThan(30 + AWAY_MS / 1_000);
+  expect(notices).toEqual([expect.stringMatching(/^the cluster at .* has not answered since/)]);
+  await plane.again();
+  await world.applied('far', revision);
+  expect(colour('white')(await far.get(settings()))).toBe(true);
+  await far.patch(settings(), { data: { colour: 'blue' } }, { type: 'merge' });
+  await until(far, settings(), colour('white'));
+  expect(notices[1]).toMatch(/answers again$/);
+});
 
-test('a cluster that hangs without a word is found out, and holds up nobody else', { timeout: 180_000 }, async () => {
+test('a cluster that hangs without a word is found out, and holds up nobody else', async () => {
   const proxy = await TcpProxy.to(Number(plane.host.split(':')[1]));
   try {
     await kubeconfig('hung', admin.replace(plane.host, `127.0.0.1:${proxy.port}`));
@@ -301,30 +297,26 @@ describe('credentials that are rotated', () => {
     expect(connections()).toBe(before);
   });
 
-  test(
-    'that are refused are told, and others are looked for, without a label and without a restart',
-    { timeout: 180_000 },
-    async () => {
-      const third = await account('third');
-      await kubeconfig('plain', third);
-      await unit('plain', {
-        path: './near',
-        interval: '1h',
-        retryInterval: '1h',
-        kubeConfig: { secretRef: { name: 'plain' } },
-      });
-      await world.conditionIs(world.unitKey('plain'), 'Ready', 'True');
-      await revoke('third');
-      await says('plain', /refuses the credentials of Secret\/.*\/plain: Unauthorized/, 90_000);
-      await kubeconfig('plain', await account('fourth'));
-      await world.until(
-        world.unitKey('plain'),
-        'be Ready',
-        (object) => condition(object, 'Ready')?.status === 'True',
-        90_000,
-      );
-    },
-  );
+  test('that are refused are told, and others are looked for, without a label and without a restart', async () => {
+    const third = await account('third');
+    await kubeconfig('plain', third);
+    await unit('plain', {
+      path: './near',
+      interval: '1h',
+      retryInterval: '1h',
+      kubeConfig: { secretRef: { name: 'plain' } },
+    });
+    await world.conditionIs(world.unitKey('plain'), 'Ready', 'True');
+    await revoke('third');
+    await says('plain', /refuses the credentials of Secret\/.*\/plain: Unauthorized/, 90_000);
+    await kubeconfig('plain', await account('fourth'));
+    await world.until(
+      world.unitKey('plain'),
+      'be Ready',
+      (object) => condition(object, 'Ready')?.status === 'True',
+      90_000,
+    );
+  });
 });
 
 describe('a Secret that cannot be used is said', () => {

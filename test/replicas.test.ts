@@ -7,7 +7,7 @@ import { connect } from '@plumb/kube';
 import type { ControlPlane, GitServer } from '@plumb/sandbox';
 import { startControlPlane, startGitServer } from '@plumb/sandbox';
 import { checkStatus } from '@plumb/testkit';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownership } from '../chaos/owners.ts';
 import type { AuditedRequest } from './support/audit.ts';
 import { auditedRequests, isWrite } from './support/audit.ts';
@@ -130,8 +130,6 @@ afterAll(async () => {
   await plane.stop();
   await rm(dir, { recursive: true, force: true });
 });
-
-vi.setConfig({ testTimeout: 150_000 });
 
 test('three replicas share thirty units', async () => {
   const since = Date.now();

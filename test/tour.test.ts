@@ -40,7 +40,7 @@ beforeAll(async () => {
     heard();
   });
   await printed(/^ready /m, 0);
-}, 120_000);
+});
 
 afterAll(async () => {
   if (sandbox.exitCode === null) {

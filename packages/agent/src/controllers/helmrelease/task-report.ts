@@ -13,6 +13,7 @@ import {
   helmReleaseMessages as messages,
   ownMessages,
   say,
+  some,
   setConditions,
 } from '@plumb/api';
 import {
@@ -321,7 +322,7 @@ function driftLine(note: DriftNote): string {
 function pathsOf({ paths, managers }: DriftNote): string {
   if (paths.length === 0) return '';
   const by = managers.length === 0 ? '' : ` by ${managers.join(', ')}`;
-  return ` (${paths.slice(0, 10).join(', ')}${by})`;
+  return ` (${some(paths)}${by})`;
 }
 
 /** With what Flux puts on events of releases: the chart's version, the digest of the values, and where both come from. */
