@@ -1,11 +1,8 @@
-import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** `unit` needs nothing but Node and git; `cluster` shares one real control plane, started once for the whole run. */
 const config = defineConfig({
   test: {
-    // Two also on two cores: tests of clusters wait more than they compute.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
