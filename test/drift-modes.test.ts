@@ -154,7 +154,7 @@ test('a lost owner label is told as that, and as over once it is back', async ()
 });
 
 test('what is left gone is not waited for', async () => {
-  await world.kustomization('apps', { wait: true, timeout: '5s' });
+  await world.kustomization('apps', { wait: true, timeout: '30s' });
   await world.conditionIs(world.unitKey('apps'), 'Healthy', 'True', 'Succeeded');
   const unit = await world.conditionIs(world.unitKey('apps'), 'Ready', 'True');
   expect(condition(unit, 'Drifted')?.status).toBe('True');

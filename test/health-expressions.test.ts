@@ -134,7 +134,7 @@ test('two units may judge one object differently', async () => {
   await world.kustomization('usual', spec);
   await world.kustomization('strict', {
     ...spec,
-    timeout: '3s',
+    timeout: '8s',
     healthCheckExprs: [saying('spec.size == 3')],
   });
   await world.conditionIs(world.unitKey('pleased'), 'Healthy', 'True');
@@ -186,7 +186,7 @@ test('a unit with a service account of its own reads as that', async () => {
   await world.kustomization('tenant', {
     path: './empty',
     serviceAccountName: 'shop',
-    timeout: '3s',
+    timeout: '8s',
     healthChecks: [check],
     healthCheckExprs: [saying('spec.size == 2')],
   });

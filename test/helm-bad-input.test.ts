@@ -94,13 +94,13 @@ describe('a chart', () => {
 
   test('whose template never ends is given up when the time of its action is over; until then it is told to run', async () => {
     const name = 'endless';
-    await running(name, { timeout: '3s' });
+    await running(name, { timeout: '5s' });
     const endless = '{{ range until 9000000 }}{{ range until 9000000 }}{{ end }}{{ end }}';
     await releases.chart(name, { ...GOOD, 'templates/bad.yaml': endless }, '2.0.0');
     const seen = await releases.until(name, 'run', (one) => says(one, 'Reconciling') === 'True Progressing');
-    expect(messageOf(seen, 'Reconciling')).toBe("Running 'upgrade' action with timeout of 3s");
+    expect(messageOf(seen, 'Reconciling')).toBe("Running 'upgrade' action with timeout of 5s");
     expect(await failure(name, 'UpgradeFailed')).toBe(
-      `${upgradeOf(name)}the rendering of the chart did not end within 3s`,
+      `${upgradeOf(name)}the rendering of the chart did not end within 5s`,
     );
   });
 
@@ -149,10 +149,10 @@ test.each<[string, string, JsonObject, string]>([
 
 test('a hook that never finishes fails when the time of its action is over', async () => {
   const job = jobTemplate('job', { behaviour: 'run=10m', annotations: hook('pre-upgrade') });
-  await running('hook', { timeout: '1s' });
+  await running('hook', { timeout: '5s' });
   await releases.chart('hook', { ...GOOD, 'templates/job.yaml': job }, '2.0.0');
   expect(await failure('hook', 'UpgradeFailed', ['v2 failed', 'v1 deployed'])).toContain(
-    `${upgradeOf('hook')}pre-upgrade hooks failed: hook Job/${releases.world.namespace}/hook-job failed: it did not end within 1s`,
+    `${upgradeOf('hook')}pre-upgrade hooks failed: hook Job/${releases.world.namespace}/hook-job failed: it did not end within 5s`,
   );
 });
 

@@ -93,7 +93,7 @@ test('health checks look in the namespace of the Kustomization where none is giv
   await world.apply(JSON.parse(JSON.stringify(configMapIn(home))) as KubeObject);
   await patch({
     wait: false,
-    timeout: '3s',
+    timeout: '8s',
     healthChecks: [
       { apiVersion: 'v1', kind: 'ConfigMap', name: 'flag' },
       { apiVersion: 'v1', kind: 'Namespace', name: home },
