@@ -6,7 +6,7 @@ import { APPLY_MANAGER, DRIFT_ANNOTATION, OWNER_NAME_LABEL } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, deployment, namespace, secret } from './support/manifests.ts';
 import { Requests } from './support/requests.ts';
-import { condition, configMapKey, deploymentKey, statusOf, World } from './support/world.ts';
+import { condition, configMapKey, deploymentKey, World } from './support/world.ts';
 
 const CANARY = 'canary-51c07e';
 
@@ -60,8 +60,7 @@ const writes = (): string[] =>
     .filter((request) => /^(apply|patch|create|delete) (configmaps|deployments|secrets|namespaces)/.test(request));
 
 async function answered(): Promise<void> {
-  const token = await world.request(world.unitKey('apps'));
-  await world.until(world.unitKey('apps'), 'answer', (unit) => statusOf(unit).lastHandledReconcileAt === token);
+  await world.judgedAnew('apps');
 }
 
 /** Waits until the condition names these objects, and no others; none: until it is gone. */

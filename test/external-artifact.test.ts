@@ -215,8 +215,7 @@ test('a restart needs no download', async () => {
   await downloads.close();
   const asked = server.asked.length;
   await startAgent();
-  const token = await world.request(world.unitKey('apps'));
-  await world.until(world.unitKey('apps'), 'answer', (unit) => statusOf(unit).lastHandledReconcileAt === token);
+  await world.judgedAnew('apps');
   await world.conditionIs(world.unitKey('apps'), 'Ready', 'True', 'ReconciliationSucceeded');
   expect(server.asked.length).toBe(asked);
 });

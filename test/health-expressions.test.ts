@@ -3,7 +3,7 @@ import type { JsonObject, KubeObject, ObjectKey } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, namespace, serviceAccount } from './support/manifests.ts';
 import { Requests } from './support/requests.ts';
-import { condition, statusOf, World } from './support/world.ts';
+import { condition, World } from './support/world.ts';
 
 const GROUP = `shop-${randomBytes(4).toString('hex')}.example.com`;
 const DEFINITION: ObjectKey = {
@@ -103,8 +103,7 @@ test('a unit is Ready when its own expressions say so', async () => {
 test('its objects are read once at most, and not at all while they are as they were', async () => {
   // One by the first apply, to see whether the object is somebody's; one to judge it, unless the watch was there first.
   expect(tillReads().length).toBeLessThanOrEqual(2);
-  const token = await world.request(world.unitKey('apps'));
-  await world.until(world.unitKey('apps'), 'answer', (object) => statusOf(object).lastHandledReconcileAt === token);
+  await world.judgedAnew('apps');
   expect(tillReads()).toEqual([]);
 });
 

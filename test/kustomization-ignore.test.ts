@@ -6,7 +6,7 @@ import { APPLY_MANAGER } from '@plumb/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configMap, deployment, namespace } from './support/manifests.ts';
 import { Requests } from './support/requests.ts';
-import { configMapKey, deploymentKey, statusOf, World } from './support/world.ts';
+import { configMapKey, deploymentKey, World } from './support/world.ts';
 
 const RULES = [
   { paths: ['/spec/replicas', '/spec/template/spec/containers/0/image'], target: { kind: 'Deploy.*', name: 'cart' } },
@@ -73,8 +73,7 @@ const writes = (): string[] =>
   requests.take().filter((request) => /^(apply|patch|create|delete) (configmaps|deployments|namespaces)/.test(request));
 
 async function answered(): Promise<void> {
-  const token = await world.request(world.unitKey('apps'));
-  await world.until(world.unitKey('apps'), 'answer', (unit) => statusOf(unit).lastHandledReconcileAt === token);
+  await world.judgedAnew('apps');
 }
 
 test('an object is created in full, and what is ignored is given up', async () => {

@@ -51,8 +51,7 @@ test('a Job that its time to live removed counts as done, and does not run again
   requests.take();
   const next = await world.push({ 'apps/map.yaml': configMap(world.target, 'map', { a: '1' }) });
   await world.applied('apps', next);
-  const token = await world.request(world.unitKey('apps'));
-  await world.until(world.unitKey('apps'), 'answer', (object) => statusOf(object).lastHandledReconcileAt === token);
+  await world.judgedAnew('apps');
   expect(jobsSent()).toEqual([]);
   expect(await world.get(jobKey('migrate'))).toBeNull();
 });

@@ -187,8 +187,7 @@ test('a cluster that is down: its units say since when, ask rarely, and go on by
     'far/settings.yaml': configMap(world.target, 'settings', { colour: 'white' }),
   });
   await world.applied('near', revision);
-  const token = await world.request(world.unitKey('far'));
-  await world.until(world.unitKey('far'), 'answer', (seen) => statusOf(seen).lastHandledReconcileAt === token);
+  await world.judgedAnew('far');
   await sleep(AWAY_MS);
   // One probe with its pauses, and what each watch tried before it waited.
   expect(requests.take().length).toBeLessThan(30 + AWAY_MS / 1_000);
